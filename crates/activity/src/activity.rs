@@ -1,0 +1,253 @@
+//! What one log entry says.
+
+use crate::{DataClass, Timestamp};
+use std::{borrow::Cow, net::IpAddr};
+
+/// What one log entry says: who did what to what, from where, how much, with what result, when.
+///
+/// Borrowed from the line where it can be: a parser allocates only for what it had to decode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activity<'a> {
+    /// Event time as the source stamped it, already in UTC.
+    pub at: Timestamp,
+    /// Who the entry itself names. The person behind a database account comes from `tag_user`, by the source's
+    /// attribution, not from here.
+    pub actor: Actor<'a>,
+    /// The portal user named by an SQL comment tag *at its configured position*.
+    pub tag_user: Option<Cow<'a, str>>,
+    /// Client address as the log gives it (web: the client; database: the client host, if it is an address).
+    pub address: Option<IpAddr>,
+    /// Client host as the database names it.
+    pub client_host: Option<Cow<'a, str>>,
+    pub session: Option<Cow<'a, str>>,
+    pub agent: Option<Cow<'a, str>>,
+    pub operation: Operation,
+    pub resources: Vec<Resource<'a>>,
+    pub measures: Measures,
+    pub outcome: Outcome,
+    pub signals: Signals,
+}
+
+/// Who the entry names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor<'a> {
+    /// Login name at the employee portal (or the name tried, for a failed login).
+    PortalUser(Cow<'a, str>),
+    DbAccount(Cow<'a, str>),
+    /// Hash of an integration key.
+    IntegrationKey(Cow<'a, str>),
+    /// Nobody by name.
+    Anonymous,
+}
+
+/// How the actor of an alert is known; in order of trust.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KnownBy {
+    SqlTag,
+    HrAudit,
+    AccessLog,
+    DbAccount,
+    #[default]
+    Guess,
+}
+
+impl KnownBy {
+    pub const ALL: [KnownBy; 5] =
+        [KnownBy::SqlTag, KnownBy::HrAudit, KnownBy::AccessLog, KnownBy::DbAccount, KnownBy::Guess];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            KnownBy::SqlTag => "sql_tag",
+            KnownBy::HrAudit => "hr_audit",
+            KnownBy::AccessLog => "access_log",
+            KnownBy::DbAccount => "db_account",
+            KnownBy::Guess => "guess",
+        }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// An HTTP request that is none of the below.
+    Request,
+    /// An attempt to log in at the portal; the outcome says how it went.
+    Login,
+    /// A statement that reads.
+    Read,
+    /// A statement that changes data.
+    Write,
+    /// DDL, grants, settings: changes to structure, rights or the server.
+    Administer,
+    /// A database connection opened, refused or closed.
+    Connect,
+    Disconnect,
+    /// A statement that touches no data (SET NAMES, SELECT 1).
+    Other,
+    /// One table touched by a statement that has its own entry (server_audit's READ and WRITE rows).
+    TableRead,
+    TableWrite,
+}
+
+/// What it was done to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resource<'a> {
+    /// Path without query, percent-encoded as it came.
+    Route(Cow<'a, str>),
+    /// `schema` is empty where the log does not know it.
+    Table { schema: Cow<'a, str>, name: Cow<'a, str> },
+}
+
+/// How much. `None`: this log cannot know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measures {
+    pub rows_sent: Option<u64>,
+    pub rows_examined: Option<u64>,
+    pub rows_affected: Option<u64>,
+    /// Bytes of the response, or of the result set.
+    pub bytes: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    #[default]
+    Success,
+    /// Refused for want of rights or a wrong password (401, 403, MariaDB 1044, 1045, 1142, 1143, 1227).
+    Denied,
+    /// Went wrong otherwise.
+    Failed,
+}
+
+/// What a single entry gives away by its shape alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Signal {
+    /// SELECT … INTO OUTFILE.
+    IntoOutfile,
+    /// SELECT … INTO DUMPFILE.
+    IntoDumpfile,
+    /// The shape of a dump tool: `/*!40001 SQL_NO_CACHE */` on a whole table.
+    DumpShape,
+    /// GRANT that names a table, a schema or everything.
+    Grant,
+    /// Audit logging switched off or narrowed: server_audit settings, UNINSTALL PLUGIN.
+    AuditOff,
+    /// A drill's mark that does not verify: treated as live.
+    ForgedDrillMark,
+}
+
+impl Signal {
+    pub const ALL: [Signal; 6] = [
+        Signal::IntoOutfile,
+        Signal::IntoDumpfile,
+        Signal::DumpShape,
+        Signal::Grant,
+        Signal::AuditOff,
+        Signal::ForgedDrillMark,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Signal::IntoOutfile => "into_outfile",
+            Signal::IntoDumpfile => "into_dumpfile",
+            Signal::DumpShape => "dump_shape",
+            Signal::Grant => "grant",
+            Signal::AuditOff => "audit_off",
+            Signal::ForgedDrillMark => "forged_drill_mark",
+        }
+    }
+
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+/// A set of signals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Signals(u16);
+
+impl Signals {
+    pub const EMPTY: Signals = Signals(0);
+
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+    pub const fn contains(self, signal: Signal) -> bool {
+        self.0 & signal.bit() != 0
+    }
+    pub const fn insert(&mut self, signal: Signal) {
+        self.0 |= signal.bit();
+    }
+    #[must_use]
+    pub const fn union(self, other: Signals) -> Self {
+        Signals(self.0 | other.0)
+    }
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+    /// Unknown bits are dropped.
+    pub const fn from_bits(bits: u16) -> Self {
+        Signals(bits & ((1 << Signal::ALL.len()) - 1))
+    }
+    pub fn iter(self) -> impl Iterator<Item = Signal> {
+        Signal::ALL.into_iter().filter(move |signal| self.contains(*signal))
+    }
+}
+
+impl<'a> Activity<'a> {
+    /// An activity about which nothing but its time and operation is known.
+    pub fn new(at: Timestamp, operation: Operation) -> Self {
+        Activity {
+            at,
+            actor: Actor::Anonymous,
+            tag_user: None,
+            address: None,
+            client_host: None,
+            session: None,
+            agent: None,
+            operation,
+            resources: Vec::new(),
+            measures: Measures::default(),
+            outcome: Outcome::default(),
+            signals: Signals::EMPTY,
+        }
+    }
+}
+
+impl Resource<'_> {
+    /// `schema.table`, the table alone where the schema is unknown, or the path.
+    pub fn name(&self) -> Cow<'_, str> {
+        match self {
+            Resource::Route(path) => Cow::Borrowed(path),
+            Resource::Table { schema, name } if schema.is_empty() => Cow::Borrowed(name),
+            Resource::Table { schema, name } => Cow::Owned(format!("{schema}.{name}")),
+        }
+    }
+}
+
+/// The most sensitive of some classes; [`DataClass::None`] of none.
+impl DataClass {
+    pub fn most_sensitive(classes: impl IntoIterator<Item = DataClass>) -> DataClass {
+        classes.into_iter().min().unwrap_or(DataClass::None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_come_back_from_their_bits() {
+        for signal in Signal::ALL {
+            let mut set = Signals::EMPTY;
+            set.insert(signal);
+            assert_eq!(Signals::from_bits(set.bits()).iter().collect::<Vec<_>>(), [signal]);
+        }
+        assert_eq!(Signals::from_bits(u16::MAX).iter().count(), Signal::ALL.len());
+    }
+
+    #[test]
+    fn trust_goes_down_the_list() {
+        assert!(KnownBy::SqlTag < KnownBy::AccessLog && KnownBy::DbAccount < KnownBy::Guess);
+        assert_eq!(DataClass::most_sensitive([DataClass::Customer, DataClass::Hr]), DataClass::Hr);
+    }
+}

@@ -1,0 +1,113 @@
+//! A notice: one message for one recipient over one channel, with every fact a channel may need.
+//!
+//! Channels render it; they decide nothing. It holds counts, classes, ids and reasons, never a record's value, a
+//! statement's text or a password: it leaves our boundary.
+
+use activity::{DataClasses, DrillId, Entity, Timestamp};
+use detector::Severity;
+use std::fmt;
+
+/// `INC-` and a running number in the order of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IncidentId(pub u64);
+
+/// 32 hexadecimal digits: SHA-256 of (incident, step, channel, content version). It is the idempotency key at the
+/// service, and the same for every repeat.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NoticeId(pub String);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NoticeKind {
+    /// A new incident.
+    Opened,
+    /// Its severity rose, or its data classes widened.
+    Escalated,
+    /// A deadline comes near.
+    DeadlineWarning,
+    Acknowledged,
+    Closed,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    pub id: NoticeId,
+    pub incident: IncidentId,
+    pub kind: NoticeKind,
+    /// Name of the configured channel: `[[channels]] name`.
+    pub channel: String,
+    /// Wall time at which it was decided.
+    pub decided_at: Timestamp,
+    /// It may not leave before (approval by exception).
+    pub hold_until: Option<Timestamp>,
+    /// Trying ends then, and the notice is undeliverable.
+    pub expires_at: Timestamp,
+    pub severity: Severity,
+    pub subject: Entity,
+    pub data_classes: DataClasses,
+    /// Upper estimate of the records concerned.
+    pub affected_records: u64,
+    /// One line, printable, without marks such as `[DRILL]` (channels add them).
+    pub title: String,
+    /// The alerts' `why`s, first first; at most 10.
+    pub reasons: Vec<String>,
+    /// How many alerts there are in all.
+    pub n_alerts: u64,
+    /// Event time of the first alert.
+    pub first_seen_at: Timestamp,
+    pub deadlines: Vec<DeadlineFact>,
+    /// The incident's page in the console, if the console's public address is configured.
+    pub link: Option<String>,
+    /// Set: this is a drill, and every rendering must say so first.
+    pub drill: Option<DrillId>,
+}
+
+/// What a notice says of a legal time limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadlineFact {
+    /// Id in `config/jurisdictions.toml`, e.g. `eu-gdpr-33-authority`.
+    pub obligation: String,
+    pub name: String,
+    /// `None`: "without undue delay", no figure in the law.
+    pub due_at: Option<Timestamp>,
+    /// A drill's deadlines never run: shown as an exercise.
+    pub simulated: bool,
+}
+
+impl NoticeKind {
+    pub const ALL: [NoticeKind; 5] = [
+        NoticeKind::Opened,
+        NoticeKind::Escalated,
+        NoticeKind::DeadlineWarning,
+        NoticeKind::Acknowledged,
+        NoticeKind::Closed,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            NoticeKind::Opened => "opened",
+            NoticeKind::Escalated => "escalated",
+            NoticeKind::DeadlineWarning => "deadline_warning",
+            NoticeKind::Acknowledged => "acknowledged",
+            NoticeKind::Closed => "closed",
+        }
+    }
+}
+
+impl IncidentId {
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("INC-")?;
+        (!digits.starts_with('+')).then(|| digits.parse().ok().map(IncidentId)).flatten()
+    }
+}
+
+impl fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "INC-{}", self.0)
+    }
+}
+
+impl fmt::Display for NoticeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
