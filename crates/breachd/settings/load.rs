@@ -1,0 +1,330 @@
+//! Reads configuration files and the environment into one tree, and one tree into one struct, reporting every mistake.
+//!
+//! Layers, later ones win: the files in the order given, then environment variables (`BREACHD__SECTION__KEY`). Tables
+//! merge key by key; arrays replace.
+//!
+//! Serde stops at the first mistake, and nobody wants to learn of twelve mistakes in twelve starts. So the tree is
+//! deserialised again and again, each time without what was wrong before, until nothing is wrong: every unknown key,
+//! every value of the wrong type and every missing key is found in one run. The alternative, a schema validator beside the
+//! structs, would say everything twice. Lines come from a second, span-keeping parse of the files.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// How many mistakes are reported at most; beyond, one says that there are more.
+const MISTAKES_MAX: usize = 100;
+
+/// Prefix of the environment variables that configure.
+pub const ENVIRONMENT_PREFIX: &str = "BREACHD";
+
+/// One mistake: where, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mistake {
+    /// The file, and the line in it where there is one; `None` for the environment or the whole.
+    pub place: Option<(PathBuf, Option<usize>)>,
+    /// Key path, such as `sources[1].zone`; empty for the whole.
+    pub key: String,
+    pub problem: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some((file, Some(line))) => write!(f, "{}:{line}: ", file.display())?,
+            Some((file, None)) => write!(f, "{}: ", file.display())?,
+            None => {}
+        }
+        if !self.key.is_empty() {
+            write!(f, "`{}`: ", self.key)?;
+        }
+        f.write_str(&self.problem)
+    }
+}
+
+/// What was written, merged, with the places it came from.
+#[derive(Debug)]
+pub struct Tree {
+    value: Value,
+    files: Vec<(PathBuf, String)>,
+}
+
+impl Tree {
+    /// Reads and merges the layers. Errors: files that cannot be read or are no TOML, each with its line.
+    pub fn read(files: &[PathBuf], environment: &[(String, String)]) -> Result<Tree, Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        let mut texts = Vec::new();
+        for file in files {
+            match std::fs::read_to_string(file) {
+                Ok(text) => match toml::from_str::<toml::Table>(&text) {
+                    Ok(_) => texts.push((file.clone(), text)),
+                    Err(error) => {
+                        let line = error.span().map(|span| line_of(&text, span.start));
+                        let problem = error.message().to_owned();
+                        mistakes.push(Mistake { place: Some((file.clone(), line)), key: String::new(), problem });
+                    }
+                },
+                Err(error) => {
+                    let problem = format!("cannot be read: {error}");
+                    mistakes.push(Mistake { place: Some((file.clone(), None)), key: String::new(), problem });
+                }
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let environment = config::Environment::with_prefix(ENVIRONMENT_PREFIX)
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .source(Some(environment.iter().cloned().collect()));
+        let merged = texts
+            .iter()
+            .fold(config::Config::builder(), |builder, (_, text)| {
+                builder.add_source(config::File::from_str(text, config::FileFormat::Toml))
+            })
+            .add_source(environment)
+            .build()
+            .and_then(config::Config::try_deserialize::<Value>);
+        match merged {
+            Ok(value) => Ok(Tree { value, files: texts }),
+            Err(error) => Err(vec![Mistake { place: None, key: String::new(), problem: error.to_string() }]),
+        }
+    }
+
+    /// The struct the tree describes, or every mistake in it.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Vec<Mistake>> {
+        let mut value = self.value.clone();
+        let mut mistakes = Vec::new();
+        loop {
+            match serde_path_to_error::deserialize::<_, T>(&value) {
+                Ok(parsed) if mistakes.is_empty() => return Ok(parsed),
+                Ok(_) => return Err(mistakes),
+                Err(error) => {
+                    let problem = error.inner().to_string();
+                    let mut path = steps(error.path());
+                    if let Some(key) = unknown_key(&problem)
+                        && path.last() != Some(&Step::Key(key.to_owned()))
+                    {
+                        path.push(Step::Key(key.to_owned()));
+                    }
+                    let unknown = unknown_key(&problem).is_some();
+                    let shown = if unknown { problem.replace("unknown field", "unknown key") } else { problem };
+                    mistakes.push(self.mistake(&render(&path), shown));
+                    if mistakes.len() >= MISTAKES_MAX || !remove(&mut value, &path) {
+                        return Err(mistakes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A mistake at a key path such as `sources[1].zone`, with the line where that key is written.
+    pub fn mistake(&self, key: &str, problem: String) -> Mistake {
+        let steps = parse_path(key);
+        // The last file that writes the key wins, as it does when merging; a shorter path is better than none.
+        let place = (1..=steps.len()).rev().find_map(|length| {
+            self.files
+                .iter()
+                .rev()
+                .find_map(|(file, text)| offset_of(text, &steps[..length]).map(|at| (file.clone(), Some(line_of(text, at)))))
+        });
+        let place = place.or_else(|| self.files.last().map(|(file, _)| (file.clone(), None)));
+        Mistake { place, key: key.to_owned(), problem }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+fn steps(path: &serde_path_to_error::Path) -> Vec<Step> {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(Step::Index(*index)),
+            Segment::Map { key } => Some(Step::Key(key.clone())),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect()
+}
+
+fn render(path: &[Step]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step {
+            Step::Key(key) if text.is_empty() => text.push_str(key),
+            Step::Key(key) => {
+                text.push('.');
+                text.push_str(key);
+            }
+            Step::Index(index) => text.push_str(&format!("[{index}]")),
+        }
+    }
+    text
+}
+
+fn parse_path(text: &str) -> Vec<Step> {
+    let mut path = Vec::new();
+    for part in text.split('.').filter(|part| !part.is_empty()) {
+        let (key, mut rest) = part.split_at(part.find('[').unwrap_or(part.len()));
+        if !key.is_empty() {
+            path.push(Step::Key(key.to_owned()));
+        }
+        while let Some((index, after)) = rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+            match index.parse() {
+                Ok(index) => path.push(Step::Index(index)),
+                Err(_) => path.push(Step::Key(index.trim_matches('"').to_owned())),
+            }
+            rest = after;
+        }
+    }
+    path
+}
+
+/// The key in serde's "unknown field `key`, expected …".
+fn unknown_key(problem: &str) -> Option<&str> {
+    problem.strip_prefix("unknown field `")?.split('`').next()
+}
+
+/// Takes what is wrong out of the tree, so that the next round finds the next mistake. A missing key condemns the table
+/// that should hold it. False: nothing could be taken out.
+fn remove(value: &mut Value, path: &[Step]) -> bool {
+    let Some((last, parents)) = path.split_last() else { return false };
+    let mut at = value;
+    for step in parents {
+        let next = match step {
+            Step::Key(key) => at.get_mut(key.as_str()),
+            Step::Index(index) => at.get_mut(*index),
+        };
+        match next {
+            Some(inner) => at = inner,
+            None => return false,
+        }
+    }
+    match (last, at) {
+        (Step::Key(key), Value::Object(table)) => table.remove(key).is_some(),
+        // Not removed: the indices of what follows must stay true. `null` deserialises as nothing useful, so drop from
+        // the back only and blank in the middle.
+        (Step::Index(index), Value::Array(items)) if *index < items.len() => {
+            items.truncate(*index);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Byte offset at which the key (or array element) at this path is written.
+fn offset_of(text: &str, path: &[Step]) -> Option<usize> {
+    use toml::de::{DeTable, DeValue};
+    let table = DeTable::parse(text).ok()?;
+    let mut offset = None;
+    let mut tables = Some(table.get_ref());
+    let mut value: Option<&DeValue<'_>> = None;
+    for step in path {
+        match step {
+            Step::Key(key) => {
+                let table = match value {
+                    Some(DeValue::Table(inner)) => inner,
+                    Some(_) => return None,
+                    None => tables.take()?,
+                };
+                let (name, inner) = table.iter().find(|(name, _)| name.get_ref().as_ref() == key.as_str())?;
+                offset = Some(name.span().start);
+                value = Some(inner.get_ref());
+            }
+            Step::Index(index) => {
+                let Some(DeValue::Array(items)) = value else { return None };
+                let item = items.iter().nth(*index)?;
+                offset = Some(item.span().start);
+                value = Some(item.get_ref());
+            }
+        }
+    }
+    offset
+}
+
+/// The process's environment, as [`Tree::read`] wants it.
+pub fn environment() -> Vec<(String, String)> {
+    std::env::vars().filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect()
+}
+
+/// `path` as seen from the directory of the file that names it.
+pub fn beside(file: &Path, path: &Path) -> PathBuf {
+    file.parent().map_or_else(|| path.to_owned(), |directory| directory.join(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields, default)]
+    struct Inner {
+        count: u32,
+        name: String,
+    }
+
+    impl Default for Inner {
+        fn default() -> Self {
+            Inner { count: 1, name: "x".into() }
+        }
+    }
+
+    #[derive(Debug, serde::Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Item {
+        kind: String,
+    }
+
+    #[derive(Debug, serde::Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields, default)]
+    #[derive(Default)]
+    struct Root {
+        inner: Inner,
+        items: Vec<Item>,
+    }
+
+    fn tree(text: &str, environment: &[(&str, &str)]) -> Result<Tree, Vec<Mistake>> {
+        let file = std::env::temp_dir().join(format!("breachd-load-{}-{:x}.toml", std::process::id(), text.len() * 31 + environment.len()));
+        std::fs::write(&file, text).unwrap();
+        let environment: Vec<_> = environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let tree = Tree::read(std::slice::from_ref(&file), &environment);
+        std::fs::remove_file(file).unwrap();
+        tree
+    }
+
+    fn lines(mistakes: &[Mistake]) -> Vec<(Option<usize>, &str)> {
+        mistakes.iter().map(|mistake| (mistake.place.as_ref().and_then(|(_, line)| *line), mistake.key.as_str())).collect()
+    }
+
+    #[test]
+    fn every_mistake_is_reported_with_its_line() {
+        let text = "colour = 1\n[inner]\ncount = \"many\"\nsize = 2\n\n[[items]]\nkind = \"a\"\n[[items]]\nkid = \"b\"\n";
+        let mistakes = tree(text, &[]).unwrap().parse::<Root>().unwrap_err();
+        let mut found = lines(&mistakes);
+        found.sort();
+        assert_eq!(found, [(Some(1), "colour"), (Some(3), "inner.count"), (Some(4), "inner.size"), (Some(8), "items[1]"), (Some(9), "items[1].kid")]);
+    }
+
+    #[test]
+    fn the_environment_wins_and_keeps_types() {
+        let tree = tree("[inner]\ncount = 2\n", &[("BREACHD__INNER__COUNT", "7")]).unwrap();
+        assert_eq!(tree.parse::<Root>().unwrap().inner.count, 7);
+    }
+
+    #[test]
+    fn what_is_no_toml_says_its_line() {
+        let mistakes = tree("a = 1\nb = = 2\n", &[]).unwrap_err();
+        assert_eq!(lines(&mistakes), [(Some(2), "")]);
+    }
+}
