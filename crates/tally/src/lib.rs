@@ -1,1 +1,35 @@
+//! What one entity did in one minute, so small that it can be sent instead of the records.
+//!
+//! One access line touches several entities (user, table, user × table, address, source). Sending each as a message
+//! would triple the traffic, so ingest merges them here: a [`Tallier`] holds one [`Tally`] per entity and minute, and a
+//! flush packs them into *one message per tally partition*. Each message, also an empty one, starts with a [`Manifest`]:
+//! which offsets of which source partition it covers, what became of them, and how far event time has come. So a
+//! detector can prove that nothing is missing and nothing is counted twice.
+//!
+//! Invariants
+//! - Merging tallies is associative and commutative, with [`Tally::default`] as the neutral element. Hence neither the
+//!   order of arrival nor where flushes cut can change a sum. All bounded sets keep the *smallest* members by a fixed
+//!   order, never the first ones: that is what makes them order-free.
+//! - Encoding is canonical: equal tallies give equal bytes. Decoding is total: hostile bytes give a [`DecodeError`].
+//! - Everything is bounded; the limits are in [`limits`], and what goes beyond them is flagged.
+//! - [`partition_of`] is part of the wire format. Changing it needs a new topic.
+//!
+//! It does not know what is normal (that is `detector`), where bytes come from (`ingest`), or Kafka (`stream`).
+//!
+//! Dropped: sketches of distinct records. The logs at hand name few records in a way that can be trusted, and a set that
+//! keeps the smallest hashes already estimates its own size ([`Set::estimate`]).
 
+mod batch;
+mod hash;
+pub mod limits;
+mod set;
+mod tallier;
+mod tally;
+mod wire;
+
+pub use batch::{Batch, Entry, Manifest, Range};
+pub use hash::{partition_of, stable_hash};
+pub use set::Set;
+pub use tallier::Tallier;
+pub use tally::{Login, Logins, Metric, Position, Positions, Tally};
+pub use wire::{DecodeError, Decoder, Encoder};

@@ -1,0 +1,405 @@
+//! One message: a manifest, and the tallies of one tally partition.
+//!
+//! Layout (version 1): magic `BT`, version, partition, partitions, manifest, table of texts, entries ascending by
+//! (mode, kind, id, bucket), checksum (the stable hash of all before, 8 bytes, little endian). A text is written once and
+//! named by its number; counts are sparse.
+
+use crate::{
+    limits,
+    set::Set,
+    tally::{Login, Logins, Metric, Position, Positions, Tally},
+    wire::{DecodeError, Decoder, Encoder},
+};
+use activity::{Bucket, DataClasses, DrillId, Entity, EntityKind, KnownBy, Mode, Signals, Timestamp};
+use std::{collections::HashMap, sync::Arc};
+
+const MAGIC: [u8; 2] = *b"BT";
+const VERSION: u8 = 1;
+
+/// What one flush covers. Every flush lists every source partition its instance owns, also those with nothing new.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    pub instance: Box<str>,
+    /// Flushes of this instance, counted.
+    pub sequence: u64,
+    pub ranges: Vec<Range>,
+}
+
+/// Offsets of one source partition and what became of them.
+///
+/// `contributed + ignored + dead_lettered + late + pending` (the change of `pending`, strictly) accounts for the records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Range {
+    /// Name of the source.
+    pub source: Box<str>,
+    pub partition: i32,
+    /// First offset covered.
+    pub from: i64,
+    /// The first offset no longer covered; equal to `from` if there was nothing.
+    pub to: i64,
+    pub contributed: u64,
+    pub ignored: u64,
+    pub dead_lettered: u64,
+    pub late: u64,
+    /// Records whose line is not yet complete.
+    pub pending: u64,
+    pub bytes: u64,
+    /// Greatest stamp seen so far; [`Timestamp::MIN`] if none.
+    pub watermark: Timestamp,
+    /// Silent for so long that nobody waits for it.
+    pub idle: bool,
+}
+
+/// One tally of one entity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub mode: Mode,
+    pub kind: EntityKind,
+    pub id: Arc<str>,
+    pub bucket: Bucket,
+    pub tally: Tally,
+}
+
+/// A decoded message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    pub partition: u32,
+    pub partitions: u32,
+    pub manifest: Manifest,
+    pub entries: Vec<Entry>,
+}
+
+impl Entry {
+    fn key(&self) -> (Mode, EntityKind, &str, Bucket) {
+        (self.mode, self.kind, &self.id, self.bucket)
+    }
+}
+
+/// What is to be encoded: as [`Entry`], borrowed.
+pub(crate) type Borrowed<'a> = (Mode, EntityKind, &'a str, Bucket, &'a Tally);
+
+impl Batch {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut entries: Vec<Borrowed<'_>> =
+            self.entries.iter().map(|entry| (entry.mode, entry.kind, &*entry.id, entry.bucket, &entry.tally)).collect();
+        encode(self.partition, self.partitions, &self.manifest, &mut entries)
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Batch, DecodeError> {
+        let mut decoder = Decoder::new(bytes, MAGIC, VERSION)?;
+        let small = |number: u64| u32::try_from(number).map_err(|_| DecodeError::Range("a partition"));
+        let partition = small(decoder.number()?)?;
+        let partitions = small(decoder.number()?)?;
+        if partition >= partitions {
+            return Err(DecodeError::Range("a partition"));
+        }
+        let manifest = decode_manifest(&mut decoder)?;
+        let texts = decode_texts(&mut decoder)?;
+        let count = decoder.count(ENTRY_BYTES_MIN)?;
+        let mut entries: Vec<Entry> = Vec::with_capacity(count);
+        let mut bucket = 0;
+        for _ in 0..count {
+            let entry = decode_entry(&mut decoder, &texts, &mut bucket)?;
+            if entries.last().is_some_and(|last| last.key() >= entry.key()) {
+                return Err(DecodeError::Order("an entry"));
+            }
+            entries.push(entry);
+        }
+        decoder.finish()?;
+        Ok(Batch { partition, partitions, manifest, entries })
+    }
+}
+
+pub(crate) fn encode(partition: u32, partitions: u32, manifest: &Manifest, entries: &mut [Borrowed<'_>]) -> Vec<u8> {
+    entries.sort_unstable_by_key(|(mode, kind, id, bucket, _)| (*mode, *kind, *id, *bucket));
+    let mut texts = Texts::default();
+    let mut body = Encoder::body();
+    let mut last_bucket = 0;
+    for (mode, kind, id, bucket, tally) in entries.iter() {
+        encode_entry(&mut body, &mut texts, (*mode, *kind, id, *bucket, tally), &mut last_bucket);
+    }
+    let mut message = Encoder::new(MAGIC, VERSION);
+    message.number(u64::from(partition));
+    message.number(u64::from(partitions));
+    encode_manifest(&mut message, manifest);
+    message.number(texts.ordered.len() as u64);
+    texts.ordered.iter().for_each(|text| message.text(text));
+    message.number(entries.len() as u64);
+    message.append(&body.into_body());
+    message.finish()
+}
+
+fn encode_manifest(message: &mut Encoder, manifest: &Manifest) {
+    message.text(&manifest.instance);
+    message.number(manifest.sequence);
+    message.number(manifest.ranges.len() as u64);
+    for range in &manifest.ranges {
+        message.text(&range.source);
+        message.signed(i64::from(range.partition));
+        message.signed(range.from);
+        message.signed(range.to);
+        for count in [range.contributed, range.ignored, range.dead_lettered, range.late, range.pending, range.bytes] {
+            message.number(count);
+        }
+        message.signed(range.watermark.as_millis());
+        message.byte(u8::from(range.idle));
+    }
+}
+
+fn decode_manifest(decoder: &mut Decoder<'_>) -> Result<Manifest, DecodeError> {
+    let instance = decoder.text()?.into();
+    let sequence = decoder.number()?;
+    let count = decoder.count(RANGE_BYTES_MIN)?;
+    let mut ranges = Vec::with_capacity(count);
+    for _ in 0..count {
+        let range = Range {
+            source: decoder.text()?.into(),
+            partition: i32::try_from(decoder.signed()?).map_err(|_| DecodeError::Range("a partition"))?,
+            from: decoder.signed()?,
+            to: decoder.signed()?,
+            contributed: decoder.number()?,
+            ignored: decoder.number()?,
+            dead_lettered: decoder.number()?,
+            late: decoder.number()?,
+            pending: decoder.number()?,
+            bytes: decoder.number()?,
+            watermark: Timestamp::from_millis(decoder.signed()?),
+            idle: match decoder.byte()? {
+                0 => false,
+                1 => true,
+                _ => return Err(DecodeError::Range("a flag")),
+            },
+        };
+        if range.to < range.from {
+            return Err(DecodeError::Range("an offset"));
+        }
+        ranges.push(range);
+    }
+    Ok(Manifest { instance, sequence, ranges })
+}
+
+/// Texts in the order of their first use.
+#[derive(Default)]
+struct Texts<'a> {
+    numbers: HashMap<&'a str, u64>,
+    ordered: Vec<&'a str>,
+}
+
+impl<'a> Texts<'a> {
+    fn number(&mut self, text: &'a str) -> u64 {
+        *self.numbers.entry(text).or_insert_with(|| {
+            self.ordered.push(text);
+            self.ordered.len() as u64 - 1
+        })
+    }
+}
+
+/// A text of the table with its stable hash.
+type Known = (u64, Arc<str>);
+
+fn decode_texts(decoder: &mut Decoder<'_>) -> Result<Vec<Known>, DecodeError> {
+    let count = decoder.count(1)?;
+    let mut texts = Vec::with_capacity(count);
+    for _ in 0..count {
+        let text = decoder.text()?;
+        if text.len() > limits::TEXT_BYTES_MAX {
+            return Err(DecodeError::Range("a text"));
+        }
+        texts.push((crate::stable_hash(&[text.as_bytes()]), text.into()));
+    }
+    Ok(texts)
+}
+
+/// Mode, kind, id, bucket, mask of counts, classes, signals, known by, parts, overflows: one byte each at least.
+const ENTRY_BYTES_MIN: usize = 10;
+const RANGE_BYTES_MIN: usize = 12;
+
+const PART_LOGINS: u8 = 1 << 5;
+const PART_EVIDENCE: u8 = 1 << 6;
+const PART_PERSON: u8 = 1 << 7;
+
+fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'a>, last_bucket: &mut i64) {
+    let (mode, kind, id, bucket, tally) = entry;
+    match mode {
+        Mode::Live => body.byte(0),
+        Mode::Drill(drill) => {
+            body.byte(1);
+            body.number(drill.0);
+        }
+    }
+    body.byte(kind.code());
+    body.number(texts.number(id));
+    body.signed(bucket.0.wrapping_sub(*last_bucket));
+    *last_bucket = bucket.0;
+    let mask = tally.counts.iter().enumerate().fold(0u64, |mask, (at, count)| mask | u64::from(*count > 0) << at);
+    body.number(mask);
+    tally.counts.iter().filter(|count| **count > 0).for_each(|count| body.number(*count));
+    body.byte(tally.classes.bits());
+    body.number(u64::from(tally.signals.bits()));
+    body.byte(tally.known_by as u8);
+    let has = [
+        !tally.addresses.is_empty(),
+        !tally.places.is_empty(),
+        !tally.tables.is_empty(),
+        !tally.accounts.is_empty(),
+        !tally.agents.is_empty(),
+        !tally.logins.is_empty(),
+        !tally.evidence.is_empty(),
+        tally.person.is_some(),
+    ];
+    let overflowed = [
+        tally.addresses.overflowed(),
+        tally.places.overflowed(),
+        tally.tables.overflowed(),
+        tally.accounts.overflowed(),
+        tally.agents.overflowed(),
+        tally.logins.overflowed(),
+    ];
+    let bits = |flags: &[bool]| flags.iter().enumerate().fold(0u8, |bits, (at, flag)| bits | u8::from(*flag) << at);
+    body.byte(bits(&has));
+    body.byte(bits(&overflowed));
+    encode_set(body, texts, &tally.addresses);
+    encode_set(body, texts, &tally.places);
+    encode_set(body, texts, &tally.tables);
+    encode_set(body, texts, &tally.accounts);
+    encode_set(body, texts, &tally.agents);
+    if !tally.logins.is_empty() {
+        body.number(tally.logins.earliest.len() as u64);
+        for login in &tally.logins.earliest {
+            body.signed(login.at.as_millis());
+            body.number(texts.number(&login.account));
+            body.byte(u8::from(login.ok));
+        }
+    }
+    if !tally.evidence.is_empty() {
+        body.number(tally.evidence.0.len() as u64);
+        for position in &tally.evidence.0 {
+            body.number(texts.number(&position.source));
+            body.signed(i64::from(position.partition));
+            body.signed(position.offset);
+        }
+    }
+    if let Some(person) = &tally.person {
+        body.number(texts.number(person));
+    }
+}
+
+fn encode_set<'a, const MAX: usize>(body: &mut Encoder, texts: &mut Texts<'a>, set: &'a Set<MAX>) {
+    if !set.is_empty() {
+        body.number(set.len() as u64);
+        set.texts().for_each(|text| body.number(texts.number(text)));
+    }
+}
+
+fn decode_entry(decoder: &mut Decoder<'_>, texts: &[Known], bucket: &mut i64) -> Result<Entry, DecodeError> {
+    let mode = match decoder.byte()? {
+        0 => Mode::Live,
+        1 => Mode::Drill(DrillId(decoder.number()?)),
+        _ => return Err(DecodeError::Range("a mode")),
+    };
+    let kind = EntityKind::from_code(decoder.byte()?).ok_or(DecodeError::Range("a kind"))?;
+    let id = known(decoder, texts)?.1.clone();
+    *bucket = bucket.wrapping_add(decoder.signed()?);
+    let mut tally = Tally::default();
+    let mask = decoder.number()?;
+    if mask >> Metric::COUNT != 0 {
+        return Err(DecodeError::Range("a metric"));
+    }
+    for (at, count) in tally.counts.iter_mut().enumerate() {
+        if mask >> at & 1 == 1 {
+            *count = decoder.number()?;
+            if *count == 0 {
+                return Err(DecodeError::Range("a count"));
+            }
+        }
+    }
+    let classes = decoder.byte()?;
+    tally.classes = DataClasses::from_bits(classes);
+    let signals = u16::try_from(decoder.number()?).map_err(|_| DecodeError::Range("a signal"))?;
+    tally.signals = Signals::from_bits(signals);
+    if tally.classes.bits() != classes || tally.signals.bits() != signals {
+        return Err(DecodeError::Range("a class or signal"));
+    }
+    tally.known_by =
+        *KnownBy::ALL.get(usize::from(decoder.byte()?)).ok_or(DecodeError::Range("a way of knowing the actor"))?;
+    let has = decoder.byte()?;
+    let overflowed = decoder.byte()?;
+    if overflowed & !has != 0 || overflowed >> 6 != 0 {
+        return Err(DecodeError::Range("an overflow"));
+    }
+    let flag = |bits: u8, at: u8| bits >> at & 1 == 1;
+    tally.addresses = decode_set(decoder, texts, flag(has, 0), flag(overflowed, 0))?;
+    tally.places = decode_set(decoder, texts, flag(has, 1), flag(overflowed, 1))?;
+    tally.tables = decode_set(decoder, texts, flag(has, 2), flag(overflowed, 2))?;
+    tally.accounts = decode_set(decoder, texts, flag(has, 3), flag(overflowed, 3))?;
+    tally.agents = decode_set(decoder, texts, flag(has, 4), flag(overflowed, 4))?;
+    if has & PART_LOGINS != 0 {
+        tally.logins = decode_logins(decoder, texts, flag(overflowed, 5))?;
+    }
+    if has & PART_EVIDENCE != 0 {
+        tally.evidence = decode_evidence(decoder, texts)?;
+    }
+    if has & PART_PERSON != 0 {
+        tally.person = Some((&*known(decoder, texts)?.1).into());
+    }
+    if id.len() > Entity::ID_BYTES_MAX {
+        return Err(DecodeError::Range("an id"));
+    }
+    Ok(Entry { mode, kind, id, bucket: Bucket(*bucket), tally })
+}
+
+fn known<'t>(decoder: &mut Decoder<'_>, texts: &'t [Known]) -> Result<&'t Known, DecodeError> {
+    let number = usize::try_from(decoder.number()?).map_err(|_| DecodeError::Range("a text"))?;
+    texts.get(number).ok_or(DecodeError::Range("a text"))
+}
+
+fn decode_set<const MAX: usize>(
+    decoder: &mut Decoder<'_>,
+    texts: &[Known],
+    there: bool,
+    overflowed: bool,
+) -> Result<Set<MAX>, DecodeError> {
+    if !there {
+        return Ok(Set::new());
+    }
+    let count = some(decoder.count(1)?, MAX)?;
+    let members = (0..count).map(|_| known(decoder, texts).cloned()).collect::<Result<Vec<_>, _>>()?;
+    Set::from_members(members, overflowed).ok_or(DecodeError::Order("a set"))
+}
+
+fn decode_logins(decoder: &mut Decoder<'_>, texts: &[Known], overflowed: bool) -> Result<Logins, DecodeError> {
+    let count = some(decoder.count(3)?, limits::LOGINS_MAX)?;
+    let mut earliest: Vec<Login> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let at = Timestamp::from_millis(decoder.signed()?);
+        let account = (&*known(decoder, texts)?.1).into();
+        let ok = match decoder.byte()? {
+            0 => false,
+            1 => true,
+            _ => return Err(DecodeError::Range("a flag")),
+        };
+        earliest.push(Login { at, account, ok });
+    }
+    if !earliest.is_sorted() || (overflowed && count < limits::LOGINS_MAX) {
+        return Err(DecodeError::Order("a login"));
+    }
+    Ok(Logins { earliest, overflowed })
+}
+
+fn decode_evidence(decoder: &mut Decoder<'_>, texts: &[Known]) -> Result<Positions, DecodeError> {
+    let count = some(decoder.count(3)?, limits::EVIDENCE_MAX)?;
+    let mut positions: Vec<Position> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let source = known(decoder, texts)?.1.clone();
+        let partition = i32::try_from(decoder.signed()?).map_err(|_| DecodeError::Range("a partition"))?;
+        positions.push(Position { source, partition, offset: decoder.signed()? });
+    }
+    if positions.windows(2).any(|pair| pair[0] >= pair[1]) {
+        return Err(DecodeError::Order("a position"));
+    }
+    Ok(Positions(positions))
+}
+
+fn some(count: usize, max: usize) -> Result<usize, DecodeError> {
+    if (1..=max).contains(&count) { Ok(count) } else { Err(DecodeError::Range("a count")) }
+}

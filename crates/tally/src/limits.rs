@@ -1,0 +1,32 @@
+//! What a tally and a message may hold at most, and what happens beyond.
+
+/// Members of the bounded sets. Beyond: the smallest by hash stay, and [`crate::Set::overflowed`] says so.
+pub const ADDRESSES_MAX: usize = 16;
+pub const PLACES_MAX: usize = 8;
+pub const TABLES_MAX: usize = 32;
+pub const ACCOUNTS_MAX: usize = 64;
+pub const AGENTS_MAX: usize = 8;
+
+/// Login outcomes in order. Beyond: the earliest stay; the counts of logins stay exact.
+pub const LOGINS_MAX: usize = 64;
+
+/// Pointers to evidence. Beyond: the smallest positions stay.
+pub const EVIDENCE_MAX: usize = 3;
+
+/// Bytes of one member of a set, an account or a person. Beyond: cut at a character.
+pub const TEXT_BYTES_MAX: usize = 192;
+
+/// Bytes of one message. A longer one is refused when decoding; a flush is far smaller (the flush limits of ingest).
+pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+/// Cut at a character so that at most [`TEXT_BYTES_MAX`] bytes stay.
+pub(crate) fn cut(text: &str) -> &str {
+    if text.len() <= TEXT_BYTES_MAX {
+        return text;
+    }
+    let mut end = TEXT_BYTES_MAX;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

@@ -1,0 +1,268 @@
+//! The tally: sums, bounded sets, pointers. No text of a record, no SQL.
+
+use crate::{
+    limits::{ACCOUNTS_MAX, ADDRESSES_MAX, AGENTS_MAX, EVIDENCE_MAX, LOGINS_MAX, PLACES_MAX, TABLES_MAX, cut},
+    set::Set,
+};
+use activity::{DataClasses, KnownBy, Signals, Timestamp};
+use std::{cmp::Ordering, sync::Arc};
+
+/// What is counted. Each measure has one source of record, chosen by ingest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// HTTP requests.
+    Requests,
+    /// HTTP requests to routes that hold classified data.
+    ClassifiedRequests,
+    /// SQL statements.
+    Statements,
+    /// Tables touched by statements, each time.
+    TableTouches,
+    RowsSent,
+    RowsExamined,
+    RowsAffected,
+    /// Bytes of responses, or of result sets.
+    Bytes,
+    /// Refused for want of rights.
+    Denied,
+    /// Went wrong otherwise.
+    Failed,
+    LoginsOk,
+    LoginsFailed,
+}
+
+impl Metric {
+    pub const ALL: [Metric; 12] = [
+        Metric::Requests,
+        Metric::ClassifiedRequests,
+        Metric::Statements,
+        Metric::TableTouches,
+        Metric::RowsSent,
+        Metric::RowsExamined,
+        Metric::RowsAffected,
+        Metric::Bytes,
+        Metric::Denied,
+        Metric::Failed,
+        Metric::LoginsOk,
+        Metric::LoginsFailed,
+    ];
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// The unit shown to people.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Metric::Requests | Metric::ClassifiedRequests | Metric::Denied | Metric::Failed => "requests",
+            Metric::Statements => "statements",
+            Metric::TableTouches => "tables",
+            Metric::RowsSent | Metric::RowsExamined | Metric::RowsAffected => "rows",
+            Metric::Bytes => "bytes",
+            Metric::LoginsOk | Metric::LoginsFailed => "logins",
+        }
+    }
+}
+
+/// Mergeable summary of what one entity did in one minute. See the crate's documentation for the laws it obeys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub(crate) counts: [u64; Metric::COUNT],
+    /// Classes of the data touched.
+    pub classes: DataClasses,
+    pub signals: Signals,
+    /// The most trusted way in which the actor is known.
+    pub known_by: KnownBy,
+    /// Client addresses.
+    pub addresses: Set<ADDRESSES_MAX>,
+    /// Where these addresses are, as far as known: `country/kind`, or whatever ingest calls a place.
+    pub places: Set<PLACES_MAX>,
+    /// `schema.table`.
+    pub tables: Set<TABLES_MAX>,
+    /// Accounts tried from an address, users seen at an application host, accounts that read a table.
+    pub accounts: Set<ACCOUNTS_MAX>,
+    pub agents: Set<AGENTS_MAX>,
+    pub logins: Logins,
+    pub evidence: Positions,
+    /// The person behind the entity. If several are named, the smallest stays.
+    pub person: Option<Box<str>>,
+}
+
+/// The outcome of one attempt to log in. Ordered by time first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Login {
+    pub at: Timestamp,
+    pub account: Box<str>,
+    pub ok: bool,
+}
+
+/// The earliest logins, in order of event time; the same login twice counts twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Logins {
+    pub(crate) earliest: Vec<Login>,
+    pub(crate) overflowed: bool,
+}
+
+/// Where a record lies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// Name of the source.
+    pub source: Arc<str>,
+    pub partition: i32,
+    /// Offset in a topic, or line of a file.
+    pub offset: i64,
+}
+
+/// A few pointers to the records that show it, smallest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Positions(pub(crate) Vec<Position>);
+
+impl Tally {
+    pub fn add(&mut self, metric: Metric, amount: u64) {
+        let count = &mut self.counts[metric as usize];
+        *count = count.saturating_add(amount);
+    }
+
+    pub fn get(&self, metric: Metric) -> u64 {
+        self.counts[metric as usize]
+    }
+
+    /// All counts, in the order of [`Metric::ALL`].
+    pub fn counts(&self) -> &[u64; Metric::COUNT] {
+        &self.counts
+    }
+
+    /// Names the person; of several the smallest stays.
+    pub fn name_person(&mut self, person: &str) {
+        let person = cut(person);
+        if self.person.as_deref().is_none_or(|known| person < known) {
+            self.person = Some(person.into());
+        }
+    }
+
+    /// The most trusted way stays.
+    pub fn known(&mut self, by: KnownBy) {
+        self.known_by = self.known_by.min(by);
+    }
+
+    pub fn merge(&mut self, other: &Tally) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count = count.saturating_add(more);
+        }
+        self.classes = self.classes.union(other.classes);
+        self.signals = self.signals.union(other.signals);
+        self.known_by = self.known_by.min(other.known_by);
+        self.addresses.merge(&other.addresses);
+        self.places.merge(&other.places);
+        self.tables.merge(&other.tables);
+        self.accounts.merge(&other.accounts);
+        self.agents.merge(&other.agents);
+        self.logins.merge(&other.logins);
+        self.evidence.merge(&other.evidence);
+        if let Some(person) = &other.person {
+            self.name_person(person);
+        }
+    }
+}
+
+impl Logins {
+    pub fn insert(&mut self, at: Timestamp, account: &str, ok: bool) {
+        let account = cut(account);
+        let order = |login: &Login| (login.at, &*login.account, login.ok).cmp(&(at, account, ok));
+        let place = self.earliest.partition_point(|login| order(login) != Ordering::Greater);
+        if place >= LOGINS_MAX {
+            self.overflowed = true;
+            return;
+        }
+        self.earliest.insert(place, Login { at, account: account.into(), ok });
+        if self.earliest.len() > LOGINS_MAX {
+            self.earliest.truncate(LOGINS_MAX);
+            self.overflowed = true;
+        }
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Login> {
+        self.earliest.iter()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.earliest.is_empty()
+    }
+    /// There were more than [`LOGINS_MAX`].
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    pub fn merge(&mut self, other: &Logins) {
+        self.overflowed |= other.overflowed;
+        for login in &other.earliest {
+            self.insert(login.at, &login.account, login.ok);
+        }
+    }
+}
+
+impl Positions {
+    /// Keeps the position if it is among the smallest; clones the source's name only then.
+    pub fn insert(&mut self, source: &Arc<str>, partition: i32, offset: i64) {
+        let order =
+            |known: &Position| (&*known.source, known.partition, known.offset).cmp(&(&**source, partition, offset));
+        let Err(place) = self.0.binary_search_by(order) else { return };
+        if place < EVIDENCE_MAX {
+            self.0.insert(place, Position { source: source.clone(), partition, offset });
+            self.0.truncate(EVIDENCE_MAX);
+        }
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Position> {
+        self.0.iter()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn merge(&mut self, other: &Positions) {
+        other.0.iter().for_each(|position| self.insert(&position.source, position.partition, position.offset));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_saturate_instead_of_wrapping() {
+        let mut tally = Tally::default();
+        tally.add(Metric::RowsSent, u64::MAX - 1);
+        tally.add(Metric::RowsSent, 5);
+        assert_eq!(tally.get(Metric::RowsSent), u64::MAX);
+        let other = tally.clone();
+        tally.merge(&other);
+        assert_eq!(tally.get(Metric::RowsSent), u64::MAX);
+    }
+
+    #[test]
+    fn the_earliest_logins_stay_and_repeats_count() {
+        let mut logins = Logins::default();
+        for n in (0..100).rev() {
+            logins.insert(Timestamp::from_secs(n / 2), "mallory", false);
+        }
+        assert!(logins.overflowed());
+        assert_eq!(logins.iter().len(), LOGINS_MAX);
+        assert_eq!(logins.iter().map(|login| login.at.as_secs()).max(), Some(31));
+    }
+
+    #[test]
+    fn three_smallest_positions_stay_once_each() {
+        let source: Arc<str> = "audit".into();
+        let mut positions = Positions::default();
+        for offset in [9, 3, 3, 7, 1, 8] {
+            positions.insert(&source, 0, offset);
+        }
+        assert_eq!(positions.iter().map(|position| position.offset).collect::<Vec<_>>(), [1, 3, 7]);
+    }
+
+    #[test]
+    fn of_several_persons_the_smallest_stays() {
+        let mut tally = Tally::default();
+        tally.name_person("zoe");
+        tally.name_person("adam");
+        tally.name_person("mia");
+        assert_eq!(tally.person.as_deref(), Some("adam"));
+    }
+}

@@ -1,0 +1,228 @@
+//! The laws on which exactly-once and "same input, same answer" rest, over random tallies.
+
+use activity::{Bucket, DataClasses, DrillId, EntityKind, KnownBy, Mode, Signals, Timestamp};
+use proptest::prelude::*;
+use std::{collections::BTreeMap, sync::Arc};
+use tally::{Batch, DecodeError, Entry, Manifest, Metric, Range, Tallier, Tally, limits, partition_of};
+
+/// One thing that was seen, as ingest would add it.
+#[derive(Clone, Debug)]
+enum Seen {
+    Count(usize, u64),
+    Bits(u8, u16, usize),
+    Text(u8, u8),
+    Login(i64, u8, bool),
+    Evidence(u8, i64),
+    Person(u8),
+}
+
+fn seen() -> impl Strategy<Value = Seen> {
+    prop_oneof![
+        (0..Metric::COUNT, prop_oneof![0..100u64, Just(u64::MAX / 2)]).prop_map(|(metric, n)| Seen::Count(metric, n)),
+        (any::<u8>(), any::<u16>(), 0..5usize).prop_map(|(classes, signals, by)| Seen::Bits(classes, signals, by)),
+        (0..5u8, any::<u8>()).prop_map(|(set, text)| Seen::Text(set, text)),
+        (0..90i64, 0..4u8, any::<bool>()).prop_map(|(at, account, ok)| Seen::Login(at, account, ok)),
+        (0..2u8, 0..9i64).prop_map(|(source, offset)| Seen::Evidence(source, offset)),
+        (0..9u8).prop_map(Seen::Person),
+    ]
+}
+
+fn add(tally: &mut Tally, seen: &Seen) {
+    match *seen {
+        Seen::Count(metric, n) => tally.add(Metric::ALL[metric], n),
+        Seen::Bits(classes, signals, by) => {
+            tally.classes = tally.classes.union(DataClasses::from_bits(classes));
+            tally.signals = tally.signals.union(Signals::from_bits(signals));
+            tally.known(KnownBy::ALL[by]);
+        }
+        Seen::Text(set, text) => {
+            let text = format!("text {text}");
+            match set {
+                0 => tally.addresses.insert(&text),
+                1 => tally.places.insert(&text),
+                2 => tally.tables.insert(&text),
+                3 => tally.accounts.insert(&text),
+                _ => tally.agents.insert(&text),
+            }
+        }
+        Seen::Login(at, account, ok) => tally.logins.insert(Timestamp::from_secs(at), &format!("u{account}"), ok),
+        Seen::Evidence(source, offset) => tally.evidence.insert(&Arc::from(format!("s{source}")), 0, offset),
+        Seen::Person(person) => tally.name_person(&format!("p{person}")),
+    }
+}
+
+fn tally_of(seen: &[Seen]) -> Tally {
+    let mut tally = Tally::default();
+    seen.iter().for_each(|seen| add(&mut tally, seen));
+    tally
+}
+
+fn merged(tallies: &[&Tally]) -> Tally {
+    let mut sum = Tally::default();
+    tallies.iter().for_each(|tally| sum.merge(tally));
+    sum
+}
+
+/// Who, when, what.
+type Event = (u8, u8, Seen);
+
+fn place(tallier: &mut Tallier, (who, minute, seen): &Event) {
+    let mode = if who % 3 == 2 { Mode::Drill(DrillId(7)) } else { Mode::Live };
+    let id = format!("u{}", who / 3);
+    add(tallier.tally(mode, EntityKind::PortalUser, &id, Bucket(i64::from(*minute))), seen);
+}
+
+fn manifest() -> Manifest {
+    let range = Range {
+        source: "audit".into(),
+        from: 5,
+        to: 9,
+        contributed: 3,
+        late: 1,
+        watermark: Timestamp::from_secs(1_772_409_600),
+        ..Range::default()
+    };
+    let silent =
+        Range { source: "slow".into(), partition: 3, watermark: Timestamp::MIN, idle: true, ..Range::default() };
+    Manifest { instance: "one".into(), sequence: 4, ranges: vec![range, silent] }
+}
+
+type Sums = BTreeMap<(Mode, EntityKind, Arc<str>, Bucket), Tally>;
+
+fn collect(sums: &mut Sums, messages: Vec<(u32, Vec<u8>)>) {
+    for (partition, message) in messages {
+        let batch = Batch::decode(&message).unwrap();
+        assert_eq!((batch.partition, &batch.manifest), (partition, &manifest()));
+        for Entry { mode, kind, id, bucket, tally } in batch.entries {
+            assert_eq!(partition_of(mode, kind, &id, batch.partitions), partition);
+            sums.entry((mode, kind, id, bucket)).or_default().merge(&tally);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn merging_is_associative_commutative_and_neutral(
+        a in prop::collection::vec(seen(), 0..150),
+        b in prop::collection::vec(seen(), 0..150),
+        c in prop::collection::vec(seen(), 0..150),
+    ) {
+        let (x, y, z) = (tally_of(&a), tally_of(&b), tally_of(&c));
+        prop_assert_eq!(merged(&[&x, &y]), merged(&[&y, &x]));
+        prop_assert_eq!(merged(&[&merged(&[&x, &y]), &z]), merged(&[&x, &merged(&[&y, &z])]));
+        prop_assert_eq!(merged(&[&x]), x);
+        let all: Vec<Seen> = [a, b, c].concat();
+        prop_assert_eq!(merged(&[&tally_of(&all)]), tally_of(&all.into_iter().rev().collect::<Vec<_>>()));
+    }
+
+    #[test]
+    fn any_cut_into_flushes_and_partitions_merges_to_the_same(
+        events in prop::collection::vec((0..12u8, 0..3u8, seen()), 0..120),
+        cuts in prop::collection::vec(any::<bool>(), 120),
+        partitions in 1..5u32,
+    ) {
+        let mut whole = Tallier::new();
+        events.iter().for_each(|event| place(&mut whole, event));
+        let mut expected = Sums::new();
+        collect(&mut expected, whole.flush(1, &manifest()));
+
+        let mut cut = Tallier::new();
+        let mut sums = Sums::new();
+        for (event, flush) in events.iter().zip(cuts) {
+            place(&mut cut, event);
+            if flush {
+                let messages = cut.flush(partitions, &manifest());
+                prop_assert_eq!(messages.len(), partitions as usize);
+                prop_assert!(cut.is_empty() && cut.bytes() == 0);
+                collect(&mut sums, messages);
+            }
+        }
+        collect(&mut sums, cut.flush(partitions, &manifest()));
+        prop_assert_eq!(sums, expected);
+    }
+
+    #[test]
+    fn encoding_is_canonical(events in prop::collection::vec((0..12u8, 0..3u8, seen()), 0..120)) {
+        let mut forward = Tallier::new();
+        let mut backward = Tallier::new();
+        events.iter().for_each(|event| place(&mut forward, event));
+        events.iter().rev().for_each(|event| place(&mut backward, event));
+        let messages = forward.flush(2, &manifest());
+        prop_assert_eq!(&messages, &backward.flush(2, &manifest()));
+        for (_, message) in messages {
+            prop_assert_eq!(Batch::decode(&message).unwrap().encode(), message);
+        }
+    }
+
+    #[test]
+    fn hostile_bytes_are_an_error_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert!(Batch::decode(&bytes).is_err());
+        // With a right frame, so that the inside is reached.
+        let mut framed = b"BT\x01".to_vec();
+        framed.extend(&bytes);
+        framed.extend(tally::stable_hash(&[&framed]).to_le_bytes());
+        if let Ok(batch) = Batch::decode(&framed) {
+            prop_assert_eq!(batch.encode().len(), framed.len());
+        }
+    }
+
+    #[test]
+    fn a_damaged_inside_never_panics(
+        events in prop::collection::vec((0..12u8, 0..3u8, seen()), 1..40),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut tallier = Tallier::new();
+        events.iter().for_each(|event| place(&mut tallier, event));
+        let (_, mut message) = tallier.flush(1, &manifest()).remove(0);
+        message.truncate(message.len() - 8);
+        for (at, byte) in damage {
+            let at = 3 + at.index(message.len() - 3);
+            message[at] = byte;
+        }
+        message.extend(tally::stable_hash(&[&message]).to_le_bytes());
+        let _ = Batch::decode(&message);
+    }
+}
+
+#[test]
+fn every_partition_gets_a_message_also_an_empty_one() {
+    let mut tallier = Tallier::new();
+    tallier.tally(Mode::Live, EntityKind::Table, "hr.payroll", Bucket(1)).add(Metric::RowsSent, 2);
+    let messages = tallier.flush(5, &manifest());
+    assert_eq!(messages.iter().map(|(partition, _)| *partition).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    let counts: Vec<usize> =
+        messages.iter().map(|(_, message)| Batch::decode(message).unwrap().entries.len()).collect();
+    assert_eq!(counts.iter().sum::<usize>(), 1);
+}
+
+#[test]
+fn says_what_is_wrong_with_a_message() {
+    let (_, good) = Tallier::new().flush(1, &manifest()).remove(0);
+    let damaged = |at: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = byte;
+        Batch::decode(&bytes)
+    };
+    assert_eq!(damaged(0, b'X'), Err(DecodeError::Magic));
+    assert_eq!(damaged(2, 9), Err(DecodeError::Version(9)));
+    assert_eq!(damaged(5, 0xee), Err(DecodeError::Checksum));
+    assert_eq!(Batch::decode(&good[..7]), Err(DecodeError::Truncated));
+    assert!(Batch::decode(&good).is_ok());
+}
+
+#[test]
+fn ids_and_texts_have_a_limit() {
+    let mut tallier = Tallier::new();
+    let long = "x".repeat(10_000);
+    let tally = tallier.tally(Mode::Live, EntityKind::PortalUser, &long, Bucket(0));
+    tally.name_person(&long);
+    tally.agents.insert(&long);
+    tally.logins.insert(Timestamp::from_secs(1), &long, true);
+    tallier.tally(Mode::Live, EntityKind::PortalUser, &long, Bucket(0));
+    assert_eq!(tallier.len(), 1);
+    let (_, message) = tallier.flush(1, &manifest()).remove(0);
+    assert!(message.len() < 3 * limits::TEXT_BYTES_MAX + 200, "{}", message.len());
+    assert!(Batch::decode(&message).is_ok());
+}
