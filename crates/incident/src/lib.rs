@@ -1,7 +1,57 @@
 //! Alerts become incidents, deadlines and notices. Pure: no clock, no I/O, no randomness.
+//!
+//! An *alert* is statistics; an *incident* is people's work; a *breach* is a person's (or the policy's) finding, which
+//! starts *deadlines*; a *notice* tells one recipient over one channel. The [`Casebook`] holds them. It is a fold over
+//! [`Decision`]s: the caller asks it what an alert, a command, a report or the time leads to, journals the decisions,
+//! and applies them.
+//!
+//! ```text
+//! alert ─► grouping ─► incident ─► pending: severity ─► awareness ─► deadlines ─► notices ─► fallbacks
+//! command ─► commands ─┘              (what is missing now)
+//! ```
+//!
+//! Invariants
+//! - [`Casebook::apply`] is the only way to change, and does not look at the policy: a journal folds to the same
+//!   casebook under any policy.
+//! - Deciding twice on the same input decides nothing the second time (alerts, commands; notices by their id).
+//! - A journal cut off after any decision loses no notice: what is missing is found by the next tick.
+//! - A drill's deadlines are simulated, a live incident's are real, whatever a decision says; modes never meet.
+//! - Everything is bounded ([`limits`]); nothing that still has to be told is forgotten.
+//!
+//! Not here: sending (notifier), the journal's chain (journal), who may give which command (what receives it).
 
+mod affected;
+mod alert_fact;
+mod casebook;
+mod command;
+mod commands;
+mod deadline;
+mod decision;
 mod delivery;
+mod grouping;
+mod incident;
+pub mod limits;
 mod notice;
+mod pending;
+mod policy;
+mod silence;
+mod state;
+mod wire;
+mod words;
 
+pub use alert_fact::AlertFact;
+pub use casebook::Casebook;
+pub use command::{Action, Command, Refusal};
+pub use deadline::{ClockStart, Deadline, Jurisdictions, NotJurisdictions, Obligation, Settled, Settlement};
+pub use decision::{Decision, NotADecision, Opening, POLICY};
 pub use delivery::{DeliveryReport, DeliveryResult};
+pub use incident::{
+    Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, TimelineEntry, Told, Verdict,
+};
 pub use notice::{DeadlineFact, IncidentId, Notice, NoticeId, NoticeKind};
+pub use policy::{
+    AwarenessSettings, EscalationSettings, FallbackSettings, JurisdictionSettings, NoticeSettings, Policy, Route,
+    Settings, Trigger,
+};
+pub use silence::Silence;
+pub use state::Counts;

@@ -3,8 +3,10 @@
 //! Channels render it; they decide nothing. It holds counts, classes, ids and reasons, never a record's value, a
 //! statement's text or a password: it leaves our boundary.
 
+use crate::wire;
 use activity::{DataClasses, DrillId, Entity, Timestamp};
 use detector::Severity;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// `INC-` and a running number in the order of the journal.
@@ -16,7 +18,8 @@ pub struct IncidentId(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NoticeId(pub String);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
     /// A new incident.
     Opened,
@@ -28,21 +31,28 @@ pub enum NoticeKind {
     Closed,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
+    #[serde(with = "wire")]
     pub id: NoticeId,
+    #[serde(with = "wire")]
     pub incident: IncidentId,
     pub kind: NoticeKind,
     /// Name of the configured channel: `[[channels]] name`.
     pub channel: String,
     /// Wall time at which it was decided.
+    #[serde(with = "wire")]
     pub decided_at: Timestamp,
     /// It may not leave before (approval by exception).
+    #[serde(with = "wire")]
     pub hold_until: Option<Timestamp>,
     /// Trying ends then, and the notice is undeliverable.
+    #[serde(with = "wire")]
     pub expires_at: Timestamp,
     pub severity: Severity,
+    #[serde(with = "wire")]
     pub subject: Entity,
+    #[serde(with = "wire")]
     pub data_classes: DataClasses,
     /// Upper estimate of the records concerned.
     pub affected_records: u64,
@@ -53,21 +63,24 @@ pub struct Notice {
     /// How many alerts there are in all.
     pub n_alerts: u64,
     /// Event time of the first alert.
+    #[serde(with = "wire")]
     pub first_seen_at: Timestamp,
     pub deadlines: Vec<DeadlineFact>,
     /// The incident's page in the console, if the console's public address is configured.
     pub link: Option<String>,
     /// Set: this is a drill, and every rendering must say so first.
+    #[serde(with = "wire")]
     pub drill: Option<DrillId>,
 }
 
 /// What a notice says of a legal time limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadlineFact {
     /// Id in `config/jurisdictions.toml`, e.g. `eu-gdpr-33-authority`.
     pub obligation: String,
     pub name: String,
     /// `None`: "without undue delay", no figure in the law.
+    #[serde(with = "wire")]
     pub due_at: Option<Timestamp>,
     /// A drill's deadlines never run: shown as an exercise.
     pub simulated: bool,

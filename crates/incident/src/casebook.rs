@@ -1,0 +1,208 @@
+//! The casebook: alerts, commands, reports and the time come in, decisions go out.
+//!
+//! ```text
+//! decide: &Casebook × input → decisions      (changes nothing)
+//! journal the decisions                      (the caller, together with the positions read)
+//! apply:  &mut Casebook × decision           (the only way to change)
+//! ```
+//!
+//! After a crash the journal is applied to an empty casebook, and then [`Casebook::tick`] finds what is missing, even if
+//! the journal ends in the middle of what one input led to.
+
+use crate::{
+    Action, AlertFact, Command, Counts, Decision, DeliveryReport, Incident, IncidentId, Notice, Opening, Policy,
+    Refusal, Silence, commands,
+    decision::POLICY,
+    grouping, limits,
+    pending::{escalation_at, pending},
+    state::State,
+};
+use activity::{Entity, EntityKind, Timestamp};
+use detector::Alert;
+use std::sync::Arc;
+
+/// All incidents, and how to decide about them.
+#[derive(Clone, Debug)]
+pub struct Casebook {
+    policy: Arc<Policy>,
+    state: State,
+}
+
+impl Casebook {
+    pub fn new(policy: Arc<Policy>) -> Self {
+        Casebook { policy, state: State::new() }
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Another policy from now on. What was decided stays; call [`tick`](Self::tick) for what it now lacks.
+    pub fn set_policy(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
+    }
+
+    /// What an alert leads to; nothing, if it is known already.
+    pub fn alert(&self, now: Timestamp, alert: &Alert) -> Vec<Decision> {
+        if self.state.alerts_seen.contains(&alert.id) {
+            return Vec::new();
+        }
+        let mode = alert.mode;
+        let fact = Box::new(AlertFact::from(alert));
+        let silence = self.silences().find(|silence| silence.is_in_force(now) && silence.covers(&fact));
+        if let Some(silence) = silence.filter(|_| !mode.is_drill()) {
+            let because = format!("silence {} until {}: {}", silence.id, silence.until, silence.reason);
+            return vec![Decision::AlertSilenced { at: now, because, silence: silence.id, alert: fact }];
+        }
+        if let Some((incident, because)) = grouping::home(&self.state, mode, &fact) {
+            return self.with_consequences(now, Decision::AlertGrouped { at: now, because, incident, alert: fact });
+        }
+        if !fact.page {
+            let because = "the false-page budget lets it wait for the digest".to_owned();
+            return vec![Decision::AlertRanked { at: now, because, alert: fact }];
+        }
+        let (subject, because) = if self.state.is_storm(now, fact.severity) {
+            let all = Entity::new(EntityKind::Fleet, "all");
+            let because = "more incidents are being opened than people can look at one by one".to_owned();
+            if let Some(incident) = grouping::open_incident_of(&self.state, mode, &all, &fact) {
+                return self.with_consequences(now, Decision::AlertGrouped { at: now, because, incident, alert: fact });
+            }
+            (all, because)
+        } else {
+            (fact.subject.clone(), fact.why.clone())
+        };
+        let opening = Box::new(Opening {
+            follows: grouping::closed_before(&self.state, mode, &subject),
+            subject,
+            mode,
+            severity: fact.severity,
+            data_classes: fact.data_classes,
+            alert: Some(*fact),
+            by: POLICY.into(),
+            command: None,
+        });
+        self.with_consequences(now, Decision::IncidentOpened { at: now, because, incident: self.next_id(), opening })
+    }
+
+    /// What a command leads to; nothing, if it has been carried out already.
+    pub fn command(&self, now: Timestamp, command: &Command) -> Result<Vec<Decision>, Refusal> {
+        if self.state.commands_seen.contains(&command.id) {
+            return Ok(Vec::new());
+        }
+        let decision = commands::decide(self, now, command)?;
+        Ok(self.with_consequences(now, decision))
+    }
+
+    /// What time has made necessary: escalations, warnings of deadlines, the end of silences; and whatever else is
+    /// missing, after a crash or a change of policy.
+    pub fn tick(&self, now: Timestamp) -> Vec<Decision> {
+        let over = self.silences().filter(|silence| silence.until <= now).map(|silence| Decision::SilenceEnded {
+            at: now,
+            because: format!("its time is over; {} alerts fell under it", silence.n_alerts),
+            silence: silence.id,
+            by: POLICY.into(),
+            command: None,
+        });
+        let missing = self.looked_after(now).flat_map(|incident| pending(&self.policy, incident, now));
+        over.chain(missing).collect()
+    }
+
+    /// What a report leads to. Every report is recorded.
+    pub fn delivery(&self, report: &DeliveryReport) -> Vec<Decision> {
+        let incident = self.state.owner(report);
+        self.with_consequences(report.at, Decision::DeliveryRecorded { incident, report: report.clone() })
+    }
+
+    /// The only way to change.
+    pub fn apply(&mut self, decision: &Decision) {
+        self.state.apply(decision);
+    }
+
+    /// A decision, and what its incident lacks when it has been applied.
+    fn with_consequences(&self, now: Timestamp, decision: Decision) -> Vec<Decision> {
+        let draft = match &decision {
+            Decision::IncidentOpened { at, because, incident, opening } => {
+                Some(Incident::open(*incident, *at, because, opening))
+            }
+            other => other.incident().and_then(|id| self.incident(id)).cloned(),
+        };
+        let mut decisions = vec![decision];
+        if let Some(mut draft) = draft {
+            if !matches!(decisions[0], Decision::IncidentOpened { .. }) {
+                draft.apply(&decisions[0]);
+            }
+            decisions.extend(pending(&self.policy, &draft, now));
+        }
+        decisions
+    }
+
+    /// In the order of their opening.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.state.incidents.values()
+    }
+
+    pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
+        self.state.incidents.get(&id)
+    }
+
+    /// Notices that were requested and whose sending has not ended: to be handed to the dispatcher after a start.
+    pub fn unsent(&self) -> impl Iterator<Item = &Notice> {
+        self.incidents()
+            .flat_map(|incident| &incident.notices)
+            .filter(|record| record.is_unsent())
+            .map(|record| &record.notice)
+    }
+
+    /// When [`tick`](Self::tick) has to be called next, if nothing else happens before. In the past: at once.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let of_incidents = self.incidents().filter(|incident| incident.is_open()).flat_map(|incident| {
+            let escalation = escalation_at(&self.policy, incident);
+            incident.deadlines.iter().filter_map(|deadline| deadline.next_step_at()).chain(escalation)
+        });
+        of_incidents.chain(self.silences().map(|silence| silence.until)).min()
+    }
+
+    /// Silences in force or proposed.
+    pub fn silences(&self) -> impl Iterator<Item = &Silence> {
+        self.state.silences.values()
+    }
+
+    /// Alerts that interrupted nobody in the last day, worst first, each with the wall time of its ranking.
+    pub fn digest(&self) -> impl Iterator<Item = (Timestamp, &AlertFact)> {
+        self.state.ranked.iter().map(|(at, alert)| (*at, alert))
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.state.counts
+    }
+
+    /// Open incidents, and those closed a short while ago: their last notices may still fail.
+    fn looked_after(&self, now: Timestamp) -> impl Iterator<Item = &Incident> {
+        self.incidents().filter(move |incident| {
+            incident.closed.as_ref().is_none_or(|closed| now - closed.at <= limits::AFTER_CLOSING)
+        })
+    }
+
+    pub(crate) fn next_id(&self) -> IncidentId {
+        IncidentId(self.state.last_id + 1)
+    }
+
+    pub(crate) fn next_silence(&self) -> u64 {
+        self.state.last_silence + 1
+    }
+
+    /// The incident a person's declaration follows on.
+    pub(crate) fn closed_before(&self, action: &Action) -> Option<IncidentId> {
+        match action {
+            Action::Declare { subject, .. } => grouping::closed_before(&self.state, activity::Mode::Live, subject),
+            _ => None,
+        }
+    }
+}
+
+/// Equal histories: the policy does not count.
+impl PartialEq for Casebook {
+    fn eq(&self, other: &Self) -> bool {
+        self.state == other.state
+    }
+}

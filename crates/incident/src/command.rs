@@ -1,0 +1,125 @@
+//! What people ask for; console, command line and webhooks all send these through one topic.
+
+use crate::{IncidentId, IncidentState, NoticeId, Settlement, Verdict, limits, wire};
+use activity::{DataClasses, Entity, Timestamp};
+use detector::Severity;
+use serde::{Deserialize, Serialize};
+
+/// One request of one person. Repeating an id does nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    pub id: String,
+    /// Who: as authenticated by what received the command.
+    pub by: String,
+    /// Wall time at which the person asked.
+    #[serde(with = "wire")]
+    pub at: Timestamp,
+    /// `None` only for what is not about one incident: [`Action::Declare`] and the silences.
+    #[serde(with = "wire")]
+    pub incident: Option<IncidentId>,
+    pub action: Action,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// I look after it.
+    Acknowledge,
+    /// No more data gets out.
+    Contain {
+        reason: String,
+    },
+    SetVerdict {
+        verdict: Verdict,
+        reason: String,
+        /// Since when we have been aware; `None`: since this verdict. Only with [`Verdict::Breach`].
+        #[serde(with = "wire", default)]
+        aware_at: Option<Timestamp>,
+    },
+    Note {
+        text: String,
+    },
+    /// The obligation's recipient has been told, or need not be.
+    Settle {
+        obligation: String,
+        how: Settlement,
+        reason: String,
+    },
+    /// Stops a notice that is still held.
+    StopNotice {
+        #[serde(with = "wire")]
+        notice: NoticeId,
+        reason: String,
+    },
+    Close,
+    /// Opens an incident without an alert: somebody saw something.
+    Declare {
+        #[serde(with = "wire")]
+        subject: Entity,
+        severity: Severity,
+        #[serde(with = "wire")]
+        data_classes: DataClasses,
+        reason: String,
+    },
+    Silence {
+        #[serde(with = "wire")]
+        subject: Entity,
+        #[serde(default)]
+        detector: Option<String>,
+        #[serde(with = "wire")]
+        until: Timestamp,
+        reason: String,
+    },
+    ApproveSilence {
+        silence: u64,
+    },
+    EndSilence {
+        silence: u64,
+    },
+}
+
+/// Why a command is not carried out. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("there is no incident `{0}`")]
+    NoSuchIncident(IncidentId),
+    #[error("the command must name an incident")]
+    NamesNoIncident,
+    #[error("incident `{incident}` is {state}: it cannot be {wanted}")]
+    NotInThisState { incident: IncidentId, state: IncidentState, wanted: &'static str },
+    #[error("`{field}` must not be empty nor longer than {} characters", limits::TEXT_MAX)]
+    Text { field: &'static str },
+    #[error(
+        "time limits are running: {0}; meet them, or give the verdict `not_a_breach`, or say why they are not required"
+    )]
+    DeadlinesRun(String),
+    #[error("`aware_at` must not lie in the future, and goes only with the verdict `breach`")]
+    AwareAt,
+    #[error("no time limit of obligation `{0}` is running")]
+    NoSuchDeadline(String),
+    #[error("a person says `met` or `not_required`; `withdrawn` follows from the verdict")]
+    Withdrawn,
+    #[error("there is no notice `{0}` that is still held")]
+    NotHeld(NoticeId),
+    #[error("a silence must end in the future, at most {} from now", limits::SILENCE_MAX)]
+    SilenceTime,
+    #[error("there are {} silences already; end one first", limits::SILENCES_MAX)]
+    TooManySilences,
+    #[error("there is no silence {0}")]
+    NoSuchSilence(u64),
+    #[error("a silence takes two people: somebody else must approve it")]
+    SamePerson,
+    #[error("silence {0} is approved already")]
+    Approved(u64),
+}
+
+impl Command {
+    /// One line of JSON: the value in the topic of commands.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("strings, integers and lists of them serialise")
+    }
+
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+}

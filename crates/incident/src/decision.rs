@@ -1,0 +1,401 @@
+//! Everything that can be decided, each with its time and its reason. The journal holds these and nothing else about
+//! incidents; a [`crate::Casebook`] is what remains of them when they are applied in order.
+
+use crate::{
+    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, IncidentId, Notice, NoticeId, Settlement, Silence,
+    Verdict, wire,
+};
+use activity::{DataClasses, Entity, Mode, Timestamp};
+use detector::Severity;
+use serde::{Deserialize, Serialize};
+
+/// One decision. `at` is wall time; `because` is the reason, printable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Decision {
+    /// An alert that may interrupt people (or a person) opens an incident.
+    IncidentOpened {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        opening: Box<Opening>,
+    },
+    /// An alert joins an open incident.
+    AlertGrouped {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        alert: Box<AlertFact>,
+    },
+    /// An alert waits for the daily digest.
+    AlertRanked {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        alert: Box<AlertFact>,
+    },
+    /// An alert fell under a silence. It is recorded and counted, and nobody is told.
+    AlertSilenced {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        silence: u64,
+        alert: Box<AlertFact>,
+    },
+    SeverityRaised {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        from: Severity,
+        to: Severity,
+    },
+    /// The policy holds that we are aware, until a person says otherwise.
+    AwarenessSet {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        #[serde(with = "wire")]
+        aware_at: Timestamp,
+    },
+    /// A deadline starts, or starts anew from another time.
+    DeadlineArmed {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        deadline: Box<Deadline>,
+    },
+    /// All notices of this warning have been requested.
+    DeadlineWarned {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        obligation: String,
+        percent: u8,
+    },
+    DeadlineSettled {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        obligation: String,
+        how: Settlement,
+        by: String,
+        command: Option<String>,
+    },
+    /// Somebody has to know.
+    NoticeRequested {
+        notice: Box<Notice>,
+        because: String,
+        /// What of the incident it tells; part of the notice's id.
+        step: String,
+        /// The notice that could not be delivered, if this one stands in for it.
+        #[serde(with = "wire")]
+        fallback_of: Option<NoticeId>,
+        /// Who could stop it while it is held.
+        may_stop: Vec<String>,
+    },
+    /// A person stopped a notice that was held.
+    NoticeStopped {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        #[serde(with = "wire")]
+        notice: NoticeId,
+        by: String,
+        command: Option<String>,
+    },
+    /// A notice failed for good and nothing is left that could stand in for it.
+    NoticeUndeliverable {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        #[serde(with = "wire")]
+        notice: NoticeId,
+    },
+    /// What a channel said of one attempt.
+    DeliveryRecorded {
+        /// `None`: a notice this journal does not know, or has left behind.
+        #[serde(with = "wire")]
+        incident: Option<IncidentId>,
+        report: DeliveryReport,
+    },
+    Acknowledged {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        command: Option<String>,
+    },
+    /// A person holds that no more data gets out.
+    Contained {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        command: Option<String>,
+    },
+    VerdictSet {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        verdict: Verdict,
+        /// Since when we are aware, after this verdict; `None`: we are not.
+        aware: Option<Awareness>,
+        command: Option<String>,
+    },
+    Noted {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        /// The note.
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        command: Option<String>,
+    },
+    Closed {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        command: Option<String>,
+    },
+    /// Proposed by one person; silences nothing until another approves it.
+    SilenceProposed {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        silence: Silence,
+        command: Option<String>,
+    },
+    SilenceApproved {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        silence: u64,
+        by: String,
+        command: Option<String>,
+    },
+    SilenceEnded {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        silence: u64,
+        by: String,
+        command: Option<String>,
+    },
+}
+
+/// What an incident begins with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Opening {
+    #[serde(with = "wire")]
+    pub subject: Entity,
+    #[serde(with = "wire")]
+    pub mode: Mode,
+    pub severity: Severity,
+    #[serde(with = "wire")]
+    pub data_classes: DataClasses,
+    /// The last incident of the same subject, closed by now.
+    #[serde(with = "wire")]
+    pub follows: Option<IncidentId>,
+    /// `None`: a person declared it.
+    pub alert: Option<AlertFact>,
+    /// `policy`, or who declared it.
+    pub by: String,
+    pub command: Option<String>,
+}
+
+/// What is wrong with a decision's JSON.
+#[derive(Debug, thiserror::Error)]
+#[error("not a decision: {0}")]
+pub struct NotADecision(#[from] serde_json::Error);
+
+/// Who decides when no person does.
+pub const POLICY: &str = "policy";
+
+impl Decision {
+    /// The body of a journal entry; `kind` is in it too.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("strings, integers and lists of them serialise")
+    }
+
+    pub fn from_json(json: &serde_json::Value) -> Result<Self, NotADecision> {
+        Ok(Decision::deserialize(json)?)
+    }
+
+    /// The journal entry's kind.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Decision::IncidentOpened { .. } => "incident_opened",
+            Decision::AlertGrouped { .. } => "alert_grouped",
+            Decision::AlertRanked { .. } => "alert_ranked",
+            Decision::AlertSilenced { .. } => "alert_silenced",
+            Decision::SeverityRaised { .. } => "severity_raised",
+            Decision::AwarenessSet { .. } => "awareness_set",
+            Decision::DeadlineArmed { .. } => "deadline_armed",
+            Decision::DeadlineWarned { .. } => "deadline_warned",
+            Decision::DeadlineSettled { .. } => "deadline_settled",
+            Decision::NoticeRequested { .. } => "notice_requested",
+            Decision::NoticeStopped { .. } => "notice_stopped",
+            Decision::NoticeUndeliverable { .. } => "notice_undeliverable",
+            Decision::DeliveryRecorded { .. } => "delivery_recorded",
+            Decision::Acknowledged { .. } => "acknowledged",
+            Decision::Contained { .. } => "contained",
+            Decision::VerdictSet { .. } => "verdict_set",
+            Decision::Noted { .. } => "noted",
+            Decision::Closed { .. } => "closed",
+            Decision::SilenceProposed { .. } => "silence_proposed",
+            Decision::SilenceApproved { .. } => "silence_approved",
+            Decision::SilenceEnded { .. } => "silence_ended",
+        }
+    }
+
+    /// Wall time.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Decision::NoticeRequested { notice, .. } => notice.decided_at,
+            Decision::DeliveryRecorded { report, .. } => report.at,
+            Decision::IncidentOpened { at, .. }
+            | Decision::AlertGrouped { at, .. }
+            | Decision::AlertRanked { at, .. }
+            | Decision::AlertSilenced { at, .. }
+            | Decision::SeverityRaised { at, .. }
+            | Decision::AwarenessSet { at, .. }
+            | Decision::DeadlineArmed { at, .. }
+            | Decision::DeadlineWarned { at, .. }
+            | Decision::DeadlineSettled { at, .. }
+            | Decision::NoticeStopped { at, .. }
+            | Decision::NoticeUndeliverable { at, .. }
+            | Decision::Acknowledged { at, .. }
+            | Decision::Contained { at, .. }
+            | Decision::VerdictSet { at, .. }
+            | Decision::Noted { at, .. }
+            | Decision::Closed { at, .. }
+            | Decision::SilenceProposed { at, .. }
+            | Decision::SilenceApproved { at, .. }
+            | Decision::SilenceEnded { at, .. } => *at,
+        }
+    }
+
+    /// The reason, in words.
+    pub fn because(&self) -> &str {
+        match self {
+            Decision::DeliveryRecorded { report, .. } => match &report.result {
+                DeliveryResult::Accepted { receipt } | DeliveryResult::Confirmed { receipt } => receipt,
+                DeliveryResult::Retrying { reason, .. }
+                | DeliveryResult::Rejected { reason }
+                | DeliveryResult::Expired { reason } => reason,
+            },
+            Decision::NoticeRequested { because, .. }
+            | Decision::IncidentOpened { because, .. }
+            | Decision::AlertGrouped { because, .. }
+            | Decision::AlertRanked { because, .. }
+            | Decision::AlertSilenced { because, .. }
+            | Decision::SeverityRaised { because, .. }
+            | Decision::AwarenessSet { because, .. }
+            | Decision::DeadlineArmed { because, .. }
+            | Decision::DeadlineWarned { because, .. }
+            | Decision::DeadlineSettled { because, .. }
+            | Decision::NoticeStopped { because, .. }
+            | Decision::NoticeUndeliverable { because, .. }
+            | Decision::Acknowledged { because, .. }
+            | Decision::Contained { because, .. }
+            | Decision::VerdictSet { because, .. }
+            | Decision::Noted { because, .. }
+            | Decision::Closed { because, .. }
+            | Decision::SilenceProposed { because, .. }
+            | Decision::SilenceApproved { because, .. }
+            | Decision::SilenceEnded { because, .. } => because,
+        }
+    }
+
+    /// The incident it belongs to, if it belongs to one.
+    pub fn incident(&self) -> Option<IncidentId> {
+        match self {
+            Decision::NoticeRequested { notice, .. } => Some(notice.incident),
+            Decision::DeliveryRecorded { incident, .. } => *incident,
+            Decision::IncidentOpened { incident, .. }
+            | Decision::AlertGrouped { incident, .. }
+            | Decision::SeverityRaised { incident, .. }
+            | Decision::AwarenessSet { incident, .. }
+            | Decision::DeadlineArmed { incident, .. }
+            | Decision::DeadlineWarned { incident, .. }
+            | Decision::DeadlineSettled { incident, .. }
+            | Decision::NoticeStopped { incident, .. }
+            | Decision::NoticeUndeliverable { incident, .. }
+            | Decision::Acknowledged { incident, .. }
+            | Decision::Contained { incident, .. }
+            | Decision::VerdictSet { incident, .. }
+            | Decision::Noted { incident, .. }
+            | Decision::Closed { incident, .. } => Some(*incident),
+            Decision::AlertRanked { .. }
+            | Decision::AlertSilenced { .. }
+            | Decision::SilenceProposed { .. }
+            | Decision::SilenceApproved { .. }
+            | Decision::SilenceEnded { .. } => None,
+        }
+    }
+
+    /// Who decided: a person's name, or [`POLICY`].
+    pub fn by(&self) -> &str {
+        match self {
+            Decision::IncidentOpened { opening, .. } => &opening.by,
+            Decision::SilenceProposed { silence, .. } => &silence.proposed_by,
+            Decision::DeadlineSettled { by, .. }
+            | Decision::NoticeStopped { by, .. }
+            | Decision::Acknowledged { by, .. }
+            | Decision::Contained { by, .. }
+            | Decision::VerdictSet { by, .. }
+            | Decision::Noted { by, .. }
+            | Decision::Closed { by, .. }
+            | Decision::SilenceApproved { by, .. }
+            | Decision::SilenceEnded { by, .. } => by,
+            _ => POLICY,
+        }
+    }
+
+    /// The command that led to it.
+    pub(crate) fn command(&self) -> Option<&str> {
+        match self {
+            Decision::IncidentOpened { opening, .. } => opening.command.as_deref(),
+            Decision::DeadlineSettled { command, .. }
+            | Decision::NoticeStopped { command, .. }
+            | Decision::Acknowledged { command, .. }
+            | Decision::Contained { command, .. }
+            | Decision::VerdictSet { command, .. }
+            | Decision::Noted { command, .. }
+            | Decision::Closed { command, .. }
+            | Decision::SilenceProposed { command, .. }
+            | Decision::SilenceApproved { command, .. }
+            | Decision::SilenceEnded { command, .. } => command.as_deref(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Every bound of this crate, with its unit and with what happens beyond it.
+//!
+//! Attacker-chosen names are the load: subjects, entities, alerts. What is bounded here keeps a count of what was
+//! beyond; nothing that still has to be told to somebody is ever forgotten.
+
+use activity::Span;
+
+/// Alerts of one subject join its open incident if they lie within this much event time of its first or last alert.
+pub const GROUPING: Span = Span::from_hours(24);
+
+/// Alerts kept in full per incident; later ones are counted and still change severity, classes and records.
+pub const ALERTS_KEPT: usize = 100;
+/// Pointers to evidence kept per incident; by these, alerts about other subjects join it.
+pub const EVIDENCE_KEPT: usize = 64;
+/// Evidence kept per alert.
+pub const ALERT_EVIDENCE_KEPT: usize = 8;
+/// ATT&CK techniques kept per alert.
+pub const ALERT_TECHNIQUES_KEPT: usize = 8;
+/// Subjects listed per incident besides its own; the rest are counted.
+pub const SUBJECTS_KEPT: usize = 100;
+/// Detectors listed per incident. There are fewer.
+pub const DETECTORS_KEPT: usize = 64;
+/// Entity windows by which affected records are not counted twice, per incident; beyond, records simply add up.
+pub const AFFECTED_KEPT: usize = 128;
+/// Lines of an incident's timeline; beyond, lines from its middle go (the journal keeps them), counted.
+pub const TIMELINE_KEPT: usize = 400;
+/// How many of these are the first ones.
+pub const TIMELINE_FIRST: usize = 100;
+/// Notices listed per incident; beyond, those delivered longest ago go, counted.
+pub const NOTICES_KEPT: usize = 400;
+/// Receipts kept per notice: the first ones.
+pub const RECEIPTS_KEPT: usize = 4;
+
+/// Incidents remembered, the last closed ones included; beyond, those closed longest ago are left to the journal.
+pub const INCIDENTS_KEPT: usize = 5_000;
+/// Open incidents; beyond, every new subject joins the storm incident.
+pub const OPEN_INCIDENTS_MAX: usize = 2_000;
+/// Incidents opened within [`STORM_WINDOW`] by alerts below `critical`; beyond, new subjects join the storm incident.
+pub const STORM_OPENINGS: usize = 30;
+/// The same for critical alerts: a flood of small ones must not hide a large one.
+pub const STORM_OPENINGS_CRITICAL: usize = 100;
+/// Wall time over which openings are counted.
+pub const STORM_WINDOW: Span = Span::from_hours(1);
+
+/// Alert ids remembered, so that a repeated one is counted once; the oldest go first.
+pub const ALERT_IDS_KEPT: usize = 100_000;
+/// Command ids remembered, so that a repeated one is done once; the oldest go first.
+pub const COMMAND_IDS_KEPT: usize = 10_000;
+/// Alerts kept for the daily digest; beyond, the least severe, least surprising go, counted.
+pub const DIGEST_KEPT: usize = 500;
+/// How far back the digest reaches, wall time.
+pub const DIGEST: Span = Span::from_hours(24);
+/// Silences in force or proposed at one time.
+pub const SILENCES_MAX: usize = 200;
+/// Longest silence. A longer need is a configuration change, which somebody reviews.
+pub const SILENCE_MAX: Span = Span::from_hours(8);
+
+/// Characters of a reason, a note, a detector's `why`.
+pub const TEXT_MAX: usize = 1_000;
+/// Characters of a person's name, a command's id, a receipt.
+pub const NAME_MAX: usize = 200;
+/// Characters of a notice's title.
+pub const TITLE_MAX: usize = 200;
+/// Reasons in a notice.
+pub const REASONS_MAX: usize = 10;
+
+/// After its closing an incident's notices are still looked after for so long: time to fail and to fall back.
+pub const AFTER_CLOSING: Span = Span::from_hours(48);
+
+/// Triggers of a policy.
+pub const TRIGGERS_MAX: usize = 64;
+/// Channels a policy names.
+pub const CHANNELS_MAX: usize = 32;
+/// Obligations a policy applies.
+pub const OBLIGATIONS_MAX: usize = 64;

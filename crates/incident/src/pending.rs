@@ -1,0 +1,378 @@
+//! What an incident still lacks: by its own state, the policy and the time, and by nothing else.
+//!
+//! Not "what follows from this event" but "what is missing now". So it does not matter whether an alert, a command, a
+//! report, the clock or a changed policy brought the incident into this state, nor whether the process died after half
+//! of the decisions had reached the journal: whoever looks next finds the rest missing.
+//!
+//! Invariant: applying what is returned makes it not missing any more.
+
+use crate::{
+    Awareness, ClockStart, Deadline, DeadlineFact, Decision, Incident, IncidentState, Notice, NoticeId, NoticeKind,
+    NoticeRecord, Policy, Settlement, Told, Verdict, limits,
+    policy::{Route, names},
+};
+use activity::{Span, Timestamp, printable_within};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Version of what a notice says of a step. A new version makes new ids: raise it only if a step must be told again.
+const CONTENT_VERSION: u32 = 1;
+
+/// From this part of the time on, those who hear of unacknowledged incidents hear of a deadline too.
+const LATE_PERCENT: u8 = 90;
+
+/// Everything that is missing, in the order in which it has to be journaled.
+pub(crate) fn pending(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
+    let mut draft = incident.clone();
+    let mut all = Vec::new();
+    // Each kind of decision can make the next one necessary. One pass settles it; the second finds nothing, except
+    // where a later kind calls for an earlier one, which none does.
+    for missing in
+        [severity, awareness, deadlines, notices_of_what_it_is, notices_of_deadlines, notices_of_its_end, fallbacks]
+    {
+        let decisions = missing(policy, &draft, now);
+        decisions.iter().for_each(|decision| draft.apply(decision));
+        all.extend(decisions);
+    }
+    all
+}
+
+fn severity(_: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decision> {
+    if incident.worst_alert <= incident.severity || !incident.is_open() {
+        return Vec::new();
+    }
+    let (from, to) = (incident.severity, incident.worst_alert);
+    let because = format!("an alert of severity {} joined", to.as_str());
+    vec![Decision::SeverityRaised { at, because, incident: incident.id, from, to }]
+}
+
+fn awareness(policy: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decision> {
+    if incident.aware.is_some() || incident.verdict != Verdict::Undecided || !incident.is_open() {
+        return Vec::new();
+    }
+    let Some(because) = policy.awareness(incident) else { return Vec::new() };
+    vec![Decision::AwarenessSet { at, because, incident: incident.id, aware_at: incident.opened_at }]
+}
+
+fn deadlines(policy: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    if !incident.is_open() {
+        return decisions;
+    }
+    for obligation in policy.obligations().iter().filter(|obligation| obligation.applies(incident.data_classes)) {
+        let Some((starts_at, because)) = start_of(obligation.clock_start, incident) else { continue };
+        let running = incident.deadline(&obligation.id);
+        let is_missing = running.is_none_or(|deadline| {
+            Incident::may_rearm(deadline) && (deadline.starts_at != starts_at || !deadline.is_running())
+        });
+        if is_missing {
+            let target = policy.target(&obligation.id);
+            let deadline = Box::new(Deadline::start(obligation, starts_at, target, incident.mode.is_drill()));
+            decisions.push(Decision::DeadlineArmed { at, because, incident: incident.id, deadline });
+        }
+    }
+    if incident.verdict == Verdict::NotABreach {
+        for deadline in incident.deadlines.iter().filter(|deadline| deadline.is_running()) {
+            decisions.push(Decision::DeadlineSettled {
+                at,
+                because: "the verdict is `not_a_breach`".into(),
+                incident: incident.id,
+                obligation: deadline.obligation.clone(),
+                how: Settlement::Withdrawn,
+                by: crate::decision::POLICY.into(),
+                command: None,
+            });
+        }
+    }
+    decisions
+}
+
+/// When an obligation starts for this incident, and why; `None`: it has not.
+fn start_of(clock_start: ClockStart, incident: &Incident) -> Option<(Timestamp, String)> {
+    let aware = |Awareness { at, by, .. }: &Awareness| (*at, format!("aware since {at} ({by})"));
+    match (clock_start, incident.verdict) {
+        (_, Verdict::NotABreach) => None,
+        (ClockStart::Suspicion, _) => {
+            Some((incident.opened_at, format!("suspected since the opening at {}", incident.opened_at)))
+        }
+        (ClockStart::Awareness, _) => incident.aware.as_ref().map(aware),
+        (ClockStart::Determination, Verdict::Breach) => incident.aware.as_ref().map(aware),
+        (ClockStart::Determination, Verdict::Undecided) => None,
+    }
+}
+
+/// That there is an incident, that it grew worse, that nobody looks after it.
+fn notices_of_what_it_is(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
+    let mut wanted = Wanted::new(policy, incident, now);
+    if !incident.is_open() {
+        return wanted.decisions;
+    }
+    let current = Told { severity: incident.severity, data_classes: incident.data_classes };
+    let routes = policy.routes(incident);
+    for (channel, route) in &routes {
+        if !incident.told.contains_key(channel) {
+            wanted.notice(NoticeKind::Opened, "opened", channel, Some(route), &route.because, title(incident));
+        }
+    }
+    for (channel, told) in &incident.told {
+        if told.severity < current.severity || told.data_classes.union(current.data_classes) != told.data_classes {
+            let step = format!("changed:{}:{}", current.severity.as_str(), names(current.data_classes));
+            let because = format!(
+                "was told severity {} and data of class {}; now severity {} and data of class {}",
+                told.severity.as_str(),
+                names(told.data_classes),
+                current.severity.as_str(),
+                names(current.data_classes)
+            );
+            wanted.notice(NoticeKind::Escalated, &step, channel, routes.get(channel), &because, title(incident));
+        }
+    }
+    if escalation_at(policy, incident).is_some_and(|at| at <= now) {
+        let because = format!("nobody has acknowledged it within {}", policy.settings().escalation.after);
+        let title = format!("Not acknowledged for {}: {}", policy.settings().escalation.after, title(incident));
+        for channel in &policy.settings().escalation.channels {
+            wanted.notice(NoticeKind::Escalated, UNACKNOWLEDGED, channel, None, &because, title.clone());
+        }
+    }
+    wanted.decisions
+}
+
+const UNACKNOWLEDGED: &str = "unacknowledged";
+
+/// When the incident escalates unless somebody acknowledges it before; `None`: it does not, or has.
+pub(crate) fn escalation_at(policy: &Policy, incident: &Incident) -> Option<Timestamp> {
+    let escalation = &policy.settings().escalation;
+    let told = |channel: &String| incident.requested.contains(&notice_id(incident, UNACKNOWLEDGED, channel));
+    let waits = incident.state == IncidentState::Open && !escalation.channels.iter().all(told);
+    waits.then_some(incident.opened_at + escalation.after)
+}
+
+fn notices_of_deadlines(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
+    let mut wanted = Wanted::new(policy, incident, now);
+    if !incident.is_open() {
+        return wanted.decisions;
+    }
+    let routes = policy.routes(incident);
+    for deadline in &incident.deadlines {
+        let (Some(percent), Some(limit)) = (deadline.step_due(now), deadline.limit()) else { continue };
+        let what = if deadline.due_at.is_some() { "time limit" } else { "internal target" };
+        let because = if percent == 100 {
+            format!("the {what} of {} has passed at {limit}", deadline.name)
+        } else {
+            format!("{percent} % of the {what} of {} are gone; it ends at {limit}", deadline.name)
+        };
+        let title = format!("{}: {}", capitalised(&because), title(incident));
+        let step = format!("deadline:{}:{}:{percent}", deadline.obligation, deadline.starts_at.as_millis());
+        let late = policy.settings().escalation.channels.iter().filter(|_| percent >= LATE_PERCENT);
+        for channel in incident.told.keys().chain(routes.keys()).chain(late) {
+            let route = routes.get(channel);
+            wanted.notice(NoticeKind::DeadlineWarning, &step, channel, route, &because, title.clone());
+        }
+        // Last: before it is journaled, the warning counts as not given.
+        wanted.decisions.push(Decision::DeadlineWarned {
+            at: now,
+            because,
+            incident: incident.id,
+            obligation: deadline.obligation.clone(),
+            percent,
+        });
+    }
+    wanted.decisions
+}
+
+/// That somebody looks after it, that it is over: to everybody who has heard of it.
+fn notices_of_its_end(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
+    let mut wanted = Wanted::new(policy, incident, now);
+    let routes = policy.routes(incident);
+    let acts = [
+        (&incident.acknowledged, NoticeKind::Acknowledged, "acknowledged"),
+        (&incident.closed, NoticeKind::Closed, "closed"),
+    ];
+    for (act, kind, step) in acts {
+        let Some(act) = act else { continue };
+        // Once closed, that somebody had acknowledged it before is no news.
+        if kind == NoticeKind::Acknowledged && !incident.is_open() {
+            continue;
+        }
+        let because = format!("{step} by {} at {}", act.by, act.at);
+        let title = format!("{}: {}", capitalised(step), title(incident));
+        for channel in incident.told.keys() {
+            wanted.notice(kind, step, channel, routes.get(channel), &because, title.clone());
+        }
+    }
+    wanted.decisions
+}
+
+/// A notice that failed for good: the fallback channels tell its step, once; if they fail too, it is undeliverable.
+fn fallbacks(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
+    let mut wanted = Wanted::new(policy, incident, now);
+    for failed in incident.notices.iter().filter(|record| record.has_failed() && !record.undeliverable) {
+        let problem = failed.problem.as_deref().unwrap_or("no reason given");
+        let others = policy.settings().fallback.channels.iter().filter(|channel| **channel != failed.notice.channel);
+        let others: Vec<_> = others.filter(|_| failed.fallback_of.is_none()).collect();
+        for channel in &others {
+            let because = format!("channel `{}` could not deliver: {problem}", failed.notice.channel);
+            wanted.stand_in(failed, channel, &because);
+        }
+        let stand_ins: Vec<_> = (incident.notices.iter())
+            .filter(|record| record.step == failed.step && others.contains(&&record.notice.channel))
+            .collect();
+        let all_asked =
+            others.iter().all(|channel| incident.requested.contains(&notice_id(incident, &failed.step, channel)));
+        if all_asked && stand_ins.iter().all(|record| record.has_failed()) {
+            let because = match (&failed.fallback_of, others.len()) {
+                (Some(first), _) => format!("{problem}; it stood in for notice {first}"),
+                (None, 0) => format!("{problem}; no fallback channel is configured"),
+                (None, _) => format!("{problem}; the fallback channels failed too"),
+            };
+            wanted.decisions.push(Decision::NoticeUndeliverable {
+                at: now,
+                because,
+                incident: incident.id,
+                notice: failed.notice.id.clone(),
+            });
+        }
+    }
+    wanted.decisions
+}
+
+/// Collects notices, each at most once.
+struct Wanted<'a> {
+    policy: &'a Policy,
+    incident: &'a Incident,
+    now: Timestamp,
+    asked: BTreeMap<NoticeId, ()>,
+    decisions: Vec<Decision>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(policy: &'a Policy, incident: &'a Incident, now: Timestamp) -> Self {
+        Wanted { policy, incident, now, asked: BTreeMap::new(), decisions: Vec::new() }
+    }
+
+    fn notice(
+        &mut self,
+        kind: NoticeKind,
+        step: &str,
+        channel: &str,
+        route: Option<&Route>,
+        because: &str,
+        title: String,
+    ) {
+        let id = notice_id(self.incident, step, channel);
+        if self.incident.requested.contains(&id) || self.asked.insert(id.clone(), ()).is_some() {
+            return;
+        }
+        let hold = route.map_or(Span::ZERO, |route| route.hold);
+        let hold_until = (hold > Span::ZERO).then(|| self.now + hold);
+        let notice = self.written(id, kind, channel, hold_until, title);
+        self.decisions.push(Decision::NoticeRequested {
+            notice: Box::new(notice),
+            because: because.to_owned(),
+            step: step.to_owned(),
+            fallback_of: None,
+            may_stop: route.filter(|_| hold > Span::ZERO).map_or_else(Vec::new, |route| route.may_stop.clone()),
+        });
+    }
+
+    /// A notice of the same step over another channel.
+    fn stand_in(&mut self, failed: &NoticeRecord, channel: &str, because: &str) {
+        let id = notice_id(self.incident, &failed.step, channel);
+        if self.incident.requested.contains(&id) || self.asked.insert(id.clone(), ()).is_some() {
+            return;
+        }
+        let notice = self.written(id, failed.notice.kind, channel, None, failed.notice.title.clone());
+        self.decisions.push(Decision::NoticeRequested {
+            notice: Box::new(notice),
+            because: because.to_owned(),
+            step: failed.step.clone(),
+            fallback_of: Some(failed.notice.id.clone()),
+            may_stop: Vec::new(),
+        });
+    }
+
+    fn written(
+        &self,
+        id: NoticeId,
+        kind: NoticeKind,
+        channel: &str,
+        hold_until: Option<Timestamp>,
+        title: String,
+    ) -> Notice {
+        let (incident, settings) = (self.incident, &self.policy.settings().notices);
+        let mut reasons: Vec<_> =
+            incident.alerts.iter().take(limits::REASONS_MAX).map(|alert| alert.why.clone()).collect();
+        if reasons.is_empty() {
+            reasons.push(incident.opened_because.clone());
+        }
+        Notice {
+            id,
+            incident: incident.id,
+            kind,
+            channel: channel.to_owned(),
+            decided_at: self.now,
+            hold_until,
+            expires_at: hold_until.unwrap_or(self.now) + settings.expire_after,
+            severity: incident.severity,
+            subject: incident.subject.clone(),
+            data_classes: incident.data_classes,
+            affected_records: incident.affected_records,
+            title: printable_within(&title, limits::TITLE_MAX),
+            reasons,
+            n_alerts: incident.n_alerts,
+            first_seen_at: incident.first_seen_at,
+            deadlines: (incident.deadlines.iter())
+                .filter(|deadline| deadline.is_running())
+                .map(|deadline| DeadlineFact {
+                    obligation: deadline.obligation.clone(),
+                    name: deadline.name.clone(),
+                    due_at: deadline.due_at,
+                    simulated: deadline.simulated,
+                })
+                .collect(),
+            link: settings
+                .link_base
+                .as_ref()
+                .map(|base| format!("{}/incidents/{}", base.trim_end_matches('/'), incident.id)),
+            drill: incident.mode.drill(),
+        }
+    }
+}
+
+/// "Possible breach of hr data: portal_user u1042".
+fn title(incident: &Incident) -> String {
+    let others = incident.subjects.len() as u64 - 1 + incident.n_subjects_beyond;
+    let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+    let (severity, subject) = (incident.severity.as_str(), &incident.subject);
+    if incident.data_classes.is_empty() {
+        return format!("Unusual activity ({severity}): {} {}{others}", subject.kind, subject.id);
+    }
+    let classes = names(incident.data_classes);
+    format!("Possible breach of data of class {classes} ({severity}): {} {}{others}", subject.kind, subject.id)
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or(String::new(), |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// SHA-256 over the length-prefixed fields: what it is, content version, incident (number, opening, mode, subject, so
+/// that two journals' first incidents differ), step, channel; the first 16 bytes in hexadecimal.
+pub(crate) fn notice_id(incident: &Incident, step: &str, channel: &str) -> NoticeId {
+    let mut hash = Sha256::new();
+    let mut field = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    field(b"breachd notice");
+    field(&CONTENT_VERSION.to_le_bytes());
+    field(&incident.id.0.to_le_bytes());
+    field(&incident.opened_at.as_millis().to_le_bytes());
+    field(incident.mode.as_str().as_bytes());
+    field(&incident.mode.drill().map_or([0; 8], |drill| drill.0.to_le_bytes()));
+    field(incident.subject.kind.as_str().as_bytes());
+    field(incident.subject.id.as_bytes());
+    field(step.as_bytes());
+    field(channel.as_bytes());
+    NoticeId(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,133 @@
+//! Who has to know, and what the policy stands in for until a person decides.
+//!
+//! [`Settings`] is what was written, [`Policy`] what it means: checked, with its obligations looked up.
+
+mod settings;
+
+use crate::{Incident, Jurisdictions, Obligation};
+use activity::{DataClass, DataClasses, Span};
+pub use settings::{
+    AwarenessSettings, EscalationSettings, FallbackSettings, JurisdictionSettings, NoticeSettings, Settings, Trigger,
+};
+use std::collections::BTreeMap;
+
+/// A checked policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    settings: Settings,
+    obligations: Vec<Obligation>,
+}
+
+/// Why and how a channel is to be told of an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    pub because: String,
+    /// How long a notice waits for somebody to stop it.
+    pub hold: Span,
+    pub may_stop: Vec<String>,
+}
+
+impl Policy {
+    /// Errors: every mistake, as (key path, problem).
+    pub fn new(settings: Settings, jurisdictions: &Jurisdictions) -> Result<Self, Vec<(String, String)>> {
+        let mut mistakes = settings.check();
+        let mut obligations = Vec::new();
+        for (at, id) in settings.jurisdictions.applicable.iter().enumerate() {
+            match jurisdictions.get(id) {
+                Some(obligation) => obligations.push(obligation.clone()),
+                None => mistakes.push((
+                    format!("jurisdictions.applicable[{at}]"),
+                    format!("there is no obligation `{id}` in the file of jurisdictions"),
+                )),
+            }
+        }
+        if mistakes.is_empty() { Ok(Policy { settings, obligations }) } else { Err(mistakes) }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The obligations that apply to us.
+    pub fn obligations(&self) -> &[Obligation] {
+        &self.obligations
+    }
+
+    /// Every channel that has to know of this incident. All matching triggers count; of several for one channel the
+    /// shortest hold wins. If none matches, the fallback channels: an incident of which nobody hears is the one outcome
+    /// that is certainly wrong.
+    pub fn routes(&self, incident: &Incident) -> BTreeMap<String, Route> {
+        let mut routes: BTreeMap<String, Route> = BTreeMap::new();
+        for (at, trigger) in self.settings.triggers.iter().enumerate() {
+            let Some(because) = trigger.matches(incident) else { continue };
+            let because = format!("trigger {}: {because}", at + 1);
+            for channel in &trigger.channels {
+                let route = Route { because: because.clone(), hold: trigger.hold, may_stop: trigger.may_stop.clone() };
+                match routes.get_mut(channel) {
+                    Some(other) if other.hold <= route.hold => {}
+                    Some(other) => *other = route,
+                    None => drop(routes.insert(channel.clone(), route)),
+                }
+            }
+        }
+        if routes.is_empty() {
+            let route = Route { because: "no trigger matches".into(), hold: Span::ZERO, may_stop: Vec::new() };
+            routes.extend(self.settings.fallback.channels.iter().map(|channel| (channel.clone(), route.clone())));
+        }
+        routes
+    }
+
+    /// Why the policy holds that we are aware of this incident; `None`: it does not.
+    pub fn awareness(&self, incident: &Incident) -> Option<String> {
+        let awareness = &self.settings.awareness;
+        let meant = awareness.enabled
+            && incident.severity >= awareness.severity_at_least
+            && meets(&awareness.data_classes, incident.data_classes);
+        meant.then(|| {
+            format!(
+                "policy: severity {} and data of class {}; provisional until a person gives a verdict",
+                incident.severity.as_str(),
+                names(incident.data_classes)
+            )
+        })
+    }
+
+    /// The internal target where the law gives no figure.
+    pub fn target(&self, obligation: &str) -> Span {
+        let jurisdictions = &self.settings.jurisdictions;
+        jurisdictions.targets.get(obligation).map_or(jurisdictions.internal_target, |target| target.0)
+    }
+}
+
+impl Trigger {
+    /// What of it matches, in words; `None`: it does not.
+    fn matches(&self, incident: &Incident) -> Option<String> {
+        let kind_fits = self.kinds.is_empty() || self.kinds.iter().any(|kind| incident.detectors.contains(kind));
+        let subject_fits =
+            self.subjects.is_empty() || incident.subjects.iter().any(|subject| self.subjects.contains(&subject.kind));
+        let fits = meets(&self.data_classes, incident.data_classes)
+            && incident.severity >= self.severity_at_least
+            && kind_fits
+            && subject_fits
+            && incident.affected_records >= self.affected_at_least;
+        fits.then(|| {
+            format!(
+                "severity {}, data of class {}, about {} records",
+                incident.severity.as_str(),
+                names(incident.data_classes),
+                incident.affected_records
+            )
+        })
+    }
+}
+
+/// Whether a list of classes (empty: any) is met.
+fn meets(wanted: &[DataClass], classes: DataClasses) -> bool {
+    wanted.is_empty() || wanted.iter().any(|class| classes.contains(*class))
+}
+
+/// `hr, payment`, or `none`.
+pub(crate) fn names(classes: DataClasses) -> String {
+    let names: Vec<_> = classes.iter().map(DataClass::as_str).collect();
+    if names.is_empty() { DataClass::None.to_string() } else { names.join(", ") }
+}

@@ -1,0 +1,269 @@
+//! What can be written about who has to know. The comments are the manual.
+
+use crate::{limits, wire};
+use activity::{DataClass, EntityKind, Span};
+use detector::Severity;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The sections `[[triggers]]`, `[escalation]`, `[fallback]`, `[awareness]`, `[notices]` and `[jurisdictions]`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub triggers: Vec<Trigger>,
+    pub escalation: EscalationSettings,
+    pub fallback: FallbackSettings,
+    pub awareness: AwarenessSettings,
+    pub notices: NoticeSettings,
+    pub jurisdictions: JurisdictionSettings,
+}
+
+/// `[[triggers]]`: which incidents which channels hear of. Every trigger that matches adds its channels; none stops the
+/// search. A condition that is absent is met by every incident.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    /// Any of these classes of data is concerned: `hr`, `payment`, `hr_adjacent`, `customer`, `credentials`.
+    #[serde(default, with = "wire")]
+    pub data_classes: Vec<DataClass>,
+    /// `low`, `medium`, `high` or `critical`.
+    #[serde(default = "low")]
+    pub severity_at_least: Severity,
+    /// Any of these detectors raised an alert, by their names.
+    #[serde(default)]
+    pub kinds: Vec<String>,
+    /// The incident is about any of these kinds of entity, such as `portal_user`.
+    #[serde(default, with = "wire")]
+    pub subjects: Vec<EntityKind>,
+    /// At least so many records are concerned, by the upper estimate.
+    #[serde(default)]
+    pub affected_at_least: u64,
+    /// Names of channels (`[[channels]] name`).
+    pub channels: Vec<String>,
+    /// Approval by exception: a notice waits so long, and goes out unless somebody stops it. At most one day.
+    #[serde(default = "no_span", with = "span")]
+    pub hold: Span,
+    /// Who is expected to look at a held notice; written to the journal with it.
+    #[serde(default)]
+    pub may_stop: Vec<String>,
+}
+
+/// `[escalation]`: what happens if nobody acknowledges an incident.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EscalationSettings {
+    /// So long after the opening.
+    #[serde(with = "span")]
+    pub after: Span,
+    /// Who hears of it; empty: nobody. They also hear when 90 % of a time limit are gone.
+    pub channels: Vec<String>,
+}
+
+/// `[fallback]`: who hears of it when a channel refuses a notice for good, or cannot be reached until it expires; and
+/// when an incident matches no trigger.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FallbackSettings {
+    pub channels: Vec<String>,
+}
+
+/// `[awareness]`: when the policy holds, until a person gives a verdict, that we are aware of a breach. Legal time
+/// limits then run from the opening of the incident. Rather too early than too late.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AwarenessSettings {
+    /// `false`: only a person's verdict makes us aware.
+    pub enabled: bool,
+    pub severity_at_least: Severity,
+    /// Any of these classes of data; empty: any at all.
+    #[serde(with = "wire")]
+    pub data_classes: Vec<DataClass>,
+}
+
+/// `[notices]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NoticeSettings {
+    /// Trying to deliver a notice ends so long after it may leave; then the fallback channels hear of it.
+    #[serde(with = "span")]
+    pub expire_after: Span,
+    /// Public address of the console, such as `https://breachd.example.com`. Absent: notices carry no link.
+    pub link_base: Option<String>,
+}
+
+/// `[jurisdictions]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JurisdictionSettings {
+    /// Ids of the obligations that bind you, from the file of jurisdictions. Ask your counsel.
+    pub applicable: Vec<String>,
+    /// Your own aim for obligations without a figure in the law.
+    #[serde(with = "span")]
+    pub internal_target: Span,
+    /// The same for single obligations, by id.
+    pub targets: BTreeMap<String, Target>,
+}
+
+/// A length of time, such as `"48h"`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct Target(#[serde(with = "span")] pub Span);
+
+impl Default for EscalationSettings {
+    fn default() -> Self {
+        EscalationSettings { after: Span::from_minutes(15), channels: Vec::new() }
+    }
+}
+
+impl Default for AwarenessSettings {
+    fn default() -> Self {
+        AwarenessSettings {
+            enabled: true,
+            severity_at_least: Severity::Critical,
+            data_classes: vec![DataClass::Hr, DataClass::Payment],
+        }
+    }
+}
+
+impl Default for NoticeSettings {
+    fn default() -> Self {
+        NoticeSettings { expire_after: Span::from_hours(24), link_base: None }
+    }
+}
+
+impl Default for JurisdictionSettings {
+    fn default() -> Self {
+        JurisdictionSettings {
+            applicable: ["eu-gdpr-33-authority", "eu-gdpr-34-individuals", "card-visa-notify"].map(String::from).into(),
+            internal_target: Span::from_hours(24),
+            targets: BTreeMap::new(),
+        }
+    }
+}
+
+fn low() -> Severity {
+    Severity::Low
+}
+
+fn no_span() -> Span {
+    Span::ZERO
+}
+
+const DAY: Span = Span::from_hours(24);
+const YEAR: Span = Span::from_hours(366 * 24);
+
+impl Settings {
+    /// Every mistake, as (key path, problem). Whether channels and obligations exist is checked where they are known.
+    pub fn check(&self) -> Vec<(String, String)> {
+        let mut mistakes = Vec::new();
+        let mut wrong = |key: String, problem: &str| mistakes.push((key, problem.to_owned()));
+        if self.triggers.is_empty() && self.fallback.channels.is_empty() {
+            wrong("triggers".into(), "nobody would ever be told: write at least one trigger with its channels");
+        }
+        if self.triggers.len() > limits::TRIGGERS_MAX {
+            wrong("triggers".into(), &format!("there are more than {} triggers", limits::TRIGGERS_MAX));
+        }
+        for (at, trigger) in self.triggers.iter().enumerate() {
+            if trigger.channels.is_empty() {
+                wrong(format!("triggers[{at}].channels"), "a trigger without channels tells nobody: name one");
+            }
+            if trigger.hold < Span::ZERO || DAY < trigger.hold {
+                wrong(format!("triggers[{at}].hold"), "must lie between `0s` and `24h`");
+            }
+            if trigger.hold > Span::ZERO && trigger.may_stop.is_empty() {
+                wrong(format!("triggers[{at}].may_stop"), "a hold is for somebody who may stop the notice: name who");
+            }
+            if trigger.data_classes.contains(&DataClass::None) {
+                wrong(format!("triggers[{at}].data_classes"), "`none` matches nothing: leave the condition out");
+            }
+        }
+        if self.escalation.after <= Span::ZERO || DAY < self.escalation.after {
+            wrong("escalation.after".into(), "must lie above `0s` and within `24h`");
+        }
+        if self.notices.expire_after < Span::from_minutes(1) || Span::from_hours(24 * 7) < self.notices.expire_after {
+            wrong("notices.expire_after".into(), "must lie between `1m` and `7d`");
+        }
+        if let Some(link) = &self.notices.link_base
+            && !((link.starts_with("https://") || link.starts_with("http://"))
+                && link.chars().all(|character| character.is_ascii_graphic() && !"\"<>\\`".contains(character)))
+        {
+            wrong("notices.link_base".into(), "must be an `https://` address without spaces or quotes");
+        }
+        let targets = self.jurisdictions.targets.iter().map(|(id, target)| (format!("targets.{id}"), target.0));
+        for (key, target) in targets.chain([("internal_target".to_owned(), self.jurisdictions.internal_target)]) {
+            if target < Span::from_minutes(1) || YEAR < target {
+                wrong(format!("jurisdictions.{key}"), "must lie between `1m` and one year");
+            }
+        }
+        for id in self.jurisdictions.targets.keys().filter(|id| !self.jurisdictions.applicable.contains(id)) {
+            wrong(format!("jurisdictions.targets.{id}"), "this obligation is not among `applicable`");
+        }
+        if self.jurisdictions.applicable.len() > limits::OBLIGATIONS_MAX {
+            wrong("jurisdictions.applicable".into(), &format!("more than {} obligations", limits::OBLIGATIONS_MAX));
+        }
+        let channels = self.channels();
+        if channels.iter().map(|(_, name)| name).collect::<BTreeSet<_>>().len() > limits::CHANNELS_MAX {
+            wrong("triggers".into(), &format!("more than {} channels are named", limits::CHANNELS_MAX));
+        }
+        for (key, name) in channels {
+            if name.is_empty() {
+                wrong(key, "the name of a channel must not be empty");
+            }
+        }
+        mistakes
+    }
+
+    /// Every channel that is named, as (key path, name): to compare with those that are configured.
+    pub fn channels(&self) -> Vec<(String, String)> {
+        let listed = |key: String, names: &[String]| -> Vec<(String, String)> {
+            names.iter().enumerate().map(|(at, name)| (format!("{key}[{at}]"), name.clone())).collect()
+        };
+        let mut channels: Vec<_> = (self.triggers.iter().enumerate())
+            .flat_map(|(at, trigger)| listed(format!("triggers[{at}].channels"), &trigger.channels))
+            .collect();
+        channels.extend(listed("escalation.channels".into(), &self.escalation.channels));
+        channels.extend(listed("fallback.channels".into(), &self.fallback.channels));
+        channels
+    }
+}
+
+/// Lengths of time as people write them: a whole number and `ms`, `s`, `m`, `h` or `d`.
+mod span {
+    use activity::Span;
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse(&text).ok_or_else(|| {
+            D::Error::custom(format!("`{text}` is no length of time; write a whole number and ms, s, m, h or d: `15m`"))
+        })
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Span> {
+        let (digits, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
+        let unit_ms = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        };
+        digits.parse::<i64>().ok()?.checked_mul(unit_ms).map(Span::from_millis)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn lengths_of_time() {
+            assert_eq!(parse("15m"), Some(Span::from_minutes(15)));
+            assert_eq!(parse("0s"), Some(Span::ZERO));
+            assert_eq!(parse("250ms"), Some(Span::from_millis(250)));
+            assert_eq!(parse("2d"), Some(Span::from_hours(48)));
+            for text in ["", "15", "m", "-1s", "1.5h", "1 h", "1w", "9223372036854775807d"] {
+                assert_eq!(parse(text), None, "{text}");
+            }
+        }
+    }
+}

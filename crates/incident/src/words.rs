@@ -1,0 +1,74 @@
+//! A decision in words: for timelines, the console and exports.
+
+use crate::{Decision, Settlement};
+
+impl Decision {
+    /// One sentence, without its time and without who decided. Holds text from logs: make it printable where it is
+    /// shown, unless it comes from a timeline.
+    pub fn in_words(&self) -> String {
+        match self {
+            Decision::IncidentOpened { because, opening, .. } => {
+                let follows = opening.follows.map_or(String::new(), |before| format!(", follows {before}"));
+                format!("opened as {}{follows}: {because}", opening.severity.as_str())
+            }
+            Decision::AlertGrouped { because, alert, .. } => {
+                format!("alert of `{}` joined ({because}): {}", alert.detector, alert.why)
+            }
+            Decision::AlertRanked { because, alert, .. } => {
+                format!("alert of `{}` left to the digest ({because}): {}", alert.detector, alert.why)
+            }
+            Decision::AlertSilenced { because, alert, .. } => {
+                format!("alert of `{}` silenced ({because}): {}", alert.detector, alert.why)
+            }
+            Decision::SeverityRaised { because, from, to, .. } => {
+                format!("severity raised from {} to {}: {because}", from.as_str(), to.as_str())
+            }
+            Decision::AwarenessSet { because, aware_at, .. } => format!("aware since {aware_at}: {because}"),
+            Decision::DeadlineArmed { because, deadline, .. } => {
+                let simulated = if deadline.simulated { "simulated time limit" } else { "time limit" };
+                let due = match deadline.due_at {
+                    Some(due_at) => format!("due {due_at}"),
+                    None => "without undue delay".to_owned(),
+                };
+                format!("{simulated} of {} runs, {due}: {because}", deadline.name)
+            }
+            Decision::DeadlineWarned { because, .. } => because.clone(),
+            Decision::DeadlineSettled { because, obligation, how, .. } => {
+                let how = match how {
+                    Settlement::Met => "met",
+                    Settlement::NotRequired => "not required",
+                    Settlement::Withdrawn => "withdrawn",
+                };
+                format!("time limit `{obligation}` {how}: {because}")
+            }
+            Decision::NoticeRequested { notice, because, .. } => {
+                let held = notice.hold_until.map_or(String::new(), |until| format!(", held until {until}"));
+                format!("notice `{}` to channel `{}`{held}: {because}", notice.kind.as_str(), notice.channel)
+            }
+            Decision::NoticeStopped { because, notice, .. } => format!("notice {notice} stopped: {because}"),
+            Decision::NoticeUndeliverable { because, notice, .. } => {
+                format!("notice {notice} is undeliverable: {because}")
+            }
+            Decision::DeliveryRecorded { report, .. } => format!(
+                "notice {}: attempt {} {}: {}",
+                report.notice,
+                report.attempt,
+                report.result.as_str(),
+                self.because()
+            ),
+            Decision::Acknowledged { .. } => "acknowledged".to_owned(),
+            Decision::Contained { because, .. } => format!("contained: {because}"),
+            Decision::VerdictSet { because, verdict, .. } => format!("verdict `{verdict}`: {because}"),
+            Decision::Noted { because, .. } => format!("note: {because}"),
+            Decision::Closed { because, .. } => format!("closed: {because}"),
+            Decision::SilenceProposed { because, silence, .. } => {
+                format!(
+                    "silence {} of {} until {} proposed: {because}",
+                    silence.id, silence.subject.kind, silence.until
+                )
+            }
+            Decision::SilenceApproved { silence, .. } => format!("silence {silence} approved"),
+            Decision::SilenceEnded { because, silence, .. } => format!("silence {silence} ended: {because}"),
+        }
+    }
+}
