@@ -1,0 +1,416 @@
+//! A desk with fixed answers: live incidents, a drill, hostile text, many deadlines, many alerts.
+//!
+//! Used by the example, by the tests over HTTP and by the browser check. Commands change nothing but are remembered, so
+//! that a test can see what arrived.
+
+use activity::{DataClass, DrillId, Entity, EntityKind, Mode, Span, Timestamp};
+use console::{
+    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, Pending, Readiness, Text,
+    views::*,
+};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// What the world puts into logs to hurt whoever reads them.
+pub(crate) const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> \u{1b}[31mred\u{202e}txt.exe {{7*7}} &amp; javascript:alert(3)";
+
+/// 2026-03-04 03:02:10 UTC.
+const NOW: Timestamp = Timestamp::from_secs(1_772_593_330);
+
+const DRILL: DrillId = DrillId(0x00c0_ffee);
+
+#[derive(Default)]
+pub(crate) struct SampleDesk {
+    pub(crate) commands: Mutex<Vec<CommandRequest>>,
+    pub(crate) unready: AtomicBool,
+    pub(crate) stuck: AtomicBool,
+}
+
+impl Desk for SampleDesk {
+    fn overview(&self) -> Overview {
+        let pages = [payroll(), hostile(), drill(), closed()];
+        Overview {
+            at: NOW,
+            deadlines: payroll()
+                .deadlines
+                .into_iter()
+                .filter(|deadline| deadline.state == DeadlineState::Running)
+                .map(|deadline| DeadlineOf {
+                    incident: "INC-7".into(),
+                    title: payroll().summary.title,
+                    mode: Mode::Live,
+                    deadline,
+                })
+                .collect(),
+            incidents: pages.into_iter().map(|page| page.summary).collect(),
+            incidents_left_off: 3,
+            counts: [("open", 2), ("acknowledged", 1), ("closed", 4)]
+                .map(|(state, incidents)| StateCount { state: state.into(), incidents })
+                .into(),
+            readiness: self.readiness(),
+            troubles: vec!["Channel servicenow: one notice has waited for 14 min, the service answers 503.".into()],
+        }
+    }
+
+    fn incident(&self, id: &str) -> Option<IncidentPage> {
+        [payroll(), hostile(), drill(), closed()].into_iter().find(|page| page.summary.id == id)
+    }
+
+    fn drill(&self, id: &str) -> Option<DrillReport> {
+        (id == DRILL.to_string()).then(|| DrillReport {
+            drill_id: DRILL.to_string(),
+            scenario: "payroll_dump".into(),
+            started_at: NOW - Span::from_minutes(3),
+            started_by: "Ada".into(),
+            state: DrillState::Failed,
+            detected_after: Some(Span::from_millis(4_250)),
+            incident: Some("INC-9".into()),
+            channels: vec![
+                DrillChannel {
+                    channel: "pagerduty".into(),
+                    state: DeliveryState::Confirmed,
+                    attempts: 1,
+                    accepted_after: Some(Span::from_millis(4_900)),
+                    confirmed_after: Some(Span::from_millis(9_100)),
+                },
+                DrillChannel {
+                    channel: "servicenow".into(),
+                    state: DeliveryState::Retrying,
+                    attempts: 5,
+                    accepted_after: None,
+                    confirmed_after: None,
+                },
+            ],
+            problems: vec!["servicenow did not accept within 2 min".into()],
+        })
+    }
+
+    fn readiness(&self) -> Readiness {
+        let unready = self.unready.load(Ordering::Relaxed);
+        Readiness { ready: !unready, reasons: unready.then(|| "state is being restored".into()).into_iter().collect() }
+    }
+
+    fn live(&self) -> bool {
+        !self.stuck.load(Ordering::Relaxed)
+    }
+
+    fn metrics(&self) -> String {
+        "# TYPE breachd_incidents gauge\nbreachd_incidents{state=\"open\"} 2\n".into()
+    }
+
+    fn command(&self, command: CommandRequest) -> Pending<'_, CommandReceipt> {
+        let answer = match (command.incident.as_str(), &command.action) {
+            ("INC-3", _) => Err(CommandRefusal::Conflict("`INC-3` is closed".into())),
+            (_, Action::Verdict { verdict, .. }) if verdict == "unknown" => {
+                Err(CommandRefusal::Invalid("`unknown` is no verdict".into()))
+            }
+            (_, Action::Note { text }) if text.as_str() == "no journal" => {
+                Err(CommandRefusal::Unavailable("the journal did not answer within 5 s".into()))
+            }
+            (incident, _) => {
+                Ok(CommandReceipt { incident: incident.into(), state: "acknowledged".into(), entry: Some(412) })
+            }
+        };
+        self.commands.lock().expect("no test panics while it holds this").push(command);
+        Box::pin(async move { answer })
+    }
+
+    fn start_drill(&self, request: DrillRequest) -> Pending<'_, DrillStarted> {
+        Box::pin(async move {
+            match request.scenario.as_str() {
+                "payroll_dump" => Ok(DrillStarted { drill_id: DRILL.to_string() }),
+                _ => Err(CommandRefusal::NotFound),
+            }
+        })
+    }
+}
+
+fn row(id: &str, title: &str, subject: Entity, severity: Severity) -> IncidentRow {
+    IncidentRow {
+        id: id.into(),
+        title: title.into(),
+        subject,
+        severity,
+        state: "open".into(),
+        open: true,
+        owner: None,
+        mode: Mode::Live,
+        opened_at: NOW - Span::from_minutes(31 * 60 - 12),
+        data_classes: DataClass::Hr.into(),
+        n_alerts: 2,
+        affected_records: 1840,
+        nearest_deadline: None,
+    }
+}
+
+fn deadline(obligation: &str, name: &str, recipient: &str, legal: &str, hours: i64, state: DeadlineState) -> Deadline {
+    let aware_at = NOW - Span::from_minutes(30 * 60 + 48);
+    Deadline {
+        obligation: obligation.into(),
+        name: name.into(),
+        recipient: recipient.into(),
+        legal_reference: legal.into(),
+        aware_at: Some(aware_at),
+        due_at: (hours > 0).then(|| aware_at + Span::from_hours(hours)),
+        state,
+    }
+}
+
+fn actions() -> Actions {
+    let choice = |verdict: &str, label: &str, consequence: &str| VerdictChoice {
+        verdict: verdict.into(),
+        label: label.into(),
+        consequence: consequence.into(),
+    };
+    Actions {
+        acknowledge: true,
+        note: true,
+        close: true,
+        verdicts: vec![
+            choice("breach", "Breach", "Five deadlines start now; the first is the 72 hours of GDPR article 33."),
+            choice("authorised", "Unusual but authorised", "No deadline runs. breachd learns this level for the user."),
+            choice("false_alarm", "False alarm", "No deadline runs."),
+        ],
+    }
+}
+
+/// A live, critical incident with everything on it.
+fn payroll() -> IncidentPage {
+    let subject = Entity::new(EntityKind::PortalUser, "u1042");
+    let why = "read 1,840 rows of hr_payroll in 5 min; 12 is usual for payroll clerks on Monday 21:00";
+    let deadlines = vec![
+        deadline(
+            "eu-gdpr-33-authority",
+            "GDPR notification",
+            "supervisory authority",
+            "GDPR art. 33(1)",
+            72,
+            DeadlineState::Running,
+        ),
+        deadline(
+            "us-tx-authority",
+            "Texas notification",
+            "Attorney General",
+            "Tex. Bus. & Com. Code § 521.053(i)",
+            30 * 24,
+            DeadlineState::Running,
+        ),
+        deadline(
+            "us-ny-shield",
+            "New York notification",
+            "affected residents",
+            "N.Y. Gen. Bus. Law § 899-aa",
+            30 * 24,
+            DeadlineState::Running,
+        ),
+        deadline(
+            "eu-gdpr-34-persons",
+            "GDPR communication",
+            "data subjects",
+            "GDPR art. 34(1)",
+            0,
+            DeadlineState::Running,
+        ),
+        deadline("contract-insurer", "Cyber insurance notice", "insurer", "policy § 7.2", 24, DeadlineState::Missed),
+        deadline(
+            "contract-works-council",
+            "Works council",
+            "works council",
+            "agreement 2024-03",
+            12,
+            DeadlineState::Met,
+        ),
+    ];
+    let mut summary = row("INC-7", "u1042 reads far more payroll rows than usual", subject.clone(), Severity::Critical);
+    summary.nearest_deadline = Some(deadlines[0].clone());
+    let delivery = |notice: &str, channel: &str, state| Delivery {
+        notice: notice.into(),
+        kind: "opened".into(),
+        channel: channel.into(),
+        state,
+        attempts: 1,
+        decided_at: summary.opened_at,
+        hold_until: None,
+        accepted_at: None,
+        confirmed_at: None,
+        next_at: None,
+        receipt: None,
+        problem: None,
+    };
+    let at = |seconds| Some(summary.opened_at + Span::from_secs(seconds));
+    IncidentPage {
+        at: NOW,
+        verdict: None,
+        reasons: vec![why.into(), "first time this user reads hr.hr_bank_details; no payroll clerk has in 28 d".into()],
+        deliveries: vec![
+            Delivery {
+                accepted_at: at(1),
+                confirmed_at: at(4),
+                receipt: Some("incident Q2ABCDEF, dedup key 5f1c0e7a9b3d4e21".into()),
+                ..delivery("5f1c0e7a9b3d4e215f1c0e7a9b3d4e21", "pagerduty", DeliveryState::Confirmed)
+            },
+            Delivery {
+                accepted_at: at(2),
+                receipt: Some("250 2.0.0 Ok: queued as 4WxYz1".into()),
+                ..delivery("6f1c0e7a9b3d4e215f1c0e7a9b3d4e21", "mail-privacy", DeliveryState::Accepted)
+            },
+            Delivery {
+                attempts: 9,
+                next_at: Some(NOW + Span::from_secs(45)),
+                problem: Some("503 from the service".into()),
+                ..delivery("7f1c0e7a9b3d4e215f1c0e7a9b3d4e21", "servicenow", DeliveryState::Retrying)
+            },
+            Delivery {
+                problem: Some("401: the key is not accepted".into()),
+                ..delivery("8f1c0e7a9b3d4e215f1c0e7a9b3d4e21", "webhook-siem", DeliveryState::Rejected)
+            },
+            Delivery {
+                attempts: 0,
+                hold_until: Some(NOW + Span::from_minutes(25)),
+                ..delivery("9f1c0e7a9b3d4e215f1c0e7a9b3d4e21", "mail-works-council", DeliveryState::Held)
+            },
+        ],
+        alerts: vec![
+            AlertRow {
+                id: "0af1c0e7a9b3d4e215f1c0e7a9b3d4e2".into(),
+                detector: "volume".into(),
+                severity: Severity::Critical,
+                raised_at: summary.opened_at,
+                window_from: summary.opened_at - Span::from_minutes(5),
+                window_to: summary.opened_at,
+                entity: Entity::new(EntityKind::UserTable, "u1042|hr.hr_payroll"),
+                why: why.into(),
+                observed: 1840.0,
+                expected: 12.4,
+                unit: "rows".into(),
+                p_value: Some(1.2e-9),
+                page: true,
+                actor_known_by: "sql_tag",
+                affected_records: 1840,
+                attack: vec!["T1213".into()],
+                evidence: vec!["logs.mariadb.audit 0 @ 123".into(), "logs.mariadb.audit 0 @ 124".into()],
+                mode: Mode::Live,
+            },
+            AlertRow {
+                id: "1af1c0e7a9b3d4e215f1c0e7a9b3d4e2".into(),
+                detector: "dump_shape".into(),
+                severity: Severity::High,
+                raised_at: summary.opened_at,
+                window_from: summary.opened_at - Span::from_minutes(1),
+                window_to: summary.opened_at,
+                entity: Entity::new(EntityKind::DbAccount, "magento@10.0.3.7"),
+                why: "a statement has the shape of a dump tool".into(),
+                observed: 1.0,
+                expected: 0.0,
+                unit: "statements".into(),
+                p_value: None,
+                page: true,
+                actor_known_by: "db_account",
+                affected_records: 0,
+                attack: vec![],
+                evidence: vec!["audit line 5107".into()],
+                mode: Mode::Live,
+            },
+        ],
+        timeline: [
+            (0, "Opened: volume, critical.", None, Some(398)),
+            (1, "Notice opened accepted by pagerduty.", None, Some(399)),
+            (4, "Notice opened confirmed by pagerduty.", None, Some(401)),
+            (
+                720,
+                "Data classes and five deadlines confirmed; aware since this moment.",
+                Some("Grace Hopper"),
+                Some(405),
+            ),
+        ]
+        .into_iter()
+        .map(|(seconds, what, by, entry): (i64, &str, Option<&str>, Option<u64>)| Moment {
+            at: summary.opened_at + Span::from_secs(seconds),
+            what: what.into(),
+            by: by.map(Text::from),
+            entry,
+        })
+        .collect(),
+        actions: actions(),
+        deadlines,
+        summary,
+    }
+}
+
+/// Every free text is an attack.
+fn hostile() -> IncidentPage {
+    let mut page = payroll();
+    page.summary = row("INC-8", HOSTILE, Entity::new(EntityKind::PortalUser, HOSTILE), Severity::High);
+    page.summary.owner = Some(HOSTILE.into());
+    page.reasons = vec![HOSTILE.into(), "x".repeat(400).into()];
+    page.deadlines.truncate(1);
+    page.deadlines[0].name = HOSTILE.into();
+    for alert in &mut page.alerts {
+        alert.why = HOSTILE.into();
+        alert.detector = HOSTILE.into();
+        alert.entity = Entity::new(EntityKind::UserTable, format!("{HOSTILE}|hr.x"));
+        alert.evidence = vec![HOSTILE.into(); 12];
+    }
+    for delivery in &mut page.deliveries {
+        delivery.receipt = Some(HOSTILE.into());
+        delivery.problem = Some(HOSTILE.into());
+    }
+    for moment in &mut page.timeline {
+        moment.what = HOSTILE.into();
+        moment.by = Some(HOSTILE.into());
+    }
+    page.actions.verdicts[0].label = HOSTILE.into();
+    page.verdict = Some(Verdict {
+        verdict: "breach".into(),
+        label: HOSTILE.into(),
+        by: HOSTILE.into(),
+        at: page.summary.opened_at,
+    });
+    page
+}
+
+fn drill() -> IncidentPage {
+    let mut page = payroll();
+    let mode = Mode::Drill(DRILL);
+    page.summary.id = "INC-9".into();
+    page.summary.title = "shadow-u1 reads far more payroll rows than usual".into();
+    page.summary.subject = Entity::new(EntityKind::PortalUser, "shadow-u1");
+    page.summary.mode = mode;
+    page.summary.severity = Severity::Medium;
+    page.summary.state = "acknowledged".into();
+    page.summary.owner = Some("Ada".into());
+    for deadline in &mut page.deadlines {
+        deadline.state = DeadlineState::Simulated;
+    }
+    page.summary.nearest_deadline = Some(page.deadlines[0].clone());
+    for alert in &mut page.alerts {
+        alert.mode = mode;
+    }
+    page.actions.acknowledge = false;
+    page
+}
+
+fn closed() -> IncidentPage {
+    let mut page = payroll();
+    page.summary =
+        row("INC-3", "log source access fell silent", Entity::new(EntityKind::Source, "access"), Severity::Low);
+    page.summary.state = "closed".into();
+    page.summary.open = false;
+    page.summary.owner = Some("Grace Hopper".into());
+    page.summary.data_classes = activity::DataClasses::EMPTY;
+    page.summary.affected_records = 0;
+    page.reasons = vec!["nothing came from access for 14 min; 40 s is usual".into()];
+    page.deadlines.clear();
+    page.deliveries.clear();
+    page.alerts.clear();
+    page.verdict = Some(Verdict {
+        verdict: "false_alarm".into(),
+        label: "False alarm".into(),
+        by: "Grace Hopper".into(),
+        at: NOW - Span::from_hours(20),
+    });
+    page.actions = Actions::default();
+    page
+}

@@ -1,0 +1,114 @@
+//! What the root crate gives the console: answers, and a place to send commands.
+
+use crate::views::{DrillReport, IncidentPage, Overview, Text};
+use serde::Serialize;
+use std::{future::Future, pin::Pin};
+
+/// An answer that takes a while: a command waits until the journal has it.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, CommandRefusal>> + Send + 'a>>;
+
+/// The other side of the counter; implemented by the root crate.
+///
+/// The questions answer from memory and never wait for a dependency: a probe that tests Kafka through us takes us down
+/// together with it.
+pub trait Desk: Send + Sync + 'static {
+    fn overview(&self) -> Overview;
+    fn incident(&self, id: &str) -> Option<IncidentPage>;
+    fn drill(&self, id: &str) -> Option<DrillReport>;
+    /// Own state only: partitions assigned, state restored, disk writable.
+    fn readiness(&self) -> Readiness;
+    /// Whether the loops make progress.
+    fn live(&self) -> bool;
+    /// Prometheus text, ending in a line break. `breachd_http_…` is added by the console.
+    fn metrics(&self) -> String;
+    /// Resolves once the journal has the command, or has not.
+    fn command(&self, command: CommandRequest) -> Pending<'_, CommandReceipt>;
+    fn start_drill(&self, request: DrillRequest) -> Pending<'_, DrillStarted>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    pub ready: bool,
+    /// Why not, one sentence each; empty when ready.
+    pub reasons: Vec<Text>,
+}
+
+/// Checked as to form; whether it is allowed is for the desk to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRequest {
+    pub incident: String,
+    /// Who commands, in their own words: 1 to [`crate::limits::NAME_CHARACTERS_MAX`] printable characters. The token is
+    /// shared, so this name is a claim and the journal should say so.
+    pub by: String,
+    pub action: Action,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    Acknowledge {
+        comment: Option<Text>,
+    },
+    /// The word is one of those offered, or the desk refuses it.
+    Verdict {
+        verdict: String,
+        comment: Option<Text>,
+    },
+    /// Never empty.
+    Note {
+        text: Text,
+    },
+    Close {
+        comment: Option<Text>,
+    },
+}
+
+impl Action {
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Action::Acknowledge { .. } => "acknowledge",
+            Action::Verdict { .. } => "verdict",
+            Action::Note { .. } => "note",
+            Action::Close { .. } => "close",
+        }
+    }
+}
+
+/// The command is in the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CommandReceipt {
+    pub incident: String,
+    /// The state after it.
+    pub state: Text,
+    /// Number of the journal's entry, where it is known already.
+    pub entry: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillRequest {
+    /// A word, checked by the desk.
+    pub scenario: String,
+    /// As [`CommandRequest::by`].
+    pub by: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DrillStarted {
+    pub drill_id: String,
+}
+
+/// Why a command was not taken. The reason is shown to whoever sent it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandRefusal {
+    /// 404
+    #[error("there is no such incident or scenario")]
+    NotFound,
+    /// 409: right in itself, but not in this state (closed already, a drill runs already).
+    #[error("{0}")]
+    Conflict(String),
+    /// 422: never right, such as an unknown verdict.
+    #[error("{0}")]
+    Invalid(String),
+    /// 503: the journal could not be reached in time. The command may still take effect; sending it again is safe.
+    #[error("{0}")]
+    Unavailable(String),
+}

@@ -1,0 +1,335 @@
+//! The pages: all incidents, one incident, help, what went wrong. HTML without a script.
+
+use crate::{
+    Action, CommandRequest,
+    access::Caller,
+    limits::ROWS_MAX,
+    problem::{Kind, Problem},
+    routes::{self, Mistake, Office},
+    views::{Deadline, DeadlineState, DeliveryState, IncidentPage, Overview, Severity, VerdictChoice},
+    words,
+};
+use askama::{Template, filters::Safe};
+use axum::{
+    Extension, Form,
+    extract::{
+        Path, Query, State,
+        rejection::{FormRejection, QueryRejection},
+    },
+    http::{HeaderMap, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, LazyLock};
+
+const STYLE: &str = include_str!("../assets/console.css");
+
+/// The style's address holds its hash: a browser may keep it for ever, and a new version has a new address.
+static STYLE_FILE: LazyLock<String> = LazyLock::new(|| {
+    let digest = Sha256::digest(STYLE.as_bytes());
+    let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("console-{hash}.css")
+});
+
+/// Marks a response as a page of ours, whatever its status.
+#[derive(Clone, Copy)]
+pub(crate) struct Written;
+
+/// What the layout needs of each page.
+struct Frame {
+    /// Distinct for each page; ends in ` – breachd`.
+    title: String,
+    /// Which entry of the navigation this is: `incidents`, `help`, or neither.
+    here: &'static str,
+}
+
+impl Frame {
+    fn new(title: &str, here: &'static str) -> Self {
+        Frame { title: format!("{title} – breachd"), here }
+    }
+
+    fn style(&self) -> &'static str {
+        &STYLE_FILE
+    }
+
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct OverviewPage {
+    frame: Frame,
+    view: Overview,
+    n_open: u64,
+}
+
+#[derive(Template)]
+#[template(path = "incident.html")]
+struct IncidentTemplate {
+    frame: Frame,
+    view: IncidentPage,
+    form: CommandForm,
+    form_token: String,
+    mistake: Option<Mistake>,
+    /// Said once, after a command was taken.
+    done: Option<&'static str>,
+}
+
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct ConfirmPage {
+    frame: Frame,
+    view: IncidentPage,
+    form: CommandForm,
+    form_token: String,
+    /// "Record the verdict "Breach""
+    question: String,
+    consequence: String,
+}
+
+#[derive(Template)]
+#[template(path = "help.html")]
+struct HelpPage {
+    frame: Frame,
+    kinds: [Kind; Kind::ALL.len()],
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    frame: Frame,
+    problem: &'a Problem,
+}
+
+pub(crate) async fn overview(State(office): State<Arc<Office>>) -> Response {
+    let view = office.desk.overview();
+    let n_open = view.incidents.iter().filter(|incident| incident.open).count() as u64;
+    let title = match n_open {
+        0 => "No open incidents".to_owned(),
+        _ => words::counted(&n_open, "open incident", "open incidents"),
+    };
+    page(StatusCode::OK, &OverviewPage { frame: Frame::new(&title, "incidents"), view, n_open })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Done {
+    #[serde(default)]
+    done: String,
+}
+
+pub(crate) async fn incident(
+    State(office): State<Arc<Office>>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    done: Result<Query<Done>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let view = routes::find_incident(&office, &id)?;
+    let form = CommandForm { by: caller.name.unwrap_or_default(), ..CommandForm::default() };
+    let done = done.ok().and_then(|Query(Done { done })| said(&done));
+    Ok(show_incident(&office, &headers, StatusCode::OK, view, form, None, done))
+}
+
+/// What the page says after a command. Only fixed sentences: the address bar is anybody's to write.
+fn said(done: &str) -> Option<&'static str> {
+    match done {
+        "acknowledge" => Some("You have acknowledged the incident."),
+        "verdict" => Some("The verdict is recorded."),
+        "note" => Some("The note is added."),
+        "close" => Some("The incident is closed."),
+        _ => None,
+    }
+}
+
+/// The form on an incident's page.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CommandForm {
+    token: String,
+    command: String,
+    by: String,
+    verdict: String,
+    comment: String,
+    /// `yes` on the page that asks before a verdict or closing.
+    confirmed: String,
+}
+
+pub(crate) async fn command(
+    State(office): State<Arc<Office>>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    form: Result<Form<CommandForm>, FormRejection>,
+) -> Result<Response, Problem> {
+    let Form(mut form) = form.map_err(|rejection| match rejection {
+        FormRejection::InvalidFormContentType(_) => {
+            Problem::new(Kind::UnsupportedMediaType, "a form is sent as application/x-www-form-urlencoded")
+        }
+        other => routes::unreadable(other.status()),
+    })?;
+    let view = routes::find_incident(&office, &id)?;
+    office.access.admit_form(&headers, &view.summary.id, &form.token)?;
+    if form.by.trim().is_empty() {
+        form.by = caller.name.unwrap_or_default();
+    }
+    // Browsers send line breaks as CR LF; a comment is one paragraph.
+    form.comment = form.comment.split_whitespace().collect::<Vec<_>>().join(" ");
+    let parsed = routes::name(&form.by)
+        .and_then(|by| routes::action(&form.command, Some(&form.verdict), &form.comment).map(|action| (by, action)))
+        .and_then(|(by, action)| Ok((by, consequence(&view, &action)?, action)));
+    let (by, consequence, action) = match parsed {
+        Ok(parsed) => parsed,
+        Err(mistake) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return Ok(show_incident(&office, &headers, status, view, form, Some(mistake), None));
+        }
+    };
+    if let Some((question, consequence)) = consequence
+        && form.confirmed != "yes"
+    {
+        let (cookie, set) = office.access.form_cookie(&headers);
+        let form_token = office.access.form_token(&cookie, &view.summary.id);
+        let frame = Frame::new(&format!("{question}? {}", heading(&view)), "");
+        let confirm = ConfirmPage { frame, view, form, form_token, question, consequence };
+        return Ok(with_cookie(page(StatusCode::OK, &confirm), set));
+    }
+    let word = action.as_str();
+    office.desk.command(CommandRequest { incident: view.summary.id.clone(), by, action }).await?;
+    let to = format!("/incidents/{}?done={word}", view.summary.id);
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response())
+}
+
+/// What to ask before doing it: verdicts can start legal deadlines, closing ends the work.
+fn consequence(view: &IncidentPage, action: &Action) -> Result<Option<(String, String)>, Mistake> {
+    match action {
+        Action::Verdict { verdict, .. } => {
+            let choice = view.actions.verdicts.iter().find(|choice| choice.verdict == *verdict);
+            let Some(VerdictChoice { label, consequence, .. }) = choice else {
+                return Err(Mistake { field: "verdict", problem: "choose one of the verdicts offered".into() });
+            };
+            Ok(Some((format!("Record the verdict “{label}”"), consequence.to_string())))
+        }
+        Action::Close { .. } => Ok(Some((
+            "Close the incident".into(),
+            "It leaves the list of open incidents, and nobody is reminded of it any more.".into(),
+        ))),
+        Action::Acknowledge { .. } | Action::Note { .. } => Ok(None),
+    }
+}
+
+fn show_incident(
+    office: &Office,
+    headers: &HeaderMap,
+    status: StatusCode,
+    view: IncidentPage,
+    form: CommandForm,
+    mistake: Option<Mistake>,
+    done: Option<&'static str>,
+) -> Response {
+    let (cookie, set) = office.access.form_cookie(headers);
+    let form_token = office.access.form_token(&cookie, &view.summary.id);
+    let title = if mistake.is_some() { format!("Error: {}", heading(&view)) } else { heading(&view) };
+    let frame = Frame::new(&title, "");
+    with_cookie(page(status, &IncidentTemplate { frame, view, form, form_token, mistake, done }), set)
+}
+
+/// "DRILL INC-7, critical: read 1,840 rows …", for titles.
+fn heading(view: &IncidentPage) -> String {
+    let incident = &view.summary;
+    let drill = if incident.mode.is_drill() { "DRILL " } else { "" };
+    format!(
+        "{drill}{}, {}: {}",
+        incident.id,
+        incident.severity.as_str(),
+        activity::printable_within(&incident.title, 80)
+    )
+}
+
+pub(crate) async fn help() -> Response {
+    page(StatusCode::OK, &HelpPage { frame: Frame::new("Help", "help"), kinds: Kind::ALL })
+}
+
+pub(crate) fn problem(problem: &Problem) -> Response {
+    page(problem.kind.status(), &ProblemPage { frame: Frame::new(problem.kind.title(), ""), problem })
+}
+
+pub(crate) async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
+    if file != *STYLE_FILE {
+        return Err(Problem::new(Kind::NotFound, "an old page asks for an old style: load the page again"));
+    }
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    Ok((headers, STYLE).into_response())
+}
+
+fn page(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => (status, Extension(Written), Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be written");
+            Problem::new(Kind::Unavailable, "the page could not be written; see breachd's log").json()
+        }
+    }
+}
+
+fn with_cookie(mut response: Response, set: Option<String>) -> Response {
+    if let Some(cookie) = set.and_then(|cookie| cookie.parse().ok()) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// How a deadline stands, in words.
+fn standing(deadline: &Deadline, at: &activity::Timestamp) -> String {
+    match (deadline.state, &deadline.due_at) {
+        (DeadlineState::Met, _) => "met".into(),
+        (DeadlineState::Missed, Some(due_at)) => format!("missed, {}", words::left(due_at, at)),
+        (DeadlineState::Missed, None) => "missed".into(),
+        (DeadlineState::Running, Some(due_at)) => words::left(due_at, at),
+        (DeadlineState::Running, None) => "without undue delay".into(),
+        (DeadlineState::NotStarted, _) => "starts if this is a breach".into(),
+        (DeadlineState::Simulated, _) => "exercise: does not run".into(),
+    }
+}
+
+/// The word, with bars that tell the same by shape. Fixed text only, so it may be HTML.
+fn severity(severity: &Severity) -> Safe<&'static str> {
+    Safe(match severity {
+        Severity::Critical => r#"<span class="severity critical"><span aria-hidden="true">▮▮▮▮</span> critical</span>"#,
+        Severity::High => r#"<span class="severity high"><span aria-hidden="true">▮▮▮▯</span> high</span>"#,
+        Severity::Medium => r#"<span class="severity medium"><span aria-hidden="true">▮▮▯▯</span> medium</span>"#,
+        Severity::Low => r#"<span class="severity low"><span aria-hidden="true">▮▯▯▯</span> low</span>"#,
+    })
+}
+
+/// The word, with a sign that tells good from bad by shape. Fixed text only, so it may be HTML.
+fn delivery(state: &DeliveryState) -> Safe<String> {
+    let (class, sign) = match state {
+        DeliveryState::Confirmed => ("good", "✓✓"),
+        DeliveryState::Accepted => ("good", "✓"),
+        DeliveryState::Held | DeliveryState::Pending => ("waiting", "…"),
+        DeliveryState::Retrying => ("waiting", "↻"),
+        DeliveryState::Rejected | DeliveryState::Expired => ("bad", "✗"),
+        DeliveryState::Stopped => ("waiting", "■"),
+    };
+    Safe(format!(r#"<span class="{class}"><span aria-hidden="true">{sign}</span> {}</span>"#, state.as_str()))
+}
+
+/// As much of a list as a page shows.
+fn rows<T>(all: &[T]) -> &[T] {
+    &all[..all.len().min(ROWS_MAX)]
+}
+
+/// How much of it the page leaves off.
+fn more<T>(all: &[T]) -> usize {
+    all.len().saturating_sub(ROWS_MAX)
+}
+
+fn is_wrong(mistake: &Option<Mistake>, field: &str) -> bool {
+    mistake.as_ref().is_some_and(|mistake| mistake.field == field)
+}

@@ -1,0 +1,416 @@
+//! Everything that can be asked, in one list; what all requests go through; the API's handlers.
+
+use crate::{
+    Action, CommandReceipt, CommandRequest, Desk, DrillRequest, DrillStarted, Text,
+    access::{Access, Caller},
+    limits,
+    openapi::OPENAPI,
+    pages,
+    problem::{Kind, Problem},
+    views::{DrillReport, IncidentPage, Overview},
+};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, Request, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, on},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{
+    fmt::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::time;
+
+/// One thing that can be asked.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    handler: fn(MethodFilter) -> MethodRouter<Arc<Office>>,
+}
+
+/// Who asks, which decides about the token, the host check and the form of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audience {
+    /// Orchestrators and Prometheus: any host name, no token; nothing personal is in the answer.
+    Probe,
+    Program,
+    Person,
+    /// Style only: no token.
+    Asset,
+}
+
+use Audience::{Asset, Person, Probe, Program};
+
+/// The whole surface.
+pub(crate) const ROUTES: &[Route] = &[
+    Route { method: Method::GET, path: "/livez", handler: |filter| on(filter, livez) },
+    Route { method: Method::GET, path: "/readyz", handler: |filter| on(filter, readyz) },
+    Route { method: Method::GET, path: "/metrics", handler: |filter| on(filter, metrics) },
+    Route { method: Method::GET, path: "/", handler: |filter| on(filter, pages::overview) },
+    Route { method: Method::GET, path: "/incidents/{id}", handler: |filter| on(filter, pages::incident) },
+    Route { method: Method::POST, path: "/incidents/{id}", handler: |filter| on(filter, pages::command) },
+    Route { method: Method::GET, path: "/help", handler: |filter| on(filter, pages::help) },
+    Route { method: Method::GET, path: "/assets/{file}", handler: |filter| on(filter, pages::asset) },
+    Route { method: Method::GET, path: "/api/v1/incidents", handler: |filter| on(filter, overview) },
+    Route { method: Method::GET, path: "/api/v1/incidents/{id}", handler: |filter| on(filter, incident) },
+    Route { method: Method::POST, path: "/api/v1/incidents/{id}/commands", handler: |filter| on(filter, command) },
+    Route { method: Method::POST, path: "/api/v1/drills", handler: |filter| on(filter, start_drill) },
+    Route { method: Method::GET, path: "/api/v1/drills/{id}", handler: |filter| on(filter, drill) },
+    Route { method: Method::GET, path: "/api/v1/openapi.json", handler: |filter| on(filter, openapi) },
+];
+
+/// What the handlers share.
+pub(crate) struct Office {
+    pub(crate) desk: Arc<dyn Desk>,
+    pub(crate) access: Access,
+    counters: Counters,
+}
+
+/// Requests by class of status, refusals by kind of problem.
+#[derive(Default)]
+struct Counters {
+    requests: [AtomicU64; 5],
+    refused: [AtomicU64; Kind::ALL.len()],
+}
+
+pub(crate) fn router(desk: Arc<dyn Desk>, access: Access) -> Router {
+    let office = Arc::new(Office { desk, access, counters: Counters::default() });
+    ROUTES
+        .iter()
+        .fold(Router::new(), |router, route| {
+            let filter = MethodFilter::try_from(route.method.clone()).expect("GET and POST have filters");
+            router.route(route.path, (route.handler)(filter))
+        })
+        .fallback(|| async { Problem::new(Kind::NotFound, "no page and no API has this address") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(Kind::MethodNotAllowed, "see /api/v1/openapi.json for what can be done here")
+        })
+        .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&office), guard))
+        .with_state(office)
+}
+
+/// What every request goes through: access, time limit, counting, security headers.
+async fn guard(State(office): State<Arc<Office>>, request: Request, next: Next) -> Response {
+    let audience = audience(request.uri().path());
+    let mut response = match admit(&office, audience, request).await {
+        Ok(request) => match time::timeout(limits::REQUEST_MAX, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => Problem::new(Kind::Unavailable, "that took too long; it may still take effect").respond(audience),
+        },
+        Err(problem) => problem.respond(audience),
+    };
+    // What the router or an extractor refuses by itself is text for programmers: say it as all else here.
+    let own =
+        response.extensions().get::<Problem>().is_some() || response.extensions().get::<pages::Written>().is_some();
+    if response.status().is_client_error() && !own {
+        response = Problem::new(Kind::Malformed, "the address or its query cannot be read").respond(audience);
+    } else if audience == Person
+        && let Some(problem) = response.extensions_mut().remove::<Problem>()
+    {
+        response = problem.page();
+    }
+    office.counters.count(&response);
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+async fn admit(office: &Office, audience: Audience, mut request: Request) -> Result<Request, Problem> {
+    let headers = request.headers();
+    if audience != Probe {
+        office.access.admit_host(headers)?;
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads {
+        office.access.admit_origin(headers)?;
+    }
+    let mut caller = Caller::default();
+    if matches!(audience, Person | Program) && office.access.needs_token(request.method()) {
+        caller = office.access.admit_token(headers).await?;
+    }
+    request.extensions_mut().insert(caller);
+    Ok(request)
+}
+
+/// By path alone, so that unknown addresses have one too.
+fn audience(path: &str) -> Audience {
+    match path {
+        "/livez" | "/readyz" | "/metrics" => Probe,
+        _ if path.starts_with("/api/") => Program,
+        _ if path.starts_with("/assets/") => Asset,
+        _ => Person,
+    }
+}
+
+impl Problem {
+    fn respond(&self, audience: Audience) -> Response {
+        if audience == Person { self.page() } else { self.json() }
+    }
+}
+
+impl Counters {
+    fn count(&self, response: &Response) {
+        let class = usize::from(response.status().as_u16() / 100).clamp(1, 5) - 1;
+        self.requests[class].fetch_add(1, Ordering::Relaxed);
+        if let Some(problem) = response.extensions().get::<Problem>() {
+            self.refused[problem.kind as usize].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Prometheus text.
+    fn render(&self) -> String {
+        let mut text = String::from(
+            "# HELP breachd_http_requests_total Requests answered by the console's listener, by class of status.\n\
+             # TYPE breachd_http_requests_total counter\n",
+        );
+        for (class, count) in (1..).zip(&self.requests) {
+            let _ =
+                writeln!(text, "breachd_http_requests_total{{code=\"{class}xx\"}} {}", count.load(Ordering::Relaxed));
+        }
+        text.push_str(
+            "# HELP breachd_http_refused_total Requests refused, by kind of problem.\n\
+             # TYPE breachd_http_refused_total counter\n",
+        );
+        for (kind, count) in Kind::ALL.iter().zip(&self.refused) {
+            let reason = kind.as_str().replace('-', "_");
+            let _ =
+                writeln!(text, "breachd_http_refused_total{{reason=\"{reason}\"}} {}", count.load(Ordering::Relaxed));
+        }
+        text
+    }
+}
+
+async fn livez(State(office): State<Arc<Office>>) -> (StatusCode, &'static str) {
+    if office.desk.live() {
+        (StatusCode::OK, "live\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not live: a loop makes no progress\n")
+    }
+}
+
+async fn readyz(State(office): State<Arc<Office>>) -> (StatusCode, String) {
+    let readiness = office.desk.readiness();
+    if readiness.ready {
+        return (StatusCode::OK, "ready\n".into());
+    }
+    let mut text = String::from("not ready\n");
+    for reason in &readiness.reasons {
+        let _ = writeln!(text, "- {reason}");
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, text)
+}
+
+async fn metrics(State(office): State<Arc<Office>>) -> Response {
+    let text = office.desk.metrics() + &office.counters.render();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+async fn overview(State(office): State<Arc<Office>>) -> Json<Overview> {
+    Json(office.desk.overview())
+}
+
+async fn incident(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Result<Json<IncidentPage>, Problem> {
+    find_incident(&office, &id).map(Json)
+}
+
+pub(crate) fn find_incident(office: &Office, id: &str) -> Result<IncidentPage, Problem> {
+    let found = if is_id(id) { office.desk.incident(id) } else { None };
+    found.ok_or_else(|| {
+        Problem::new(Kind::NotFound, format!("there is no incident `{}`", activity::printable_within(id, 64)))
+    })
+}
+
+async fn drill(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Result<Json<DrillReport>, Problem> {
+    let found = if is_id(&id) { office.desk.drill(&id) } else { None };
+    let missing =
+        || Problem::new(Kind::NotFound, format!("there is no drill `{}`", activity::printable_within(&id, 64)));
+    found.map(Json).ok_or_else(missing)
+}
+
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}
+
+/// A command as JSON. Flat, so that a misspelt key is an error.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandBody {
+    command: String,
+    by: String,
+    verdict: Option<String>,
+    comment: Option<String>,
+}
+
+async fn command(
+    State(office): State<Arc<Office>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<CommandReceipt>, Problem> {
+    let CommandBody { command, by, verdict, comment } = json(&headers, body)?;
+    let page = find_incident(&office, &id)?;
+    let action = action(&command, verdict.as_deref(), comment.as_deref().unwrap_or_default())
+        .map_err(|mistake| Problem::new(Kind::Invalid, format!("`{}`: {}", mistake.field, mistake.problem)))?;
+    let by = name(&by).map_err(|mistake| Problem::new(Kind::Invalid, format!("`by`: {}", mistake.problem)))?;
+    Ok(Json(office.desk.command(CommandRequest { incident: page.summary.id, by, action }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DrillBody {
+    scenario: String,
+    by: String,
+}
+
+async fn start_drill(
+    State(office): State<Arc<Office>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<DrillStarted>), Problem> {
+    let DrillBody { scenario, by } = json(&headers, body)?;
+    let by = name(&by).map_err(|mistake| Problem::new(Kind::Invalid, format!("`by`: {}", mistake.problem)))?;
+    if !is_word(&scenario) {
+        return Err(Problem::new(Kind::Invalid, "`scenario`: a word of a-z, 0-9, `_` and `-` is needed"));
+    }
+    let started = office.desk.start_drill(DrillRequest { scenario, by }).await?;
+    let location = format!("/api/v1/drills/{}", started.drill_id);
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(started)))
+}
+
+fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Problem::new(Kind::UnsupportedMediaType, "send `Content-Type: application/json`"));
+    }
+    let body = body.map_err(|rejection| unreadable(rejection.status()))?;
+    serde_json::from_slice(&body).map_err(|error| Problem::new(Kind::Malformed, format!("the JSON body: {error}")))
+}
+
+/// A body that could not be read whole.
+pub(crate) fn unreadable(status: StatusCode) -> Problem {
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        Problem::new(Kind::TooLarge, format!("a body has at most {} bytes", limits::BODY_BYTES_MAX))
+    } else {
+        Problem::new(Kind::Malformed, "the body cannot be read")
+    }
+}
+
+/// What is wrong with one field of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    pub(crate) field: &'static str,
+    pub(crate) problem: String,
+}
+
+/// The action these words mean; shared by the API and the form.
+pub(crate) fn action(command: &str, verdict: Option<&str>, comment: &str) -> Result<Action, Mistake> {
+    let mistake = |field, problem: String| Err(Mistake { field, problem });
+    let comment = comment.trim();
+    if comment.chars().count() > limits::COMMENT_CHARACTERS_MAX {
+        return mistake("comment", format!("at most {} characters, please", limits::COMMENT_CHARACTERS_MAX));
+    }
+    let text = (!comment.is_empty()).then(|| Text::new(comment));
+    match command {
+        "acknowledge" => Ok(Action::Acknowledge { comment: text }),
+        "close" => Ok(Action::Close { comment: text }),
+        "note" => match text {
+            Some(text) => Ok(Action::Note { text }),
+            None => mistake("comment", "a note needs a text".into()),
+        },
+        "verdict" => match verdict {
+            Some(verdict) if is_word(verdict) => Ok(Action::Verdict { verdict: verdict.to_owned(), comment: text }),
+            _ => mistake("verdict", "choose one of the verdicts offered".into()),
+        },
+        _ => mistake("command", "one of `acknowledge`, `verdict`, `note`, `close` is needed".into()),
+    }
+}
+
+/// The name of who commands.
+pub(crate) fn name(text: &str) -> Result<String, Mistake> {
+    let shown = activity::printable(text.trim());
+    match shown.chars().count() {
+        0 => Err(Mistake { field: "by", problem: "say who you are: the journal keeps it".into() }),
+        1..=limits::NAME_CHARACTERS_MAX => Ok(shown.into_owned()),
+        _ => {
+            Err(Mistake { field: "by", problem: format!("at most {} characters, please", limits::NAME_CHARACTERS_MAX) })
+        }
+    }
+}
+
+fn is_word(word: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+    (1..=limits::WORD_BYTES_MAX).contains(&word.len()) && word.bytes().all(fits)
+}
+
+fn is_id(id: &str) -> bool {
+    (1..=limits::ID_BYTES_MAX).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_audience_of_each_route_follows_from_its_path() {
+        let of =
+            |wanted| ROUTES.iter().map(|route| route.path).filter(|path| audience(path) == wanted).collect::<Vec<_>>();
+        assert_eq!(of(Probe), ["/livez", "/readyz", "/metrics"]);
+        assert_eq!(of(Person), ["/", "/incidents/{id}", "/incidents/{id}", "/help"]);
+        assert_eq!(of(Asset), ["/assets/{file}"]);
+        assert!(of(Program).iter().all(|path| path.starts_with("/api/v1/")));
+    }
+
+    #[test]
+    fn counters_have_a_place_for_each_kind() {
+        for (at, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, at);
+        }
+    }
+
+    #[test]
+    fn words_become_actions_or_say_which_field_is_wrong() {
+        assert_eq!(action("acknowledge", None, "  "), Ok(Action::Acknowledge { comment: None }));
+        assert_eq!(
+            action("verdict", Some("no_breach"), "x"),
+            Ok(Action::Verdict { verdict: "no_breach".into(), comment: Some("x".into()) })
+        );
+        let field = |command, verdict, comment: &str| action(command, verdict, comment).unwrap_err().field;
+        assert_eq!(field("note", None, " "), "comment");
+        assert_eq!(field("verdict", None, ""), "verdict");
+        assert_eq!(field("verdict", Some("Breach!"), ""), "verdict");
+        assert_eq!(field("reopen", None, ""), "command");
+        assert_eq!(field("note", None, &"x".repeat(limits::COMMENT_CHARACTERS_MAX + 1)), "comment");
+        assert!(action("note", None, &"ü".repeat(limits::COMMENT_CHARACTERS_MAX)).is_ok());
+    }
+
+    #[test]
+    fn a_name_is_printable_and_bounded() {
+        assert_eq!(name(" Ada\u{202e} "), Ok("Ada\\u{202e}".into()));
+        assert!(name("  ").is_err());
+        assert!(name(&"x".repeat(limits::NAME_CHARACTERS_MAX + 1)).is_err());
+    }
+}

@@ -1,0 +1,156 @@
+//! Probes, metrics and the API.
+
+use crate::{client::Console, schema};
+use console::Action;
+use std::sync::atomic::Ordering;
+
+#[tokio::test]
+async fn probes_tell_our_own_state() {
+    let console = Console::start().await;
+    assert_eq!((console.get("/livez").await.status, console.get("/readyz").await.status), (200, 200));
+    console.desk.unready.store(true, Ordering::Relaxed);
+    console.desk.stuck.store(true, Ordering::Relaxed);
+    let ready = console.get("/readyz").await;
+    assert_eq!((ready.status, ready.body.as_str()), (503, "not ready\n- state is being restored\n"));
+    assert_eq!(console.get("/livez").await.status, 503);
+    // Orchestrators call by names we cannot know.
+    assert_eq!(console.ask("GET", "/metrics", &[("Host", "breachd.monitoring.svc:8420")], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn metrics_are_the_desks_and_our_own() {
+    let console = Console::start().await;
+    console.get("/nowhere").await;
+    let metrics = console.get("/metrics").await;
+    assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    for line in [
+        "breachd_incidents{state=\"open\"} 2",
+        "breachd_http_requests_total{code=\"4xx\"} 1",
+        "breachd_http_refused_total{reason=\"not_found\"} 1",
+        "breachd_http_refused_total{reason=\"foreign_host\"} 0",
+    ] {
+        assert!(metrics.body.lines().any(|found| found == line), "{line}\n{}", metrics.body);
+    }
+}
+
+#[tokio::test]
+async fn incidents_as_json() {
+    let console = Console::start().await;
+    let overview = console.get("/api/v1/incidents").await.json();
+    assert_eq!(overview["incidents"][0]["id"], "INC-7");
+    assert_eq!(overview["incidents"][2]["mode"], "drill");
+    assert_eq!(overview["incidents"][2]["drill_id"], "drill-0000000000c0ffee");
+    let incident = console.get("/api/v1/incidents/INC-7").await.json();
+    assert_eq!(incident["id"], "INC-7");
+    assert_eq!(incident["data_classes"], serde_json::json!(["hr"]));
+    assert_eq!(incident["alerts"][0]["p_value"], 1.2e-9);
+    assert_eq!(incident["alerts"][1]["p_value"], serde_json::Value::Null);
+    assert_eq!(incident["deliveries"][0]["confirmed_at"], "2026-03-02T20:14:14Z");
+    let hostile = console.get("/api/v1/incidents/INC-8").await;
+    assert!(!hostile.body.contains('\u{202e}') && !hostile.body.contains("\\u001b"));
+}
+
+#[tokio::test]
+async fn commands_arrive_as_they_were_meant() {
+    let console = Console::start().await;
+    let path = "/api/v1/incidents/INC-7/commands";
+    let receipt = console.post_json(path, r#"{"command":"acknowledge","by":" Ada "}"#).await;
+    assert_eq!(receipt.status, 200);
+    assert_eq!(receipt.json(), serde_json::json!({"incident":"INC-7","state":"acknowledged","entry":412}));
+    console.post_json(path, r#"{"command":"verdict","verdict":"breach","by":"Ada","comment":"sure"}"#).await;
+    console.post_json(path, r#"{"command":"note","by":"Ada","comment":"x"}"#).await;
+    console.post_json(path, r#"{"command":"close","by":"Ada"}"#).await;
+    let commands = console.desk.commands.lock().unwrap();
+    assert!(commands.iter().all(|command| command.by == "Ada" && command.incident == "INC-7"));
+    let actions: Vec<_> = commands.iter().map(|command| command.action.clone()).collect();
+    assert_eq!(
+        actions,
+        [
+            Action::Acknowledge { comment: None },
+            Action::Verdict { verdict: "breach".into(), comment: Some("sure".into()) },
+            Action::Note { text: "x".into() },
+            Action::Close { comment: None },
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_command_is_said() {
+    let console = Console::start().await;
+    let path = "/api/v1/incidents/INC-7/commands";
+    for (body, status, kind) in [
+        ("{", 400, "malformed"),
+        (r#"{"command":"close"}"#, 400, "malformed"),
+        (r#"{"command":"close","by":"a","colour":1}"#, 400, "malformed"),
+        (r#"{"command":"close","by":" "}"#, 422, "invalid"),
+        (r#"{"command":"explode","by":"a"}"#, 422, "invalid"),
+        (r#"{"command":"note","by":"a"}"#, 422, "invalid"),
+        (r#"{"command":"verdict","verdict":"unknown","by":"a"}"#, 422, "invalid"),
+        (r#"{"command":"note","by":"a","comment":"no journal"}"#, 503, "unavailable"),
+    ] {
+        let answer = console.post_json(path, body).await;
+        assert_eq!((answer.status, answer.problem().as_deref()), (status, Some(kind)), "{body}: {}", answer.body);
+    }
+    let closed = console.post_json("/api/v1/incidents/INC-3/commands", r#"{"command":"close","by":"a"}"#).await;
+    assert_eq!((closed.status, closed.problem().as_deref()), (409, Some("conflict")));
+    let plain = console.ask("POST", path, &[("Content-Type", "text/plain")], r#"{"command":"close","by":"a"}"#).await;
+    assert_eq!((plain.status, plain.problem().as_deref()), (415, Some("unsupported-media-type")));
+}
+
+#[tokio::test]
+async fn drills_start_and_report() {
+    let console = Console::start().await;
+    let started = console.post_json("/api/v1/drills", r#"{"scenario":"payroll_dump","by":"Ada"}"#).await;
+    assert_eq!(started.status, 202);
+    let location = started.header("location").expect("where to look");
+    assert_eq!(location, format!("/api/v1/drills/{}", started.json()["drill_id"].as_str().unwrap()));
+    let report = console.get(location).await.json();
+    assert_eq!(report["detected_after_seconds"], 4.25);
+    assert_eq!(report["channels"][1]["accepted_after_seconds"], serde_json::Value::Null);
+    for (body, status) in [
+        (r#"{"scenario":"none","by":"Ada"}"#, 404),
+        (r#"{"scenario":"../x","by":"Ada"}"#, 422),
+        (r#"{"scenario":"payroll_dump","by":""}"#, 422),
+    ] {
+        assert_eq!(console.post_json("/api/v1/drills", body).await.status, status, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_is_what_is_described() {
+    let console = Console::start().await;
+    let document = console.get("/api/v1/openapi.json").await.json();
+    let described = |path: &str, method: &str, status: &str, body: &serde_json::Value| {
+        let pointer = format!("/paths/{}/{method}/responses/{status}/content", path.replace('/', "~1"));
+        let content = document.pointer(&pointer).expect(path).as_object().expect("media types");
+        let schema = &content.values().next().expect("one")["schema"];
+        assert_eq!(schema::mistakes(&document, schema, body), [""; 0], "{method} {path}");
+    };
+    described("/api/v1/incidents", "get", "200", &console.get("/api/v1/incidents").await.json());
+    for id in ["INC-7", "INC-8", "INC-9", "INC-3"] {
+        let incident = console.get(&format!("/api/v1/incidents/{id}")).await.json();
+        described("/api/v1/incidents/{id}", "get", "200", &incident);
+    }
+    let command = r#"{"command":"acknowledge","by":"Ada"}"#;
+    let receipt = console.post_json("/api/v1/incidents/INC-7/commands", command).await;
+    described("/api/v1/incidents/{id}/commands", "post", "200", &receipt.json());
+    let started = console.post_json("/api/v1/drills", r#"{"scenario":"payroll_dump","by":"Ada"}"#).await;
+    described("/api/v1/drills", "post", "202", &started.json());
+    let report = console.get(started.header("location").unwrap()).await.json();
+    described("/api/v1/drills/{id}", "get", "200", &report);
+    let problem = console.get("/api/v1/nothing").await.json();
+    let schema = serde_json::json!({"$ref": "#/components/schemas/Problem"});
+    assert_eq!(schema::mistakes(&document, &schema, &problem), [""; 0]);
+    // The check itself can fail.
+    assert_eq!(schema::mistakes(&document, &schema, &receipt.json()).len(), 7);
+}
+
+#[tokio::test]
+async fn a_running_request_is_answered_before_the_server_ends() {
+    let console = Console::start().await;
+    let answer = console.get("/livez").await;
+    assert_eq!(answer.status, 200);
+    let address = console.address;
+    console.stop().await;
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}

@@ -1,0 +1,9 @@
+//! The whole surface over real connections, with a desk of fixed answers.
+
+mod api;
+mod client;
+#[path = "../../examples/sample/desk.rs"]
+mod desk;
+mod pages;
+mod refusals;
+mod schema;
