@@ -1,0 +1,121 @@
+//! `simulator`: writes seeded worlds to files. See the library.
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use simulator::{World, attacks::Attack, bench, company::Settings, demo, scenario};
+use std::{
+    fs::{self, File},
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
+
+/// Writes the logs of a seeded company: the same seed gives the same bytes.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The data of `breachd demo` and `breachd drill`, as kept in the repository
+    Demo {
+        /// The folder, made if it is not there
+        out: PathBuf,
+    },
+    /// A labelled world: logs, directory, geography, calendar and labels.json
+    World {
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Length of the data in weeks, the first half of them clean: there alerts do not count
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i64).range(1..=104))]
+        weeks: i64,
+        /// Portal users, service logins included
+        #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(20..=20_000))]
+        users: u32,
+        /// `none`, `all`, or names of attacks with commas between them: dump, stuffing, skimming, export
+        #[arg(long, default_value = "none")]
+        attacks: String,
+        /// The folder, made if it is not there
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// A long mixed stream for benches: 70 % nginx JSON, 30 % audit rows
+    Bench {
+        #[arg(long)]
+        records: u64,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The file
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Demo { out } => write_files(&out, &demo::files()),
+        Command::World { seed, weeks, users, attacks, out } => {
+            let settings =
+                Settings { seed, days: weeks * 7, users: users as usize, shop_visits_per_day: f64::from(users) * 2.0 };
+            let attacks = spread(&chosen(&attacks)?, settings.days);
+            let world = World::new(settings, &attacks);
+            write_files(&out, &scenario::files(&world, settings.days / 2))
+        }
+        Command::Bench { records, seed, out } => {
+            let file = File::create(&out).with_context(|| format!("cannot create `{}`", out.display()))?;
+            bench::write(seed, records, &mut BufWriter::new(file))
+                .with_context(|| format!("cannot write `{}`", out.display()))
+        }
+    }
+}
+
+fn chosen(names: &str) -> Result<Vec<Attack>> {
+    match names {
+        "none" => Ok(Vec::new()),
+        "all" => Ok(Attack::ALL.to_vec()),
+        names => names
+            .split(',')
+            .map(|name| match Attack::ALL.into_iter().find(|attack| attack.name() == name.trim()) {
+                Some(attack) => Ok(attack),
+                None => bail!(
+                    "no attack is called `{name}`: use none, all, or some of {}",
+                    Attack::ALL.map(Attack::name).join(", ")
+                ),
+            })
+            .collect(),
+    }
+}
+
+/// Working days of the second half, as far apart as they can be.
+fn spread(attacks: &[Attack], days: i64) -> Vec<(Attack, i64)> {
+    let working: Vec<i64> = (days / 2..days).filter(|day| day % 7 < 5).collect();
+    let every = (working.len() / attacks.len().max(1)).max(1);
+    attacks
+        .iter()
+        .enumerate()
+        .map(|(nth, attack)| (*attack, working[(nth * every + every / 2) % working.len()]))
+        .collect()
+}
+
+fn write_files(folder: &Path, files: &[(&'static str, String)]) -> Result<()> {
+    for (name, text) in files {
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("cannot make `{}`", parent.display()))?;
+        }
+        let bytes = if name.ends_with(".zst") { compressed(text)? } else { text.clone().into_bytes() };
+        fs::write(&path, &bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    Ok(())
+}
+
+fn compressed(text: &str) -> Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), demo::COMPRESSION_LEVEL)?;
+    encoder.long_distance_matching(true)?;
+    encoder.window_log(demo::WINDOW_LOG)?;
+    encoder.include_checksum(true)?;
+    std::io::Write::write_all(&mut encoder, text.as_bytes())?;
+    Ok(encoder.finish()?)
+}
