@@ -1,0 +1,281 @@
+//! # E-mail: a relay that speaks SMTP
+//!
+//! Each recipient gets a mail of their own, as plain text and as HTML with the same facts. TLS is required and checked:
+//! STARTTLS (default) or from the first byte; a relay that does not offer STARTTLS is not spoken to. All mails of an
+//! incident belong to one thread, and a repeated notice has the same Message-ID, so that mail programs show it once.
+//!
+//! ```toml
+//! [[channels]]
+//! name = "mail"
+//! kind = "email"
+//! host = "mail.example.com"
+//! port = 587
+//! tls = "starttls"                                   # starttls, implicit, or none (on loopback only)
+//! from = "breachd <breachd@example.com>"
+//! to = ["dpo@example.com"]
+//! user = "breachd"
+//! password_file = "/run/credentials/breachd/smtp"
+//! ```
+//! Accepted means that the relay took every recipient's mail; nobody can be asked whether it was read. If the relay
+//! refuses one recipient for good, the notice is `Rejected` once the others have theirs: somebody was not told.
+
+mod message;
+
+use super::{read_secret, unfit};
+use crate::{
+    ChannelError, Pace, Period, RECIPIENTS_MAX, Retry, Secret, SecretSource,
+    channel::{Answer, Channel, Receipt},
+    settings::{self, Problems, is_loopback},
+    stages::classify::{self, Failure, FailureKind},
+};
+use incident::{Notice, NoticeId};
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
+    message::Mailbox,
+    transport::smtp::{
+        authentication::Credentials,
+        client::{Certificate, CertificateStore, Tls, TlsParameters},
+        extension::ClientId,
+    },
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+
+/// Notices for which it is remembered who has them already. Beyond: all is forgotten, and some get a mail twice, with
+/// the same Message-ID.
+const PARTLY_SENT_MAX: usize = 1000;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailSettings {
+    /// Unique; `a-z 0-9 - _`.
+    pub name: String,
+    /// The relay.
+    pub host: String,
+    /// 587 for STARTTLS, 465 for implicit TLS, 25 without, unless given.
+    pub port: Option<u16>,
+    #[serde(default)]
+    pub tls: SmtpTls,
+    /// Sender: `name <address>` or an address.
+    pub from: String,
+    /// Recipients: each gets a mail of their own.
+    pub to: Vec<String>,
+    /// Account at the relay, if it wants one.
+    pub user: Option<String>,
+    /// File with its password.
+    pub password_file: Option<PathBuf>,
+    /// Or the environment variable that holds it.
+    pub password_env: Option<String>,
+    /// PEM certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Longest wait for one recipient's mail to be taken.
+    #[serde(default = "settings::default_timeout")]
+    pub timeout: Period,
+    /// Attempts in any 60 seconds.
+    #[serde(default = "settings::default_rate_per_minute")]
+    pub rate_per_minute: u32,
+    /// Attempts at once.
+    #[serde(default = "settings::default_concurrency")]
+    pub concurrency: usize,
+    #[serde(default)]
+    pub retry: Retry,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// Starts in the clear and must change to TLS before anything is said.
+    #[default]
+    Starttls,
+    /// TLS from the first byte.
+    Implicit,
+    /// In the clear: refused unless the host is loopback.
+    None,
+}
+
+impl EmailSettings {
+    pub(crate) const fn pace(&self) -> Pace {
+        Pace {
+            timeout: self.timeout,
+            rate_per_minute: self.rate_per_minute,
+            concurrency: self.concurrency,
+            retry: self.retry,
+        }
+    }
+
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        if self.host.is_empty() || self.host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
+            problems.add("host", "must be a host name or an address");
+        }
+        if self.tls == SmtpTls::None && !is_loopback(&self.host) {
+            problems.add("tls", "must not be `none`: mail in the clear is for loopback only");
+        }
+        problems.add_some("from", mailbox(&self.from).err());
+        if self.to.is_empty() || self.to.len() > RECIPIENTS_MAX {
+            problems.add("to", format!("must name 1 to {RECIPIENTS_MAX} recipients"));
+        }
+        for (index, to) in self.to.iter().enumerate() {
+            problems.add_some(&format!("to[{index}]"), mailbox(to).err());
+        }
+        match (&self.user, self.password().is_given()) {
+            (Some(_), _) => problems.add_some("password", self.password().problem("password")),
+            (None, true) => problems.add("user", "is missing: a password is given"),
+            (None, false) => {}
+        }
+    }
+
+    fn password(&self) -> SecretSource {
+        SecretSource::of(&self.password_file, &self.password_env)
+    }
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, String> {
+    if text.contains(char::is_control) {
+        return Err("must not hold control characters".into());
+    }
+    text.parse().map_err(|_| format!("`{text}` is no mail address"))
+}
+
+pub(super) struct Email {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    timeout: Period,
+    from: Mailbox,
+    to: Vec<Mailbox>,
+    password: Option<Secret>,
+    /// Which recipients have a notice that not all have. Held for a map operation, never across an await.
+    sent: Mutex<HashMap<NoticeId, Told>>,
+}
+
+/// Indices of recipients for whom trying is over.
+#[derive(Clone, Default)]
+struct Told {
+    taken: BTreeSet<usize>,
+    refused: BTreeSet<usize>,
+    refusal: String,
+}
+
+impl Email {
+    pub(super) fn new(settings: &EmailSettings) -> Result<Self, ChannelError> {
+        let unfit = |problem: String| unfit(&settings.name, problem);
+        let password = settings
+            .user
+            .is_some()
+            .then(|| read_secret(&settings.name, "password_file", &settings.password()))
+            .transpose()?;
+        let tls = || -> Result<TlsParameters, ChannelError> {
+            let mut builder = TlsParameters::builder(settings.host.clone());
+            if let Some(file) = &settings.ca_file {
+                let pem =
+                    std::fs::read(file).map_err(|error| unfit(format!("`ca_file` `{}`: {error}", file.display())))?;
+                let certificate = Certificate::from_pem(&pem)
+                    .map_err(|_| unfit(format!("`ca_file` `{}` holds no PEM certificate", file.display())))?;
+                builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
+            }
+            builder.build().map_err(|error| unfit(format!("TLS: {error}")))
+        };
+        let (tls, port) = match settings.tls {
+            SmtpTls::Starttls => (Tls::Required(tls()?), 587),
+            SmtpTls::Implicit => (Tls::Wrapper(tls()?), 465),
+            SmtpTls::None => (Tls::None, 25),
+        };
+        // `builder_dangerous` only means that TLS is not set yet; it is set in the next line.
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(settings.host.clone())
+            .tls(tls)
+            .port(settings.port.unwrap_or(port))
+            .hello_name(ClientId::default())
+            .timeout(Some(settings.timeout.0));
+        if let (Some(user), Some(password)) = (&settings.user, &password) {
+            builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
+        }
+        Ok(Email {
+            transport: builder.build(),
+            timeout: settings.timeout,
+            from: mailbox(&settings.from).map_err(unfit)?,
+            to: settings.to.iter().map(|to| mailbox(to)).collect::<Result<_, _>>().map_err(unfit)?,
+            password,
+            sent: Mutex::default(),
+        })
+    }
+
+    async fn send_to(&self, notice: &Notice, to: &Mailbox) -> Result<(), Failure> {
+        let message = message::of(notice, &self.from, to)
+            .map_err(|error| Failure::refused(format!("the mail cannot be written: {error}")))?;
+        let sending = self.transport.send(message);
+        match tokio::time::timeout(self.timeout.0, sending).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(classify::smtp_error(&error)),
+            Err(_) => Err(Failure::timed_out(self.timeout.0)),
+        }
+    }
+
+    fn told(&self, notice: &Notice) -> Told {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).get(&notice.id).cloned().unwrap_or_default()
+    }
+
+    fn remember(&self, notice: &Notice, told: Option<Told>) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if sent.len() >= PARTLY_SENT_MAX {
+            sent.clear();
+        }
+        match told {
+            Some(told) => sent.insert(notice.id.clone(), told),
+            None => sent.remove(&notice.id),
+        };
+    }
+}
+
+impl Channel for Email {
+    fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
+        Box::pin(async move {
+            let mut told = self.told(notice);
+            for (index, to) in self.to.iter().enumerate() {
+                if told.taken.contains(&index) || told.refused.contains(&index) {
+                    continue;
+                }
+                match self.send_to(notice, to).await {
+                    Ok(()) => {
+                        told.taken.insert(index);
+                    }
+                    Err(Failure { reason, kind: FailureKind::Refused }) => {
+                        told.refused.insert(index);
+                        told.refusal = reason;
+                    }
+                    // The relay is in trouble: what it would do with the others is known well enough.
+                    Err(passing) => {
+                        self.remember(notice, Some(told));
+                        return Err(passing);
+                    }
+                }
+            }
+            self.remember(notice, None);
+            let (n_taken, n_refused, n) = (told.taken.len(), told.refused.len(), self.to.len());
+            if n_refused > 0 {
+                let reason = format!("{n_refused} of {n} recipients refused, {n_taken} taken: {}", told.refusal);
+                return Err(Failure::refused(reason));
+            }
+            Ok(Receipt(format!(
+                "the relay took {n_taken} of {n} mails, {}",
+                message::id(notice, &self.from, &self.to[0])
+            )))
+        })
+    }
+
+    fn probe(&self) -> Answer<'_, String> {
+        Box::pin(async move {
+            match tokio::time::timeout(self.timeout.0, self.transport.test_connection()).await {
+                Ok(Ok(true)) => Ok("the relay answers, TLS and log-in included; no mail was sent".into()),
+                Ok(Ok(false)) => Err(Failure::passing("the relay hung up")),
+                Ok(Err(error)) => Err(classify::smtp_error(&error)),
+                Err(_) => Err(Failure::timed_out(self.timeout.0)),
+            }
+        })
+    }
+
+    fn secrets(&self) -> Vec<&Secret> {
+        self.password.iter().collect()
+    }
+}

@@ -1,0 +1,414 @@
+//! # PagerDuty: Events API v2
+//!
+//! An incident is one alert there: `Opened` and `Escalated` trigger under the same dedup key, `Acknowledged` acknowledges,
+//! `Closed` resolves. A deadline warning gets a dedup key of its own (`…/deadline/…`), since a repeated trigger of an
+//! acknowledged alert notifies nobody; it is acknowledged and resolved together with its incident as long as this
+//! process remembers it, and by hand after a restart.
+//!
+//! ```toml
+//! [[channels]]
+//! name = "pager"
+//! kind = "pagerduty"
+//! region = "eu"                                              # us or eu
+//! routing_key_file = "/run/credentials/breachd/pagerduty"    # the integration key, 32 characters
+//! api_token_file = "/run/credentials/breachd/pagerduty-api"  # optional: confirms that an incident is really open
+//! ```
+//! Accepted means 202: PagerDuty took the event. A disabled service, a maintenance window or a suppression rule still tell
+//! nobody; with a REST token breachd looks for the incident itself and reports `Confirmed`. Rotating the routing
+//! key orphans open alerts (acknowledging and resolving go to the key): close incidents first.
+
+use super::{
+    http::{Http, below},
+    read_secret, unfit,
+};
+use crate::{
+    ChannelError, Pace, Period, Retry, Secret, SecretSource,
+    channel::{Answer, Channel, Confirmation, Receipt},
+    clock::Surroundings,
+    render::Facts,
+    settings::{self, Problems},
+    stages::classify::Failure,
+};
+use activity::printable_within;
+use detector::Severity;
+use incident::{IncidentId, Notice, NoticeKind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+
+// Vendor's limits: https://developer.pagerduty.com/docs/send-alert-event
+/// `payload.summary`, in characters. Beyond: cut.
+const SUMMARY_CHARACTERS_MAX: usize = 1024;
+/// The whole event ("512 KB"), in bytes. Beyond: `custom_details` is dropped.
+const EVENT_BYTES_MAX: usize = 512_000;
+/// `dedup_key`, in characters. Ours are shorter by construction.
+const DEDUP_KEY_CHARACTERS_MAX: usize = 255;
+/// An integration key, in characters.
+const ROUTING_KEY_CHARACTERS: usize = 32;
+
+/// Incidents whose deadline warnings are remembered, and warnings of each. Beyond: the lowest number, the oldest, goes.
+const WARNED_INCIDENTS_MAX: usize = 1000;
+const WARNINGS_MAX: usize = 20;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PagerDutySettings {
+    /// Unique; `a-z 0-9 - _`.
+    pub name: String,
+    /// Where the PagerDuty account lives.
+    #[serde(default)]
+    pub region: Region,
+    /// For trials: another address instead of the region's, on loopback only.
+    pub url: Option<String>,
+    /// File with the integration key.
+    pub routing_key_file: Option<PathBuf>,
+    /// Or the environment variable that holds it.
+    pub routing_key_env: Option<String>,
+    /// File with a read-only REST API token, for confirmations.
+    pub api_token_file: Option<PathBuf>,
+    /// Or the environment variable that holds it.
+    pub api_token_env: Option<String>,
+    /// Which breachd speaks: `payload.source`, and the first part of every dedup key. Two installations that share an
+    /// integration need two sources.
+    #[serde(default = "default_source")]
+    pub source: String,
+    /// Longest wait for an answer.
+    #[serde(default = "settings::default_timeout")]
+    pub timeout: Period,
+    /// Attempts in any 60 seconds; PagerDuty takes about 120 per key.
+    #[serde(default = "settings::default_rate_per_minute")]
+    pub rate_per_minute: u32,
+    /// Attempts at once.
+    #[serde(default = "settings::default_concurrency")]
+    pub concurrency: usize,
+    #[serde(default)]
+    pub retry: Retry,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Region {
+    #[default]
+    Us,
+    Eu,
+}
+
+impl Region {
+    const fn events(self) -> &'static str {
+        match self {
+            Region::Us => "https://events.pagerduty.com",
+            Region::Eu => "https://events.eu.pagerduty.com",
+        }
+    }
+
+    const fn rest(self) -> &'static str {
+        match self {
+            Region::Us => "https://api.pagerduty.com",
+            Region::Eu => "https://api.eu.pagerduty.com",
+        }
+    }
+}
+
+fn default_source() -> String {
+    "breachd".into()
+}
+
+impl PagerDutySettings {
+    pub(crate) const fn pace(&self) -> Pace {
+        Pace {
+            timeout: self.timeout,
+            rate_per_minute: self.rate_per_minute,
+            concurrency: self.concurrency,
+            retry: self.retry,
+        }
+    }
+
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        problems.add_some("routing_key", self.routing_key().problem("routing_key"));
+        problems.add_some("url", self.url.as_ref().and_then(|url| settings::check_url(url, true)));
+        if self.api_token().is_given() {
+            problems.add_some("api_token", self.api_token().problem("api_token"));
+        }
+        if self.source.is_empty() || self.source.chars().count() > 100 || self.source.contains(char::is_control) {
+            problems.add("source", "must be 1 to 100 characters");
+        }
+    }
+
+    fn routing_key(&self) -> SecretSource {
+        SecretSource::of(&self.routing_key_file, &self.routing_key_env)
+    }
+
+    fn api_token(&self) -> SecretSource {
+        SecretSource::of(&self.api_token_file, &self.api_token_env)
+    }
+}
+
+pub(super) struct PagerDuty {
+    http: Http,
+    enqueue: String,
+    incidents: String,
+    source: String,
+    routing_key: Secret,
+    api_token: Option<Secret>,
+    /// Dedup keys of deadline warnings by incident. Held for a map operation, never across an await.
+    warnings: Mutex<BTreeMap<IncidentId, Vec<String>>>,
+}
+
+impl PagerDuty {
+    pub(super) fn new(settings: &PagerDutySettings, surroundings: &Surroundings) -> Result<Self, ChannelError> {
+        let routing_key = read_secret(&settings.name, "routing_key_file", &settings.routing_key())?;
+        if routing_key.expose().chars().count() != ROUTING_KEY_CHARACTERS {
+            let problem = format!("the routing key must have {ROUTING_KEY_CHARACTERS} characters");
+            return Err(unfit(&settings.name, problem));
+        }
+        let api_token = settings
+            .api_token()
+            .is_given()
+            .then(|| read_secret(&settings.name, "api_token_file", &settings.api_token()))
+            .transpose()?;
+        let events = settings.url.as_deref().unwrap_or(settings.region.events());
+        let rest = settings.url.as_deref().unwrap_or(settings.region.rest());
+        Ok(PagerDuty {
+            http: Http::new(&settings.name, settings.timeout, None, surroundings)?,
+            enqueue: below(events, "/v2/enqueue"),
+            incidents: below(rest, "/incidents"),
+            source: settings.source.clone(),
+            routing_key,
+            api_token,
+            warnings: Mutex::default(),
+        })
+    }
+
+    /// Posts one event; the answer's dedup key.
+    async fn enqueue(&self, event: &Map<String, Value>) -> Result<String, Failure> {
+        let mut event = event.clone();
+        event.insert("routing_key".into(), self.routing_key.expose().into());
+        let mut body = Value::Object(event.clone()).to_string();
+        if body.len() > EVENT_BYTES_MAX
+            && let Some(payload) = event.get_mut("payload").and_then(Value::as_object_mut)
+        {
+            payload.insert("custom_details".into(), json!({ "left_out": "the details were too long" }));
+            body = Value::Object(event).to_string();
+        }
+        let request = self.http.client().post(&self.enqueue).header("content-type", "application/json").body(body);
+        let answered = self.http.succeed(request, error_words).await?;
+        let key = answered.json().and_then(|json| Some(json.get("dedup_key")?.as_str()?.to_owned()));
+        Ok(key.unwrap_or_else(|| "202 without a dedup key".into()))
+    }
+
+    fn key(&self, notice: &Notice) -> String {
+        let incident = format!("{}/{}", self.source, notice.incident);
+        match notice.kind {
+            NoticeKind::DeadlineWarning => format!("{incident}/deadline/{}", notice.id),
+            _ => incident,
+        }
+    }
+
+    fn remember_warning(&self, notice: &Notice) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = warnings.entry(notice.incident).or_default();
+        let key = self.key(notice);
+        if !keys.contains(&key) && keys.len() < WARNINGS_MAX {
+            keys.push(key);
+        }
+        if warnings.len() > WARNED_INCIDENTS_MAX {
+            warnings.pop_first();
+        }
+    }
+
+    fn warnings_of(&self, incident: IncidentId) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).get(&incident).cloned().unwrap_or_default()
+    }
+}
+
+impl Channel for PagerDuty {
+    fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
+        Box::pin(async move {
+            let key = self.key(notice);
+            let action = action(notice.kind);
+            let receipt = if action == "trigger" {
+                let receipt = self.enqueue(&trigger(notice, &key, &self.source)).await?;
+                if notice.kind == NoticeKind::DeadlineWarning {
+                    self.remember_warning(notice);
+                }
+                receipt
+            } else {
+                for warning in self.warnings_of(notice.incident) {
+                    self.enqueue(&follow_up(action, &warning)).await?;
+                }
+                self.enqueue(&follow_up(action, &key)).await?
+            };
+            if action == "resolve" {
+                self.warnings.lock().unwrap_or_else(PoisonError::into_inner).remove(&notice.incident);
+            }
+            Ok(Receipt(receipt))
+        })
+    }
+
+    fn can_confirm(&self) -> bool {
+        self.api_token.is_some()
+    }
+
+    fn confirm<'a>(&'a self, notice: &'a Notice) -> Answer<'a, Confirmation> {
+        Box::pin(async move {
+            let Some(token) = &self.api_token else { return Ok(Confirmation::NotYet) };
+            let key = self.key(notice);
+            let mut address = reqwest::Url::parse(&self.incidents).map_err(|_| Failure::refused("no address"))?;
+            address.query_pairs_mut().append_pair("incident_key", &key).append_pair("date_range", "all");
+            let request = self
+                .http
+                .client()
+                .get(address)
+                .header("accept", "application/vnd.pagerduty+json;version=2")
+                .header("authorization", format!("Token token={}", token.expose()));
+            let answered = self.http.succeed(request, rest_error_words).await?;
+            let json = answered.json().unwrap_or_default();
+            let shown = json["incidents"].as_array().into_iter().flatten().find(|incident| {
+                let status = incident["status"].as_str().unwrap_or_default();
+                incident["incident_key"] == key && shows(notice.kind, status)
+            });
+            Ok(match shown {
+                Some(incident) => {
+                    let status = incident["status"].as_str().unwrap_or_default();
+                    let id = incident["id"].as_str().unwrap_or_default();
+                    Confirmation::Shown(Receipt(format!("incident {id} is {status}")))
+                }
+                None => Confirmation::NotYet,
+            })
+        })
+    }
+
+    fn probe(&self) -> Answer<'_, String> {
+        Box::pin(async move {
+            // Acknowledging what was never triggered passes every check of the event and is then dropped.
+            self.enqueue(&follow_up("acknowledge", &format!("{}/test", self.source))).await?;
+            Ok("PagerDuty took an event that tells nobody; the routing key's form and the way are right".into())
+        })
+    }
+
+    fn secrets(&self) -> Vec<&Secret> {
+        std::iter::once(&self.routing_key).chain(&self.api_token).collect()
+    }
+}
+
+const fn action(kind: NoticeKind) -> &'static str {
+    match kind {
+        NoticeKind::Opened | NoticeKind::Escalated | NoticeKind::DeadlineWarning => "trigger",
+        NoticeKind::Acknowledged => "acknowledge",
+        NoticeKind::Closed => "resolve",
+    }
+}
+
+/// Whether an incident in this status shows that the notice has arrived.
+fn shows(kind: NoticeKind, status: &str) -> bool {
+    match action(kind) {
+        "acknowledge" => matches!(status, "acknowledged" | "resolved"),
+        "resolve" => status == "resolved",
+        // Someone may have been quicker than our look.
+        _ => matches!(status, "triggered" | "acknowledged" | "resolved"),
+    }
+}
+
+const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "critical",
+        Severity::High => "error",
+        Severity::Medium => "warning",
+        Severity::Low => "info",
+    }
+}
+
+/// An event but for the routing key.
+fn trigger(notice: &Notice, key: &str, source: &str) -> Map<String, Value> {
+    let facts = Facts::of(notice);
+    let mut details: Map<String, Value> =
+        facts.rows.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+    if let Some(drill) = &facts.drill {
+        details.insert("Drill".into(), drill.as_str().into());
+    }
+    details.insert("Why".into(), json!(facts.reasons));
+    let deadlines: Map<String, Value> =
+        facts.deadlines.iter().map(|(name, due)| (name.clone(), due.as_str().into())).collect();
+    details.insert("Deadlines".into(), deadlines.into());
+    let classes: Vec<&str> = notice.data_classes.iter().map(|class| class.as_str()).collect();
+    let what = if notice.kind == NoticeKind::Opened { String::new() } else { format!("{}: ", facts.headline) };
+    let drill = if notice.drill.is_some() { "[DRILL] " } else { "" };
+    let summary = format!("{drill}{} {}: {what}{}", facts.severity, facts.incident, facts.title);
+    let mut event = json!({
+        "event_action": "trigger",
+        "dedup_key": printable_within(key, DEDUP_KEY_CHARACTERS_MAX),
+        "client": "breachd",
+        "payload": {
+            "summary": printable_within(&summary, SUMMARY_CHARACTERS_MAX),
+            "source": source,
+            "severity": severity(notice.severity),
+            "timestamp": notice.decided_at.to_string(),
+            "component": notice.subject.kind.as_str(),
+            "group": if classes.is_empty() { "none".to_owned() } else { classes.join(",") },
+            "class": notice.kind.as_str(),
+            "custom_details": details,
+        },
+    });
+    if let Some(link) = &facts.link {
+        event["client_url"] = link.as_str().into();
+        event["links"] = json!([{ "href": link, "text": format!("{} in breachd", facts.incident) }]);
+    }
+    match event {
+        Value::Object(event) => event,
+        _ => Map::new(),
+    }
+}
+
+fn follow_up(action: &str, key: &str) -> Map<String, Value> {
+    let fields = [("event_action", action.to_owned()), ("dedup_key", printable_within(key, DEDUP_KEY_CHARACTERS_MAX))];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect()
+}
+
+/// `{"status":"invalid event","message":"Event object is invalid","errors":["…"]}`
+fn error_words(json: &Value) -> String {
+    let errors = json["errors"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    json["message"].as_str().into_iter().chain(errors).collect::<Vec<_>>().join("; ")
+}
+
+/// `{"error":{"message":"…","code":2001,"errors":["…"]}}`
+fn rest_error_words(json: &Value) -> String {
+    error_words(&json["error"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::example;
+    use activity::DrillId;
+
+    #[test]
+    fn an_event_holds_every_fact_within_the_vendors_limits() {
+        let notice = Notice { title: "💥".repeat(3000), drill: Some(DrillId(5)), ..example() };
+        let event = trigger(&notice, "breachd/INC-7", "breachd");
+        let summary = event["payload"]["summary"].as_str().unwrap();
+        assert!(summary.starts_with("[DRILL] CRITICAL INC-7: 💥"));
+        assert!(summary.chars().count() <= SUMMARY_CHARACTERS_MAX);
+        assert_eq!(event["payload"]["severity"], "critical");
+        assert_eq!(event["payload"]["custom_details"]["Records concerned, at most"], "1,840");
+        assert_eq!(event["links"][0]["href"], "https://breachd.example/incidents/INC-7");
+        assert!(Value::Object(event).to_string().len() < EVENT_BYTES_MAX);
+    }
+
+    #[test]
+    fn every_severity_has_the_vendors_word() {
+        let words: Vec<_> = Severity::ALL.into_iter().map(severity).collect();
+        assert_eq!(words, ["info", "warning", "error", "critical"]);
+    }
+
+    #[test]
+    fn an_errors_words_are_found() {
+        let json = json!({ "status": "invalid event", "message": "Event object is invalid", "errors": ["'summary' is missing"] });
+        assert_eq!(error_words(&json), "Event object is invalid; 'summary' is missing");
+        assert_eq!(rest_error_words(&json!({ "error": json })), error_words(&json));
+        assert_eq!(error_words(&Value::Null), "");
+    }
+}

@@ -1,0 +1,261 @@
+//! # Webhook: any receiver that checks a signature
+//!
+//! POSTs a CloudEvents 1.0 event as structured JSON, signed as Standard Webhooks prescribes: `webhook-id` is the notice's
+//! id and the same in every repeat, `webhook-timestamp` is the attempt's time, `webhook-signature` is
+//! `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`. A receiver counts an id once, checks the signature in
+//! constant time, and refuses timestamps more than five minutes off.
+//!
+//! ```toml
+//! [[channels]]
+//! name = "soar"
+//! kind = "webhook"
+//! url = "https://soar.example.com/hooks/breachd"
+//! secret_file = "/run/credentials/breachd/webhook"   # whsec_… : 24 to 64 random bytes in base64
+//! ```
+//! Event types are `breachd.incident.` and `opened`, `escalated`, `deadline_warning`, `acknowledged` or `closed`; a trial
+//! sends `breachd.channel.test`, to be answered 2xx and ignored. Accepted means 2xx; there is no confirmation.
+
+use super::{http::Http, read_secret, unfit};
+use crate::{
+    ChannelError, Pace, Period, Retry, Secret, SecretSource,
+    channel::{Answer, Channel, Receipt},
+    clock::Surroundings,
+    render::Facts,
+    settings::{self, Problems},
+    stages::classify::Failure,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use incident::Notice;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Standard Webhooks advises payloads below 20 KB. Beyond: reasons are dropped from the end.
+const BODY_BYTES_MAX: usize = 20_000;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSettings {
+    /// Unique; `a-z 0-9 - _`.
+    pub name: String,
+    /// Where to POST: https, or http on loopback. Redirects are not followed.
+    pub url: String,
+    /// File with the signing secret, `whsec_…`.
+    pub secret_file: Option<PathBuf>,
+    /// Or the environment variable that holds it.
+    pub secret_env: Option<String>,
+    /// PEM certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// CloudEvents `source`: which breachd speaks.
+    #[serde(default = "default_source")]
+    pub source: String,
+    /// Longest wait for an answer.
+    #[serde(default = "settings::default_timeout")]
+    pub timeout: Period,
+    /// Attempts in any 60 seconds.
+    #[serde(default = "settings::default_rate_per_minute")]
+    pub rate_per_minute: u32,
+    /// Attempts at once.
+    #[serde(default = "settings::default_concurrency")]
+    pub concurrency: usize,
+    #[serde(default)]
+    pub retry: Retry,
+}
+
+fn default_source() -> String {
+    "breachd".into()
+}
+
+impl WebhookSettings {
+    pub(crate) const fn pace(&self) -> Pace {
+        Pace {
+            timeout: self.timeout,
+            rate_per_minute: self.rate_per_minute,
+            concurrency: self.concurrency,
+            retry: self.retry,
+        }
+    }
+
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        problems.add_some("url", settings::check_url(&self.url, false));
+        problems.add_some("secret", self.secret().problem("secret"));
+        if self.source.is_empty() || self.source.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            problems.add("source", "must be a URI reference, such as `breachd` or `https://breachd.example.com`");
+        }
+    }
+
+    fn secret(&self) -> SecretSource {
+        SecretSource::of(&self.secret_file, &self.secret_env)
+    }
+}
+
+pub(super) struct Webhook {
+    http: Http,
+    url: String,
+    secret: Secret,
+    key: Vec<u8>,
+    source: String,
+}
+
+impl Webhook {
+    pub(super) fn new(settings: &WebhookSettings, surroundings: &Surroundings) -> Result<Self, ChannelError> {
+        let secret = read_secret(&settings.name, "secret_file", &settings.secret())?;
+        let key = key_of(&secret)
+            .ok_or_else(|| unfit(&settings.name, "the secret must be `whsec_` and 24 to 64 bytes in base64"))?;
+        let http = Http::new(&settings.name, settings.timeout, settings.ca_file.as_ref(), surroundings)?;
+        Ok(Webhook { http, url: settings.url.clone(), secret, key, source: settings.source.clone() })
+    }
+
+    async fn post(&self, id: &str, body: Vec<u8>) -> Result<(), Failure> {
+        let timestamp = self.http.now().as_secs();
+        let request = self
+            .http
+            .client()
+            .post(&self.url)
+            .header("content-type", "application/cloudevents+json; charset=utf-8")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", timestamp.to_string())
+            .header("webhook-signature", sign(&self.key, id, timestamp, &body))
+            .body(body);
+        // The receiver's words are not repeated: what it is, and what it may say, is unknown.
+        self.http.succeed(request, |_| String::new()).await.map(|_| ())
+    }
+}
+
+impl Channel for Webhook {
+    fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
+        Box::pin(async move {
+            self.post(&notice.id.0, body(notice, &self.source)).await?;
+            Ok(Receipt(format!("webhook-id {}", notice.id)))
+        })
+    }
+
+    fn probe(&self) -> Answer<'_, String> {
+        Box::pin(async move {
+            let id = format!("test-{}", self.http.now().as_millis());
+            let event = json!({
+                "specversion": "1.0", "id": id, "source": self.source, "type": "breachd.channel.test",
+                "time": self.http.now().to_string(), "datacontenttype": "application/json", "data": {},
+            });
+            self.post(&id, event.to_string().into_bytes()).await?;
+            Ok("the receiver took a signed event of type breachd.channel.test".into())
+        })
+    }
+
+    fn secrets(&self) -> Vec<&Secret> {
+        vec![&self.secret]
+    }
+}
+
+/// `v1,` and the base64 of HMAC-SHA256(key, `id.timestamp.body`): Standard Webhooks, "Signature scheme".
+fn sign(key: &[u8], id: &str, timestamp: i64, body: &[u8]) -> String {
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(format!("{id}.{timestamp}.").as_bytes());
+    mac.update(body);
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+fn key_of(secret: &Secret) -> Option<Vec<u8>> {
+    let key = STANDARD.decode(secret.expose().strip_prefix("whsec_")?).ok()?;
+    (24..=64).contains(&key.len()).then_some(key)
+}
+
+/// The same bytes for the same notice, whenever.
+fn body(notice: &Notice, source: &str) -> Vec<u8> {
+    let facts = Facts::of(notice);
+    let mut reasons = facts.reasons.clone();
+    loop {
+        let bytes = event(notice, source, &facts, &reasons).to_string().into_bytes();
+        if bytes.len() <= BODY_BYTES_MAX || reasons.pop().is_none() {
+            return bytes;
+        }
+    }
+}
+
+fn event(notice: &Notice, source: &str, facts: &Facts, reasons: &[String]) -> Value {
+    let deadlines: Vec<Value> = notice
+        .deadlines
+        .iter()
+        .take(facts.deadlines.len())
+        .zip(&facts.deadlines)
+        .map(|(deadline, (name, _))| {
+            json!({
+                "obligation": activity::printable_within(&deadline.obligation, 100),
+                "name": name,
+                "due_at": deadline.due_at.map(|at| at.to_string()),
+                "simulated": deadline.simulated,
+            })
+        })
+        .collect();
+    json!({
+        "specversion": "1.0",
+        "id": notice.id.0,
+        "source": source,
+        "type": format!("breachd.incident.{}", notice.kind.as_str()),
+        "subject": facts.incident,
+        "time": notice.decided_at.to_string(),
+        "datacontenttype": "application/json",
+        "data": {
+            "incident": facts.incident,
+            "kind": notice.kind.as_str(),
+            "mode": if notice.drill.is_some() { "drill" } else { "live" },
+            "drill_id": notice.drill.map(|id| id.to_string()),
+            "severity": notice.severity.as_str(),
+            "title": facts.title,
+            "subject": { "kind": notice.subject.kind.as_str(), "id": activity::printable(&notice.subject.id) },
+            "data_classes": notice.data_classes.iter().map(|class| class.as_str()).collect::<Vec<_>>(),
+            "affected_records": notice.affected_records,
+            "n_alerts": notice.n_alerts,
+            "first_seen_at": notice.first_seen_at.to_string(),
+            "reasons": reasons,
+            "deadlines": deadlines,
+            "link": facts.link,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::example;
+
+    /// The vector of the Standard Webhooks libraries.
+    #[test]
+    fn signs_as_published() {
+        let key = key_of(&Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")).unwrap();
+        let body = br#"{"email":"test@example.com","username":"test_user"}"#;
+        let signature = sign(&key, "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body);
+        assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
+    }
+
+    #[test]
+    fn short_or_foreign_secrets_are_refused() {
+        for secret in ["whsec_", "whsec_c2hvcnQ=", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_!!!"] {
+            assert!(key_of(&Secret::new(secret)).is_none(), "{secret}");
+        }
+    }
+
+    #[test]
+    fn the_event_has_what_cloudevents_requires_and_every_fact() {
+        let notice = example();
+        let event: Value = serde_json::from_slice(&body(&notice, "breachd")).unwrap();
+        assert_eq!(event["specversion"], "1.0");
+        assert_eq!(event["id"], notice.id.0);
+        assert_eq!(event["type"], "breachd.incident.opened");
+        assert_eq!(event["subject"], "INC-7");
+        assert_eq!(event["time"], "2026-03-02T21:15:00Z");
+        assert_eq!(event["data"]["affected_records"], 1840);
+        assert_eq!(event["data"]["deadlines"][0]["due_at"], "2026-03-05T21:15:00Z");
+        assert_eq!(event["data"]["mode"], "live");
+    }
+
+    #[test]
+    fn long_notices_lose_reasons_not_facts() {
+        let notice = Notice { reasons: vec!["\u{1f600}\"".repeat(1000); 10], n_alerts: 10, ..example() };
+        let bytes = body(&notice, "breachd");
+        assert!(bytes.len() <= BODY_BYTES_MAX);
+        let event: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(event["data"]["title"], example().title);
+    }
+}

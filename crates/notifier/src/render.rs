@@ -1,0 +1,265 @@
+//! A notice's facts in words, the same for every channel.
+//!
+//! Channels lay them out; which facts there are, how they are called, and that no control character is in them is
+//! decided here once. Lengths are bounded here too, so a channel's own limits are met by cutting only rarely.
+
+use activity::{Timestamp, printable, printable_within};
+use detector::Severity;
+use incident::{Notice, NoticeKind};
+
+/// Characters of a title. Beyond: cut.
+const TITLE_CHARACTERS_MAX: usize = 200;
+
+/// Characters of one reason. Beyond: cut.
+const REASON_CHARACTERS_MAX: usize = 400;
+
+/// Reasons and deadlines in one message. Beyond: the rest is counted.
+const ITEMS_MAX: usize = 10;
+
+/// A notice in words. Everything in it is printable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// `DRILL` or `INCIDENT`.
+    pub(crate) mark: &'static str,
+    /// `CRITICAL`, `HIGH`, …
+    pub(crate) severity: &'static str,
+    /// `INC-7`.
+    pub(crate) incident: String,
+    /// What happened to the incident: "New incident", "Deadline near", …
+    pub(crate) headline: &'static str,
+    pub(crate) title: String,
+    /// First of all, if this is a drill.
+    pub(crate) drill: Option<String>,
+    /// Name and value, in the order to show them.
+    pub(crate) rows: Vec<(&'static str, String)>,
+    pub(crate) reasons: Vec<String>,
+    /// Name and when it is due.
+    pub(crate) deadlines: Vec<(String, String)>,
+    pub(crate) link: Option<String>,
+}
+
+impl Facts {
+    pub(crate) fn of(notice: &Notice) -> Self {
+        let classes: Vec<&str> = notice.data_classes.iter().map(|class| class.as_str()).collect();
+        let rows = vec![
+            ("Incident", notice.incident.to_string()),
+            ("Severity", notice.severity.as_str().to_owned()),
+            ("What it is about", notice.subject.to_string()),
+            ("Data", if classes.is_empty() { "none classified".into() } else { classes.join(", ") }),
+            ("Records concerned, at most", thousands(notice.affected_records)),
+            ("Alerts", thousands(notice.n_alerts)),
+            ("First seen", utc(notice.first_seen_at)),
+            ("Decided", utc(notice.decided_at)),
+        ];
+        let mut reasons: Vec<String> = notice
+            .reasons
+            .iter()
+            .take(ITEMS_MAX)
+            .map(|reason| printable_within(reason, REASON_CHARACTERS_MAX))
+            .collect();
+        let left_out = notice.n_alerts.saturating_sub(reasons.len() as u64);
+        if left_out > 0 && !reasons.is_empty() {
+            reasons.push(format!("and {} more", thousands(left_out)));
+        }
+        let deadlines = notice.deadlines.iter().take(ITEMS_MAX).map(|deadline| {
+            let due = match (deadline.due_at, deadline.simulated) {
+                (_, true) => "exercise only: this deadline does not run".to_owned(),
+                (Some(due_at), false) => {
+                    let left = due_at - notice.decided_at;
+                    let left = if left < activity::Span::ZERO { "overdue".into() } else { format!("{left} left") };
+                    format!("{} ({left} when this was written)", utc(due_at))
+                }
+                (None, false) => "without undue delay".to_owned(),
+            };
+            (printable_within(&deadline.name, TITLE_CHARACTERS_MAX), due)
+        });
+        Facts {
+            mark: mark(notice),
+            severity: severity_word(notice.severity),
+            incident: notice.incident.to_string(),
+            headline: headline(notice.kind),
+            title: printable_within(&notice.title, TITLE_CHARACTERS_MAX),
+            drill: notice.drill.map(|id| format!("This is a drill ({id}). Nothing has happened; act as if it had.")),
+            rows,
+            reasons,
+            deadlines: deadlines.collect(),
+            link: notice.link.as_deref().filter(|link| is_web_address(link)).map(|link| printable(link).into_owned()),
+        }
+    }
+
+    /// `[INCIDENT] CRITICAL INC-7: title`.
+    pub(crate) fn subject_line(&self) -> String {
+        format!("[{}] {} {}: {}", self.mark, self.severity, self.incident, self.title)
+    }
+
+    /// All facts as plain text, lines ending in `\n`.
+    pub(crate) fn plain_text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |words: &str| {
+            text.push_str(words);
+            text.push('\n');
+        };
+        if let Some(drill) = &self.drill {
+            line(&format!("[DRILL] {drill}\n"));
+        }
+        line(&format!("{}: {}\n", self.headline, self.title));
+        self.rows.iter().for_each(|(name, value)| line(&format!("{name}: {value}")));
+        if !self.deadlines.is_empty() {
+            line("\nDeadlines");
+            self.deadlines.iter().for_each(|(name, due)| line(&format!("- {name}: {due}")));
+        }
+        if !self.reasons.is_empty() {
+            line("\nWhy");
+            self.reasons.iter().for_each(|reason| line(&format!("- {reason}")));
+        }
+        if let Some(link) = &self.link {
+            line(&format!("\nSee and act on it: {link}"));
+        }
+        text
+    }
+}
+
+pub(crate) fn mark(notice: &Notice) -> &'static str {
+    if notice.drill.is_some() { "DRILL" } else { "INCIDENT" }
+}
+
+pub(crate) const fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "CRITICAL",
+        Severity::High => "HIGH",
+        Severity::Medium => "MEDIUM",
+        Severity::Low => "LOW",
+    }
+}
+
+const fn headline(kind: NoticeKind) -> &'static str {
+    match kind {
+        NoticeKind::Opened => "New incident",
+        NoticeKind::Escalated => "Incident got graver",
+        NoticeKind::DeadlineWarning => "Deadline near",
+        NoticeKind::Acknowledged => "Incident acknowledged",
+        NoticeKind::Closed => "Incident closed",
+    }
+}
+
+/// `2026-03-02 21:14:00 UTC`.
+fn utc(at: Timestamp) -> String {
+    let (year, month, day, hour, minute, second, _) = at.to_civil();
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// `1,840`.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Only what a browser opens as a page may become a link.
+fn is_web_address(link: &str) -> bool {
+    (link.starts_with("https://") || link.starts_with("http://")) && !link.contains(char::is_whitespace)
+}
+
+/// A notice for tests.
+#[cfg(test)]
+pub(crate) fn example() -> Notice {
+    use activity::{DataClass, Entity, EntityKind, Span};
+    use incident::{DeadlineFact, IncidentId, NoticeId};
+    let decided_at: Timestamp = "2026-03-02T21:15:00Z".parse().expect("a time");
+    Notice {
+        id: NoticeId("0123456789abcdef0123456789abcdef".into()),
+        incident: IncidentId(7),
+        kind: NoticeKind::Opened,
+        channel: "pager".into(),
+        decided_at,
+        hold_until: None,
+        expires_at: decided_at + Span::from_hours(1),
+        severity: Severity::Critical,
+        subject: Entity::new(EntityKind::PortalUser, "u1042"),
+        data_classes: DataClass::Hr.into(),
+        affected_records: 1840,
+        title: "u1042 read 1,840 rows of hr_payroll".into(),
+        reasons: vec!["read 1,840 rows of hr_payroll in 5 min; 12 is usual".into()],
+        n_alerts: 3,
+        first_seen_at: decided_at - Span::from_minutes(1),
+        deadlines: vec![DeadlineFact {
+            obligation: "eu-gdpr-33-authority".into(),
+            name: "GDPR Art. 33: tell the authority".into(),
+            due_at: Some(decided_at + Span::from_hours(72)),
+            simulated: false,
+        }],
+        link: Some("https://breachd.example/incidents/INC-7".into()),
+        drill: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use activity::DrillId;
+
+    #[test]
+    fn says_every_fact_once() {
+        let expected = "\
+New incident: u1042 read 1,840 rows of hr_payroll
+
+Incident: INC-7
+Severity: critical
+What it is about: portal_user u1042
+Data: hr
+Records concerned, at most: 1,840
+Alerts: 3
+First seen: 2026-03-02 21:14:00 UTC
+Decided: 2026-03-02 21:15:00 UTC
+
+Deadlines
+- GDPR Art. 33: tell the authority: 2026-03-05 21:15:00 UTC (3 d left when this was written)
+
+Why
+- read 1,840 rows of hr_payroll in 5 min; 12 is usual
+- and 2 more
+
+See and act on it: https://breachd.example/incidents/INC-7
+";
+        assert_eq!(Facts::of(&example()).plain_text(), expected);
+    }
+
+    #[test]
+    fn a_drill_says_so_first() {
+        let mut notice = Notice { drill: Some(DrillId(1)), ..example() };
+        notice.deadlines[0].simulated = true;
+        let facts = Facts::of(&notice);
+        assert!(facts.subject_line().starts_with("[DRILL] CRITICAL INC-7: "));
+        assert!(facts.plain_text().starts_with("[DRILL] This is a drill (drill-0000000000000001)."));
+        assert!(facts.plain_text().contains("this deadline does not run"));
+    }
+
+    #[test]
+    fn hostile_text_is_shown_not_obeyed() {
+        let notice = Notice {
+            title: "evil\r\nBcc: all@example.com\u{202e}".into(),
+            reasons: vec!["x\u{1b}[2J".repeat(500)],
+            link: Some("javascript:alert(1)".into()),
+            ..example()
+        };
+        let facts = Facts::of(&notice);
+        assert_eq!(facts.title, "evil␍␊Bcc: all@example.com\\u{202e}");
+        assert!(facts.reasons[0].chars().count() <= 400 && !facts.reasons[0].contains('\u{1b}'));
+        assert_eq!(facts.link, None);
+    }
+
+    #[test]
+    fn an_overdue_deadline_is_called_so() {
+        let mut notice = example();
+        notice.deadlines[0].due_at = Some(notice.decided_at - activity::Span::from_hours(1));
+        assert!(Facts::of(&notice).deadlines[0].1.contains("overdue"));
+        notice.deadlines[0].due_at = None;
+        assert_eq!(Facts::of(&notice).deadlines[0].1, "without undue delay");
+    }
+}
