@@ -1,1 +1,178 @@
+//! Bytes of a log into activities: the only crate that knows the shape of a log line.
+//!
+//! One format is one file and one line in [`FORMATS`]. A format is *pure* (no clock, no I/O, no state between entries),
+//! *total* (no bytes make it panic) and *linear* in its input. What it cannot read it refuses with a [`Rejected`], whose
+//! reason never repeats the text: logs are hostile.
+//!
+//! What it does not do: put lines together (the `ingest` crate does, with [`mariadb_slow_log::Tracker`]), judge what was
+//! touched (classification), or say whose tally it goes to (attribution).
 
+mod glob;
+pub mod mariadb_server_audit;
+pub mod mariadb_slow_log;
+pub mod nginx_json;
+pub mod sql;
+mod text;
+mod zone;
+
+use activity::{Activity, Timestamp};
+pub use glob::{Glob, Specificity};
+pub use sql::{SqlTag, TagPosition};
+pub use text::comparable_path;
+pub use zone::Zone;
+
+/// All formats, in the order in which the manual shows them.
+pub const FORMATS: &[FormatSpec] = &[nginx_json::SPEC, mariadb_server_audit::SPEC, mariadb_slow_log::SPEC];
+
+/// One format.
+#[derive(Clone, Copy, Debug)]
+pub struct FormatSpec {
+    /// As in the configuration.
+    pub name: &'static str,
+    /// One line for a table of formats.
+    pub summary: &'static str,
+    pub framing: Framing,
+    parse: for<'a> fn(&'a [u8], &'a mut Scratch, &Context) -> Result<Parsed<'a>, Rejected>,
+}
+
+/// How the bytes of a source become entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// One message or file line is one entry.
+    Line,
+    /// An entry spans lines, which may arrive one by one: see [`mariadb_slow_log::Tracker`].
+    SlowLog,
+}
+
+/// What a parser must know of a source.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Of local times.
+    pub zone: Zone,
+    /// The greatest stamp of the source so far, for local times that occur twice; [`Timestamp::MIN`] if there is none.
+    pub after: Timestamp,
+    /// The comment tags that name the portal user, the first that is found counts.
+    pub sql_tags: Vec<SqlTag>,
+    /// Paths at which a POST is an attempt to log in.
+    pub login_routes: Vec<Glob>,
+    /// server_audit's `query_log_limit` in bytes: a text that comes near it may have been cut.
+    pub query_log_limit: usize,
+}
+
+/// Room for what had to be decoded; one per caller, used again and again.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    line: String,
+    statement: String,
+}
+
+/// What an entry is.
+// Moved once, out of the parser: a box would cost an allocation per line.
+#[allow(clippy::large_enum_variant)]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parsed<'a> {
+    Activity(Activity<'a>),
+    /// Nothing to count, by the rule named.
+    Ignored(&'static str),
+}
+
+/// Why bytes are no entry of the format. Never with a word of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum Rejected {
+    #[error("no JSON object, or a key twice")]
+    NotJson,
+    #[error("not in the shape of the format")]
+    Malformed,
+    #[error("no time, or one that is none")]
+    BadTime,
+    #[error("a field is missing that an entry must have")]
+    MissingField,
+    #[error("can be read in more than one way")]
+    Ambiguous,
+    #[error("lines without the beginning of their entry")]
+    NoHeader,
+}
+
+impl Rejected {
+    pub const ALL: [Rejected; 6] = [
+        Rejected::NotJson,
+        Rejected::Malformed,
+        Rejected::BadTime,
+        Rejected::MissingField,
+        Rejected::Ambiguous,
+        Rejected::NoHeader,
+    ];
+
+    /// A name for metrics.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Rejected::NotJson => "not_json",
+            Rejected::Malformed => "malformed",
+            Rejected::BadTime => "bad_time",
+            Rejected::MissingField => "missing_field",
+            Rejected::Ambiguous => "ambiguous",
+            Rejected::NoHeader => "no_header",
+        }
+    }
+}
+
+impl FormatSpec {
+    pub fn by_name(name: &str) -> Option<&'static FormatSpec> {
+        FORMATS.iter().find(|format| format.name == name)
+    }
+
+    /// Reads one entry, without its line end.
+    pub fn parse<'a>(
+        &self,
+        bytes: &'a [u8],
+        scratch: &'a mut Scratch,
+        context: &Context,
+    ) -> Result<Parsed<'a>, Rejected> {
+        (self.parse)(bytes, scratch, context)
+    }
+}
+
+impl Context {
+    /// Routes at which a POST is a login, unless configured otherwise: the portal's and Magento's own.
+    pub const LOGIN_ROUTES: [&'static str; 3] = ["**/login", "**/loginPost", "/rest/**/integration/*/token"];
+
+    /// server_audit's own default, in bytes.
+    pub const QUERY_LOG_LIMIT: usize = 1024;
+}
+
+/// UTC, tags `uid` and `user` at the end of statements, the usual login routes.
+impl Default for Context {
+    fn default() -> Self {
+        let tag = |key: &str| SqlTag { key: key.into(), position: TagPosition::End };
+        Context {
+            zone: Zone::UTC,
+            after: Timestamp::MIN,
+            sql_tags: vec![tag("uid"), tag("user")],
+            login_routes: Self::LOGIN_ROUTES.iter().filter_map(|route| Glob::path(route)).collect(),
+            query_log_limit: Self::QUERY_LOG_LIMIT,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_summaries_one_line() {
+        for (at, format) in FORMATS.iter().enumerate() {
+            assert!(FORMATS.iter().skip(at + 1).all(|other| other.name != format.name), "{}", format.name);
+            assert!(format.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", format.name);
+            assert!(!format.summary.is_empty() && !format.summary.contains('\n'), "{}", format.name);
+            assert_eq!(FormatSpec::by_name(format.name).map(|found| found.name), Some(format.name));
+        }
+    }
+
+    #[test]
+    fn reasons_are_unique_and_the_default_routes_are_patterns() {
+        let mut reasons: Vec<_> = Rejected::ALL.iter().map(|rejected| rejected.reason()).collect();
+        reasons.dedup();
+        assert_eq!(reasons.len(), Rejected::ALL.len());
+        assert_eq!(Context::default().login_routes.len(), Context::LOGIN_ROUTES.len());
+    }
+}

@@ -1,0 +1,209 @@
+//! Real lines into activities, compared with what is written beside them, and properties on mutated real lines.
+//!
+//! `tests/golden/<format>/<name>.log` holds the lines, `<name>.activities` what they say. After a change that is meant,
+//! `UPDATE_GOLDEN=1 cargo test -p formats` rewrites the latter; read the difference before it is committed.
+
+// Helpers outside of #[test] functions; the exemption for tests does not reach them.
+#![allow(clippy::unwrap_used)]
+
+use activity::{Activity, Actor, Resource};
+use formats::mariadb_slow_log::{Step, Tracker};
+use formats::{Context, FORMATS, FormatSpec, Framing, Parsed, Rejected, Scratch};
+use proptest::prelude::*;
+use std::{fmt::Write, fs, path::PathBuf};
+
+fn golden_dir(format: &FormatSpec) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format.name)
+}
+
+fn golden_files(format: &FormatSpec) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(golden_dir(format))
+        .expect("every format has golden files")
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The entries of a file, each with the number of its first line.
+fn entries(format: &FormatSpec, bytes: &[u8]) -> Vec<(usize, Vec<u8>)> {
+    let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes).split(|byte| *byte == b'\n').enumerate();
+    match format.framing {
+        Framing::Line => lines.map(|(at, line)| (at + 1, line.to_vec())).collect(),
+        Framing::SlowLog => {
+            let mut tracker = Tracker::default();
+            let mut entries: Vec<(usize, Vec<u8>)> = Vec::new();
+            for (at, line) in lines {
+                match tracker.step(line) {
+                    Step::Begin => entries.push((at + 1, line.to_vec())),
+                    Step::Continue => {
+                        let entry = &mut entries.last_mut().expect("an entry is open").1;
+                        entry.push(b'\n');
+                        entry.extend(line);
+                    }
+                    Step::Banner | Step::Orphan => {}
+                }
+            }
+            entries
+        }
+    }
+}
+
+fn shown(parsed: &Result<Parsed<'_>, Rejected>) -> String {
+    let activity = match parsed {
+        Ok(Parsed::Activity(activity)) => activity,
+        Ok(Parsed::Ignored(rule)) => return format!("ignored {rule}"),
+        Err(rejected) => return format!("rejected {}", rejected.reason()),
+    };
+    let Activity { at, operation, outcome, .. } = activity;
+    let mut text = format!("{at} {operation:?} {outcome:?}");
+    match &activity.actor {
+        Actor::PortalUser(name) => write!(text, " user={name:?}"),
+        Actor::DbAccount(name) => write!(text, " account={name:?}"),
+        Actor::IntegrationKey(key) => write!(text, " key={key:?}"),
+        Actor::Anonymous => Ok(()),
+    }
+    .unwrap();
+    let fields = [
+        ("tag", activity.tag_user.as_deref().map(str::to_owned)),
+        ("address", activity.address.map(|address| address.to_string())),
+        ("host", activity.client_host.as_deref().map(str::to_owned)),
+        ("session", activity.session.as_deref().map(str::to_owned)),
+        ("agent", activity.agent.as_deref().map(|agent| agent.chars().take(30).collect())),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            write!(text, " {name}={value:?}").unwrap();
+        }
+    }
+    let measures = &activity.measures;
+    let counts = [
+        ("sent", measures.rows_sent),
+        ("examined", measures.rows_examined),
+        ("affected", measures.rows_affected),
+        ("bytes", measures.bytes),
+    ];
+    for (name, count) in counts {
+        if let Some(count) = count {
+            write!(text, " {name}={count}").unwrap();
+        }
+    }
+    for resource in &activity.resources {
+        match resource {
+            Resource::Route(path) => write!(text, " {path:.60?}").unwrap(),
+            table @ Resource::Table { .. } => write!(text, " {:?}", table.name()).unwrap(),
+        }
+    }
+    for signal in activity.signals.iter() {
+        write!(text, " !{}", signal.as_str()).unwrap();
+    }
+    text
+}
+
+#[test]
+fn real_lines_say_what_is_written_beside_them() {
+    let mut wrong = Vec::new();
+    for format in FORMATS {
+        let files = golden_files(format);
+        assert!(!files.is_empty(), "{}", format.name);
+        for file in files {
+            let context = Context::default();
+            let mut scratch = Scratch::default();
+            let mut said = String::new();
+            for (line, entry) in entries(format, &fs::read(&file).unwrap()) {
+                let parsed = shown(&format.parse(&entry, &mut scratch, &context));
+                writeln!(said, "{line}: {parsed}").unwrap();
+            }
+            let beside = file.with_extension("activities");
+            if std::env::var_os("UPDATE_GOLDEN").is_some() {
+                fs::write(&beside, &said).unwrap();
+            }
+            let expected = fs::read_to_string(&beside).unwrap_or_default();
+            for (at, (said, expected)) in said.lines().zip(expected.lines()).enumerate() {
+                if said != expected {
+                    wrong.push(format!("{}:{}\n  said     {said}\n  expected {expected}", beside.display(), at + 1));
+                }
+            }
+            if said.lines().count() != expected.lines().count() {
+                wrong.push(format!("{}: another number of entries", beside.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn real_entries() -> Vec<Vec<u8>> {
+    FORMATS
+        .iter()
+        .flat_map(|format| {
+            golden_files(format)
+                .into_iter()
+                .flat_map(|file| entries(format, &fs::read(file).unwrap()))
+                .map(|(_, entry)| entry)
+        })
+        .collect()
+}
+
+fn parse_with_all(bytes: &[u8]) {
+    let mut context = Context::default();
+    let mut scratch = Scratch::default();
+    for zone in ["UTC", "Europe/Berlin"] {
+        context.zone = formats::Zone::parse(zone).unwrap();
+        for format in FORMATS {
+            if let Err(rejected) = format.parse(bytes, &mut scratch, &context) {
+                assert!(Rejected::ALL.contains(&rejected));
+            }
+        }
+    }
+    let mut tracker = Tracker::default();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        tracker.step(line);
+    }
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        parse_with_all(&bytes);
+    }
+
+    #[test]
+    fn sql_made_of_pieces_does_not_panic(
+        pieces in proptest::collection::vec(proptest::sample::select(vec![
+            "SELECT ", "FROM ", "(", ")", ",", "'", "\"", "`", "\\", "/*", "*/", "/*!40001 ", "-- ", "#", "\n", ";", ".",
+            "WITH ", " AS ", "x", "ä", "@@global.", "server_audit_x", "GRANT ", " ON ", "*", "SET ", "=", "uid=u1", "{oj ",
+            "HANDLER ", "READ ", "INTO ", "OUTFILE ", "WHERE 1 ", "JOIN ", "UPDATE ", "DELETE ", "USING ", "TABLE ",
+        ]), 0..60),
+        cut in any::<bool>(),
+    ) {
+        let text = pieces.concat();
+        let completeness =
+            if cut { formats::sql::Completeness::MaybeCut } else { formats::sql::Completeness::Whole };
+        let context = Context::default();
+        let statement = formats::sql::Statement::read(&text, "db", completeness, &context.sql_tags);
+        prop_assert!(statement.tables.len() <= 64);
+    }
+
+    #[test]
+    fn mutated_real_lines_do_not_panic(
+        pick in any::<proptest::sample::Index>(),
+        edits in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0..4u8), 0..6),
+    ) {
+        let entries = real_entries();
+        let mut bytes = entries[pick.index(entries.len())].clone();
+        for (place, byte, kind) in edits {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = place.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                2 => drop(bytes.remove(at)),
+                _ => bytes.truncate(at),
+            }
+        }
+        parse_with_all(&bytes);
+    }
+}
