@@ -48,7 +48,10 @@ impl From<&Alert> for AlertFact {
             severity: alert.severity,
             page: alert.page,
             data_classes: alert.data_classes,
-            why: printable_within(&alert.why, limits::TEXT_MAX),
+            why: match alert.why.trim() {
+                "" => "the detector gave no reason".to_owned(),
+                why => printable_within(why, limits::TEXT_MAX),
+            },
             actor_known_by: alert.actor_known_by,
             affected_records: alert.affected_records,
             attack: alert

@@ -79,6 +79,10 @@ pub struct Incident {
     pub n_notices: u64,
     /// What each channel was last told.
     pub told: BTreeMap<String, Told>,
+    /// Channels that had been told of it when somebody acknowledged it. Who hears of it later (that a deadline comes
+    /// near) is not to be calmed by that.
+    #[serde(skip)]
+    pub(crate) acknowledged_to: BTreeSet<String>,
     /// Ids of all notices ever requested.
     #[serde(skip)]
     pub(crate) requested: BTreeSet<NoticeId>,
@@ -218,6 +222,7 @@ impl Incident {
             notices: Vec::new(),
             n_notices: 0,
             told: BTreeMap::new(),
+            acknowledged_to: BTreeSet::new(),
             requested: BTreeSet::new(),
         };
         if let Some(alert) = &opening.alert {
@@ -275,13 +280,13 @@ impl Incident {
             Decision::Acknowledged { .. } => {
                 if self.state == IncidentState::Open {
                     self.state = IncidentState::Acknowledged;
-                    self.acknowledged = Some(Act::of(decision));
+                    self.acknowledge(Act::of(decision));
                 }
             }
             Decision::Contained { .. } => {
                 if self.state < IncidentState::Contained {
                     self.state = IncidentState::Contained;
-                    self.acknowledged.get_or_insert_with(|| Act::of(decision));
+                    self.acknowledge(Act::of(decision));
                     self.contained = Some(Act::of(decision));
                 }
             }
@@ -305,6 +310,13 @@ impl Incident {
             | Decision::SilenceEnded { .. } => {}
         }
         self.write_down(decision);
+    }
+
+    fn acknowledge(&mut self, act: Act) {
+        if self.acknowledged.is_none() {
+            self.acknowledged = Some(act);
+            self.acknowledged_to = self.told.keys().cloned().collect();
+        }
     }
 
     fn join(&mut self, alert: &AlertFact) {

@@ -25,11 +25,10 @@ const LATE_PERCENT: u8 = 90;
 pub(crate) fn pending(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
     let mut draft = incident.clone();
     let mut all = Vec::new();
-    // Each kind of decision can make the next one necessary. One pass settles it; the second finds nothing, except
-    // where a later kind calls for an earlier one, which none does.
-    for missing in
-        [severity, awareness, deadlines, notices_of_what_it_is, notices_of_deadlines, notices_of_its_end, fallbacks]
-    {
+    // In the order in which one makes the next one necessary, so that one pass settles it.
+    let kinds =
+        [severity, awareness, deadlines, notices_of_what_it_is, notices_of_deadlines, fallbacks, notices_of_its_end];
+    for missing in kinds {
         let decisions = missing(policy, &draft, now);
         decisions.iter().for_each(|decision| draft.apply(decision));
         all.extend(decisions);
@@ -180,29 +179,6 @@ fn notices_of_deadlines(policy: &Policy, incident: &Incident, now: Timestamp) ->
     wanted.decisions
 }
 
-/// That somebody looks after it, that it is over: to everybody who has heard of it.
-fn notices_of_its_end(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
-    let mut wanted = Wanted::new(policy, incident, now);
-    let routes = policy.routes(incident);
-    let acts = [
-        (&incident.acknowledged, NoticeKind::Acknowledged, "acknowledged"),
-        (&incident.closed, NoticeKind::Closed, "closed"),
-    ];
-    for (act, kind, step) in acts {
-        let Some(act) = act else { continue };
-        // Once closed, that somebody had acknowledged it before is no news.
-        if kind == NoticeKind::Acknowledged && !incident.is_open() {
-            continue;
-        }
-        let because = format!("{step} by {} at {}", act.by, act.at);
-        let title = format!("{}: {}", capitalised(step), title(incident));
-        for channel in incident.told.keys() {
-            wanted.notice(kind, step, channel, routes.get(channel), &because, title.clone());
-        }
-    }
-    wanted.decisions
-}
-
 /// A notice that failed for good: the fallback channels tell its step, once; if they fail too, it is undeliverable.
 fn fallbacks(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
     let mut wanted = Wanted::new(policy, incident, now);
@@ -232,6 +208,27 @@ fn fallbacks(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decisi
                 notice: failed.notice.id.clone(),
             });
         }
+    }
+    wanted.decisions
+}
+
+/// That somebody looks after it, that it is over: to whoever has heard of it.
+fn notices_of_its_end(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
+    let mut wanted = Wanted::new(policy, incident, now);
+    let routes = policy.routes(incident);
+    let (act, kind, channels): (_, _, Vec<_>) = match (&incident.closed, &incident.acknowledged) {
+        // Once it is over, that somebody had acknowledged it before is no news.
+        (Some(closed), _) => (closed, NoticeKind::Closed, incident.told.keys().collect()),
+        (None, Some(acknowledged)) => {
+            (acknowledged, NoticeKind::Acknowledged, incident.acknowledged_to.iter().collect())
+        }
+        (None, None) => return Vec::new(),
+    };
+    let step = kind.as_str();
+    let because = format!("{step} by {} at {}", act.by, act.at);
+    let title = format!("{}: {}", capitalised(step), title(incident));
+    for channel in channels {
+        wanted.notice(kind, step, channel, routes.get(channel), &because, title.clone());
     }
     wanted.decisions
 }

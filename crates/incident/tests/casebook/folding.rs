@@ -1,0 +1,206 @@
+//! Properties of any history: the journal is all there is.
+
+use crate::world::{World, alert, drill, identified, milder, policy};
+use activity::{DataClass, DataClasses, Entity, EntityKind, Span};
+use detector::{Alert, Severity};
+use incident::*;
+use journal::{Chain, Verifier};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+enum Input {
+    Alert(Box<Alert>),
+    Command { by: u8, incident: u64, action: Action },
+    Report { notice: prop::sample::Index, result: DeliveryResult },
+    Wait(Span),
+}
+
+fn alerts() -> impl Strategy<Value = Input> {
+    let classes = prop::collection::vec(prop::sample::select(&DataClass::ALL[..]), 0..3);
+    let severity = prop::sample::select(&Severity::ALL[..]);
+    let why = prop_oneof!["[a-z ]{0,20}", any::<String>()];
+    ((0..4u8, 0..4_000u32, 0..3u64), severity, classes, any::<bool>(), why, 0..5_000u64).prop_map(
+        |((user, n, mode), severity, classes, page, why, affected_records)| {
+            let classes: DataClasses = classes.into_iter().collect();
+            let live = milder(alert(&format!("u{user}"), n), severity, classes);
+            let live = identified(Alert { page: page || user == 0, why, affected_records, ..live });
+            Input::Alert(Box::new(if mode == 0 { drill(live, u64::from(user % 2)) } else { live }))
+        },
+    )
+}
+
+fn actions() -> impl Strategy<Value = Action> {
+    let reason = prop_oneof![4 => "[a-z]{1,9}", 1 => any::<String>()];
+    let verdicts = prop::sample::select(&Verdict::ALL[..]);
+    let obligations =
+        prop::sample::select(&["eu-gdpr-33-authority", "eu-gdpr-34-individuals", "card-visa-notify", "x"][..]);
+    let settlements = prop::sample::select(&[Settlement::Met, Settlement::NotRequired, Settlement::Withdrawn][..]);
+    let subject = || (0..4u8).prop_map(|user| Entity::new(EntityKind::PortalUser, format!("u{user}")));
+    prop_oneof![
+        3 => Just(Action::Acknowledge),
+        1 => reason.clone().prop_map(|reason| Action::Contain { reason }),
+        3 => (verdicts, reason.clone()).prop_map(|(verdict, reason)| Action::SetVerdict { verdict, reason, aware_at: None }),
+        2 => (obligations, settlements, reason.clone())
+            .prop_map(|(obligation, how, reason)| Action::Settle { obligation: obligation.into(), how, reason }),
+        2 => Just(Action::Close),
+        1 => reason.clone().prop_map(|text| Action::Note { text }),
+        1 => (subject(), prop::sample::select(&Severity::ALL[..]), reason.clone()).prop_map(|(subject, severity, reason)| {
+            Action::Declare { subject, severity, data_classes: DataClass::Hr.into(), reason }
+        }),
+        1 => (subject(), 1..12i64, reason).prop_map(|(subject, hours, reason)| {
+            let until = crate::world::start() + Span::from_hours(hours);
+            Action::Silence { subject, detector: None, until, reason }
+        }),
+        1 => (1..4u64).prop_map(|silence| Action::ApproveSilence { silence }),
+        1 => (1..4u64).prop_map(|silence| Action::EndSilence { silence }),
+    ]
+}
+
+fn results() -> impl Strategy<Value = DeliveryResult> {
+    any::<String>().prop_flat_map(|text| {
+        let next_at = crate::world::start();
+        prop::sample::select(vec![
+            DeliveryResult::Accepted { receipt: text.clone() },
+            DeliveryResult::Confirmed { receipt: text.clone() },
+            DeliveryResult::Retrying { reason: text.clone(), next_at },
+            DeliveryResult::Rejected { reason: text.clone() },
+            DeliveryResult::Expired { reason: text },
+        ])
+    })
+}
+
+fn inputs() -> impl Strategy<Value = Vec<Input>> {
+    let input = prop_oneof![
+        4 => alerts(),
+        3 => (0..3u8, 1..5u64, actions()).prop_map(|(by, incident, action)| Input::Command { by, incident, action }),
+        3 => (any::<prop::sample::Index>(), results())
+            .prop_map(|(notice, result)| Input::Report { notice, result }),
+        3 => (0..40 * 3_600_000i64).prop_map(|millis| Input::Wait(Span::from_millis(millis))),
+    ];
+    prop::collection::vec(input, 1..24)
+}
+
+impl World {
+    /// Decides and applies; the decisions.
+    fn happens(&mut self, input: &Input) -> Vec<Decision> {
+        match input {
+            Input::Alert(alert) => self.alert(alert),
+            Input::Command { by, incident, action } => {
+                self.ask(&format!("p{by}"), Some(*incident), action.clone()).unwrap_or_default()
+            }
+            Input::Report { notice, result } => {
+                let notices: Vec<_> = self
+                    .book
+                    .incidents()
+                    .flat_map(|incident| &incident.notices)
+                    .map(|record| record.notice.id.clone())
+                    .collect();
+                let unknown = NoticeId("0".repeat(32));
+                let notice = if notices.is_empty() { &unknown } else { notice.get(&notices) };
+                self.report(&notice.clone(), result.clone())
+            }
+            Input::Wait(span) => self.after(*span),
+        }
+    }
+}
+
+fn folded<'a>(journal: impl IntoIterator<Item = &'a Decision>) -> Casebook {
+    // Another policy: applying must not ask it.
+    let mut book = Casebook::new(policy("[[triggers]]\nchannels = [\"other\"]\n"));
+    journal.into_iter().for_each(|decision| book.apply(decision));
+    book
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_journal_folds_to_the_same_casebook(inputs in inputs()) {
+        let mut world = World::new();
+        inputs.iter().for_each(|input| drop(world.happens(input)));
+        let (mut chain, mut verifier) = (Chain::new(), Verifier::new());
+        let read: Vec<_> = (world.journal.iter())
+            .map(|decision| {
+                let entry = chain.append(decision.at().as_millis(), decision.kind(), decision.to_json(), BTreeMap::new());
+                let entry = verifier.read(entry.to_line().as_bytes()).unwrap();
+                assert_eq!(entry.body["kind"], entry.kind.as_str());
+                Decision::from_json(&entry.body).unwrap()
+            })
+            .collect();
+        prop_assert_eq!(&read, &world.journal);
+        prop_assert!(folded(&read) == world.book);
+    }
+
+    #[test]
+    fn a_journal_cut_off_anywhere_loses_nothing(inputs in inputs()) {
+        let mut world = World::new();
+        for input in &inputs {
+            let before = world.book.clone();
+            let decisions = world.happens(input);
+            prop_assert_eq!(world.book.tick(world.now), [], "settled after {:?}", input);
+            for cut in 1..decisions.len() {
+                let mut crashed = before.clone();
+                decisions[..cut].iter().for_each(|decision| crashed.apply(decision));
+                let rest = crashed.tick(world.now);
+                prop_assert_eq!(&rest[..], &decisions[cut..], "cut after {} of {:?}", cut, input);
+            }
+            // What was decided and not sent is there after a start.
+            let unsent = |book: &Casebook| book.unsent().map(|notice| notice.id.clone()).collect::<Vec<_>>();
+            prop_assert_eq!(unsent(&folded(&world.journal)), unsent(&world.book));
+        }
+    }
+
+    #[test]
+    fn what_must_never_be(inputs in inputs()) {
+        let mut world = World::new();
+        let mut notices = std::collections::BTreeSet::new();
+        for input in &inputs {
+            let severities: BTreeMap<_, _> = world.book.incidents().map(|incident| (incident.id, incident.severity)).collect();
+            for decision in world.happens(input) {
+                let reported = matches!(decision, Decision::DeliveryRecorded { .. });
+                prop_assert!(reported || !decision.because().is_empty(), "without a reason: {:?}", decision);
+                if let Decision::NoticeRequested { notice, .. } = &decision {
+                    prop_assert!(notices.insert(notice.id.clone()), "requested twice");
+                }
+            }
+            if let Input::Alert(alert) = input {
+                prop_assert_eq!(world.book.alert(world.now, alert), []);
+            }
+            for incident in world.book.incidents() {
+                let is_drill = incident.mode.is_drill();
+                prop_assert!(incident.deadlines.iter().all(|deadline| deadline.simulated == is_drill));
+                prop_assert!(incident.notices.iter().all(|record| record.notice.drill == incident.mode.drill()));
+                prop_assert!(is_drill || incident.is_open() || incident.running_deadlines().is_empty());
+                prop_assert!(severities.get(&incident.id).is_none_or(|before| *before <= incident.severity));
+                for deadline in incident.deadlines.iter().filter(|deadline| deadline.is_running()) {
+                    let by_suspicion = deadline.obligation == "card-visa-notify";
+                    prop_assert!(by_suspicion || incident.aware.is_some(), "nobody is aware: {:?}", deadline);
+                }
+            }
+            for id in 1..=world.book.counts().incidents_opened {
+                prop_assert!(world.book.incident(IncidentId(id)).is_some(), "numbers have no gap");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_decision_fits_into_a_message() {
+    let mut world = World::new();
+    let long = "\u{202e}ü\"\\".repeat(2_000);
+    for n in 0..30 {
+        let attack = vec![long.clone(); 50];
+        world.alert(&identified(Alert {
+            why: long.clone(),
+            unit: long.clone(),
+            attack,
+            detector: long.clone(),
+            ..alert(&long, n)
+        }));
+    }
+    world.after(Span::from_hours(80));
+    let largest = world.journal.iter().map(|decision| decision.to_json().to_string().len()).max().unwrap();
+    assert!((1_000..100_000).contains(&largest), "{largest} bytes");
+}
