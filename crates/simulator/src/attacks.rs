@@ -50,15 +50,11 @@ impl Attack {
     /// One sentence for a person.
     pub fn title(self) -> &'static str {
         match self {
-            Attack::Dump => {
-                "Somebody dumps all HR tables with the application's own database account, from a host it was never used on"
-            }
+            Attack::Dump => "The application's database account dumps all HR tables from a host it was never used on",
             Attack::Stuffing => {
-                "Two addresses try leaked passwords on some sixty portal accounts; one fits, and that employee's HR pages are read from there"
+                "Leaked passwords are tried on some sixty accounts from two addresses; one fits, and its owner's HR pages are read"
             }
-            Attack::Skimming => {
-                "Through a web shell, payment data of customers and of staff orders are read page by page for an hour"
-            }
+            Attack::Skimming => "Through a web shell, payment data and staff orders are read in bulk for an hour",
             Attack::Export => "A payroll clerk exports fourteen pay runs in the evening, within twenty minutes",
         }
     }
@@ -103,7 +99,7 @@ impl Attack {
 /// The insider's export alone, within five minutes from the start of the world: what a drill replays.
 pub fn drill(company: &Company, events: &mut Vec<Event>) -> Breach {
     let mut random = company.random.fork("drill", 0);
-    let (mut done, subjects, classes) = export(company, START.as_millis() + 4_000, Pace::Hasty, &mut random);
+    let (mut done, subjects, classes) = export(company, START.as_millis(), Pace::Hasty, &mut random);
     done.iter_mut().for_each(|event| event.attack = Some("drill"));
     let breach = breach(Attack::Export, &done, subjects, classes);
     events.append(&mut done);
@@ -213,8 +209,10 @@ fn skimming(at_ms: i64, random: &mut Random) -> Done {
     const PAGE: i64 = 500;
     let address = "198.19.201.66";
     let visitor = Visitor { address: address.into(), agent: AGENTS[2], session: 0, host: 1 };
-    let mut events = Vec::new();
-    let mut at = at_ms;
+    // The file came in as an option of a product in a cart; then a look whether it runs.
+    let upload = visitor.post(at_ms, "/rest/default/V1/guest-carts/5b1e77c0/items".into(), 200, 212, random);
+    let mut events = vec![upload, visitor.get(at_ms + 41_000, SHELL.into(), 200, 14, random)];
+    let mut at = at_ms + 3 * MINUTE_MS;
     for page in 0..36 {
         let mut event = visitor.post(at, SHELL.into(), 200, 61_000 + random.between(0, 4_000), random);
         let offset = page * PAGE;
@@ -247,7 +245,6 @@ fn skimming(at_ms: i64, random: &mut Random) -> Done {
         Entity::new(EntityKind::Route, SHELL),
         Entity::new(EntityKind::DbAccount, format!("{APP_ACCOUNT}@{}", portal::app(1).host)),
         Entity::new(EntityKind::AppHost, portal::app(1).host),
-        Entity::new(EntityKind::Fleet, "all"),
     ];
     subjects.extend(["sales_order_payment", "quote_payment", "hr_staff_order", "sales_order"].map(table));
     (events, subjects, vec![DataClass::Payment, DataClass::Customer, DataClass::HrAdjacent])

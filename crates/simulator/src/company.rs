@@ -161,19 +161,17 @@ impl Company {
         text
     }
 
-    /// Days that are known beforehand: month ends with pay-slip day, a release, a holiday.
+    /// Days that are known beforehand: month ends with pay-slip day, a release, holidays.
     pub fn calendar_csv(&self) -> String {
         let mut text = String::from("from,to,kind\n");
-        let mut line = |from: i64, to: i64, kind: &str| {
-            if from < self.settings.days {
+        for day in 0..self.settings.days {
+            let kinds =
+                [(is_holiday(day), "holiday"), (day == RELEASE_DAY, "release"), (is_month_end(day), "month_end")];
+            for (_, kind) in kinds.into_iter().filter(|(is_so, _)| *is_so) {
                 let at = |day| START + Span::from_hours(24 * day);
-                let _ = writeln!(text, "{},{},{kind}", at(from), at(to));
+                let _ = writeln!(text, "{},{},{kind}", at(day), at(day + 1));
             }
-        };
-        for month_end in (0..self.settings.days).filter(|day| is_month_end(*day)) {
-            line(month_end, month_end + 1, "month_end");
         }
-        line(15, 16, "release");
         text
     }
 }
@@ -217,6 +215,13 @@ impl Person {
         format!("198.18.{}.{}", third + draw.between(0, 3), draw.between(2, 254)).into()
     }
 
+    /// Of the hotel in a week abroad.
+    pub fn hotel_address(&self, day: i64) -> Rc<str> {
+        let mut draw = self.random.fork("hotel", (day / 7) as u64);
+        let third = if self.zone_hours == 0 { 128 } else { 64 } + draw.between(0, 60);
+        format!("198.18.{third}.{}", draw.between(2, 254)).into()
+    }
+
     /// The carrier's gateway a phone happens to be behind; few of them.
     pub fn mobile_address(&self, random: &mut Random) -> Rc<str> {
         let third = if self.zone_hours == 1 { 192 } else { 224 };
@@ -245,6 +250,14 @@ pub fn weekday(day: i64) -> i64 {
 pub fn is_month_end(day: i64) -> bool {
     (23..=25).contains(&day.rem_euclid(28))
 }
+
+/// A Tuesday in every quarter.
+pub fn is_holiday(day: i64) -> bool {
+    day.rem_euclid(84) == 8
+}
+
+/// The day of the portal's new version; from then on the dashboard shows benefits, too.
+pub const RELEASE_DAY: i64 = 15;
 
 /// Pay slips are published on the last of the month-end days.
 pub fn is_pay_slip_day(day: i64) -> bool {

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 pub const SETTINGS: Settings = Settings { seed: 20_260_105, days: 29, users: 42, shop_visits_per_day: 85.0 };
 
-/// zstd's level, and the window that `--long=27` stands for.
+/// zstd's level for files that are kept, and the window that `--long=27` stands for.
 pub const COMPRESSION_LEVEL: i32 = 19;
 pub const WINDOW_LOG: u32 = 27;
 
@@ -69,7 +69,7 @@ fn story(world: &World) -> String {
         let detectors: Vec<String> = detectors(breach.attack).iter().map(|name| format!("\"{name}\"")).collect();
         let _ = write!(
             text,
-            "\n[[breaches]]\nname = \"{}\"\ntitle = \"{}\"\nstart = \"{}\"\nend = \"{}\"\nrows = {}\nsubjects = [\n{}]\ndata_classes = [{}]\nexpected_detectors = [{}]\n",
+            "\n[[breach]]\nname = \"{}\"\ntitle = \"{}\"\nstart = \"{}\"\nend = \"{}\"\nrows = {}\nsubjects = [\n{}]\ndata_classes = [{}]\nexpected_detectors = [{}]\n",
             breach.attack.name(),
             breach.attack.title(),
             breach.start,

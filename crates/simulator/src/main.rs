@@ -53,15 +53,18 @@ enum Command {
     },
 }
 
+/// zstd's level for files that are soon thrown away.
+const SCRATCH_COMPRESSION_LEVEL: i32 = 5;
+
 fn main() -> Result<()> {
     match Arguments::parse().command {
-        Command::Demo { out } => write_files(&out, &demo::files()),
+        Command::Demo { out } => write_files(&out, &demo::files(), demo::COMPRESSION_LEVEL),
         Command::World { seed, weeks, users, attacks, out } => {
             let settings =
                 Settings { seed, days: weeks * 7, users: users as usize, shop_visits_per_day: f64::from(users) * 2.0 };
             let attacks = spread(&chosen(&attacks)?, settings.days);
             let world = World::new(settings, &attacks);
-            write_files(&out, &scenario::files(&world, settings.days / 2))
+            write_files(&out, &scenario::files(&world, settings.days / 2), SCRATCH_COMPRESSION_LEVEL)
         }
         Command::Bench { records, seed, out } => {
             let file = File::create(&out).with_context(|| format!("cannot create `{}`", out.display()))?;
@@ -99,20 +102,20 @@ fn spread(attacks: &[Attack], days: i64) -> Vec<(Attack, i64)> {
         .collect()
 }
 
-fn write_files(folder: &Path, files: &[(&'static str, String)]) -> Result<()> {
+fn write_files(folder: &Path, files: &[(&'static str, String)], level: i32) -> Result<()> {
     for (name, text) in files {
         let path = folder.join(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).with_context(|| format!("cannot make `{}`", parent.display()))?;
         }
-        let bytes = if name.ends_with(".zst") { compressed(text)? } else { text.clone().into_bytes() };
+        let bytes = if name.ends_with(".zst") { compressed(text, level)? } else { text.clone().into_bytes() };
         fs::write(&path, &bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     Ok(())
 }
 
-fn compressed(text: &str) -> Result<Vec<u8>> {
-    let mut encoder = zstd::Encoder::new(Vec::new(), demo::COMPRESSION_LEVEL)?;
+fn compressed(text: &str, level: i32) -> Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), level)?;
     encoder.long_distance_matching(true)?;
     encoder.window_log(demo::WINDOW_LOG)?;
     encoder.include_checksum(true)?;

@@ -3,7 +3,7 @@
 //! Periods of pay are numbers (`R000412`), so that no text says a date: the demo's stamps are shifted.
 
 use crate::{
-    company::{APP_ACCOUNT, APP_HOSTS, Company, Person},
+    company::{APP_ACCOUNT, APP_HOSTS, Company, DAY_MS, Person, RELEASE_DAY, START},
     log::{Client, Connection, Event, Request, Site, Statement, Tag},
     random::Random,
 };
@@ -106,7 +106,8 @@ pub fn visit(
     page: Page,
     random: &mut Random,
 ) -> Event {
-    let answer = answer(company, person, page, random);
+    let released = at_ms >= START.as_millis() + RELEASE_DAY * DAY_MS;
+    let answer = answer(company, person, page, released, random);
     let statements: Vec<Statement> = answer
         .statements
         .into_iter()
@@ -203,7 +204,7 @@ pub fn app(host: usize) -> Client {
     Client { account: APP_ACCOUNT, host: APP_HOSTS[host % APP_HOSTS.len()], connection: Connection::Pooled }
 }
 
-fn answer(company: &Company, person: &Person, page: Page, random: &mut Random) -> Answer {
+fn answer(company: &Company, person: &Person, page: Page, released: bool, random: &mut Random) -> Answer {
     let me = person.employee_id;
     let own = |table: &'static str, rows: i64| {
         Statement::read(
@@ -242,7 +243,13 @@ fn answer(company: &Company, person: &Person, page: Page, random: &mut Random) -
         statements,
     };
     match page {
-        Page::Dashboard => get("dashboard", "dashboard", "index", vec![own("hr_leave", 2 + me % 5)]),
+        Page::Dashboard => {
+            let mut statements = vec![own("hr_leave", 2 + me % 5)];
+            if released {
+                statements.push(own("hr_benefits", 1 + me % 4));
+            }
+            get("dashboard", "dashboard", "index", statements)
+        }
         Page::PaySlip { employee, period } => {
             let sql = format!(
                 "SELECT `main_table`.* FROM `hr_payroll` AS `main_table` WHERE (`employee_id` = '{employee}') AND (`period` = 'R{period:06}')"

@@ -3,7 +3,12 @@
 //! Entities in labels are written `user:e1004`, `table:hr_payroll` (without schema), `ip:…`, `db:account@host` with
 //! `dbuser:` and `dbhost:`, `path:…`, `global`. Times are seconds since the epoch.
 
-use crate::{World, attacks::Breach, company, company::START};
+use crate::{
+    World,
+    attacks::Breach,
+    company::{self, Role, START},
+    quiet::EXPORT_DAYS,
+};
 use activity::{Entity, EntityKind, Span};
 use serde::Serialize;
 
@@ -61,7 +66,18 @@ pub struct Benign {
 
 pub fn labels(world: &World, warm_up_days: i64) -> Labels {
     let days = |days: i64| (START + Span::from_hours(24 * days)).as_secs() as f64;
-    let month_ends = (0..world.company.settings.days).filter(|day| company::is_month_end(*day));
+    let benign = |kind, first, last, entities| Benign { kind, start: days(first), end: days(last), entities };
+    let everybody = || vec!["*".to_owned()];
+    let clerk = world.company.of_role(Role::Payroll).next().map(|clerk| format!("user:{}", clerk.login));
+    let look_alikes = (0..world.company.settings.days).flat_map(|day| {
+        let export = EXPORT_DAYS.contains(&day.rem_euclid(28));
+        [
+            company::is_month_end(day).then(|| benign("month_end", day, day + 1, everybody())),
+            company::is_holiday(day).then(|| benign("holiday", day, day + 1, everybody())),
+            (day == company::RELEASE_DAY).then(|| benign("release_shift", day, day + 3, everybody())),
+            export.then(|| benign("legit_bulk_export", day, day + 1, clerk.iter().cloned().collect())),
+        ]
+    });
     Labels {
         meta: Meta {
             seed: world.company.settings.seed,
@@ -71,9 +87,7 @@ pub fn labels(world: &World, warm_up_days: i64) -> Labels {
             users: world.company.people.len(),
         },
         labels: world.breaches.iter().enumerate().map(|(index, breach)| label(index + 1, breach)).collect(),
-        benign: month_ends
-            .map(|day| Benign { kind: "month_end", start: days(day), end: days(day + 1), entities: vec!["*".into()] })
-            .collect(),
+        benign: look_alikes.flatten().collect(),
     }
 }
 

@@ -4,7 +4,7 @@
 use simulator::{
     World,
     attacks::Attack,
-    company::{DAY_MS, START, Settings},
+    company::{DAY_MS, Role, START, Settings},
     demo, scenario,
 };
 use std::{collections::HashSet, fs, path::PathBuf};
@@ -66,6 +66,32 @@ fn labels_lie_inside_the_window_and_name_what_the_logs_hold() {
         assert_eq!(own.len(), breach.events, "{name}: none of it is cut away");
         assert!(own.iter().all(|at_ms| (breach.start.as_millis()..=breach.end.as_millis()).contains(at_ms)), "{name}");
     }
+}
+
+/// What makes a world more than noise: nights, week-ends, pay-slip day, and days that differ by more than chance.
+#[test]
+fn people_keep_their_hours_and_their_days_differ() {
+    let world = World::new(Settings { days: 28, users: 60, ..SMALL }, &[]);
+    let (mut per_day, mut own_pages_at_night) = (vec![0.0; 28], 0);
+    for event in &world.events {
+        let Some(user) = event.request.as_ref().and_then(|request| request.user.as_deref()) else { continue };
+        let Some(person) = world.company.people.iter().find(|person| *person.login == *user) else { continue };
+        if person.role != Role::Service {
+            let since_start = event.at_ms - START.as_millis();
+            per_day[(since_start / DAY_MS) as usize] += 1.0;
+            let local_hour = (since_start / 3_600_000 + person.zone_hours).rem_euclid(24);
+            own_pages_at_night += usize::from((1..6).contains(&local_hour));
+        }
+    }
+    assert_eq!(own_pages_at_night, 0);
+    let mean = |days: &[usize]| days.iter().map(|day| per_day[*day]).sum::<f64>() / days.len() as f64;
+    let free: Vec<usize> = (0..28).filter(|day| day % 7 >= 5 || *day == 8).collect();
+    let working: Vec<usize> = (0..23).filter(|day| !free.contains(day)).collect();
+    let usual = mean(&working);
+    assert!(mean(&free) < 0.3 * usual, "{} {usual}", mean(&free));
+    assert!(per_day[25] > 1.15 * usual, "pay-slip day: {} {usual}", per_day[25]);
+    let variance = working.iter().map(|day| (per_day[*day] - usual).powi(2)).sum::<f64>() / working.len() as f64;
+    assert!(variance > 3.0 * usual, "no more than Poisson: {variance} {usual}");
 }
 
 /// Later readers judge lateness by these stamps.
@@ -130,10 +156,10 @@ fn the_demo_in_the_repository_is_what_the_simulator_writes() {
 }
 
 fn decompressed(bytes: &[u8]) -> Vec<u8> {
-    let mut decoder = zstd::Decoder::new(bytes).unwrap();
-    decoder.window_log_max(demo::WINDOW_LOG).unwrap();
+    let mut decoder = zstd::Decoder::new(bytes).expect("a decoder");
+    decoder.window_log_max(demo::WINDOW_LOG).expect("a window zstd knows");
     let mut text = Vec::new();
-    std::io::Read::read_to_end(&mut decoder, &mut text).unwrap();
+    std::io::Read::read_to_end(&mut decoder, &mut text).expect("a zstd file");
     text
 }
 
@@ -154,7 +180,7 @@ fn the_story_is_toml_and_names_the_breaches() {
     let files = demo::files();
     let text = |name: &str| &files.iter().find(|(file, _)| *file == name).unwrap().1;
     let story: toml::Table = text("story.toml").parse().unwrap();
-    assert_eq!(story["breaches"].as_array().unwrap().len(), 4);
+    assert_eq!(story["breach"].as_array().unwrap().len(), 4);
     let configuration: toml::Table = text("demo.toml").parse().unwrap();
     assert_eq!(configuration["sources"].as_array().unwrap().len(), 3);
     let drill: usize = files.iter().filter(|(name, _)| name.starts_with("drill/")).map(|(_, text)| text.len()).sum();

@@ -7,6 +7,7 @@ mod jobs;
 mod people;
 mod shop;
 
+pub(crate) use people::EXPORT_DAYS;
 pub(crate) use shop::Visitor;
 
 use crate::{company::Company, log::Event};

@@ -3,7 +3,7 @@
 use crate::{
     company::{AGENTS, Company, DAY_MS, HOUR_MS, MOBILE_AGENTS, START, weekday},
     log::{Event, Request, Site, Statement},
-    portal,
+    portal::{self, Session},
     random::Random,
 };
 use std::rc::Rc;
@@ -144,6 +144,13 @@ fn scan(mut at_ms: i64, random: &mut Random, events: &mut Vec<Event>) {
         let status = if random.chance(0.2) { 403 } else { 404 };
         events.push(visitor.get(at_ms, random.pick(&PROBES).into(), status, 160, random));
         at_ms += 150 + random.exponential(900.0) as i64;
+    }
+    if random.chance(0.15) {
+        let nobody = Session { id: 0, ..Session::new(visitor.address.clone(), visitor.agent, random) };
+        for name in ["admin", "test"] {
+            events.push(portal::log_in(&name.into(), None, &nobody, at_ms, random));
+            at_ms += 400;
+        }
     }
 }
 
