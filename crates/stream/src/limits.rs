@@ -1,0 +1,42 @@
+//! Every bound of this crate, with its unit and what happens beyond it.
+
+use std::time::Duration;
+
+/// Largest message, in bytes of key, payload and headers together. Beyond it `send` refuses with
+/// [`crate::StreamError::TooLarge`]. Topics created here are told to take messages of this size; others keep their own limit.
+pub const MESSAGE_BYTES_MAX: usize = 8 << 20;
+
+/// What a batch may add to a message of the greatest size, in bytes.
+pub(crate) const BATCH_OVERHEAD_BYTES: usize = 64 << 10;
+
+/// Largest metadata of a committed offset, in bytes: Kafka's default `offset.metadata.max.bytes`. Beyond it a commit is
+/// aborted.
+pub const METADATA_BYTES_MAX: usize = 4096;
+
+/// Records waiting to be sent, in bytes and in number, for each producer. Beyond it `send` waits.
+pub const SEND_QUEUE_BYTES_MAX: usize = 64 << 20;
+pub const SEND_QUEUE_RECORDS_MAX: usize = 200_000;
+
+/// Records fetched ahead of the caller, in bytes, for each member or reader. Beyond it fetching pauses; it may be overrun
+/// by one fetch ([`FETCH_BYTES_MAX`], unpacked).
+pub const RECEIVE_QUEUE_BYTES_MAX: usize = 32 << 20;
+
+/// One fetch from one broker, and the part of one partition in it, in bytes as on the wire.
+pub const FETCH_BYTES_MAX: usize = 16 << 20;
+pub const FETCH_PARTITION_BYTES_MAX: usize = 2 << 20;
+
+/// Longest wait for an answer about topics, offsets or the group, when nothing is said in the settings.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How old the figures of [`crate::Member::lag`] may be.
+pub const LAG_EVERY: Duration = Duration::from_secs(2);
+
+/// The same warning (no broker reachable, one that refuses connections …) at most once in this time; the others are
+/// counted and told with the next one.
+pub const WARN_EVERY: Duration = Duration::from_secs(60);
+
+/// Kinds of warnings that are told apart for [`WARN_EVERY`]; the rest counts as one kind.
+pub(crate) const WARN_KINDS_MAX: usize = 64;
+
+/// Pause between attempts at something the broker was not ready for.
+pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(100);
