@@ -4,7 +4,7 @@
 
 use crate::{
     World,
-    attacks::{self, Attack, Breach},
+    attacks::{self, Breach},
     company::{self, Company, DAY_MS, MINUTE_MS, START, Settings},
     lines::{self, Logs},
 };
@@ -20,7 +20,7 @@ pub const WINDOW_LOG: u32 = 27;
 /// The demo's world: everything goes wrong on the last day; the data end ten minutes after the last breach does.
 pub fn world() -> World {
     let last = SETTINGS.days - 1;
-    let world = World::new(SETTINGS, &Attack::ALL.map(|attack| (attack, last)));
+    let world = World::new(SETTINGS, &attacks::DEMO.map(|attack| (attack, last)));
     let struck =
         world.breaches.iter().map(|breach| breach.end.as_millis()).max().unwrap_or(START.as_millis() + last * DAY_MS);
     let end = struck - struck % MINUTE_MS + 11 * MINUTE_MS;
@@ -66,12 +66,12 @@ fn story(world: &World) -> String {
             .map(|entity| format!("    {{ kind = \"{}\", id = \"{}\" }},\n", entity.kind, entity.id))
             .collect();
         let classes: Vec<String> = breach.classes.iter().map(|class| format!("\"{}\"", class.as_str())).collect();
-        let detectors: Vec<String> = detectors(breach.attack).iter().map(|name| format!("\"{name}\"")).collect();
+        let detectors: Vec<String> = breach.attack.detectors.iter().map(|name| format!("\"{name}\"")).collect();
         let _ = write!(
             text,
             "\n[[breach]]\nname = \"{}\"\ntitle = \"{}\"\nstart = \"{}\"\nend = \"{}\"\nrows = {}\nsubjects = [\n{}]\ndata_classes = [{}]\nexpected_detectors = [{}]\n",
-            breach.attack.name(),
-            breach.attack.title(),
+            breach.attack.name,
+            breach.attack.title,
             breach.start,
             breach.end,
             breach.rows,
@@ -81,16 +81,6 @@ fn story(world: &World) -> String {
         );
     }
     text
-}
-
-/// The detectors any of which should notice.
-fn detectors(attack: Attack) -> &'static [&'static str] {
-    match attack {
-        Attack::Dump => &["volume", "first_seen", "dump", "unexplained_reads"],
-        Attack::Stuffing => &["login_failures", "stuffing", "first_seen"],
-        Attack::Skimming => &["volume", "webshell", "unexplained_reads", "first_seen"],
-        Attack::Export => &["volume", "off_hours", "records"],
-    }
 }
 
 const STORY_HEAD: &str = "\

@@ -53,7 +53,7 @@ pub struct World {
 
 impl World {
     /// A company's life, with these attacks on their days (counted from the start, 0 is the first).
-    pub fn new(settings: Settings, attacks: &[(Attack, i64)]) -> World {
+    pub fn new(settings: Settings, attacks: &[(&'static Attack, i64)]) -> World {
         let company = Company::new(settings);
         let mut events = quiet::events(&company);
         let breaches = attacks.iter().map(|(attack, day)| attack.strike(&company, *day, &mut events)).collect();

@@ -2,7 +2,13 @@
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use simulator::{World, attacks::Attack, bench, company::Settings, demo, scenario};
+use simulator::{
+    World,
+    attacks::{ATTACKS, Attack},
+    bench,
+    company::Settings,
+    demo, scenario,
+};
 use std::{
     fs::{self, File},
     io::BufWriter,
@@ -34,7 +40,7 @@ enum Command {
         /// Portal users, service logins included
         #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(20..=20_000))]
         users: u32,
-        /// `none`, `all`, or names of attacks with commas between them: dump, stuffing, skimming, export
+        /// `none`, `all`, or names with commas between them: dump, stuffing, skimming, export, enumeration, drip
         #[arg(long, default_value = "none")]
         attacks: String,
         /// The folder, made if it is not there
@@ -62,7 +68,7 @@ fn main() -> Result<()> {
         Command::World { seed, weeks, users, attacks, out } => {
             let settings =
                 Settings { seed, days: weeks * 7, users: users as usize, shop_visits_per_day: f64::from(users) * 2.0 };
-            let attacks = spread(&chosen(&attacks)?, settings.days);
+            let attacks = spread(&chosen(&attacks)?, settings.days)?;
             let world = World::new(settings, &attacks);
             write_files(&out, &scenario::files(&world, settings.days / 2), SCRATCH_COMPRESSION_LEVEL)
         }
@@ -74,32 +80,34 @@ fn main() -> Result<()> {
     }
 }
 
-fn chosen(names: &str) -> Result<Vec<Attack>> {
+fn chosen(names: &str) -> Result<Vec<&'static Attack>> {
+    let attack = |name: &str| {
+        let all: Vec<&str> = ATTACKS.iter().map(|attack| attack.name).collect();
+        Attack::by_name(name)
+            .with_context(|| format!("no attack is called `{name}`: use none, all, or some of {}", all.join(", ")))
+    };
     match names {
         "none" => Ok(Vec::new()),
-        "all" => Ok(Attack::ALL.to_vec()),
-        names => names
-            .split(',')
-            .map(|name| match Attack::ALL.into_iter().find(|attack| attack.name() == name.trim()) {
-                Some(attack) => Ok(attack),
-                None => bail!(
-                    "no attack is called `{name}`: use none, all, or some of {}",
-                    Attack::ALL.map(Attack::name).join(", ")
-                ),
-            })
-            .collect(),
+        "all" => Ok(ATTACKS.to_vec()),
+        names => names.split(',').map(|name| attack(name.trim())).collect(),
     }
 }
 
-/// Working days of the second half, as far apart as they can be.
-fn spread(attacks: &[Attack], days: i64) -> Vec<(Attack, i64)> {
-    let working: Vec<i64> = (days / 2..days).filter(|day| day % 7 < 5).collect();
-    let every = (working.len() / attacks.len().max(1)).max(1);
-    attacks
-        .iter()
-        .enumerate()
-        .map(|(nth, attack)| (*attack, working[(nth * every + every / 2) % working.len()]))
-        .collect()
+/// Working days of the second half, as far apart as they can be, and early enough for each to come to its end.
+fn spread(attacks: &[&'static Attack], days: i64) -> Result<Vec<(&'static Attack, i64)>> {
+    let mut begun = Vec::new();
+    for (nth, attack) in attacks.iter().enumerate() {
+        let possible: Vec<i64> = (days / 2..=days - attack.lasts_days).filter(|day| day % 7 < 5).collect();
+        let Some(day) = possible.get(nth * possible.len() / attacks.len()) else {
+            bail!(
+                "`{}` lasts {} days and does not fit into the second half: use more weeks",
+                attack.name,
+                attack.lasts_days
+            )
+        };
+        begun.push((*attack, *day));
+    }
+    Ok(begun)
 }
 
 fn write_files(folder: &Path, files: &[(&'static str, String)], level: i32) -> Result<()> {

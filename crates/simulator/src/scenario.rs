@@ -97,7 +97,7 @@ fn label(id: usize, breach: &Breach) -> Label {
     entities.dedup();
     Label {
         id,
-        kind: breach.attack.kind(),
+        kind: breach.attack.kind,
         start: breach.start.as_millis() as f64 / 1000.0,
         end: breach.end.as_millis() as f64 / 1000.0,
         entities,

@@ -7,7 +7,7 @@ use formats::{
 };
 use simulator::{
     World,
-    attacks::Attack,
+    attacks::DEMO,
     company::{START, Settings},
     lines::Logs,
     log::{Access, Connection, Event},
@@ -15,7 +15,7 @@ use simulator::{
 
 fn world() -> World {
     let settings = Settings { seed: 11, days: 9, users: 22, shop_visits_per_day: 30.0 };
-    World::new(settings, &Attack::ALL.map(|attack| (attack, 7)))
+    World::new(settings, &DEMO.map(|attack| (attack, 7)))
 }
 
 /// Reads every entry, and hands on what it says. Returns how many there were.

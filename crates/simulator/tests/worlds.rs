@@ -3,7 +3,7 @@
 
 use simulator::{
     World,
-    attacks::Attack,
+    attacks::{self, Attack, DEMO},
     company::{DAY_MS, Role, START, Settings},
     demo, scenario,
 };
@@ -11,8 +11,8 @@ use std::{collections::HashSet, fs, path::PathBuf};
 
 const SMALL: Settings = Settings { seed: 5, days: 7, users: 20, shop_visits_per_day: 25.0 };
 
-fn all_on(day: i64) -> Vec<(Attack, i64)> {
-    Attack::ALL.map(|attack| (attack, day)).to_vec()
+fn all_on(day: i64) -> Vec<(&'static Attack, i64)> {
+    DEMO.map(|attack| (attack, day)).to_vec()
 }
 
 #[test]
@@ -60,11 +60,25 @@ fn labels_lie_inside_the_window_and_name_what_the_logs_hold() {
         assert!(!label.entities.is_empty() && label.events > 0 && label.rows > 0, "{label:?}");
     }
     for breach in &world.breaches {
-        let name = breach.attack.name();
+        let name = breach.attack.name;
         let own: Vec<i64> =
             world.events.iter().filter(|event| event.attack == Some(name)).map(|event| event.at_ms).collect();
         assert_eq!(own.len(), breach.events, "{name}: none of it is cut away");
         assert!(own.iter().all(|at_ms| (breach.start.as_millis()..=breach.end.as_millis()).contains(at_ms)), "{name}");
+    }
+}
+
+#[test]
+fn every_attack_comes_to_its_end_within_its_days() {
+    let settings = Settings { days: 14, ..SMALL };
+    let world = World::new(settings, &attacks::ATTACKS.iter().map(|attack| (*attack, 2)).collect::<Vec<_>>());
+    for breach in &world.breaches {
+        let name = breach.attack.name;
+        let own = world.events.iter().filter(|event| event.attack == Some(name)).count();
+        assert_eq!(own, breach.events, "{name}");
+        let days = (breach.end.as_millis() - START.as_millis()) / DAY_MS - 2;
+        assert_eq!(days, breach.attack.lasts_days - 1, "{name}");
+        assert!(breach.rows > 50, "{name}: {} rows", breach.rows);
     }
 }
 
