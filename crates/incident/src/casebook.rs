@@ -10,8 +10,8 @@
 //! the journal ends in the middle of what one input led to.
 
 use crate::{
-    Action, AlertFact, Command, Counts, Decision, DeliveryReport, Incident, IncidentId, Notice, Opening, Policy,
-    Refusal, Silence, commands,
+    Action, AlertFact, Command, Counts, Decision, DeliveryReport, Incident, IncidentId, Notice, NoticeId, NoticeRecord,
+    Opening, Policy, Refusal, Silence, commands,
     decision::POLICY,
     grouping, limits,
     pending::{escalation_at, pending},
@@ -162,6 +162,11 @@ impl Casebook {
         of_incidents.chain(self.silences().map(|silence| silence.until)).min()
     }
 
+    /// A notice and what became of it; `None`: unknown, or delivered long ago and left to the journal.
+    pub fn notice(&self, id: &NoticeId) -> Option<&NoticeRecord> {
+        self.state.by_notice.get(id).and_then(|incident| self.incident(*incident)?.notice(id))
+    }
+
     /// Silences in force or proposed.
     pub fn silences(&self) -> impl Iterator<Item = &Silence> {
         self.state.silences.values()
@@ -176,10 +181,11 @@ impl Casebook {
         self.state.counts
     }
 
-    /// Open incidents, and those closed a short while ago: their last notices may still fail.
+    /// Open incidents, those closed a short while ago, and those with a notice of which more may be heard.
     fn looked_after(&self, now: Timestamp) -> impl Iterator<Item = &Incident> {
-        self.incidents().filter(move |incident| {
-            incident.closed.as_ref().is_none_or(|closed| now - closed.at <= limits::AFTER_CLOSING)
+        self.incidents().filter(move |incident| match &incident.closed {
+            None => true,
+            Some(closed) => now - closed.at <= limits::AFTER_CLOSING || incident.awaits_delivery(),
         })
     }
 

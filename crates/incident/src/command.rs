@@ -1,7 +1,7 @@
 //! What people ask for; console, command line and webhooks all send these through one topic.
 
-use crate::{IncidentId, IncidentState, NoticeId, Settlement, Verdict, limits, wire};
-use activity::{DataClasses, Entity, Timestamp};
+use crate::{Decision, IncidentId, IncidentState, NoticeId, Settlement, Verdict, limits, wire};
+use activity::{DataClasses, Entity, Timestamp, printable_within};
 use detector::Severity;
 use serde::{Deserialize, Serialize};
 
@@ -121,5 +121,22 @@ impl Command {
 
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
+    }
+}
+
+impl Refusal {
+    /// The refusal as a decision, for the journal: what people asked for in vain is part of the story too.
+    pub fn decision(&self, command: &Command, now: Timestamp) -> Decision {
+        let shown = |text: &str| match text.trim() {
+            "" => "(nobody)".to_owned(),
+            name => printable_within(name, limits::NAME_MAX),
+        };
+        Decision::CommandRefused {
+            at: now,
+            because: self.to_string(),
+            incident: command.incident,
+            by: shown(&command.by),
+            command: Some(shown(&command.id)),
+        }
     }
 }

@@ -186,6 +186,17 @@ pub enum Decision {
         by: String,
         command: Option<String>,
     },
+    /// A person asked for what cannot be.
+    CommandRefused {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        /// The incident the command named, whether or not there is one.
+        #[serde(with = "wire")]
+        incident: Option<IncidentId>,
+        by: String,
+        command: Option<String>,
+    },
     /// Proposed by one person; silences nothing until another approves it.
     SilenceProposed {
         #[serde(with = "wire")]
@@ -271,6 +282,7 @@ impl Decision {
             Decision::VerdictSet { .. } => "verdict_set",
             Decision::Noted { .. } => "noted",
             Decision::Closed { .. } => "closed",
+            Decision::CommandRefused { .. } => "command_refused",
             Decision::SilenceProposed { .. } => "silence_proposed",
             Decision::SilenceApproved { .. } => "silence_approved",
             Decision::SilenceEnded { .. } => "silence_ended",
@@ -298,6 +310,7 @@ impl Decision {
             | Decision::VerdictSet { at, .. }
             | Decision::Noted { at, .. }
             | Decision::Closed { at, .. }
+            | Decision::CommandRefused { at, .. }
             | Decision::SilenceProposed { at, .. }
             | Decision::SilenceApproved { at, .. }
             | Decision::SilenceEnded { at, .. } => *at,
@@ -330,6 +343,7 @@ impl Decision {
             | Decision::VerdictSet { because, .. }
             | Decision::Noted { because, .. }
             | Decision::Closed { because, .. }
+            | Decision::CommandRefused { because, .. }
             | Decision::SilenceProposed { because, .. }
             | Decision::SilenceApproved { because, .. }
             | Decision::SilenceEnded { because, .. } => because,
@@ -340,7 +354,7 @@ impl Decision {
     pub fn incident(&self) -> Option<IncidentId> {
         match self {
             Decision::NoticeRequested { notice, .. } => Some(notice.incident),
-            Decision::DeliveryRecorded { incident, .. } => *incident,
+            Decision::DeliveryRecorded { incident, .. } | Decision::CommandRefused { incident, .. } => *incident,
             Decision::IncidentOpened { incident, .. }
             | Decision::AlertGrouped { incident, .. }
             | Decision::SeverityRaised { incident, .. }
@@ -375,6 +389,7 @@ impl Decision {
             | Decision::VerdictSet { by, .. }
             | Decision::Noted { by, .. }
             | Decision::Closed { by, .. }
+            | Decision::CommandRefused { by, .. }
             | Decision::SilenceApproved { by, .. }
             | Decision::SilenceEnded { by, .. } => by,
             _ => POLICY,
@@ -392,6 +407,7 @@ impl Decision {
             | Decision::VerdictSet { command, .. }
             | Decision::Noted { command, .. }
             | Decision::Closed { command, .. }
+            | Decision::CommandRefused { command, .. }
             | Decision::SilenceProposed { command, .. }
             | Decision::SilenceApproved { command, .. }
             | Decision::SilenceEnded { command, .. } => command.as_deref(),

@@ -303,6 +303,7 @@ impl Incident {
             }
             Decision::IncidentOpened { .. }
             | Decision::Noted { .. }
+            | Decision::CommandRefused { .. }
             | Decision::AlertRanked { .. }
             | Decision::AlertSilenced { .. }
             | Decision::SilenceProposed { .. }
@@ -431,6 +432,11 @@ impl Incident {
         let mut running: Vec<_> = self.deadlines.iter().filter(|deadline| deadline.is_real()).collect();
         running.sort_by_key(|deadline| (deadline.due_at.is_none(), deadline.due_at));
         running
+    }
+
+    /// Some notice is on its way, or failed without being known as undeliverable.
+    pub(crate) fn awaits_delivery(&self) -> bool {
+        self.notices.iter().any(|record| record.is_unsent() || (record.has_failed() && !record.undeliverable))
     }
 
     /// A deadline may run again: it was withdrawn, not met.

@@ -64,7 +64,7 @@ pub const TITLE_MAX: usize = 200;
 /// Reasons in a notice.
 pub const REASONS_MAX: usize = 10;
 
-/// After its closing an incident's notices are still looked after for so long: time to fail and to fall back.
+/// So long after its closing an incident is looked after like an open one (longer, while a notice is on its way).
 pub const AFTER_CLOSING: Span = Span::from_hours(48);
 
 /// Triggers of a policy.

@@ -13,7 +13,7 @@ use crate::{
 };
 use activity::{Span, Timestamp, printable_within};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// Version of what a notice says of a step. A new version makes new ids: raise it only if a step must be told again.
 const CONTENT_VERSION: u32 = 1;
@@ -23,14 +23,16 @@ const LATE_PERCENT: u8 = 90;
 
 /// Everything that is missing, in the order in which it has to be journaled.
 pub(crate) fn pending(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
-    let mut draft = incident.clone();
+    let mut draft = Cow::Borrowed(incident);
     let mut all = Vec::new();
     // In the order in which one makes the next one necessary, so that one pass settles it.
     let kinds =
         [severity, awareness, deadlines, notices_of_what_it_is, notices_of_deadlines, fallbacks, notices_of_its_end];
     for missing in kinds {
         let decisions = missing(policy, &draft, now);
-        decisions.iter().for_each(|decision| draft.apply(decision));
+        for decision in &decisions {
+            draft.to_mut().apply(decision);
+        }
         all.extend(decisions);
     }
     all
@@ -238,13 +240,13 @@ struct Wanted<'a> {
     policy: &'a Policy,
     incident: &'a Incident,
     now: Timestamp,
-    asked: BTreeMap<NoticeId, ()>,
+    asked: BTreeSet<NoticeId>,
     decisions: Vec<Decision>,
 }
 
 impl<'a> Wanted<'a> {
     fn new(policy: &'a Policy, incident: &'a Incident, now: Timestamp) -> Self {
-        Wanted { policy, incident, now, asked: BTreeMap::new(), decisions: Vec::new() }
+        Wanted { policy, incident, now, asked: BTreeSet::new(), decisions: Vec::new() }
     }
 
     fn notice(
@@ -257,7 +259,7 @@ impl<'a> Wanted<'a> {
         title: String,
     ) {
         let id = notice_id(self.incident, step, channel);
-        if self.incident.requested.contains(&id) || self.asked.insert(id.clone(), ()).is_some() {
+        if self.incident.requested.contains(&id) || !self.asked.insert(id.clone()) {
             return;
         }
         let hold = route.map_or(Span::ZERO, |route| route.hold);
@@ -275,7 +277,7 @@ impl<'a> Wanted<'a> {
     /// A notice of the same step over another channel.
     fn stand_in(&mut self, failed: &NoticeRecord, channel: &str, because: &str) {
         let id = notice_id(self.incident, &failed.step, channel);
-        if self.incident.requested.contains(&id) || self.asked.insert(id.clone(), ()).is_some() {
+        if self.incident.requested.contains(&id) || !self.asked.insert(id.clone()) {
             return;
         }
         let notice = self.written(id, failed.notice.kind, channel, None, failed.notice.title.clone());

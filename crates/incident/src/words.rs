@@ -61,6 +61,7 @@ impl Decision {
             Decision::VerdictSet { because, verdict, .. } => format!("verdict `{verdict}`: {because}"),
             Decision::Noted { because, .. } => format!("note: {because}"),
             Decision::Closed { because, .. } => format!("closed: {because}"),
+            Decision::CommandRefused { because, .. } => format!("a command was refused: {because}"),
             Decision::SilenceProposed { because, silence, .. } => {
                 format!(
                     "silence {} of {} until {} proposed: {because}",

@@ -48,7 +48,7 @@ impl Chain {
             hash: Hash::GENESIS,
         };
         entry.hash = entry.content_hash();
-        self.head = Head { seq: entry.seq, hash: entry.hash };
+        self.head = entry.head();
         entry
     }
 
@@ -119,7 +119,7 @@ impl Verifier {
         if entry.prev != self.head.hash {
             return Err(broken(Why::OtherPredecessor { expected: self.head.hash, found: entry.prev }));
         }
-        self.head = Head { seq, hash: entry.hash };
+        self.head = entry.head();
         Ok(entry)
     }
 

@@ -1,6 +1,6 @@
 //! One entry, and the one line that stands for it.
 
-use crate::canonical;
+use crate::{Head, canonical};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, fmt};
@@ -73,6 +73,11 @@ impl Entry {
             computed if computed == entry.hash => Ok(entry),
             computed => Err(NotAnEntry::WrongHash { stated: entry.hash, computed }),
         }
+    }
+
+    /// Where the chain ends after this entry.
+    pub fn head(&self) -> Head {
+        Head { seq: self.seq, hash: self.hash }
     }
 
     /// What the hash should be.

@@ -96,7 +96,7 @@ proptest! {
         let which = which.index(entries.len() - 1);
         let mut forger = match which.checked_sub(1) {
             None => Chain::new(),
-            Some(before) => Chain::resume(Head { seq: entries[before].seq, hash: entries[before].hash }),
+            Some(before) => Chain::resume(entries[before].head()),
         };
         let original = &entries[which];
         let forged = forger.append(original.at, &original.kind, json!({"forged": original.body}), original.positions.clone());

@@ -88,7 +88,17 @@ impl World {
         match input {
             Input::Alert(alert) => self.alert(alert),
             Input::Command { by, incident, action } => {
-                self.ask(&format!("p{by}"), Some(*incident), action.clone()).unwrap_or_default()
+                let command = Command {
+                    id: format!("r{}", self.journal.len()),
+                    by: format!("p{by}"),
+                    at: self.now,
+                    incident: Some(IncidentId(*incident)),
+                    action: action.clone(),
+                };
+                match self.book.command(self.now, &command) {
+                    Ok(decisions) => self.take(decisions),
+                    Err(refusal) => self.take(vec![refusal.decision(&command, self.now)]),
+                }
             }
             Input::Report { notice, result } => {
                 let notices: Vec<_> = self
@@ -114,8 +124,6 @@ fn folded<'a>(journal: impl IntoIterator<Item = &'a Decision>) -> Casebook {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
-
     #[test]
     fn the_journal_folds_to_the_same_casebook(inputs in inputs()) {
         let mut world = World::new();

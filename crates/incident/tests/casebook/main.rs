@@ -1,12 +1,21 @@
 //! The casebook as its users see it: inputs, decisions, and what they add up to.
 
+#[cfg(test)]
 mod world;
 
+#[cfg(test)]
 mod deadlines;
+#[cfg(test)]
 mod deliveries;
+#[cfg(test)]
 mod folding;
+#[cfg(test)]
 mod grouping;
+#[cfg(test)]
 mod notices;
+#[cfg(test)]
 mod policies;
+#[cfg(test)]
 mod silences;
+#[cfg(test)]
 mod states;

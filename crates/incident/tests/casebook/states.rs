@@ -70,6 +70,28 @@ fn a_command_is_carried_out_once() {
 }
 
 #[test]
+fn a_refusal_can_be_journaled_and_changes_only_the_story() {
+    let mut world = World::new();
+    world.alert(&alert("u1", 0));
+    let command = Command {
+        id: "x".into(),
+        by: "a\nnn".into(),
+        at: start(),
+        incident: Some(IncidentId(1)),
+        action: Action::Close,
+    };
+    let refusal = world.book.command(start(), &command).unwrap_err();
+    let decision = refusal.decision(&command, start());
+    let before = world.incident(1).clone();
+    world.book.apply(&decision);
+    assert_eq!((decision.by(), world.incident(1).state), ("a␊nn", before.state));
+    assert_eq!(world.incident(1).timeline.len(), before.timeline.len() + 1);
+    // Asked again under the same id, nothing happens; under another, it is decided anew.
+    assert_eq!(world.book.command(start(), &command).unwrap(), []);
+    assert!(world.ask("ann", Some(1), Action::Close).is_err());
+}
+
+#[test]
 fn an_incident_does_not_close_over_a_running_time_limit() {
     let mut world = World::new();
     world.alert(&alert("u1", 0));

@@ -47,7 +47,7 @@ impl World {
         World { book: Casebook::new(policy(toml)), journal: Vec::new(), now: start(), n_commands: 0 }
     }
 
-    fn take(&mut self, decisions: Vec<Decision>) -> Vec<Decision> {
+    pub(crate) fn take(&mut self, decisions: Vec<Decision>) -> Vec<Decision> {
         decisions.iter().for_each(|decision| self.book.apply(decision));
         self.journal.extend(decisions.iter().cloned());
         decisions
