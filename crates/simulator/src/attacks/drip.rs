@@ -13,7 +13,7 @@ pub(super) const ATTACK: Attack = Attack {
     kind: "slow_drip",
     begins_ms: 14 * HOUR_MS,
     lasts_days: DAYS,
-    detectors: &["drip", "volume", "records"],
+    detectors: &["volume"],
     plot,
 };
 

@@ -14,7 +14,7 @@ pub(super) const ATTACK: Attack = Attack {
     kind: "direct_db_dump",
     begins_ms: 3 * HOUR_MS + 12 * MINUTE_MS,
     lasts_days: 1,
-    detectors: &["volume", "first_seen", "dump", "unexplained_reads"],
+    detectors: &["dump_shape", "first_seen", "volume"],
     plot,
 };
 

@@ -13,7 +13,7 @@ pub(super) const ATTACK: Attack = Attack {
     kind: "id_enumeration",
     begins_ms: 10 * HOUR_MS + 15 * MINUTE_MS,
     lasts_days: 1,
-    detectors: &["volume", "records"],
+    detectors: &["volume"],
     plot,
 };
 

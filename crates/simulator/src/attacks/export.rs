@@ -13,7 +13,7 @@ pub(super) const ATTACK: Attack = Attack {
     kind: "bulk_export",
     begins_ms: 20 * HOUR_MS + 8 * MINUTE_MS,
     lasts_days: 1,
-    detectors: &["volume", "off_hours", "records"],
+    detectors: &["volume"],
     plot: |company, scene| export(company, scene, 21_000, 28),
 };
 

@@ -15,7 +15,7 @@ pub(super) const ATTACK: Attack = Attack {
     kind: "webshell",
     begins_ms: 15 * HOUR_MS + 5 * MINUTE_MS,
     lasts_days: 1,
-    detectors: &["volume", "webshell", "unexplained_reads", "first_seen"],
+    detectors: &["volume", "first_seen"],
     plot,
 };
 

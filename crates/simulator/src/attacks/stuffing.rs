@@ -14,7 +14,7 @@ pub(super) const ATTACK: Attack = Attack {
     kind: "cred_stuffing",
     begins_ms: 12 * HOUR_MS + 24 * MINUTE_MS,
     lasts_days: 1,
-    detectors: &["login_failures", "stuffing", "first_seen"],
+    detectors: &["login_failures", "first_seen"],
     plot,
 };
 
