@@ -6,7 +6,7 @@ use crate::{
     limits::ROWS_MAX,
     problem::{Kind, Problem},
     routes::{self, Mistake, Office},
-    views::{Deadline, DeadlineState, DeliveryState, IncidentPage, Overview, Severity, VerdictChoice},
+    views::{Deadline, DeadlineState, Delivery, DeliveryState, IncidentPage, Overview, Severity, VerdictChoice},
     words,
 };
 use askama::{Template, filters::Safe};
@@ -231,7 +231,12 @@ fn show_incident(
 ) -> Response {
     let (cookie, set) = office.access.form_cookie(headers);
     let form_token = office.access.form_token(&cookie, &view.summary.id);
-    let title = if mistake.is_some() { format!("Error: {}", heading(&view)) } else { heading(&view) };
+    // Screen readers read the title first, so it says first what has come of the form.
+    let title = match (&mistake, done) {
+        (Some(_), _) => format!("Error: {}", heading(&view)),
+        (None, Some(done)) => format!("{done} {}", heading(&view)),
+        (None, None) => heading(&view),
+    };
     let frame = Frame::new(&title, "");
     with_cookie(page(status, &IncidentTemplate { frame, view, form, form_token, mistake, done }), set)
 }
@@ -284,6 +289,15 @@ fn with_cookie(mut response: Response, set: Option<String>) -> Response {
     response
 }
 
+/// The deadline's state as a class for the style; the words say it too.
+fn state(deadline: &Deadline) -> &'static str {
+    match deadline.state {
+        DeadlineState::Met => "met",
+        DeadlineState::Missed => "missed",
+        DeadlineState::NotStarted | DeadlineState::Running | DeadlineState::Simulated => "",
+    }
+}
+
 /// How a deadline stands, in words.
 fn standing(deadline: &Deadline, at: &activity::Timestamp) -> String {
     match (deadline.state, &deadline.due_at) {
@@ -297,27 +311,16 @@ fn standing(deadline: &Deadline, at: &activity::Timestamp) -> String {
     }
 }
 
-/// The word, with bars that tell the same by shape. Fixed text only, so it may be HTML.
-fn severity(severity: &Severity) -> Safe<&'static str> {
-    Safe(match severity {
-        Severity::Critical => r#"<span class="severity critical"><span aria-hidden="true">▮▮▮▮</span> critical</span>"#,
-        Severity::High => r#"<span class="severity high"><span aria-hidden="true">▮▮▮▯</span> high</span>"#,
-        Severity::Medium => r#"<span class="severity medium"><span aria-hidden="true">▮▮▯▯</span> medium</span>"#,
-        Severity::Low => r#"<span class="severity low"><span aria-hidden="true">▮▯▯▯</span> low</span>"#,
-    })
+/// The word; the style puts bars before it that tell the same by shape. Fixed text only, so it may be HTML.
+fn severity(severity: &Severity) -> Safe<String> {
+    let word = severity.as_str();
+    Safe(format!(r#"<span class="severity {word}">{word}</span>"#))
 }
 
-/// The word, with a sign that tells good from bad by shape. Fixed text only, so it may be HTML.
+/// The word; the style puts a sign before it that tells good from bad by shape. Fixed text only, so it may be HTML.
 fn delivery(state: &DeliveryState) -> Safe<String> {
-    let (class, sign) = match state {
-        DeliveryState::Confirmed => ("good", "✓✓"),
-        DeliveryState::Accepted => ("good", "✓"),
-        DeliveryState::Held | DeliveryState::Pending => ("waiting", "…"),
-        DeliveryState::Retrying => ("waiting", "↻"),
-        DeliveryState::Rejected | DeliveryState::Expired => ("bad", "✗"),
-        DeliveryState::Stopped => ("waiting", "■"),
-    };
-    Safe(format!(r#"<span class="{class}"><span aria-hidden="true">{sign}</span> {}</span>"#, state.as_str()))
+    let word = state.as_str();
+    Safe(format!(r#"<span class="delivery {word}">{word}</span>"#))
 }
 
 /// As much of a list as a page shows.
@@ -328,6 +331,24 @@ fn rows<T>(all: &[T]) -> &[T] {
 /// How much of it the page leaves off.
 fn more<T>(all: &[T]) -> usize {
     all.len().saturating_sub(ROWS_MAX)
+}
+
+/// How many incidents there are beyond those on the page, if any.
+fn left_off(view: &Overview) -> Option<String> {
+    let left_off = view.incidents_left_off + more(&view.incidents) as u64;
+    let said = words::counted(&left_off, "more incident is left off here.", "more incidents are left off here.");
+    (left_off > 0).then_some(said)
+}
+
+/// How many notices will not get through, if any.
+fn lost(deliveries: &[Delivery]) -> Option<String> {
+    let lost = deliveries.iter().filter(|delivery| delivery.state.is_lost()).count() as u64;
+    (lost > 0).then(|| words::counted(&lost, "notice was not delivered.", "notices were not delivered."))
+}
+
+/// For a time that has not come: whether it still may.
+fn not_yet(state: &DeliveryState) -> &'static str {
+    if state.is_lost() || *state == DeliveryState::Stopped { "no" } else { "not yet" }
 }
 
 fn is_wrong(mistake: &Option<Mistake>, field: &str) -> bool {

@@ -15,6 +15,18 @@ pub(crate) fn instant(at: &Timestamp) -> Safe<String> {
     Safe(format!(r#"<time datetime="{at}">{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC</time>"#))
 }
 
+/// "2026-03-02 20:09 UTC to 20:14 UTC"; the second date only where it is another day.
+pub(crate) fn window(from: &Timestamp, to: &Timestamp) -> Safe<String> {
+    let day = |at: &Timestamp| at.as_secs().div_euclid(86_400);
+    let (_, _, _, hour, minute, ..) = to.to_civil();
+    let to = if day(from) == day(to) {
+        format!(r#"<time datetime="{to}">{hour:02}:{minute:02} UTC</time>"#)
+    } else {
+        time(to).0
+    };
+    Safe(format!("{} to {to}", time(from).0))
+}
+
 /// "41 h 12 min", from four days on "6 d 3 h"; below a minute "less than a minute". The sign is ignored.
 pub(crate) fn length(span: Span) -> String {
     let minutes = span.as_millis().unsigned_abs() / 60_000;
@@ -143,6 +155,15 @@ mod tests {
         let at = Timestamp::from_secs(1_000_000);
         assert_eq!(left(&(at - Span::from_minutes(125)), &at), "overdue by 2 h 5 min");
         assert_eq!(left(&at, &at), "less than a minute left");
+    }
+
+    #[test]
+    fn a_window_names_a_day_once() {
+        let from = Timestamp::from_secs(0);
+        let of = |to| window(&from, &Timestamp::from_secs(to)).0;
+        let start = r#"<time datetime="1970-01-01T00:00:00Z">1970-01-01 00:00 UTC</time> to "#;
+        assert_eq!(of(3660), format!(r#"{start}<time datetime="1970-01-01T01:01:00Z">01:01 UTC</time>"#));
+        assert_eq!(of(86_400), format!(r#"{start}<time datetime="1970-01-02T00:00:00Z">1970-01-02 00:00 UTC</time>"#));
     }
 
     #[test]

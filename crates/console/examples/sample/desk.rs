@@ -12,6 +12,7 @@ use std::sync::{
     Mutex,
     atomic::{AtomicBool, Ordering},
 };
+use tokio::sync::Notify;
 
 /// What the world puts into logs to hurt whoever reads them.
 pub(crate) const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> \u{1b}[31mred\u{202e}txt.exe {{7*7}} &amp; javascript:alert(3)";
@@ -26,6 +27,9 @@ pub(crate) struct SampleDesk {
     pub(crate) commands: Mutex<Vec<CommandRequest>>,
     pub(crate) unready: AtomicBool,
     pub(crate) stuck: AtomicBool,
+    /// A note `wait` has arrived, and waits for `release`.
+    pub(crate) arrived: Notify,
+    pub(crate) release: Notify,
 }
 
 impl Desk for SampleDesk {
@@ -113,8 +117,15 @@ impl Desk for SampleDesk {
                 Ok(CommandReceipt { incident: incident.into(), state: "acknowledged".into(), entry: Some(412) })
             }
         };
+        let wait = matches!(&command.action, Action::Note { text } if text.as_str() == "wait");
         self.commands.lock().expect("no test panics while it holds this").push(command);
-        Box::pin(async move { answer })
+        Box::pin(async move {
+            if wait {
+                self.arrived.notify_one();
+                self.release.notified().await;
+            }
+            answer
+        })
     }
 
     fn start_drill(&self, request: DrillRequest) -> Pending<'_, DrillStarted> {

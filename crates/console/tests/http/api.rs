@@ -144,13 +144,3 @@ async fn what_is_sent_is_what_is_described() {
     // The check itself can fail.
     assert_eq!(schema::mistakes(&document, &schema, &receipt.json()).len(), 7);
 }
-
-#[tokio::test]
-async fn a_running_request_is_answered_before_the_server_ends() {
-    let console = Console::start().await;
-    let answer = console.get("/livez").await;
-    assert_eq!(answer.status, 200);
-    let address = console.address;
-    console.stop().await;
-    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
-}

@@ -1,6 +1,9 @@
 //! A client as plain as can be: it sends what it is given, so that it can send what no decent client would.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -14,8 +17,8 @@ use crate::desk::SampleDesk;
 pub(crate) struct Console {
     pub(crate) desk: Arc<SampleDesk>,
     pub(crate) address: SocketAddr,
-    shutdown: oneshot::Sender<()>,
-    server: JoinHandle<()>,
+    shutdown: Mutex<Option<oneshot::Sender<()>>>,
+    server: tokio::sync::Mutex<JoinHandle<()>>,
 }
 
 pub(crate) struct Answer {
@@ -43,7 +46,7 @@ impl Console {
         let server = tokio::spawn(server.run(async {
             let _ = stopped.await;
         }));
-        Console { desk, address, shutdown, server }
+        Console { desk, address, shutdown: Mutex::new(Some(shutdown)), server: tokio::sync::Mutex::new(server) }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -77,9 +80,22 @@ impl Console {
         Answer::parse(&String::from_utf8(bytes).expect("all we send is UTF-8"))
     }
 
-    pub(crate) async fn stop(self) {
-        self.shutdown.send(()).expect("it runs");
-        self.server.await.expect("it does not panic");
+    /// Asks the server to end; it may still have answers to give.
+    pub(crate) fn stop(&self) {
+        let shutdown = self.shutdown.lock().expect("no test panics while it holds this").take();
+        shutdown.expect("stopped once").send(()).expect("it runs");
+    }
+
+    /// Waits until nobody accepts connections any more.
+    pub(crate) async fn refuses_connections(&self) {
+        while TcpStream::connect(self.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until the server has ended.
+    pub(crate) async fn ended(&self) {
+        (&mut *self.server.lock().await).await.expect("it does not panic");
     }
 }
 

@@ -7,3 +7,4 @@ mod desk;
 mod pages;
 mod refusals;
 mod schema;
+mod time;

@@ -93,12 +93,12 @@ async fn deadlines_severities_and_figures_are_words() {
         "due <time datetime=\"2026-03-05T20:14:10Z\">2026-03-05 20:14 UTC</time>",
         "missed, overdue by 6 h 48 min",
         "without undue delay",
-        "</span> critical</span>",
+        "<span class=\"severity critical\">critical</span>",
         "1,840 rows",
         "12.4 rows",
         "p = 1.2e-9, about 1 in 830 million",
         "a signature: no probability",
-        "</span> rejected</span>",
+        "<span class=\"delivery rejected\">rejected</span>",
         "401: the key is not accepted",
     ] {
         assert!(page.contains(text), "{text}");
