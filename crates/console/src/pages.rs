@@ -212,10 +212,7 @@ fn consequence(view: &IncidentPage, action: &Action) -> Result<Option<(String, S
             };
             Ok(Some((format!("Record the verdict “{label}”"), consequence.to_string())))
         }
-        Action::Close { .. } => Ok(Some((
-            "Close the incident".into(),
-            "It leaves the list of open incidents, and nobody is reminded of it any more.".into(),
-        ))),
+        Action::Close { .. } => Ok(Some(("Close the incident".into(), "It no longer counts as open work.".into()))),
         Action::Acknowledge { .. } | Action::Note { .. } => Ok(None),
     }
 }

@@ -8,12 +8,14 @@ use std::{net::SocketAddr, path::PathBuf};
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Address and port to listen at. Anything but a loopback address needs `token_file`, and TLS from a proxy in front.
+    /// On loopback without a token, whoever has an account on the machine may read and command.
     pub listen: SocketAddr,
     /// File with the access token (24 to 512 printable ASCII characters; white space around it is ignored), read anew for
     /// each request that needs it. With a token, commands need it; when not listening on loopback, reading pages and the
     /// API needs it too. Probes and metrics never do: they hold no personal data.
     pub token_file: Option<PathBuf>,
     /// The console's address as people reach it, such as `https://breachd.example.org`, for links in notices. No path.
+    /// Behind a proxy with TLS it is needed for the pages' forms, too: their `https` origin is known by it.
     pub public_url: Option<String>,
     /// Further host names by which the console may be called. Always allowed: `localhost`, numeric addresses, the host
     /// of `public_url`. Other names are refused, so that no web site can point its own name here (DNS rebinding).

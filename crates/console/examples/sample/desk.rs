@@ -22,8 +22,9 @@ const NOW: Timestamp = Timestamp::from_secs(1_772_593_330);
 
 const DRILL: DrillId = DrillId(0x00c0_ffee);
 
-#[derive(Default)]
 pub(crate) struct SampleDesk {
+    /// The text of INC-8.
+    pub(crate) hostile: Mutex<String>,
     pub(crate) commands: Mutex<Vec<CommandRequest>>,
     pub(crate) unready: AtomicBool,
     pub(crate) stuck: AtomicBool,
@@ -32,9 +33,27 @@ pub(crate) struct SampleDesk {
     pub(crate) release: Notify,
 }
 
+impl Default for SampleDesk {
+    fn default() -> Self {
+        SampleDesk {
+            hostile: Mutex::new(HOSTILE.into()),
+            commands: Mutex::default(),
+            unready: AtomicBool::default(),
+            stuck: AtomicBool::default(),
+            arrived: Notify::default(),
+            release: Notify::default(),
+        }
+    }
+}
+
+impl SampleDesk {
+    fn pages(&self) -> [IncidentPage; 4] {
+        [payroll(), hostile(&self.hostile.lock().expect("no test panics while it holds this")), drill(), closed()]
+    }
+}
+
 impl Desk for SampleDesk {
     fn overview(&self) -> Overview {
-        let pages = [payroll(), hostile(), drill(), closed()];
         Overview {
             at: NOW,
             deadlines: payroll()
@@ -48,7 +67,7 @@ impl Desk for SampleDesk {
                     deadline,
                 })
                 .collect(),
-            incidents: pages.into_iter().map(|page| page.summary).collect(),
+            incidents: self.pages().into_iter().map(|page| page.summary).collect(),
             incidents_left_off: 3,
             counts: [("open", 2), ("acknowledged", 1), ("closed", 4)]
                 .map(|(state, incidents)| StateCount { state: state.into(), incidents })
@@ -59,7 +78,7 @@ impl Desk for SampleDesk {
     }
 
     fn incident(&self, id: &str) -> Option<IncidentPage> {
-        [payroll(), hostile(), drill(), closed()].into_iter().find(|page| page.summary.id == id)
+        self.pages().into_iter().find(|page| page.summary.id == id)
     }
 
     fn drill(&self, id: &str) -> Option<DrillReport> {
@@ -351,34 +370,30 @@ fn payroll() -> IncidentPage {
 }
 
 /// Every free text is an attack.
-fn hostile() -> IncidentPage {
+fn hostile(text: &str) -> IncidentPage {
     let mut page = payroll();
-    page.summary = row("INC-8", HOSTILE, Entity::new(EntityKind::PortalUser, HOSTILE), Severity::High);
-    page.summary.owner = Some(HOSTILE.into());
-    page.reasons = vec![HOSTILE.into(), "x".repeat(400).into()];
+    page.summary = row("INC-8", text, Entity::new(EntityKind::PortalUser, text), Severity::High);
+    page.summary.owner = Some(text.into());
+    page.reasons = vec![text.into(), "x".repeat(400).into()];
     page.deadlines.truncate(1);
-    page.deadlines[0].name = HOSTILE.into();
+    page.deadlines[0].name = text.into();
     for alert in &mut page.alerts {
-        alert.why = HOSTILE.into();
-        alert.detector = HOSTILE.into();
-        alert.entity = Entity::new(EntityKind::UserTable, format!("{HOSTILE}|hr.x"));
-        alert.evidence = vec![HOSTILE.into(); 12];
+        alert.why = text.into();
+        alert.detector = text.into();
+        alert.entity = Entity::new(EntityKind::UserTable, format!("{text}|hr.x"));
+        alert.evidence = vec![text.into(); 12];
     }
     for delivery in &mut page.deliveries {
-        delivery.receipt = Some(HOSTILE.into());
-        delivery.problem = Some(HOSTILE.into());
+        delivery.receipt = Some(text.into());
+        delivery.problem = Some(text.into());
     }
     for moment in &mut page.timeline {
-        moment.what = HOSTILE.into();
-        moment.by = Some(HOSTILE.into());
+        moment.what = text.into();
+        moment.by = Some(text.into());
     }
-    page.actions.verdicts[0].label = HOSTILE.into();
-    page.verdict = Some(Verdict {
-        verdict: "breach".into(),
-        label: HOSTILE.into(),
-        by: HOSTILE.into(),
-        at: page.summary.opened_at,
-    });
+    page.actions.verdicts[0].label = text.into();
+    page.verdict =
+        Some(Verdict { verdict: "breach".into(), label: text.into(), by: text.into(), at: page.summary.opened_at });
     page
 }
 

@@ -1,6 +1,8 @@
 //! Serves sample data for people who look at pages, and for `tests/browser/check.mjs`.
 //!
-//! `cargo run -p console --example sample -- 127.0.0.1:8421 [TOKEN_FILE]`
+//! `cargo run -p console --example sample -- 127.0.0.1:8421 [TOKEN_FILE]`; port 0 takes a free one. Prints the address.
+
+#![allow(clippy::print_stdout, reason = "an example is no library")]
 
 mod desk;
 
@@ -12,7 +14,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listen = arguments.next().unwrap_or_else(|| "127.0.0.1:8421".into()).parse()?;
     let settings = console::Settings { listen, token_file: arguments.next().map(Into::into), ..Default::default() };
     let server = console::Server::bind(&settings, Arc::new(desk::SampleDesk::default())).await?;
-    tracing::info!(address = %server.local_addr(), "sample");
+    println!("http://{}/", server.local_addr());
     server
         .run(async {
             let _ = tokio::signal::ctrl_c().await;

@@ -1,0 +1,23 @@
+// Serves the sample pages of crates/console and checks them: node sample.mjs [--screenshots DIR]
+//
+// Before the first time: npm install (in this directory), and chromium-headless-shell or chromium from the distribution.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+const PAGES = ["", "incidents/INC-7", "incidents/INC-8", "incidents/INC-9", "incidents/INC-3", "help"];
+
+const cargo = ["run", "--quiet", "--package", "console", "--example", "sample", "--", "127.0.0.1:0"];
+const server = spawn("cargo", cargo, { cwd: import.meta.dirname, stdio: ["ignore", "pipe", "inherit"], detached: true });
+let code = 2;
+try {
+  const [base] = await once(createInterface(server.stdout), "line");
+  const urls = ["--acknowledge", `${base}incidents/INC-7`, ...process.argv.slice(2), ...PAGES.map((page) => base + page)];
+  const check = spawn(process.execPath, [`${import.meta.dirname}/check.mjs`, ...urls], { stdio: "inherit" });
+  [code] = await once(check, "exit");
+} finally {
+  // cargo and the server it started, and nothing else: they are a process group of their own.
+  process.kill(-server.pid, "SIGINT");
+}
+process.exit(code);
