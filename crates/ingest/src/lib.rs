@@ -1,1 +1,33 @@
+//! Raw records into tallies: lines put together, parsed, classified, attributed, accounted for.
+//!
+//! An [`Ingester`] reads one source partition in offset order. What it does with a record is decided by the [`Plan`] of
+//! its source, which [`Settings`] resolve to: format, time zone, patterns of tables and routes, tags, and which source
+//! counts which measure. What the records say goes into a [`tally::Tallier`]; what cannot be read becomes a
+//! [`DeadLetter`]; what became of every record is in the [`tally::Range`] of a flush.
+//!
+//! Invariants
+//! - Pure: no clock, no I/O, no Kafka. Files come in as text ([`Geo::parse`]), time only from the records.
+//! - Every record ends as exactly one of contributed, ignored, dead-lettered or late, or is pending in the one entry that
+//!   is being put together. Late is judged in offset order: the same records, the same tallies, however they are cut.
+//! - Bounded: see [`limits`].
+//! - Log text reaches tallies as names only (users, tables, addresses, browsers), never as statements.
+//!
+//! It does not know what is unusual (`detector`), nor the shape of a line (`formats`).
 
+mod attribution;
+pub mod classification;
+mod dead_letter;
+mod geo;
+mod ingester;
+pub mod limits;
+mod plan;
+mod resume;
+pub mod settings;
+mod watermark;
+
+pub use dead_letter::DeadLetter;
+pub use geo::Geo;
+pub use ingester::{Ingester, Raw};
+pub use plan::Plan;
+pub use resume::Resume;
+pub use settings::Settings;

@@ -1,0 +1,197 @@
+//! What a table or a route holds: patterns with a class, the most specific one decides.
+//!
+//! What is configured goes before what is built in, however specific the latter. The built-in patterns know Magento's own
+//! tables and the names that HR extensions use; nobody else's schema can be known, so `breachd discover` proposes more.
+//! A route is compared as the application sees it ([`formats::comparable_path`]).
+
+use activity::DataClass;
+use formats::{Glob, Specificity};
+
+use DataClass::{Credentials, Customer, Hr, None as Nothing, Payment};
+
+/// Tables known without configuration.
+pub const BUILT_IN_TABLES: &[(&str, DataClass)] = &[
+    ("*.*employee*", Hr),
+    ("*.hr_*", Hr),
+    ("*.*payroll*", Hr),
+    ("*.*payslip*", Hr),
+    ("*.*salar*", Hr),
+    ("*.*benefit*", Hr),
+    ("*.*absence*", Hr),
+    ("*.leave_*", Hr),
+    ("*.*_leave", Hr),
+    ("*.*medical*", Hr),
+    ("*.*review*", Hr),
+    // Magento's product reviews.
+    ("*.review", Nothing),
+    ("*.review_detail", Nothing),
+    ("*.review_entity*", Nothing),
+    ("*.review_status", Nothing),
+    ("*.review_store", Nothing),
+    ("*.sales_order*", Payment),
+    ("*.sales_invoice*", Payment),
+    ("*.sales_creditmemo*", Payment),
+    ("*.quote_payment", Payment),
+    ("*.*vault*", Payment),
+    ("*.customer_*", Customer),
+    ("*.newsletter_subscriber", Customer),
+    ("*.quote_address", Customer),
+    ("*.admin_user*", Credentials),
+    ("*.admin_passwords", Credentials),
+    ("*.authorization_rule", Credentials),
+    ("*.authorization_role", Credentials),
+    ("*.oauth_*", Credentials),
+    ("*.integration", Credentials),
+    ("*.portal_users", Credentials),
+    ("*.*_session", Credentials),
+    ("mysql.user", Credentials),
+    ("mysql.global_priv", Credentials),
+];
+
+/// Routes known without configuration.
+pub const BUILT_IN_ROUTES: &[(&str, DataClass)] = &[
+    ("**/hr/**", Hr),
+    ("**/employee/**", Hr),
+    ("**/employees/**", Hr),
+    ("**/payroll/**", Hr),
+    ("**/payslip*/**", Hr),
+    ("**/salary/**", Hr),
+    ("**/benefits/**", Hr),
+    ("**/absence*/**", Hr),
+    ("**/leave/**", Hr),
+    ("**/timesheet*/**", Hr),
+    ("**/medical/**", Hr),
+    ("/rest/**/customers/**", Customer),
+    ("/rest/**/orders/**", Payment),
+];
+
+/// Patterns of one kind with their classes.
+#[derive(Clone, Debug, Default)]
+pub struct Patterns {
+    configured: Vec<Pattern>,
+    built_in: Vec<Pattern>,
+}
+
+#[derive(Clone, Debug)]
+struct Pattern {
+    glob: Glob,
+    /// For tables: the part behind the dot, for names whose schema is not known. None if that is only stars.
+    name: Option<Glob>,
+    class: DataClass,
+}
+
+impl Patterns {
+    /// For tables; configured patterns that are none are left out ([`crate::Settings::check`] names them).
+    pub fn of_tables<'a>(configured: impl IntoIterator<Item = (&'a str, DataClass)>) -> Self {
+        let pattern = |(pattern, class): (&str, DataClass)| {
+            let name = pattern.split_once('.').map_or(pattern, |(_, name)| name);
+            let name = name.bytes().any(|byte| byte != b'*').then(|| Glob::table(name)).flatten();
+            Some(Pattern { glob: Glob::table(pattern)?, name, class })
+        };
+        Patterns {
+            configured: configured.into_iter().filter_map(pattern).collect(),
+            built_in: BUILT_IN_TABLES.iter().copied().filter_map(pattern).collect(),
+        }
+    }
+
+    /// For routes.
+    pub fn of_routes<'a>(configured: impl IntoIterator<Item = (&'a str, DataClass)>) -> Self {
+        let pattern =
+            |(pattern, class): (&str, DataClass)| Some(Pattern { glob: Glob::path(pattern)?, name: None, class });
+        Patterns {
+            configured: configured.into_iter().filter_map(pattern).collect(),
+            built_in: BUILT_IN_ROUTES.iter().copied().filter_map(pattern).collect(),
+        }
+    }
+
+    /// The class of a path, or of `schema.table`; a table whose schema is not known is `.table`.
+    pub fn class(&self, text: &str) -> DataClass {
+        Self::best(&self.configured, text).or_else(|| Self::best(&self.built_in, text)).unwrap_or(DataClass::None)
+    }
+
+    fn best(patterns: &[Pattern], text: &str) -> Option<DataClass> {
+        let without_schema = text.strip_prefix('.');
+        let mut best: Option<(Specificity, DataClass)> = None;
+        for Pattern { glob, name, class } in patterns {
+            let matched = match (without_schema, name) {
+                (Some(text), Some(name)) => name.matches(text),
+                (Some(_), None) => false,
+                (None, _) => glob.matches(text),
+            };
+            if matched {
+                let specificity = glob.specificity();
+                best = match best {
+                    Some((known, _)) if specificity < known => best,
+                    // Two equally specific patterns: the more sensitive class.
+                    Some((known, other)) if specificity == known => Some((known, other.min(*class))),
+                    _ => Some((specificity, *class)),
+                };
+            }
+        }
+        best.map(|(_, class)| class)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_tables() {
+        let patterns = Patterns::of_tables([]);
+        for (table, class) in [
+            ("magento.hr_payroll", Hr),
+            ("portal.employees", Hr),
+            ("portal.reviews", Hr),
+            ("magento.review_detail", Nothing),
+            ("magento.sales_order_payment", Payment),
+            ("magento.customer_entity", Customer),
+            ("magento.customer_visitor", Customer),
+            ("magento.admin_user", Credentials),
+            ("magento.employee_portal_session", Credentials),
+            ("magento.catalog_product_entity", Nothing),
+            (".hr_payroll", Hr),
+            (".catalog_product_entity", Nothing),
+        ] {
+            assert_eq!(patterns.class(table), class, "{table}");
+        }
+    }
+
+    #[test]
+    fn built_in_routes() {
+        let patterns = Patterns::of_routes([]);
+        for (route, class) in [
+            ("/rest/V1/hr/employees", Hr),
+            ("/portal/hr/employee/view", Hr),
+            ("/employee-portal/dashboard", Nothing),
+            ("/employee-portal/hr/payroll/export", Hr),
+            ("/rest/V1/customers/7", Customer),
+            ("/product-7.html", Nothing),
+        ] {
+            assert_eq!(patterns.class(route), class, "{route}");
+        }
+    }
+
+    #[test]
+    fn what_is_configured_goes_first_and_the_more_specific_wins() {
+        let patterns = Patterns::of_tables([
+            ("hr.*", Hr),
+            ("hr.portal_users", Credentials),
+            ("*.employees", DataClass::HrAdjacent),
+            ("shop.x*", Customer),
+            ("shop.*x", Payment),
+        ]);
+        assert_eq!(patterns.class("hr.anything"), Hr);
+        assert_eq!(patterns.class("hr.portal_users"), Credentials);
+        assert_eq!(patterns.class("hr.employees"), DataClass::HrAdjacent, "more literal characters");
+        assert_eq!(patterns.class("shop.xx"), Payment, "equally specific: the more sensitive");
+        assert_eq!(patterns.class(".portal_users"), Credentials);
+        assert_eq!(patterns.class(".anything"), Nothing, "a bare star says nothing without its schema");
+    }
+
+    #[test]
+    fn all_built_in_patterns_are_patterns() {
+        assert_eq!(Patterns::of_tables([]).built_in.len(), BUILT_IN_TABLES.len());
+        assert_eq!(Patterns::of_routes([]).built_in.len(), BUILT_IN_ROUTES.len());
+    }
+}

@@ -1,0 +1,68 @@
+//! Records that could not be read, with the reason; never silently dropped.
+
+use crate::limits::EXCERPT_BYTES_MAX;
+use activity::Mode;
+use base64::Engine as _;
+use std::sync::Arc;
+
+/// One entry that could not be read. Its copy is raw log text: it may hold credentials and personal data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    pub source: Arc<str>,
+    pub partition: i32,
+    /// Offset of the record in which the entry began.
+    pub offset: i64,
+    /// `too_long`, `no_header`, or why the format refused it.
+    pub reason: &'static str,
+    /// Its first bytes, at most [`EXCERPT_BYTES_MAX`].
+    pub excerpt: Vec<u8>,
+    /// Length of the whole in bytes, as far as it was read.
+    pub bytes: u64,
+    pub mode: Mode,
+}
+
+impl DeadLetter {
+    pub(crate) fn excerpt(bytes: &[u8]) -> Vec<u8> {
+        bytes[..bytes.len().min(EXCERPT_BYTES_MAX)].to_vec()
+    }
+
+    /// One JSON object: `source`, `partition`, `offset`, `reason`, `mode`, `drill`, `bytes`, `excerpt` (Base64, because the
+    /// bytes may be no text, and no reader should take them for lines).
+    pub fn to_json(&self) -> String {
+        serde_json::json!({
+            "source": &*self.source,
+            "partition": self.partition,
+            "offset": self.offset,
+            "reason": self.reason,
+            "mode": self.mode.as_str(),
+            "drill": self.mode.drill().map(|drill| drill.to_string()),
+            "bytes": self.bytes,
+            "excerpt": base64::engine::general_purpose::STANDARD.encode(&self.excerpt),
+        })
+        .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use activity::DrillId;
+
+    #[test]
+    fn json_carries_the_bytes_and_no_control_character() {
+        let letter = DeadLetter {
+            source: "audit".into(),
+            partition: 3,
+            offset: 17,
+            reason: "malformed",
+            excerpt: DeadLetter::excerpt(b"\x1b[31m\n\xff"),
+            bytes: 7,
+            mode: Mode::Drill(DrillId(1)),
+        };
+        assert_eq!(
+            letter.to_json(),
+            r#"{"bytes":7,"drill":"drill-0000000000000001","excerpt":"G1szMW0K/w==","mode":"drill","offset":17,"partition":3,"reason":"malformed","source":"audit"}"#
+        );
+        assert_eq!(DeadLetter::excerpt(&[0; 10_000]).len(), EXCERPT_BYTES_MAX);
+    }
+}

@@ -1,0 +1,26 @@
+//! What ingest holds at most, and what happens beyond.
+
+/// Bytes of one line of a line format. Beyond: dead-lettered as `too_long`.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of one entry put together from lines. Beyond: what there is is dead-lettered as `too_long`, and the next line that
+/// looks like a beginning is one.
+pub const ENTRY_BYTES_MAX: usize = 1 << 20;
+
+/// Lines of one entry put together. Beyond: as for its bytes.
+pub const ENTRY_LINES_MAX: usize = 20_000;
+
+/// Bytes of a dead letter's copy of the record. Beyond: cut; the full length is told.
+pub const EXCERPT_BYTES_MAX: usize = 4096;
+
+/// Drill records that wait for an entry of the slow log to be complete. Beyond: it is taken as complete.
+pub const DRILLS_WAITING_MAX: usize = 256;
+
+/// Table names whose class is remembered, per source partition. Beyond: all are looked up again.
+pub const CLASSES_REMEMBERED_MAX: usize = 4096;
+
+/// Bytes of the metadata of a committed offset.
+pub const METADATA_BYTES_MAX: usize = 256;
+
+/// Bytes of a browser's name that are kept.
+pub const AGENT_BYTES_MAX: usize = 120;

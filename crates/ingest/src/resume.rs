@@ -1,0 +1,99 @@
+//! What a source partition must know to go on after a restart: it travels with the committed offset.
+
+use crate::limits::METADATA_BYTES_MAX;
+use crate::watermark::{Leap, Watermark};
+use activity::Timestamp;
+
+/// Where a source partition goes on, and with what in mind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resume {
+    /// The offset to read next; `None` at the very beginning.
+    pub(crate) offset: Option<i64>,
+    pub(crate) watermark: Watermark,
+    /// Lines at the beginning of that record which are accounted for already.
+    pub(crate) lines_done: u64,
+    /// Database threads without backslash escapes.
+    pub(crate) plain_threads: Vec<u64>,
+}
+
+impl Resume {
+    /// Nothing was read before.
+    pub fn fresh() -> Self {
+        Self::default()
+    }
+
+    /// From a committed offset and its metadata. Metadata that is not ours is as none: the watermark starts anew.
+    pub fn parse(offset: i64, metadata: &str) -> Self {
+        Self::read(metadata)
+            .map(|resume| Resume { offset: Some(offset), ..resume })
+            .unwrap_or(Resume { offset: Some(offset), ..Resume::default() })
+    }
+
+    /// `1 w=1772409600712 j=…,2 l=3 t=7,9`: version, watermark and leap in milliseconds, lines, threads.
+    pub(crate) fn metadata(&self) -> String {
+        let mut text = format!("1 w={}", self.watermark.greatest().as_millis());
+        if let Some(leap) = self.watermark.leap() {
+            text += &format!(" j={},{}", leap.to.as_millis(), leap.followers);
+        }
+        if 0 < self.lines_done {
+            text += &format!(" l={}", self.lines_done);
+        }
+        for (at, thread) in self.plain_threads.iter().enumerate() {
+            let more = format!("{}{thread}", if at == 0 { " t=" } else { "," });
+            if METADATA_BYTES_MAX < text.len() + more.len() {
+                break;
+            }
+            text += &more;
+        }
+        text
+    }
+
+    fn read(metadata: &str) -> Option<Self> {
+        let mut resume = Resume::default();
+        let (mut greatest, mut leap) = (Timestamp::MIN, None);
+        for field in metadata.strip_prefix("1 ")?.split(' ') {
+            let (key, value) = field.split_once('=')?;
+            match key {
+                "w" => greatest = Timestamp::from_millis(value.parse().ok()?),
+                "j" => {
+                    let (to, followers) = value.split_once(',')?;
+                    let to = Timestamp::from_millis(to.parse().ok()?);
+                    leap = Some(Leap { to, followers: followers.parse().ok()? });
+                }
+                "l" => resume.lines_done = value.parse().ok()?,
+                "t" => resume.plain_threads = value.split(',').map(|id| id.parse().ok()).collect::<Option<_>>()?,
+                _ => return None,
+            }
+        }
+        resume.watermark = Watermark::new(greatest, leap);
+        Some(resume)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comes_back_from_its_metadata() {
+        let leap = Leap { to: Timestamp::from_millis(i64::MAX), followers: 2 };
+        let full = Resume {
+            offset: Some(7),
+            watermark: Watermark::new(Timestamp::from_millis(1_772_409_600_712), Some(leap)),
+            lines_done: u64::MAX,
+            plain_threads: vec![u64::MAX / 3; 8],
+        };
+        assert!(full.metadata().len() <= METADATA_BYTES_MAX, "{}", full.metadata().len());
+        let usual = Resume { plain_threads: vec![14440, 7], ..full };
+        assert_eq!(Resume::parse(7, &usual.metadata()), usual);
+        let none = Resume { offset: Some(7), ..Resume::fresh() };
+        assert_eq!(Resume::parse(7, &none.metadata()), none);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_as_none() {
+        for metadata in ["", "x", "1 ", "1 w=", "1 w=x", "2 w=1", "1 w=1 q=2", "1 j=1"] {
+            assert_eq!(Resume::parse(7, metadata), Resume { offset: Some(7), ..Resume::fresh() }, "{metadata}");
+        }
+    }
+}

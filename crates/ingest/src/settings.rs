@@ -1,0 +1,303 @@
+//! What is configured: sources, classification, attribution.
+
+use crate::geo::Geo;
+use crate::plan::Plan;
+use activity::{DataClass, Span};
+use formats::{FORMATS, FormatSpec, Glob, TagPosition, Zone};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The part of the configuration that ingest reads.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    pub sources: Vec<Source>,
+    pub classification: Classification,
+    pub attribution: Attribution,
+}
+
+/// One log that is read.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Name of the source in alerts and metrics; unique.
+    pub name: String,
+    /// Name of its format, as `breachd formats` lists them.
+    pub format: String,
+    /// IANA time zone of stamps that carry none, such as `Europe/Berlin`.
+    #[serde(default = "utc")]
+    pub zone: String,
+    /// Kafka topic; absent in a replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Which database this log is about, if there are several. Where one database has both an audit and a slow log,
+    /// statements are counted from the audit log, rows and bytes from the slow log.
+    #[serde(default)]
+    pub database: String,
+    /// `server_audit_query_log_limit` of the server, in bytes: texts that come near it may have been cut.
+    #[serde(default = "query_log_limit")]
+    pub query_log_limit: usize,
+}
+
+/// What tables and routes hold. A class is one of `hr`, `payment`, `hr_adjacent`, `customer`, `credentials`, `none`. In a
+/// pattern `*` stands for any text without `.` (tables) or `/` (routes), `**` for any text. The most specific pattern
+/// decides, and any pattern here goes before the built-in ones.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Classification {
+    /// Pattern of `schema.table` → class.
+    pub tables: BTreeMap<String, String>,
+    /// Pattern of a request path → class.
+    pub routes: BTreeMap<String, String>,
+}
+
+/// How a person is recognised.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Attribution {
+    /// SQL comment tags that name the portal user, the first found counts. A tag elsewhere than at its position is ignored.
+    pub sql_tags: Vec<Tag>,
+    /// Request paths at which a POST is an attempt to log in.
+    pub login_routes: Vec<String>,
+}
+
+/// One tag: `/*key=value*/` or sqlcommenter's `/*key='value'*/`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tag {
+    pub key: String,
+    pub position: Position,
+}
+
+/// Where a tag stands in a statement. At the front no truncation reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Position {
+    Front,
+    End,
+}
+
+fn utc() -> String {
+    "UTC".into()
+}
+
+fn query_log_limit() -> usize {
+    formats::Context::QUERY_LOG_LIMIT
+}
+
+impl Source {
+    /// A source of that name and format, with defaults for the rest.
+    pub fn new(name: &str, format: &str) -> Self {
+        Source {
+            name: name.into(),
+            format: format.into(),
+            zone: utc(),
+            topic: None,
+            database: String::new(),
+            query_log_limit: query_log_limit(),
+        }
+    }
+}
+
+impl Default for Attribution {
+    fn default() -> Self {
+        let context = formats::Context::default();
+        let tag = |tag: &formats::SqlTag| Tag { key: tag.key.clone(), position: tag.position.into() };
+        Attribution {
+            sql_tags: context.sql_tags.iter().map(tag).collect(),
+            login_routes: context.login_routes.iter().map(|route| route.pattern().to_owned()).collect(),
+        }
+    }
+}
+
+impl From<TagPosition> for Position {
+    fn from(position: TagPosition) -> Self {
+        match position {
+            TagPosition::Front => Position::Front,
+            TagPosition::End => Position::End,
+        }
+    }
+}
+
+impl From<Position> for TagPosition {
+    fn from(position: Position) -> Self {
+        match position {
+            Position::Front => TagPosition::Front,
+            Position::End => TagPosition::End,
+        }
+    }
+}
+
+impl Settings {
+    /// Every mistake: the key's path, and what to do about it.
+    pub fn check(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        for (at, source) in self.sources.iter().enumerate() {
+            let mut problem = |key: &str, text: String| problems.push((format!("sources[{at}].{key}"), text));
+            if source.name.is_empty()
+                || !source.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+            {
+                problem("name", format!("name `{}` must be letters, digits, `_`, `-` or `.`", printable(&source.name)));
+            }
+            if self.sources[..at].iter().any(|other| other.name == source.name) {
+                problem("name", format!("name `{}` is used twice; choose another", printable(&source.name)));
+            }
+            if FormatSpec::by_name(&source.format).is_none() {
+                let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+                problem(
+                    "format",
+                    format!("format `{}` is not known; use one of `{}`", printable(&source.format), known.join("`, `")),
+                );
+            }
+            if Zone::parse(&source.zone).is_none() {
+                problem(
+                    "zone",
+                    format!(
+                        "zone `{}` is no IANA time zone; use one such as `Europe/Berlin` or `UTC`",
+                        printable(&source.zone)
+                    ),
+                );
+            }
+            if source.topic.as_ref().is_some_and(String::is_empty) {
+                problem("topic", "topic is empty; name a topic, or leave the key out for a replay".into());
+            }
+            let shared = self.sources[..at].iter().any(|other| other.topic.is_some() && other.topic == source.topic);
+            if shared {
+                problem(
+                    "topic",
+                    format!(
+                        "topic `{}` is read by another source; one topic is one source",
+                        printable(source.topic.as_deref().unwrap_or_default())
+                    ),
+                );
+            }
+            if source.query_log_limit < 64 {
+                problem(
+                    "query_log_limit",
+                    format!(
+                        "query_log_limit `{}` is too small; give the server's `server_audit_query_log_limit` in bytes",
+                        source.query_log_limit
+                    ),
+                );
+            }
+        }
+        let classes: Vec<_> = DataClass::ALL.iter().map(|class| class.as_str()).collect();
+        let patterns = [
+            ("classification.tables", &self.classification.tables, Glob::table as fn(&str) -> Option<Glob>),
+            ("classification.routes", &self.classification.routes, Glob::path),
+        ];
+        for (section, patterns, glob) in patterns {
+            for (pattern, class) in patterns {
+                let key = format!("{section}.{pattern:?}");
+                if glob(pattern).is_none() {
+                    problems.push((key.clone(), format!("a pattern has 1 to {} characters", Glob::LENGTH_MAX)));
+                }
+                if DataClass::parse(class).is_none() {
+                    problems.push((
+                        key,
+                        format!("class `{}` is not known; use one of `{}`", printable(class), classes.join("`, `")),
+                    ));
+                }
+            }
+        }
+        for (at, tag) in self.attribution.sql_tags.iter().enumerate() {
+            if tag.key.is_empty() || !tag.key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+            {
+                let text = format!("key `{}` must be letters, digits, `_`, `-` or `.`", printable(&tag.key));
+                problems.push((format!("attribution.sql_tags[{at}].key"), text));
+            }
+        }
+        for (at, route) in self.attribution.login_routes.iter().enumerate() {
+            if Glob::path(route).is_none() {
+                let text = format!("a pattern has 1 to {} characters", Glob::LENGTH_MAX);
+                problems.push((format!("attribution.login_routes[{at}]"), text));
+            }
+        }
+        problems
+    }
+
+    /// A plan for each source, in their order. Errors: as [`Settings::check`].
+    pub fn plans(&self, geo: &Arc<Geo>, allowed_lateness: Span) -> Result<Vec<Arc<Plan>>, Vec<(String, String)>> {
+        let problems = self.check();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok((0..self.sources.len())
+            .map(|at| Arc::new(Plan::new(self, at, geo, allowed_lateness).expect("checked just above")))
+            .collect())
+    }
+}
+
+fn printable(text: &str) -> String {
+    activity::printable_within(text, 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contract_is_read() {
+        let settings: Settings = toml::from_str(
+            r#"
+            [classification.tables]
+            "hr.*" = "hr"
+            "hr.portal_users" = "credentials"
+            [classification.routes]
+            "/rest/V1/hr/**" = "hr"
+            [attribution]
+            sql_tags = [{ key = "uid", position = "end" }]
+            [[sources]]
+            name = "audit"
+            format = "mariadb_server_audit"
+            zone = "Europe/Berlin"
+            topic = "logs.mariadb.audit"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(settings.check(), []);
+        assert_eq!(settings.attribution.sql_tags, [Tag { key: "uid".into(), position: Position::End }]);
+        assert_eq!(settings.attribution.login_routes.len(), 3, "what is not written keeps its default");
+        assert_eq!(settings.plans(&Arc::default(), Span::from_minutes(2)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(toml::from_str::<Settings>("[[sources]]\nname='a'\nformat='nginx_json'\nzones='UTC'").is_err());
+        assert!(toml::from_str::<Settings>("[attribution]\nsql_tags=[{key='a',position='middle'}]").is_err());
+    }
+
+    #[test]
+    fn every_mistake_is_named_with_its_key() {
+        let settings: Settings = toml::from_str(
+            r#"
+            classification.tables = { "hr.*" = "secret", "" = "hr" }
+            attribution = { sql_tags = [{ key = "", position = "end" }], login_routes = [""] }
+            sources = [
+                { name = "a b", format = "x", zone = "Mars", topic = "" },
+                { name = "c", format = "nginx_json", topic = "t" },
+                { name = "c", format = "nginx_json", topic = "t", query_log_limit = 1 },
+            ]
+            "#,
+        )
+        .unwrap();
+        let keys: Vec<_> = settings.check().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(
+            keys,
+            [
+                "sources[0].name",
+                "sources[0].format",
+                "sources[0].zone",
+                "sources[0].topic",
+                "sources[2].name",
+                "sources[2].topic",
+                "sources[2].query_log_limit",
+                "classification.tables.\"\"",
+                "classification.tables.\"hr.*\"",
+                "attribution.sql_tags[0].key",
+                "attribution.login_routes[0]",
+            ]
+        );
+        assert!(settings.plans(&Arc::default(), Span::ZERO).is_err());
+    }
+}

@@ -1,0 +1,406 @@
+//! Real lines through ingest: what reaches the tallies, and that no cutting, tearing or restarting changes it.
+
+// Helpers outside of #[test] functions; the exemption for tests does not reach them.
+#![allow(clippy::unwrap_used)]
+
+use activity::{Bucket, DrillId, EntityKind, KnownBy, Mode, Signal, Span, Timestamp};
+use ingest::limits::{ENTRY_BYTES_MAX, LINE_BYTES_MAX};
+use ingest::settings::Source;
+use ingest::{DeadLetter, Geo, Ingester, Plan, Raw, Resume, Settings};
+use proptest::prelude::*;
+use std::{collections::BTreeMap, sync::Arc};
+use tally::{Batch, Manifest, Metric, Range, Tallier, Tally};
+
+type Tallies = BTreeMap<(Mode, EntityKind, String, Bucket), Tally>;
+
+fn golden(format: &str, name: &str) -> Vec<u8> {
+    let path = format!("{}/../formats/tests/golden/{format}/{name}.log", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).unwrap()
+}
+
+fn settings(sources: &[(&str, &str)]) -> Settings {
+    let mut settings: Settings = toml::from_str(
+        r#"
+        [classification.tables]
+        "hr.*" = "hr"
+        "hr.portal_users" = "credentials"
+        [classification.routes]
+        "/rest/V1/hr/**" = "hr"
+        "#,
+    )
+    .unwrap();
+    settings.sources = sources.iter().map(|(name, format)| Source::new(name, format)).collect();
+    settings
+}
+
+fn plan(sources: &[(&str, &str)]) -> Arc<Plan> {
+    let geo = Geo::parse("network,country,kind\n92.20.0.0/16,DE,home\n203.0.0.0/16,,office\n").unwrap();
+    let plans = settings(sources).plans(&Arc::new(geo), Span::from_minutes(2)).unwrap();
+    plans[0].clone()
+}
+
+const ACCESS: (&str, &str) = ("access", "nginx_json");
+const AUDIT: (&str, &str) = ("audit", "mariadb_server_audit");
+const SLOW: (&str, &str) = ("slow", "mariadb_slow_log");
+
+/// Merges what was tallied into the map, through the encoding.
+fn collect(tallies: &mut Tallies, tallier: &mut Tallier) {
+    for (_, message) in tallier.flush(1, &Manifest::default()) {
+        for entry in Batch::decode(&message).unwrap().entries {
+            let key = (entry.mode, entry.kind, entry.id.to_string(), entry.bucket);
+            tallies.entry(key).or_default().merge(&entry.tally);
+        }
+    }
+}
+
+struct Outcome {
+    tallies: Tallies,
+    dead: Vec<DeadLetter>,
+    ranges: Vec<Range>,
+}
+
+impl Outcome {
+    /// Without the pointers to records, which differ where records are cut in another way.
+    fn without_evidence(mut self) -> Tallies {
+        self.tallies.values_mut().for_each(|tally| tally.evidence = Default::default());
+        self.tallies
+    }
+
+    fn sum(&self, count: fn(&Range) -> u64) -> u64 {
+        self.ranges.iter().map(count).sum()
+    }
+
+    fn accounted(&self) -> u64 {
+        self.sum(|range| range.contributed + range.ignored + range.dead_lettered + range.late)
+    }
+
+    /// The tallies of an entity, all minutes merged.
+    fn of(&self, kind: EntityKind, id: &str) -> Tally {
+        let mut all = Tally::default();
+        for ((mode, of, name, _), tally) in &self.tallies {
+            if *mode == Mode::Live && *of == kind && name == id {
+                all.merge(tally);
+            }
+        }
+        all
+    }
+}
+
+/// Reads records numbered from 0; where `restarts` says so after a record, what is in memory is lost and reading goes on at
+/// the committed offset; a flush happens before each restart.
+fn read(plan: &Arc<Plan>, records: &[Vec<u8>], restarts: &[usize]) -> Outcome {
+    let mut outcome = Outcome { tallies: Tallies::new(), dead: Vec::new(), ranges: Vec::new() };
+    let mut tallier = Tallier::new();
+    let mut ingester = Ingester::new(plan.clone(), 0, Resume::fresh());
+    let mut restarts = restarts.to_vec();
+    let mut at = 0;
+    while at < records.len() {
+        let raw = Raw { bytes: &records[at], offset: at as i64, mode: Mode::Live, forged_mark: false };
+        ingester.take(raw, &mut tallier, &mut outcome.dead);
+        at += 1;
+        if let Some(place) = restarts.iter().position(|after| *after == at) {
+            restarts.remove(place);
+            collect(&mut outcome.tallies, &mut tallier);
+            outcome.ranges.push(ingester.flushed());
+            let (offset, metadata) = ingester.resume();
+            ingester = Ingester::new(plan.clone(), 0, Resume::parse(offset, &metadata));
+            at = offset as usize;
+        }
+    }
+    ingester.expire(&mut tallier, &mut outcome.dead);
+    collect(&mut outcome.tallies, &mut tallier);
+    outcome.ranges.push(ingester.flushed());
+    outcome
+}
+
+fn lines(text: &[u8]) -> Vec<Vec<u8>> {
+    text.strip_suffix(b"\n").unwrap_or(text).split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+}
+
+fn read_text(plan: &Arc<Plan>, text: &str) -> Outcome {
+    read(plan, &lines(text.as_bytes()), &[])
+}
+
+#[test]
+fn a_statement_seen_by_both_logs_is_counted_once() {
+    let both = [AUDIT, SLOW];
+    let audit = read_text(
+        &plan(&both),
+        "20260302 00:00:01,db1,portal_app,10.0.1.12,14440,1001,READ,hr,employees,\n\
+         20260302 00:00:01,db1,portal_app,10.0.1.12,14440,1001,QUERY,hr,'SELECT * FROM employees LIMIT 100,100 /*uid=u0199*/',0\n",
+    );
+    let entry = "# Time: 260302  0:00:01\n# User@Host: portal_app[portal_app] @  [10.0.1.12]\n# Thread_id: 14440  Schema: hr  QC_hit: No\n# Query_time: 0.0006  Lock_time: 0.00  Rows_sent: 100  Rows_examined: 120\n# Rows_affected: 0  Bytes_sent: 21080\nSET timestamp=1772409601;\nSELECT * FROM employees LIMIT 100,100 /*uid=u0199*/;\n";
+    let slow = read_text(&plan(&[SLOW, AUDIT]), entry);
+    let alone = read_text(&plan(&[SLOW]), entry);
+    let measures = |outcome: &Outcome, kind, id| {
+        let tally = outcome.of(kind, id);
+        [Metric::Statements, Metric::TableTouches, Metric::RowsSent, Metric::Bytes].map(|metric| tally.get(metric))
+    };
+    for (kind, id, touches) in [
+        (EntityKind::PortalUser, "u0199", 0),
+        (EntityKind::UserTable, "u0199|hr.employees", 0),
+        (EntityKind::Table, "hr.employees", 1),
+        (EntityKind::AppHost, "10.0.1.12", 0),
+    ] {
+        assert_eq!(measures(&audit, kind, id), [1, touches, 0, 0], "{kind} by audit");
+        assert_eq!(measures(&slow, kind, id), [0, 0, 100, 21080], "{kind} by slow log");
+        assert_eq!(measures(&alone, kind, id), [1, touches, 100, 21080], "{kind} by the slow log alone");
+    }
+    assert_eq!(audit.of(EntityKind::DbAccount, "portal_app@10.0.1.12"), Tally::default(), "the person stands for it");
+    let user = audit.of(EntityKind::PortalUser, "u0199");
+    assert_eq!((user.known_by, user.person.as_deref()), (KnownBy::SqlTag, Some("u0199")));
+    assert!(user.tables.contains("hr.employees") && user.evidence.iter().len() == 1);
+    assert_eq!((audit.sum(|range| range.contributed), slow.sum(|range| range.contributed)), (2, 7));
+}
+
+#[test]
+fn without_a_tag_the_account_stands_for_itself() {
+    let outcome = read_text(
+        &plan(&[AUDIT]),
+        "20260302 00:00:01,db1,portal_app,10.0.9.148,7,1,QUERY,hr,'SELECT * FROM payslips INTO OUTFILE \\'/tmp/x\\'',0\n\
+         20260302 00:00:02,db1,portal_app,10.0.9.148,7,2,QUERY,hr,'SELECT * FROM payslips',1142\n\
+         20260302 00:00:03,db1,portal_app,10.0.9.148,7,3,QUERY,shop,'SELECT * FROM catalog_product_entity',0\n\
+         20260302 00:00:04,db1,portal_app,10.0.9.148,7,4,QUERY,shop,'SET GLOBAL server_audit_logging=OFF',0\n\
+         20260302 00:00:05,db1,root,10.0.9.9,8,0,FAILED_CONNECT,,,1045\n\
+         20260302 00:00:06,db1,root,10.0.9.9,8,0,DISCONNECT,,,0\n",
+    );
+    let account = outcome.of(EntityKind::DbAccount, "portal_app@10.0.9.148");
+    assert_eq!((account.get(Metric::Statements), account.get(Metric::Denied)), (1, 1));
+    assert!(account.signals.contains(Signal::IntoOutfile) && account.signals.contains(Signal::AuditOff));
+    assert!(account.tables.contains("hr.payslips") && !account.tables.contains("shop.catalog_product_entity"));
+    assert_eq!(account.known_by, KnownBy::DbAccount);
+    assert!(outcome.of(EntityKind::Table, "hr.payslips").accounts.contains("portal_app@10.0.9.148"));
+    let root = outcome.of(EntityKind::Address, "10.0.9.9");
+    assert_eq!((root.get(Metric::LoginsFailed), root.accounts.contains("root")), (1, true));
+    assert_eq!(outcome.of(EntityKind::DbAccount, "root@10.0.9.9").get(Metric::LoginsFailed), 1);
+    assert_eq!((outcome.sum(|range| range.contributed), outcome.sum(|range| range.ignored)), (4, 2));
+}
+
+#[test]
+fn requests_and_logins() {
+    let line = |user: &str, address: &str, method: &str, uri: &str, status: u16| {
+        format!(
+            r#"{{"time":"2026-03-02T00:00:01Z","remote_addr":"{address}","remote_user":"{user}","request_method":"{method}","request_uri":"{uri}","status":{status},"body_bytes_sent":100,"http_user_agent":"M","session":"s1"}}"#
+        )
+    };
+    let text = [
+        line("u1", "92.20.1.1", "GET", "/rest/V1/hr/employees?page=1", 200),
+        line("u1", "92.20.1.1", "GET", "/rest/V1/%68r//employees", 403),
+        line("u1", "92.20.1.1", "GET", "/product.html", 200),
+        line("-", "203.0.1.1", "POST", "/portal/auth/login?u=u1", 401),
+        line("-", "203.0.1.1", "POST", "/portal/auth/login?u=u2", 401),
+        line("u2", "203.0.1.1", "POST", "/portal/auth/login", 302),
+    ]
+    .join("\n");
+    let alone = read_text(&plan(&[ACCESS]), &text);
+    let user = alone.of(EntityKind::PortalUser, "u1");
+    let counts = |tally: &Tally| {
+        [
+            Metric::Requests,
+            Metric::ClassifiedRequests,
+            Metric::Bytes,
+            Metric::Denied,
+            Metric::LoginsOk,
+            Metric::LoginsFailed,
+        ]
+        .map(|metric| tally.get(metric))
+    };
+    assert_eq!(counts(&user), [3, 2, 200, 1, 0, 1]);
+    assert_eq!(user.known_by, KnownBy::AccessLog);
+    assert!(user.addresses.contains("92.20.1.1") && user.places.contains("DE/home"));
+    assert!(!user.addresses.contains("203.0.1.1"), "a refused login says nothing of where the user is");
+    let address = alone.of(EntityKind::Address, "203.0.1.1");
+    assert_eq!(counts(&address), [3, 0, 0, 0, 1, 2]);
+    assert!(address.accounts.contains("u1") && address.accounts.contains("u2") && address.places.contains("/office"));
+    assert_eq!(address.logins.iter().map(|login| login.ok).collect::<Vec<_>>(), [false, false, true]);
+    let session = alone.of(EntityKind::Session, "s1");
+    assert_eq!(counts(&session), [2, 2, 200, 1, 0, 0]);
+    assert!(session.accounts.contains("u1"));
+    let with_slow_log = read_text(&plan(&[ACCESS, SLOW]), &text);
+    assert_eq!(counts(&with_slow_log.of(EntityKind::PortalUser, "u1"))[2], 0, "bytes come from the slow log then");
+}
+
+#[test]
+fn every_record_of_real_files_is_accounted_for() {
+    for (source, names) in [
+        (ACCESS, ["normal", "breach_nasty"].as_slice()),
+        (AUDIT, &["normal", "odd", "breach"]),
+        (SLOW, &["normal", "odd", "breach"]),
+    ] {
+        for name in names {
+            let records = lines(&golden(source.1, name));
+            let outcome = read(&plan(&[source]), &records, &[]);
+            assert_eq!(outcome.accounted(), records.len() as u64, "{} {name}", source.1);
+            assert_eq!(outcome.ranges[0].pending, 0);
+            assert_eq!((outcome.ranges[0].from, outcome.ranges[0].to), (0, records.len() as i64));
+            assert_eq!(outcome.ranges[0].bytes, records.iter().map(|record| record.len() as u64).sum::<u64>());
+            assert_eq!(outcome.dead, [], "{} {name}", source.1);
+        }
+    }
+    let odd = read(&plan(&[SLOW]), &lines(&golden("mariadb_slow_log", "odd")), &[]);
+    let forger = odd.of(EntityKind::DbAccount, "root@localhost");
+    assert_eq!(forger, Tally::default(), "the entry forged in a literal is none");
+}
+
+#[test]
+fn late_is_judged_in_offset_order_and_only_signals_count() {
+    let row = |minute: u32, text: &str| format!("20260302 00:{minute:02}:00,db1,app,10.0.1.1,7,1,QUERY,hr,'{text}',0");
+    let outcome = read_text(
+        &plan(&[AUDIT]),
+        &[
+            row(10, "SELECT * FROM employees"),
+            row(8, "SELECT * FROM employees"),
+            row(7, "SELECT * FROM employees"),
+            row(7, "SELECT * FROM employees INTO OUTFILE 1"),
+        ]
+        .join("\n"),
+    );
+    let account = outcome.of(EntityKind::DbAccount, "app@10.0.1.1");
+    assert_eq!(account.get(Metric::Statements), 2);
+    assert!(account.signals.contains(Signal::IntoOutfile));
+    assert_eq!((outcome.sum(|range| range.contributed), outcome.sum(|range| range.late)), (2, 2));
+    let shown: Timestamp = "2026-03-02T00:10:00Z".parse().unwrap();
+    assert_eq!(outcome.ranges[0].watermark, shown);
+    let key = (Mode::Live, EntityKind::DbAccount, "app@10.0.1.1".to_owned(), shown.bucket());
+    assert!(outcome.tallies[&key].signals.contains(Signal::IntoOutfile), "shown where event time is");
+}
+
+#[test]
+fn too_long_lines_and_entries_become_dead_letters() {
+    let long = vec![b'x'; 10 * LINE_BYTES_MAX];
+    let outcome = read(&plan(&[AUDIT]), &[long], &[]);
+    let letter = &outcome.dead[0];
+    assert_eq!((letter.reason, letter.excerpt.len(), letter.bytes), ("too_long", 4096, 10 << 20));
+    assert_eq!(outcome.sum(|range| range.dead_lettered), 1);
+
+    let mut text = String::from(
+        "# User@Host: a[a] @  [1.1.1.1]\n# Query_time: 1  Rows_sent: 1\nSET timestamp=1772409601;\nSELECT '\n",
+    );
+    text += &"0123456789\n".repeat(ENTRY_BYTES_MAX / 11 + 10);
+    text += "# User@Host: a[a] @  [1.1.1.1]\nSET timestamp=1772409601;\nSELECT * FROM hr.employees;\n";
+    let records = lines(text.as_bytes());
+    let outcome = read(&plan(&[SLOW]), &records, &[]);
+    assert_eq!(outcome.accounted(), records.len() as u64);
+    assert_eq!(outcome.dead[0].reason, "too_long");
+    assert_eq!(
+        outcome.of(EntityKind::DbAccount, "a@1.1.1.1").get(Metric::Statements),
+        1,
+        "the next entry is read again"
+    );
+}
+
+#[test]
+fn a_drill_waits_for_the_entry_before_it_and_acts_on_shadows() {
+    let plan = plan(&[SLOW]);
+    let (mut tallier, mut dead) = (Tallier::new(), Vec::new());
+    let mut ingester = Ingester::new(plan, 0, Resume::fresh());
+    let mode = Mode::Drill(DrillId(7));
+    let entry = |stamp: i64, table: &str| {
+        format!(
+            "# User@Host: a[a] @  [1.1.1.1]\n# Query_time: 1  Rows_sent: 5\nSET timestamp={stamp};\nSELECT * FROM hr.{table};\n"
+        )
+    };
+    let live = entry(1_772_409_601, "employees");
+    let drill = entry(1_772_500_000, "payslips");
+    let mut take = |offset, bytes: &str, mode| {
+        ingester.take(Raw { bytes: bytes.as_bytes(), offset, mode, forged_mark: false }, &mut tallier, &mut dead);
+        (ingester.resume().0, ingester.watermark())
+    };
+    assert_eq!(take(0, &live, Mode::Live).0, 0);
+    assert_eq!(take(1, &drill, mode).0, 0, "a restart here reads both again");
+    let (position, watermark) = take(2, &live, Mode::Live);
+    assert_eq!((position, watermark), (2, Timestamp::from_secs(1_772_409_601)), "a drill does not move event time");
+    let range = ingester.flushed();
+    assert_eq!((range.contributed, range.pending), (2, 1));
+    let mut tallies = Tallies::new();
+    collect(&mut tallies, &mut tallier);
+    let tables: Vec<_> = tallies
+        .keys()
+        .filter(|(_, kind, ..)| *kind == EntityKind::Table)
+        .map(|(mode, _, id, _)| (mode.is_drill(), id.as_str()))
+        .collect();
+    assert_eq!(tables, [(false, "hr.employees"), (true, "hr.payslips")]);
+}
+
+#[test]
+fn a_forged_mark_is_live_and_a_signal() {
+    let (mut tallier, mut dead) = (Tallier::new(), Vec::new());
+    let mut ingester = Ingester::new(plan(&[AUDIT]), 0, Resume::fresh());
+    let bytes = b"20260302 00:00:01,db1,app,10.0.1.1,7,1,QUERY,hr,'SELECT * FROM employees',0";
+    for (offset, bytes) in [&bytes[..], b"junk"].into_iter().enumerate() {
+        let raw = Raw { bytes, offset: offset as i64, mode: Mode::Live, forged_mark: true };
+        ingester.take(raw, &mut tallier, &mut dead);
+    }
+    let mut tallies = Tallies::new();
+    collect(&mut tallies, &mut tallier);
+    let source = tallies.iter().find(|((_, kind, ..), _)| *kind == EntityKind::Source).unwrap().1;
+    assert!(source.signals.contains(Signal::ForgedDrillMark));
+    assert_eq!(source.evidence.iter().len(), 2);
+    assert!(tallies.keys().any(|(mode, kind, ..)| *mode == Mode::Live && *kind == EntityKind::Table));
+    assert_eq!(ingester.take_rejected(), [("mariadb_server_audit", "bad_time", 1)]);
+    assert_eq!(ingester.take_rejected(), []);
+}
+
+/// Lines grouped into records by the sizes given, in turn.
+fn grouped(lines: &[Vec<u8>], sizes: &[usize]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    let (mut at, mut turn) = (0, 0);
+    while at < lines.len() {
+        let end = (at + sizes[turn % sizes.len()]).min(lines.len());
+        records.push(lines[at..end].join(&b'\n'));
+        (at, turn) = (end, turn + 1);
+    }
+    records
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn flushes_and_restarts_change_nothing(
+        which in 0..5usize,
+        sizes in proptest::collection::vec(1..12usize, 1..4),
+        mut restarts in proptest::collection::vec(1..200usize, 0..8),
+    ) {
+        let (source, name) = [(ACCESS, "normal"), (AUDIT, "odd"), (SLOW, "normal"), (SLOW, "odd"), (SLOW, "breach")][which];
+        let all = lines(&golden(source.1, name));
+        let records = if source == SLOW { grouped(&all, &sizes) } else { all };
+        restarts.sort_unstable();
+        restarts.dedup();
+        let plan = plan(&[source]);
+        let undisturbed = read(&plan, &records, &[]);
+        let restarted = read(&plan, &records, &restarts);
+        prop_assert_eq!(restarted.accounted(), records.len() as u64);
+        for pair in restarted.ranges.windows(2) {
+            prop_assert_eq!(pair[0].to, pair[1].from);
+        }
+        let counts: [fn(&Range) -> u64; 4] =
+            [|range| range.contributed, |range| range.ignored, |range| range.dead_lettered, |range| range.late];
+        for count in counts {
+            prop_assert_eq!(restarted.sum(count), undisturbed.sum(count));
+        }
+        prop_assert_eq!(restarted.tallies, undisturbed.tallies);
+    }
+
+    #[test]
+    fn a_torn_slow_log_equals_the_whole(
+        which in 0..3usize,
+        sizes in proptest::collection::vec(1..40usize, 1..6),
+    ) {
+        let all = lines(&golden("mariadb_slow_log", ["normal", "odd", "breach"][which]));
+        let plan = plan(&[SLOW]);
+        let torn = read(&plan, &all, &[]).without_evidence();
+        prop_assert!(!torn.is_empty());
+        prop_assert_eq!(read(&plan, &grouped(&all, &sizes), &[]).without_evidence(), torn);
+    }
+
+    #[test]
+    fn arbitrary_records_are_accounted_for(
+        which in 0..3usize,
+        records in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 0..20),
+    ) {
+        let plan = plan(&[[ACCESS, AUDIT, SLOW][which]]);
+        let outcome = read(&plan, &records, &[]);
+        prop_assert_eq!(outcome.accounted(), records.len() as u64);
+    }
+}
