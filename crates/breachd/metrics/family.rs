@@ -3,8 +3,10 @@
 use super::names::MetricSpec;
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
-use std::collections::HashSet;
-use std::sync::{PoisonError, RwLock};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{PoisonError, RwLock},
+};
 
 /// Most series of one metric; the biggest known set, `breachd_alerts_total`, has 8 per detector.
 pub const SERIES_MAX: usize = 1_000;
@@ -50,12 +52,26 @@ impl SecondsGauges {
     pub(super) fn set_or_remove(&self, labels: &[&str], value: Option<f64>) {
         match value {
             Some(value) => self.at(labels).set(value),
-            None => {
-                let key: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
-                self.shown.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
-                // Not shown before: nothing to remove.
-                self.vec.remove_label_values(labels).unwrap_or_default();
-            }
+            None => self.remove(labels),
+        }
+    }
+
+    /// Shows these values of the only label, and no others.
+    pub(super) fn replace(&self, values: &BTreeMap<&str, f64>) {
+        let shown: Vec<Vec<String>> =
+            self.shown.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+        for label in shown.iter().flatten().filter(|label| !values.contains_key(label.as_str())) {
+            self.remove(&[label]);
+        }
+        for (label, value) in values {
+            self.at(&[label]).set(*value);
+        }
+    }
+
+    fn remove(&self, labels: &[&str]) {
+        let key: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+        if self.shown.write().unwrap_or_else(PoisonError::into_inner).remove(&key) {
+            self.vec.remove_label_values(labels).expect("what is shown is there");
         }
     }
 }

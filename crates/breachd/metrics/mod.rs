@@ -15,6 +15,7 @@
 
 mod family;
 mod names;
+mod pipeline;
 
 pub use family::SERIES_MAX;
 pub use names::{Kind, MetricSpec, NAMES};
@@ -22,50 +23,22 @@ pub use names::{Kind, MetricSpec, NAMES};
 use activity::{EntityKind, Span, Timestamp};
 use detector::Severity;
 use family::{Counters, Gauges, Histograms, Register, SecondsGauges, counters};
+use incident::IncidentState;
 use names::*;
 use prometheus::Registry;
-use std::sync::Arc;
-
-/// What became of a record that is not pending any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordOutcome {
-    Contributed,
-    Ignored,
-    DeadLettered,
-    Late,
-}
-
-impl RecordOutcome {
-    pub const ALL: [RecordOutcome; 4] =
-        [RecordOutcome::Contributed, RecordOutcome::Ignored, RecordOutcome::DeadLettered, RecordOutcome::Late];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            RecordOutcome::Contributed => "contributed",
-            RecordOutcome::Ignored => "ignored",
-            RecordOutcome::DeadLettered => "dead_lettered",
-            RecordOutcome::Late => "late",
-        }
-    }
-}
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The words that labels will take, as far as they are known at the start; their series begin at 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
     /// Names of the configured sources.
     pub sources: &'a [&'a str],
+    /// Topics that are consumed.
+    pub topics: &'a [&'a str],
     /// Names of the configured channels.
     pub channels: &'a [&'a str],
     /// Names of the detectors.
     pub detectors: &'a [&'a str],
-    /// States of an incident.
-    pub incident_states: &'a [&'a str],
-    /// How a notice can end.
-    pub notice_outcomes: &'a [&'a str],
-    /// How one attempt can end.
-    pub attempt_results: &'a [&'a str],
-    /// Names of the invariants that are checked at run time.
-    pub invariants: &'a [&'a str],
 }
 
 /// The door to all metrics; a clone is another handle to the same ones.
@@ -166,10 +139,12 @@ impl Metrics {
         self.0.consumer_lag.at(&[topic]).set(records);
     }
 
-    /// Event time up to which `source` has been read; the sentinels of an unread source are not shown.
+    /// Greatest event time read of `source`, of any partition: it does not go back. The sentinels of an unread one are
+    /// not shown.
     pub fn watermark(&self, source: &str, at: Timestamp) {
         if at != Timestamp::MIN && at != Timestamp::MAX {
-            self.0.watermark.at(&[source]).set(seconds(at));
+            let gauge = self.0.watermark.at(&[source]);
+            gauge.set(gauge.get().max(seconds(at)));
         }
     }
 
@@ -178,7 +153,8 @@ impl Metrics {
         self.0.event_to_alert.at(&[]).observe(length(took));
     }
 
-    pub fn alert(&self, detector: &str, severity: Severity, paged: bool) {
+    /// An alert was raised.
+    pub fn alert_raised(&self, detector: &str, severity: Severity, paged: bool) {
         self.0.alerts.at(&[detector, severity.as_str(), flag(paged)]).inc();
     }
 
@@ -197,13 +173,13 @@ impl Metrics {
     }
 
     /// `n` incidents are in `state` now.
-    pub fn incidents(&self, state: &'static str, n: usize) {
-        self.0.incidents.at(&[state]).set(count(n));
+    pub fn incidents(&self, state: IncidentState, n: usize) {
+        self.0.incidents.at(&[state.as_str()]).set(count(n));
     }
 
-    /// Time left of the nearest running deadline of `obligation`, in seconds; `None` when none runs.
-    pub fn deadline_remaining(&self, obligation: &str, remaining_seconds: Option<f64>) {
-        self.0.deadline_remaining.set_or_remove(&[obligation], remaining_seconds);
+    /// Seconds left of the nearest running deadline of each obligation; the others have none.
+    pub fn deadlines(&self, remaining: &BTreeMap<&str, f64>) {
+        self.0.deadline_remaining.replace(remaining);
     }
 
     /// A notice ended on `channel`.
@@ -253,41 +229,84 @@ impl Metrics {
     fn show(&self, known: &Known<'_>) {
         self.reload_successful(true);
         self.journal_entries(0);
+        self.0.event_to_alert.at(&[]);
         for source in known.sources {
             for outcome in RecordOutcome::ALL {
                 self.records(source, outcome, 0);
             }
             self.record_bytes(source, 0);
         }
+        for topic in known.topics {
+            self.consumer_lag(topic, 0);
+        }
         for kind in EntityKind::ALL {
             self.entities(kind, 0);
             self.evicted(kind, 0);
         }
-        self.0.event_to_alert.at(&[]);
         for detector in known.detectors {
             for severity in Severity::ALL {
                 self.0.alerts.at(&[detector, severity.as_str(), flag(false)]);
                 self.0.alerts.at(&[detector, severity.as_str(), flag(true)]);
             }
         }
-        for state in known.incident_states {
-            self.0.incidents.at(&[state]);
+        for state in IncidentState::ALL {
+            self.incidents(state, 0);
         }
         for channel in known.channels {
-            for outcome in known.notice_outcomes {
+            for outcome in NOTICE_OUTCOMES {
                 self.0.notifications.at(&[channel, outcome]);
             }
-            for result in known.attempt_results {
+            for result in ATTEMPT_RESULTS {
                 self.0.attempts.at(&[channel, result]);
             }
             self.0.event_to_notification.at(&[channel]);
             self.outbox(channel, 0, None);
         }
-        for invariant in known.invariants {
-            self.0.invariant_violations.at(&[invariant]);
+        for invariant in INVARIANTS {
+            self.invariant_violation(invariant, 0);
         }
     }
 }
+
+/// What became of a record that is not pending any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordOutcome {
+    Contributed,
+    Ignored,
+    DeadLettered,
+    Late,
+}
+
+impl RecordOutcome {
+    pub const ALL: [RecordOutcome; 4] =
+        [RecordOutcome::Contributed, RecordOutcome::Ignored, RecordOutcome::DeadLettered, RecordOutcome::Late];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RecordOutcome::Contributed => "contributed",
+            RecordOutcome::Ignored => "ignored",
+            RecordOutcome::DeadLettered => "dead_lettered",
+            RecordOutcome::Late => "late",
+        }
+    }
+}
+
+/// Words of [`incident::DeliveryResult`] that end a notice.
+const NOTICE_OUTCOMES: [&str; 4] = ["accepted", "confirmed", "rejected", "expired"];
+
+/// Words of [`incident::DeliveryResult`] that one attempt can end with.
+const ATTEMPT_RESULTS: [&str; 3] = ["accepted", "retrying", "rejected"];
+
+/// What the roles check; the runbook `InvariantViolated` explains them.
+const INVARIANTS: [&str; 7] = [
+    "alert_unreadable",
+    "journal_chain",
+    "record_of_a_partition_not_owned",
+    "rollup_unreadable",
+    "tallies_join",
+    "tally_message_unreadable",
+    "metric_series_limit",
+];
 
 fn seconds(at: Timestamp) -> f64 {
     at.as_millis() as f64 / 1_000.0
@@ -321,12 +340,9 @@ mod tests {
     fn metrics() -> Metrics {
         let known = Known {
             sources: &["audit"],
+            topics: &["logs.mariadb.audit"],
             channels: &["pager"],
             detectors: &["volume"],
-            incident_states: &["open"],
-            notice_outcomes: &["accepted"],
-            attempt_results: &["accepted", "retrying"],
-            invariants: &["tallies_join"],
         };
         Metrics::new("0.1.0", Timestamp::from_secs(1_000), &known)
     }
@@ -341,12 +357,12 @@ mod tests {
         metrics.consumer_lag("logs.mariadb.audit", 7);
         metrics.watermark("audit", at);
         metrics.event_to_alert(Span::from_secs(3));
-        metrics.alert("volume", Severity::Critical, true);
+        metrics.alert_raised("volume", Severity::Critical, true);
         metrics.false_page_budget(2.0);
         metrics.entities(EntityKind::UserTable, 9);
         metrics.evicted(EntityKind::Address, 4);
-        metrics.incidents("open", 1);
-        metrics.deadline_remaining("gdpr_33", Some(-60.0));
+        metrics.incidents(IncidentState::Open, 1);
+        metrics.deadlines(&[("gdpr_33", -60.0)].into());
         metrics.notification("pager", "accepted");
         metrics.attempt("pager", "retrying");
         metrics.event_to_notification("pager", Span::from_millis(2_500));
@@ -408,10 +424,10 @@ mod tests {
         }
         metrics.watermark("audit", Timestamp::MIN);
         metrics.outbox("pager", 1, Some(Timestamp::from_secs(5)));
-        metrics.deadline_remaining("gdpr_33", Some(1.5));
+        metrics.deadlines(&[("gdpr_33", 1.5)].into());
         has(&metrics.render(), r#"breachd_deadline_remaining_seconds{obligation="gdpr_33"} 1.5"#);
         metrics.outbox("pager", 0, None);
-        metrics.deadline_remaining("gdpr_33", None);
+        metrics.deadlines(&BTreeMap::new());
         let after = metrics.render();
         assert_eq!(names(&after), names(&before));
     }
@@ -441,10 +457,18 @@ mod tests {
         let metrics = metrics();
         for at in 0..3 * SERIES_MAX {
             let obligation = format!("obligation {at}");
-            metrics.deadline_remaining(&obligation, Some(1.0));
-            metrics.deadline_remaining(&obligation, None);
+            metrics.deadlines(&[(obligation.as_str(), 1.0)].into());
         }
         has(&metrics.render(), r#"breachd_invariant_violations_total{invariant="metric_series_limit"} 0"#);
+    }
+
+    #[test]
+    fn a_watermark_is_the_greatest_of_all_partitions() {
+        let metrics = metrics();
+        for at in [50, 70, 60] {
+            metrics.watermark("audit", Timestamp::from_secs(at));
+        }
+        has(&metrics.render(), r#"breachd_watermark_timestamp_seconds{source="audit"} 70"#);
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub(super) const CONSUMER_LAG: MetricSpec = gauge(
 pub(super) const WATERMARK: MetricSpec = gauge(
     "breachd_watermark_timestamp_seconds",
     &["source"],
-    "Event time up to which a source has been read, in Unix seconds.",
+    "Event time of the newest record read of a source, in Unix seconds.",
 );
 pub(super) const EVENT_TO_ALERT: MetricSpec =
     histogram("breachd_event_to_alert_seconds", &[], "From the event that fired an alert to the alert, wall time.");
