@@ -73,6 +73,10 @@ fn between(from: Timestamp, to: Timestamp) -> Span {
 mod tests {
     use super::*;
     use crate::metrics::Known;
+    use activity::{DataClass, DataClasses, Entity, EntityKind};
+    use detector::Severity;
+    use incident::{Action, Command, FallbackSettings, Jurisdictions, Policy, Settings};
+    use std::sync::Arc;
 
     fn metrics() -> Metrics {
         Metrics::new("0", Timestamp::from_secs(0), &Known { channels: &["pager"], ..Known::default() })
@@ -108,6 +112,38 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "no line `{line}` in\n{text}");
         }
+    }
+
+    fn declared(severity: Severity, data_classes: DataClasses, at: Timestamp) -> Command {
+        let (subject, reason) = (Entity::new(EntityKind::PortalUser, "u1042"), "a call from the bank".to_owned());
+        let action = Action::Declare { subject, severity, data_classes, reason };
+        Command { id: format!("c{}", at.as_secs()), by: "alice".into(), at, incident: None, action }
+    }
+
+    #[test]
+    fn the_nearest_deadline_of_each_obligation_is_shown() {
+        let jurisdictions = Jurisdictions::parse(Jurisdictions::DEFAULT).unwrap();
+        let fallback = FallbackSettings { channels: vec!["pager".into()] };
+        let policy = Policy::new(Settings { fallback, ..Settings::default() }, &jurisdictions).unwrap();
+        let mut casebook = Casebook::new(Arc::new(policy));
+        let opened = Timestamp::from_secs(1_772_485_200);
+        for at in [opened, opened.saturating_add(Span::from_hours(1))] {
+            let command = declared(Severity::Critical, DataClass::Hr.into(), at);
+            for decision in casebook.command(at, &command).unwrap() {
+                casebook.apply(&decision);
+            }
+        }
+        let metrics = metrics();
+        metrics.casebook(&casebook, opened.saturating_add(Span::from_hours(2)));
+        let text = metrics.render();
+        // Of two incidents the older counts: 72 h less 2 h.
+        let line = r#"breachd_deadline_remaining_seconds{obligation="eu-gdpr-33-authority"} 252000"#;
+        assert!(text.lines().any(|found| found == line), "{text}");
+        assert!(text.contains("breachd_incidents{state=\"open\"} "), "{text}");
+        metrics.casebook(&Casebook::new(Arc::new(casebook.policy().clone())), opened);
+        let text = metrics.render();
+        assert!(!text.contains("breachd_deadline_remaining_seconds{"), "{text}");
+        assert!(text.contains("breachd_incidents{state=\"open\"} 0"), "{text}");
     }
 
     /// The series that begin at 0 are those that deliveries use.
