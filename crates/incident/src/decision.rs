@@ -396,8 +396,8 @@ impl Decision {
         }
     }
 
-    /// The command that led to it.
-    pub(crate) fn command(&self) -> Option<&str> {
+    /// Id of the command that led to it, if one did.
+    pub fn command(&self) -> Option<&str> {
         match self {
             Decision::IncidentOpened { opening, .. } => opening.command.as_deref(),
             Decision::DeadlineSettled { command, .. }

@@ -51,7 +51,7 @@ pub use incident::{
 pub use notice::{DeadlineFact, IncidentId, Notice, NoticeId, NoticeKind};
 pub use policy::{
     AwarenessSettings, EscalationSettings, FallbackSettings, JurisdictionSettings, NoticeSettings, Policy, Route,
-    Settings, Trigger,
+    Settings, Target, Trigger,
 };
 pub use silence::Silence;
 pub use state::Counts;

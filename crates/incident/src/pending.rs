@@ -165,7 +165,8 @@ fn notices_of_deadlines(policy: &Policy, incident: &Incident, now: Timestamp) ->
         let title = format!("{}: {}", capitalised(&because), title(incident));
         let step = format!("deadline:{}:{}:{percent}", deadline.obligation, deadline.starts_at.as_millis());
         let late = policy.settings().escalation.channels.iter().filter(|_| percent >= LATE_PERCENT);
-        for channel in incident.told.keys().chain(routes.keys()).chain(late) {
+        let channels: BTreeSet<_> = incident.told.keys().chain(routes.keys()).chain(late).collect();
+        for channel in channels {
             let route = routes.get(channel);
             wanted.notice(NoticeKind::DeadlineWarning, &step, channel, route, &because, title.clone());
         }

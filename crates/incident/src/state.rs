@@ -159,7 +159,10 @@ impl State {
                     Decision::Closed { .. } if was_open => {
                         self.n_open -= 1;
                         for evidence in &incident.evidence {
-                            self.by_evidence.remove(&(incident.mode, evidence.clone()));
+                            let key = (incident.mode, evidence.clone());
+                            if self.by_evidence.get(&key) == Some(&incident.id) {
+                                self.by_evidence.remove(&key);
+                            }
                         }
                     }
                     _ => {}

@@ -173,6 +173,8 @@ proptest! {
                     prop_assert!(notices.insert(notice.id.clone()), "requested twice");
                 }
             }
+            world.after(Span::ZERO);
+            prop_assert!(world.book.next_due().is_none_or(|due| world.now < due), "the clock has done its work");
             if let Input::Alert(alert) = input {
                 prop_assert_eq!(world.book.alert(world.now, alert), []);
             }
