@@ -92,6 +92,8 @@ struct Level<'a> {
     cte: Option<Cow<'a, str>>,
     /// The name read in [`State::CteName`].
     cte_pending: Option<Cow<'a, str>>,
+    /// WITH RECURSIVE: inside its own query the name is the expression, else it is a table of that name.
+    recursive: bool,
 }
 
 /// What the statement began with, as far as it matters later.
@@ -289,7 +291,7 @@ impl<'a> Reader<'a> {
             completeness,
             verb: Verb::None,
             operation: Operation::Other,
-            levels: vec![Level { state: State::Start, query: false, cte: None, cte_pending: None }],
+            levels: vec![Level { state: State::Start, query: false, cte: None, cte_pending: None, recursive: false }],
             deeper: 0,
             ctes: Vec::new(),
             tables: Vec::new(),
@@ -386,7 +388,8 @@ impl<'a> Reader<'a> {
                 self.levels.truncate(1);
                 self.deeper = 0;
                 self.ctes.clear();
-                *self.level() = Level { state: State::Start, query: false, cte: None, cte_pending: None };
+                *self.level() =
+                    Level { state: State::Start, query: false, cte: None, cte_pending: None, recursive: false };
                 if self.verb != Verb::Compound {
                     self.verb = Verb::None;
                 }
@@ -424,12 +427,16 @@ impl<'a> Reader<'a> {
         };
         let cte =
             if self.state() == State::CteBody && before == "as" { self.level().cte_pending.clone() } else { None };
+        if let (Some(name), true) = (&cte, self.level().recursive) {
+            let depth = self.levels.len();
+            self.ctes.push((depth, name.clone()));
+        }
         if NESTING_MAX <= self.levels.len() {
             self.deeper += 1;
             self.level().state = state;
             return;
         }
-        self.levels.push(Level { state, query: false, cte, cte_pending: None });
+        self.levels.push(Level { state, query: false, cte, cte_pending: None, recursive: false });
     }
 
     fn close(&mut self) {
@@ -473,7 +480,7 @@ impl<'a> Reader<'a> {
         match self.state() {
             State::Start => self.begin(keyword),
             State::Table | State::OneTable => self.before_table(word, keyword),
-            State::CteName if keyword == "recursive" => {}
+            State::CteName if keyword == "recursive" => self.level().recursive = true,
             State::CteName => self.name(Cow::Borrowed(word), 0),
             State::CteBody => {}
             State::Privileges => match keyword {

@@ -73,6 +73,8 @@ fn common_table_expressions_are_no_tables_but_hide_none() {
         ("WITH x AS (SELECT * FROM a), y (i, j) AS (SELECT * FROM x) SELECT * FROM x, y, b", "db.a db.b"),
         ("WITH hr AS (SELECT * FROM hr) SELECT * FROM hr", "db.hr"),
         ("WITH RECURSIVE x AS (SELECT 1 UNION SELECT n FROM a) DELETE FROM b", "db.a db.b"),
+        ("WITH RECURSIVE o AS (SELECT 1 FROM a UNION SELECT 1 FROM o JOIN b) SELECT * FROM o", "db.a db.b"),
+        ("SELECT * FROM (WITH RECURSIVE hr AS (SELECT 1) SELECT * FROM hr) z, hr", "db.hr"),
         ("SELECT * FROM (WITH hr AS (SELECT 1) SELECT * FROM hr) z, hr", "db.hr"),
         ("WITH hr AS (SELECT 1) SELECT * FROM db.hr", "db.hr"),
     ] {
