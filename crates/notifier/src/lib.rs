@@ -30,6 +30,7 @@ mod lane;
 mod limits;
 mod period;
 mod render;
+pub mod sandbox;
 mod secret;
 mod settings;
 mod stages;

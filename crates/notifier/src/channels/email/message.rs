@@ -47,7 +47,7 @@ pub(super) fn of(notice: &Notice, from: &Mailbox, to: &Mailbox) -> Result<Messag
     let mut message = Message::builder()
         .from(from.clone())
         .to(to.clone())
-        .subject(printable_within(&facts.subject_line(), SUBJECT_CHARACTERS_MAX))
+        .subject(subject(&facts))
         .date(UNIX_EPOCH + decided)
         .message_id(Some(id(notice, from, to)))
         .in_reply_to(thread.clone())
@@ -59,6 +59,13 @@ pub(super) fn of(notice: &Notice, from: &Mailbox, to: &Mailbox) -> Result<Messag
         message.headers_mut().insert_raw(HeaderValue::new(name, value.into()));
     }
     Ok(message)
+}
+
+/// White space counts for nothing in a header, and `=?` in the text must not look like an encoded word (RFC 2047) of ours.
+fn subject(facts: &Facts) -> String {
+    let line = facts.subject_line();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    printable_within(&words.join(" ").replace("=?", "= ?"), SUBJECT_CHARACTERS_MAX)
 }
 
 /// The same for every repeat of this notice to this recipient.
@@ -80,4 +87,128 @@ fn hash(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::example;
+    use activity::{DrillId, printable};
+    use mailparse::{MailHeaderMap, ParsedMail};
+    use proptest::prelude::*;
+
+    const HEADERS: [&str; 11] = [
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "In-Reply-To",
+        "References",
+        "MIME-Version",
+        "Content-Type",
+        "Auto-Submitted",
+        "X-Auto-Response-Suppress",
+    ];
+
+    fn mail(notice: &Notice) -> Vec<u8> {
+        of(notice, &"breachd <breachd@example.com>".parse().unwrap(), &"dpo@example.com".parse().unwrap())
+            .unwrap()
+            .formatted()
+    }
+
+    fn parts(parsed: &ParsedMail<'_>) -> (String, String) {
+        assert_eq!(parsed.ctype.mimetype, "multipart/alternative");
+        let kinds: Vec<_> = parsed.subparts.iter().map(|part| part.ctype.mimetype.as_str()).collect();
+        assert_eq!(kinds, ["text/plain", "text/html"], "text first, and nothing else");
+        let body = |index: usize| parsed.subparts[index].get_body().unwrap().replace("\r\n", "\n");
+        (body(0), body(1))
+    }
+
+    /// What an HTML reader shows for our HTML, which has no other references than these.
+    fn shown(html: &str) -> String {
+        let mut text = String::new();
+        for (index, piece) in html.split('<').enumerate() {
+            text.push_str(if index == 0 { piece } else { piece.split_once('>').map_or("", |(_, after)| after) });
+        }
+        [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")]
+            .iter()
+            .fold(text, |text, (reference, character)| text.replace(reference, character))
+    }
+
+    fn assert_exactly_our_headers(notice: &Notice) {
+        let raw = mail(notice);
+        let parsed = mailparse::parse_mail(&raw).unwrap();
+        let mut found: Vec<String> = parsed.headers.iter().map(|header| header.get_key()).collect();
+        let mut expected = HEADERS.to_vec();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+        let facts = Facts::of(notice);
+        assert_eq!(parsed.headers.get_first_value("Subject").unwrap(), subject(&facts));
+        let (text, html) = parts(&parsed);
+        assert_eq!(text.trim_end(), facts.plain_text().trim_end());
+        let seen = shown(&html);
+        let values =
+            facts.rows.iter().map(|(_, value)| value).chain(&facts.reasons).chain(&facts.link).chain(&facts.drill);
+        for value in values.chain(facts.deadlines.iter().flat_map(|(name, due)| [name, due])).chain([&facts.title]) {
+            assert!(seen.contains(value.as_str()), "`{value}` is missing in {seen}");
+        }
+        assert!(raw.split(|byte| *byte == b'\n').all(|line| line.len() <= 999), "RFC 5322: 998 characters and CRLF");
+    }
+
+    #[test]
+    fn threads_and_repeats_are_told_by_their_ids() {
+        let opened = mail(&example());
+        assert_eq!(opened, mail(&example()), "the same notice is the same mail");
+        let closed = mail(&Notice { id: incident::NoticeId("ff".into()), ..example() });
+        let drill = mail(&Notice { drill: Some(DrillId(1)), ..example() });
+        let header =
+            |raw: &[u8], name: &str| mailparse::parse_mail(raw).unwrap().headers.get_first_value(name).unwrap();
+        assert_ne!(header(&opened, "Message-ID"), header(&closed, "Message-ID"));
+        assert_eq!(header(&opened, "References"), header(&closed, "References"));
+        assert_ne!(header(&opened, "References"), header(&drill, "References"));
+        assert!(header(&opened, "Message-ID").ends_with("@example.com>"));
+        assert_eq!(header(&opened, "Date"), "Mon, 02 Mar 2026 21:15:00 +0000");
+        assert_eq!(header(&opened, "Auto-Submitted"), "auto-generated");
+    }
+
+    #[test]
+    fn the_subject_says_what_it_is_first() {
+        let subject =
+            |notice: &Notice| mailparse::parse_mail(&mail(notice)).unwrap().headers.get_first_value("Subject").unwrap();
+        assert!(subject(&example()).starts_with("[INCIDENT] CRITICAL INC-7: "));
+        assert!(subject(&Notice { drill: Some(DrillId(1)), ..example() }).starts_with("[DRILL] CRITICAL INC-7: "));
+    }
+
+    #[test]
+    fn the_html_is_fit_for_screen_readers_and_for_no_script() {
+        let notice = Notice { title: "<script>alert(1)</script> & \"x\"".into(), ..example() };
+        let raw = mail(&notice);
+        let (_, html) = parts(&mailparse::parse_mail(&raw).unwrap());
+        assert_eq!(html.matches("<h1").count(), 1);
+        assert_eq!(html.matches("lang=\"en\"").count(), 2, "on html and on a wrapper that mail programs keep");
+        assert_eq!(html.matches("<th ").count(), html.matches("<th scope=\"row\"").count());
+        assert!(html.contains("<caption") && html.contains("font-size:16px;line-height:1.5"));
+        for never in ["<img", "<script", "<style", "<form", "javascript:", "position:"] {
+            assert!(!html.contains(never), "{never}");
+        }
+        assert_eq!(html.matches("href=").count(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_text_makes_no_header_and_loses_no_fact(title in any::<String>(), reasons in proptest::collection::vec(any::<String>(), 0..4), who in any::<String>(), drill in any::<bool>()) {
+            let subject = activity::Entity::new(activity::EntityKind::PortalUser, who);
+            let drill = drill.then_some(DrillId(1));
+            assert_exactly_our_headers(&Notice { title, reasons, subject, drill, ..example() });
+        }
+
+        #[test]
+        fn line_breaks_of_every_kind_make_no_header(parts in proptest::collection::vec(prop_oneof![Just("\r\n"), Just("\n"), Just("\r"), Just("\0"), Just("\u{2028}"), Just("\u{85}"), Just("Bcc: all@example.com"), Just("=?utf-8?b?DQo=?="), Just("--=_breachd"), Just("."), Just(" "), Just("ü")], 0..60)) {
+            let text = parts.concat();
+            prop_assert!(printable(&text).lines().count() <= 1);
+            assert_exactly_our_headers(&Notice { title: text.clone(), reasons: vec![text], ..example() });
+        }
+    }
 }

@@ -1,0 +1,255 @@
+//! ServiceNow's Table API, as far as a ticket needs it.
+//!
+//! Like the real one: nothing is unique but `sys_id`, unknown fields and unknown groups are dropped without a word, every
+//! value is a string, too long text is cut, priority follows from impact and urgency, and work notes can be read only as
+//! display values.
+
+use super::{
+    Base, Sandbox,
+    http::{self, Asked, Said},
+    short,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Map, Value, json};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Fields that exist, and how many characters fit.
+const FIELDS: [(&str, usize); 11] = [
+    ("short_description", 160),
+    ("description", 4000),
+    ("impact", 1),
+    ("urgency", 1),
+    ("category", 40),
+    ("subcategory", 40),
+    ("correlation_id", 100),
+    ("correlation_display", 100),
+    ("assignment_group", 40),
+    ("contact_type", 40),
+    ("state", 2),
+];
+
+#[derive(Debug)]
+pub struct ServiceNowSandbox {
+    base: Base,
+    records: Arc<Mutex<Vec<Record>>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Record {
+    fields: BTreeMap<String, String>,
+    work_notes: Vec<String>,
+}
+
+impl ServiceNowSandbox {
+    /// Knows one account, one table and one assignment group.
+    pub async fn start(user: &str, password: &str, table: &str, group: &str) -> io::Result<Self> {
+        let records: Arc<Mutex<Vec<Record>>> = Arc::default();
+        let desk = Desk {
+            authorization: format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))),
+            path: format!("/api/now/table/{table}"),
+            group: group.to_owned(),
+        };
+        let shared = records.clone();
+        let base = http::serve("servicenow", move |asked| {
+            desk.answer(&mut shared.lock().unwrap_or_else(PoisonError::into_inner), asked)
+        })
+        .await?;
+        Ok(ServiceNowSandbox { base, records })
+    }
+
+    /// For `instance` of the channel.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port())
+    }
+
+    /// The fields of every record, oldest first; `work_notes` holds the notes, newest first, between blank lines.
+    pub fn records(&self) -> Vec<BTreeMap<String, String>> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let with_notes = |record: &Record| {
+            let mut fields = record.fields.clone();
+            fields.insert("work_notes".into(), record.journal());
+            fields
+        };
+        records.iter().map(with_notes).collect()
+    }
+
+    /// Makes a record behind everyone's back, as a second sender in the same moment would.
+    pub fn plant(&self, correlation_id: &str) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut record = Record::numbered(records.len());
+        record.fields.insert("correlation_id".into(), correlation_id.into());
+        records.push(record);
+    }
+}
+
+impl Sandbox for ServiceNowSandbox {
+    fn base(&self) -> &Base {
+        &self.base
+    }
+}
+
+struct Desk {
+    authorization: String,
+    path: String,
+    group: String,
+}
+
+impl Desk {
+    fn answer(&self, records: &mut Vec<Record>, asked: &Asked) -> Said {
+        if asked.header("authorization") != self.authorization {
+            return error(401, "User Not Authenticated", "Required to provide Auth information");
+        }
+        let Some(below) = asked.path.strip_prefix(&self.path) else {
+            return error(400, "Invalid table", "");
+        };
+        let sys_id = below.strip_prefix('/');
+        match (asked.method.as_str(), sys_id) {
+            ("GET", None) => self.list(records, asked),
+            ("POST", None) => self.write(asked, |fields| {
+                let mut record = Record::numbered(records.len());
+                record.set(fields, &self.group);
+                records.push(record.clone());
+                Ok((201, record))
+            }),
+            ("PATCH" | "PUT", Some(sys_id)) => self.write(asked, |fields| {
+                let record = records.iter_mut().find(|record| record.fields["sys_id"] == sys_id).ok_or(())?;
+                record.set(fields, &self.group);
+                Ok((200, record.clone()))
+            }),
+            _ => error(405, "Method not allowed", ""),
+        }
+    }
+
+    fn write(&self, asked: &Asked, write: impl FnOnce(&Map<String, Value>) -> Result<(u16, Record), ()>) -> Said {
+        if !asked.header("content-type").starts_with("application/json") {
+            return error(415, "Unsupported Media Type", "");
+        }
+        let Ok(Value::Object(fields)) = serde_json::from_slice(&asked.body) else {
+            return error(400, "Exception while reading request", "The payload is not valid JSON.");
+        };
+        match write(&fields) {
+            Err(()) => error(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval"),
+            Ok((status, record)) => {
+                let verb = if status == 201 { "created" } else { "updated" };
+                let line = format!("{} {verb}: {}", record.fields["number"], record.field("short_description"));
+                let location = format!("{}/{}", self.path, record.fields["sys_id"]);
+                let mut said = Said::json(status, &json!({ "result": record.shown(&[], false) }));
+                said.headers.push(("location", location));
+                said.about(record.field("correlation_id"), short(&line))
+            }
+        }
+    }
+
+    fn list(&self, records: &[Record], asked: &Asked) -> Said {
+        let query = asked.query.get("sysparm_query").map(String::as_str).unwrap_or_default();
+        let conditions: Vec<(&str, &str)> = query
+            .split('^')
+            .filter(|part| !part.starts_with("ORDERBY"))
+            .filter_map(|part| part.split_once('='))
+            .collect();
+        let fields = asked.query.get("sysparm_fields").map(String::as_str).unwrap_or_default();
+        let fields: Vec<&str> = fields.split(',').filter(|name| !name.is_empty()).collect();
+        let display = asked.query.get("sysparm_display_value").is_some_and(|value| value == "true");
+        let limit = asked.query.get("sysparm_limit").and_then(|limit| limit.parse().ok()).unwrap_or(10_000);
+        let found = records.iter().filter(|record| conditions.iter().all(|(name, value)| record.field(name) == *value));
+        let found: Vec<Value> = found.take(limit).map(|record| record.shown(&fields, display)).collect();
+        Said::json(200, &json!({ "result": found }))
+    }
+}
+
+impl Record {
+    fn numbered(n_before: usize) -> Self {
+        let number = n_before + 1;
+        let fields =
+            [("sys_id", format!("{number:032x}")), ("number", format!("INC{number:07}")), ("state", "1".into())];
+        Record {
+            fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            work_notes: Vec::new(),
+        }
+    }
+
+    fn field(&self, name: &str) -> String {
+        self.fields.get(name).cloned().unwrap_or_default()
+    }
+
+    fn set(&mut self, fields: &Map<String, Value>, group: &str) {
+        for (name, value) in fields {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if name == "work_notes" && !text.is_empty() {
+                self.work_notes.push(text.chars().take(4000).collect());
+            } else if let Some((_, characters)) = FIELDS.iter().find(|(known, _)| known == name) {
+                let dropped = name == "assignment_group" && text != group;
+                let text = if dropped { String::new() } else { text.chars().take(*characters).collect() };
+                self.fields.insert(name.clone(), text);
+            }
+        }
+        // 1 by 1 is 1, 3 by 3 is 5, and each step adds one.
+        let grade =
+            |name: &str| self.field(name).parse::<u8>().ok().filter(|grade| (1..=3).contains(grade)).unwrap_or(3);
+        let priority = grade("impact") + grade("urgency") - 1;
+        self.fields.insert("priority".into(), priority.to_string());
+    }
+
+    fn journal(&self) -> String {
+        let notes: Vec<String> =
+            self.work_notes.iter().rev().map(|note| format!("breachd (Work notes)\n{note}\n")).collect();
+        notes.join("\n")
+    }
+
+    fn shown(&self, names: &[&str], display: bool) -> Value {
+        let mut shown = Map::new();
+        for (name, value) in &self.fields {
+            let shown_value = match (name.as_str(), value.as_str()) {
+                ("assignment_group", "") => Value::String(String::new()),
+                ("assignment_group", group) if display => json!({ "link": "x", "display_value": group }),
+                ("assignment_group", group) => json!({ "link": "x", "value": group }),
+                (_, value) => value.into(),
+            };
+            shown.insert(name.clone(), shown_value);
+        }
+        shown.insert("work_notes".into(), if display { self.journal().into() } else { "".into() });
+        if !names.is_empty() {
+            shown.retain(|name, _| names.contains(&name.as_str()));
+        }
+        Value::Object(shown)
+    }
+}
+
+fn error(status: u16, message: &str, detail: &str) -> Said {
+    Said::json(status, &json!({ "error": { "message": message, "detail": detail }, "status": "failure" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(json: Value) -> Map<String, Value> {
+        json.as_object().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn drops_without_a_word_what_it_does_not_know() {
+        let mut record = Record::numbered(0);
+        record.set(
+            &fields(json!({ "nonsense": "x", "assignment_group": "Nobody", "impact": 1, "urgency": "1" })),
+            "Privacy office",
+        );
+        assert_eq!(record.field("nonsense"), "");
+        assert_eq!(record.field("assignment_group"), "");
+        assert_eq!((record.field("impact").as_str(), record.field("priority").as_str()), ("1", "1"));
+    }
+
+    #[test]
+    fn work_notes_show_as_display_values_only() {
+        let mut record = Record::numbered(0);
+        record.set(&fields(json!({ "work_notes": "first" })), "");
+        record.set(&fields(json!({ "work_notes": "second" })), "");
+        assert_eq!(record.shown(&["work_notes"], false), json!({ "work_notes": "" }));
+        let shown = record.shown(&[], true)["work_notes"].as_str().unwrap_or_default().to_owned();
+        assert!(shown.find("second") < shown.find("first"));
+    }
+}

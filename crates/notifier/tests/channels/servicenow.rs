@@ -1,0 +1,123 @@
+use crate::{
+    compliance::{Channel, assert_channel_compliance},
+    support::{World, file, follow_up, notice, only, with},
+};
+use incident::{DeliveryResult, NoticeKind};
+use notifier::sandbox::{Fault, Sandbox, ServiceNowSandbox};
+use serde_json::{Value, json};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+async fn sandbox() -> ServiceNowSandbox {
+    ServiceNowSandbox::start("breachd", PASSWORD, "incident", "Privacy office").await.unwrap()
+}
+
+fn table(sandbox: &ServiceNowSandbox) -> Value {
+    json!({
+        "name": "c", "kind": "servicenow", "instance": sandbox.url(), "user": "breachd",
+        "password_file": file(PASSWORD), "category": "security", "assignment_group": "Privacy office",
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_what_every_channel_does() {
+    let sandbox = sandbox().await;
+    assert_channel_compliance(Channel {
+        sandbox: &sandbox,
+        table: table(&sandbox),
+        to_port: |port| json!({ "instance": format!("http://127.0.0.1:{port}") }),
+        refusal: 400,
+        trouble: 500,
+        http: true,
+        secrets: vec![PASSWORD],
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_incident_is_one_record_with_notes() {
+    let sandbox = sandbox().await;
+    let mut world = World::new(only(&table(&sandbox)));
+    let opened = notice();
+    for kind in [NoticeKind::Opened, NoticeKind::Escalated, NoticeKind::Acknowledged, NoticeKind::Closed] {
+        assert_eq!(world.deliver(&follow_up(&opened, kind)).await, ["accepted"]);
+    }
+    let records = sandbox.records();
+    assert_eq!(records.len(), 1);
+    let record = &records[0];
+    assert_eq!(record["correlation_id"], format!("breachd:{}", opened.incident));
+    assert_eq!(record["assignment_group"], "Privacy office");
+    assert_eq!((record["impact"].as_str(), record["urgency"].as_str(), record["priority"].as_str()), ("2", "2", "3"));
+    assert!(record["short_description"].starts_with("[INCIDENT] HIGH INC-"));
+    assert_eq!(record["state"], "1", "people's business");
+    assert_eq!(record["work_notes"].matches("breachd notice ").count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn confirmed_by_reading_it_back() {
+    let sandbox = sandbox().await;
+    let mut world = World::new(only(&table(&sandbox)));
+    assert_eq!(world.deliver(&notice()).await, ["accepted"]);
+    world.advance(1).await;
+    let result = world.next().await.result;
+    assert!(
+        matches!(&result, DeliveryResult::Confirmed { receipt } if receipt.starts_with("INC0000001")),
+        "{result:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_was_dropped_is_not_confirmed() {
+    let sandbox = sandbox().await;
+    let mut world = World::new(only(&with(&table(&sandbox), json!({ "assignment_group": "Privcay office" }))));
+    assert_eq!(world.deliver(&notice()).await, ["accepted"]);
+    let arrived = sandbox.n_arrived();
+    world.advance(1).await;
+    sandbox.arrived(arrived + 1).await;
+    let other = crate::support::notice();
+    assert_eq!(world.deliver(&other).await, ["accepted"], "the look that came before it brought no report");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_makes_no_second_record_and_no_second_note() {
+    let sandbox = sandbox().await;
+    let mut world = World::new(only(&table(&sandbox)));
+    let opened = notice();
+    for kind in [NoticeKind::Opened, NoticeKind::Escalated] {
+        sandbox.fail_next(Fault::Pass);
+        sandbox.fail_next(Fault::LoseAnswer);
+        assert_eq!(world.deliver(&follow_up(&opened, kind)).await, ["retrying", "accepted"]);
+    }
+    let records = sandbox.records();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["work_notes"].matches("breachd notice ").count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_was_made_meanwhile_is_found_and_the_younger_is_marked() {
+    let sandbox = sandbox().await;
+    let mut world = World::new(only(&table(&sandbox)));
+    let opened = notice();
+    // Our POST is held up while someone else's record appears: both exist when we look again.
+    sandbox.fail_next(Fault::Pass);
+    sandbox.fail_next(Fault::Pass);
+    world.submit(&opened);
+    sandbox.arrived(1).await;
+    sandbox.plant(&format!("breachd:{}", opened.incident));
+    let report = world.next().await;
+    let DeliveryResult::Accepted { receipt } = report.result else { panic!("{:?}", report.result) };
+    assert!(receipt.starts_with("INC0000001"), "the older one: {receipt}");
+    for younger in &sandbox.records()[1..] {
+        assert!(younger["work_notes"].contains("INC0000001 is the one to work on"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_password_is_refused_and_not_repeated() {
+    let sandbox = sandbox().await;
+    let mut world = World::new(only(&with(&table(&sandbox), json!({ "password_file": file("wrong-password") }))));
+    world.submit(&notice());
+    let DeliveryResult::Rejected { reason } = world.next().await.result else { panic!("taken") };
+    assert!(reason.starts_with("HTTP 401: User Not Authenticated"), "{reason}");
+    assert!(!reason.contains("wrong-password"));
+}
