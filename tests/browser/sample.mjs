@@ -5,16 +5,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 const PAGES = ["", "incidents/INC-7", "incidents/INC-8", "incidents/INC-9", "incidents/INC-3", "help"];
 
-const cargo = ["run", "--quiet", "--package", "console", "--example", "sample", "--", "127.0.0.1:0"];
-const server = spawn("cargo", cargo, { cwd: import.meta.dirname, stdio: ["ignore", "pipe", "inherit"], detached: true });
+const here = fileURLToPath(new URL(".", import.meta.url));
+const cargo = ["run", "--quiet", "--release", "--locked", "--package", "console", "--example", "sample", "--", "127.0.0.1:0"];
+const server = spawn("cargo", cargo, { cwd: here, stdio: ["ignore", "pipe", "inherit"], detached: true });
 let code = 2;
 try {
   const [base] = await once(createInterface(server.stdout), "line");
   const urls = ["--acknowledge", `${base}incidents/INC-7`, ...process.argv.slice(2), ...PAGES.map((page) => base + page)];
-  const check = spawn(process.execPath, [`${import.meta.dirname}/check.mjs`, ...urls], { stdio: "inherit" });
+  const check = spawn(process.execPath, [`${here}check.mjs`, ...urls], { stdio: "inherit" });
   [code] = await once(check, "exit");
 } finally {
   // cargo and the server it started, and nothing else: they are a process group of their own.
