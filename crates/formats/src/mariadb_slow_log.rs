@@ -11,8 +11,10 @@
 //! ```
 //!
 //! The only MariaDB log with row counts and bytes, and with the whole text. With `long_query_time = 0` it holds every
-//! statement. `# Time` stands only where the second changes, `use` only where the schema does; other `#` lines vary. The
-//! stamp is `SET timestamp` (UTC; the statement's beginning), else `# Time` in the source's zone.
+//! statement. `# Time` stands only where the second changes, `use` only where the schema does; other `#` lines vary.
+//!
+//! The stamp is the statement's *end*: `SET timestamp` (UTC, its beginning) and the whole seconds of `Query_time`; without
+//! it, `# Time` in the source's zone. Entries are written at the end, so a dump of ten minutes is not ten minutes late.
 //!
 //! What it does not tell: errors (a refused statement is one that sent no rows), failed logins, and reads through
 //! server-side cursors. A session that sets its own `timestamp` moves its entries in time; server_audit is not fooled.
@@ -26,9 +28,12 @@ use crate::sql::{Completeness, Statement};
 use crate::text::lossy;
 use crate::zone::{LocalTime, digits};
 use crate::{Context, FormatSpec, Framing, Parsed, Rejected, Scratch};
-use activity::{Activity, Actor, Measures, Operation, Timestamp};
+use activity::{Activity, Actor, Measures, Operation, Span, Timestamp};
 use std::borrow::Cow;
 pub use tracker::{Step, Tracker};
+
+/// Longest believed statement.
+const LASTED_MAX: Span = Span::from_hours(24 * 28);
 
 pub(crate) const SPEC: FormatSpec = FormatSpec {
     name: "mariadb_slow_log",
@@ -46,7 +51,7 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
         return Ok(Parsed::Ignored("administrator_command"));
     }
     let at = match (header.timestamp, header.time) {
-        (Some(at), _) => at,
+        (Some(began), _) => began + header.lasted,
         (None, Some(local)) => context.zone.instant(local, context.after).ok_or(Rejected::BadTime)?,
         (None, None) => return Err(Rejected::BadTime),
     };
@@ -75,6 +80,7 @@ struct Header<'a> {
     schema: &'a str,
     measures: Measures,
     timestamp: Option<Timestamp>,
+    lasted: Span,
     statement: &'a str,
 }
 
@@ -119,6 +125,11 @@ impl<'a> Header<'a> {
         let mut words = line[1..].split_ascii_whitespace().peekable();
         while let Some(key) = words.next() {
             let field = match key {
+                "Query_time:" => {
+                    let seconds: i64 = words.peek().and_then(|word| word.split('.').next()?.parse().ok()).unwrap_or(0);
+                    self.lasted = Span::from_secs(seconds.clamp(0, LASTED_MAX.as_secs()));
+                    continue;
+                }
                 "Rows_sent:" => &mut self.measures.rows_sent,
                 "Rows_examined:" => &mut self.measures.rows_examined,
                 "Rows_affected:" => &mut self.measures.rows_affected,
@@ -200,6 +211,20 @@ mod tests {
         let measures =
             Measures { rows_sent: Some(100), rows_examined: Some(120), rows_affected: Some(3), bytes: Some(21080) };
         assert_eq!(activity.measures, measures);
+    }
+
+    #[test]
+    fn the_stamp_is_the_end_of_the_statement() {
+        for (lasted, end) in [
+            ("600.7", "2026-03-02T00:10:01Z"),
+            ("-5", "2026-03-02T00:00:01Z"),
+            ("9223372036854775807", "2026-03-30T00:00:01Z"),
+        ] {
+            let header = HEADER.replace("0.0006", lasted);
+            let entry = format!("{header}SET timestamp=1772409601;\nSELECT 1;");
+            let Ok(Parsed::Activity(activity)) = parsed(&entry) else { panic!("no activity") };
+            assert_eq!(activity.at.to_string(), end);
+        }
     }
 
     #[test]

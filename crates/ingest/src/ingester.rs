@@ -13,6 +13,7 @@
 use crate::attribution::{Attributor, Place};
 use crate::dead_letter::DeadLetter;
 use crate::limits::{DRILLS_WAITING_MAX, ENTRY_BYTES_MAX, ENTRY_LINES_MAX, LINE_BYTES_MAX};
+use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::resume::Resume;
 use crate::watermark::Watermark;
@@ -51,18 +52,9 @@ pub struct Ingester {
     rejected: BTreeMap<&'static str, u64>,
 }
 
-/// What became of a record; the greater says more of trouble.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
-    Ignored,
-    Contributed,
-    Late,
-    DeadLettered,
-}
-
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
-    outcomes: [u64; 4],
+    outcomes: [u64; Outcome::ALL.len()],
     bytes: u64,
 }
 
@@ -71,8 +63,9 @@ struct Counts {
 struct Assembly {
     tracker: Tracker,
     pending: Option<Pending>,
-    /// Lines of the next record that were accounted for before a restart.
+    /// Lines of the next record that were done before a restart, and what became of them.
     lines_done: u64,
+    outcome_done: Outcome,
     /// Drill records behind the pending entry.
     drills: Vec<(Vec<u8>, i64, Mode)>,
     /// Room of the last entry, to be used again.
@@ -106,7 +99,7 @@ struct Entry<'a> {
 
 impl Ingester {
     pub fn new(plan: Arc<Plan>, partition: i32, resume: Resume) -> Self {
-        let Resume { offset, watermark, lines_done, plain_threads } = resume;
+        let Resume { offset, watermark, lines_done, outcome_done, plain_threads } = resume;
         Ingester {
             context: plan.context.clone(),
             attributor: Attributor::new(plan.clone()),
@@ -117,6 +110,7 @@ impl Ingester {
             assembly: Assembly {
                 tracker: Tracker::with_plain_threads(plain_threads),
                 lines_done,
+                outcome_done,
                 ..Assembly::default()
             },
             next_offset: offset,
@@ -131,7 +125,7 @@ impl Ingester {
         self.flushed_to.get_or_insert(raw.offset);
         self.next_offset = Some(raw.offset.saturating_add(1));
         self.counts.bytes += raw.bytes.len() as u64;
-        let lines_done = std::mem::take(&mut self.assembly.lines_done);
+        let done = (std::mem::take(&mut self.assembly.lines_done), std::mem::take(&mut self.assembly.outcome_done));
         let Raw { bytes, offset, mode, forged_mark } = raw;
         if mode.is_drill() {
             self.drill(bytes, offset, mode, tallier, dead);
@@ -144,7 +138,7 @@ impl Ingester {
             };
             self.counts.add(outcome, 1);
         } else {
-            self.lines(raw, lines_done, tallier, dead);
+            self.lines(raw, done, tallier, dead);
         }
     }
 
@@ -183,6 +177,7 @@ impl Ingester {
             offset: None,
             watermark: self.watermark,
             lines_done: pending.map_or(self.assembly.lines_done, |pending| pending.lines_before),
+            outcome_done: pending.map_or(self.assembly.outcome_done, |pending| pending.outcome_before),
             plain_threads: self.assembly.tracker.plain_threads().to_vec(),
         };
         (self.position(), resume.metadata())
@@ -223,10 +218,11 @@ impl Ingester {
     }
 
     /// A record with one or more lines of a format whose entries span lines.
-    fn lines(&mut self, raw: Raw<'_>, lines_done: u64, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
+    /// `done`: how many of its lines were done before a restart, and what became of them.
+    fn lines(&mut self, raw: Raw<'_>, done: (u64, Outcome), tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
         let Raw { bytes, offset, mode, forged_mark } = raw;
         // What became of the entries that ended in this record, and whether the pending one has a line in it.
-        let mut outcome = Outcome::Ignored;
+        let (lines_done, mut outcome) = done;
         let mut shares = false;
         for (at, line) in without_line_end(bytes).split(|byte| *byte == b'\n').enumerate() {
             if (at as u64) < lines_done {

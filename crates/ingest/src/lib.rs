@@ -20,6 +20,7 @@ mod dead_letter;
 mod geo;
 mod ingester;
 pub mod limits;
+mod outcome;
 mod plan;
 mod resume;
 pub mod settings;

@@ -1,6 +1,7 @@
 //! What a source partition must know to go on after a restart: it travels with the committed offset.
 
 use crate::limits::METADATA_BYTES_MAX;
+use crate::outcome::Outcome;
 use crate::watermark::{Leap, Watermark};
 use activity::Timestamp;
 
@@ -10,8 +11,9 @@ pub struct Resume {
     /// The offset to read next; `None` at the very beginning.
     pub(crate) offset: Option<i64>,
     pub(crate) watermark: Watermark,
-    /// Lines at the beginning of that record which are accounted for already.
+    /// Lines at the beginning of that record which are done, and what became of them.
     pub(crate) lines_done: u64,
+    pub(crate) outcome_done: Outcome,
     /// Database threads without backslash escapes.
     pub(crate) plain_threads: Vec<u64>,
 }
@@ -29,14 +31,14 @@ impl Resume {
             .unwrap_or(Resume { offset: Some(offset), ..Resume::default() })
     }
 
-    /// `1 w=1772409600712 j=…,2 l=3 t=7,9`: version, watermark and leap in milliseconds, lines, threads.
+    /// `1 w=1772409600712 j=…,2 l=3,1 t=7,9`: version, watermark and leap in milliseconds, lines and their outcome, threads.
     pub(crate) fn metadata(&self) -> String {
         let mut text = format!("1 w={}", self.watermark.greatest().as_millis());
         if let Some(leap) = self.watermark.leap() {
             text += &format!(" j={},{}", leap.to.as_millis(), leap.followers);
         }
         if 0 < self.lines_done {
-            text += &format!(" l={}", self.lines_done);
+            text += &format!(" l={},{}", self.lines_done, self.outcome_done as u8);
         }
         for (at, thread) in self.plain_threads.iter().enumerate() {
             let more = format!("{}{thread}", if at == 0 { " t=" } else { "," });
@@ -60,7 +62,12 @@ impl Resume {
                     let to = Timestamp::from_millis(to.parse().ok()?);
                     leap = Some(Leap { to, followers: followers.parse().ok()? });
                 }
-                "l" => resume.lines_done = value.parse().ok()?,
+                "l" => {
+                    let (lines, outcome) = value.split_once(',')?;
+                    resume.lines_done = lines.parse().ok()?;
+                    resume.outcome_done =
+                        Outcome::ALL.into_iter().find(|known| outcome == (*known as u8).to_string())?;
+                }
                 "t" => resume.plain_threads = value.split(',').map(|id| id.parse().ok()).collect::<Option<_>>()?,
                 _ => return None,
             }
@@ -81,6 +88,7 @@ mod tests {
             offset: Some(7),
             watermark: Watermark::new(Timestamp::from_millis(1_772_409_600_712), Some(leap)),
             lines_done: u64::MAX,
+            outcome_done: Outcome::Late,
             plain_threads: vec![u64::MAX / 3; 8],
         };
         assert!(full.metadata().len() <= METADATA_BYTES_MAX, "{}", full.metadata().len());
@@ -92,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_as_none() {
-        for metadata in ["", "x", "1 ", "1 w=", "1 w=x", "2 w=1", "1 w=1 q=2", "1 j=1"] {
+        for metadata in ["", "x", "1 ", "1 w=", "1 w=x", "2 w=1", "1 w=1 q=2", "1 j=1", "1 w=1 l=3", "1 w=1 l=3,9"] {
             assert_eq!(Resume::parse(7, metadata), Resume { offset: Some(7), ..Resume::fresh() }, "{metadata}");
         }
     }

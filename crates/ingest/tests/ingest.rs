@@ -297,7 +297,7 @@ fn a_drill_waits_for_the_entry_before_it_and_acts_on_shadows() {
     let mode = Mode::Drill(DrillId(7));
     let entry = |stamp: i64, table: &str| {
         format!(
-            "# User@Host: a[a] @  [1.1.1.1]\n# Query_time: 1  Rows_sent: 5\nSET timestamp={stamp};\nSELECT * FROM hr.{table};\n"
+            "# User@Host: a[a] @  [1.1.1.1]\n# Query_time: 0.1  Rows_sent: 5\nSET timestamp={stamp};\nSELECT * FROM hr.{table};\n"
         )
     };
     let live = entry(1_772_409_601, "employees");
@@ -354,7 +354,7 @@ fn grouped(lines: &[Vec<u8>], sizes: &[usize]) -> Vec<Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn flushes_and_restarts_change_nothing(
