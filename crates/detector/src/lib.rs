@@ -1,5 +1,50 @@
-//! Tallies in, alerts out. Pure: no clock, no I/O, no randomness.
+//! Tallies in, alerts out.
+//!
+//! The [`Engine`] of a tally partition merges what ingest tallied, compares it with what is normal for the entity and its
+//! peers, and raises [`Alert`]s that keep a budget of false pages. [`DETECTORS`] is the list of what it notices; each
+//! file there is a page of the manual. [`Budget`] is the arithmetic of the thresholds.
+//!
+//! Invariants
+//! - Pure: no clock, no I/O, no randomness. Time is event time, and comes with the tallies.
+//! - Same input, same answer: see [`engine`](Engine) for why neither the order of arrival, nor batch cuts, nor the number of
+//!   tally partitions changes which alerts there are.
+//! - Thresholds come from closed, lagged state only. What pages is decided beforehand, never by what else has paged.
+//! - A drill's entities are shadows: judged as newcomers among the real peers, never learned from, never in a roll-up.
+//! - Bounded: see `limits.rs`.
+//!
+//! It does not know Kafka, files or people; it does not group alerts (that is `incident`).
+//!
+//! Dropped: e-detectors with restarts (they need a proof per construction, and at two pages a week a drip of half again the
+//! usual would still take months to cross); an adaptive threshold (an attacker can move it); sliding windows (their alerts
+//! have no nominal window that is the same for every reader).
 
 mod alert;
+mod baseline;
+mod budget;
+mod calendar;
+mod detectors;
+mod directory;
+mod engine;
+mod entity;
+mod fleet;
+pub mod limits;
+mod progress;
+mod rollup;
+mod settings;
+mod table;
+mod tail;
+mod watch;
 
-pub use alert::{Alert, AlertId, AlertWindow, Evidence, Severity};
+pub use alert::{Alert, AlertId, AlertWindow, Evidence, NotAnAlert, Severity};
+pub use budget::{Budget, BudgetRow};
+pub use calendar::{Calendar, Period};
+pub use detectors::{DETECTORS, Spec};
+pub use directory::{Directory, Person};
+pub use engine::{Effects, Engine, EngineSpec, EvidenceIn, Stats};
+pub use progress::Violation;
+pub use rollup::Rollup;
+pub use settings::{
+    FirstSeenSettings, LoginFailureSettings, Maxima, Settings, Shares, SignatureSettings, SilenceSettings,
+    VolumeSettings, parse_span,
+};
+pub use table::TableError;

@@ -91,7 +91,7 @@ type Sums = BTreeMap<(Mode, EntityKind, Arc<str>, Bucket), Tally>;
 
 fn collect(sums: &mut Sums, messages: Vec<(u32, Vec<u8>)>) {
     for (partition, message) in messages {
-        let batch = Batch::decode(&message).unwrap();
+        let batch = Batch::decode(&message).expect("its own message");
         assert_eq!((batch.partition, &batch.manifest), (partition, &manifest()));
         for Entry { mode, kind, id, bucket, tally } in batch.entries {
             assert_eq!(partition_of(mode, kind, &id, batch.partitions), partition);

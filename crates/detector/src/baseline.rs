@@ -1,0 +1,217 @@
+//! What is normal for one entity: level, spread, extremes, season. Learned from closed hours only.
+//!
+//! Per (metric, scale): decayed number, sum and sum of squares of the amounts in *active* hours (a hurdle model: whether
+//! an entity does anything at all is the season's business, how much it then does is the level's), and the decayed
+//! maximum. Season: 48 slots, hour of the day × (working day, weekend), one for all metrics. About 500 bytes.
+
+use crate::watch::{Amounts, CELLS, METRICS_MAX, Scale, cell};
+use activity::HourOfWeek;
+
+const SLOTS: usize = 48;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Baseline {
+    pub(crate) levels: [Level; CELLS],
+    /// Active hours by slot.
+    season: [f32; SLOTS],
+    /// Weeks seen.
+    weeks: f32,
+    /// Active hours.
+    pub(crate) hours: f32,
+    /// Days with activity.
+    pub(crate) days: f32,
+    /// Hours in which a new network, place, table was met.
+    pub(crate) novel: [f32; 3],
+    /// The hour through which this is decayed; `None`: nothing learned.
+    through: Option<i64>,
+    last_day: i64,
+}
+
+/// Moments and extreme of the active amounts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Level {
+    pub(crate) n: f32,
+    pub(crate) sum: f32,
+    pub(crate) squares: f32,
+    pub(crate) max: f32,
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Baseline {
+            levels: [Level::default(); CELLS],
+            season: [0.0; SLOTS],
+            weeks: 0.0,
+            hours: 0.0,
+            days: 0.0,
+            novel: [0.0; 3],
+            through: None,
+            last_day: i64::MIN,
+        }
+    }
+}
+
+fn slot(hour: i64) -> usize {
+    let of = HourOfWeek::of_hour(hour);
+    usize::from(of.hour()) + if of.day() >= 5 { 24 } else { 0 }
+}
+
+impl Level {
+    fn learn(&mut self, amount: u64) {
+        let amount = amount as f32;
+        self.n += 1.0;
+        self.sum += amount;
+        self.squares += amount * amount;
+        self.max = self.max.max(amount);
+    }
+
+    /// Shape of a negative binomial, shrunk towards `prior` with the weight of ten active hours.
+    pub(crate) fn shape(&self, prior: f64) -> f64 {
+        let n = f64::from(self.n);
+        if n < 2.0 {
+            return prior;
+        }
+        let mean = f64::from(self.sum) / n;
+        let variance = (f64::from(self.squares) / n - mean * mean).max(0.0);
+        let own = if variance > mean { (mean * mean / (variance - mean)).clamp(0.05, 50.0) } else { 50.0 };
+        ((n * own.ln() + 10.0 * prior.ln()) / (n + 10.0)).exp()
+    }
+
+    /// Mean amount of an active hour, shrunk towards `prior` with the weight of three.
+    pub(crate) fn mean(&self, prior: f64) -> f64 {
+        (f64::from(self.sum) + 3.0 * prior) / (f64::from(self.n) + 3.0)
+    }
+}
+
+impl Baseline {
+    /// Forgets by time passed; hours are handed in ascending.
+    fn decay(&mut self, hour: i64, half_life: f64) {
+        let passed = self.through.map_or(0, |through| (hour - through).max(0));
+        self.through = Some(hour);
+        if passed == 0 {
+            return;
+        }
+        let keep = (-(passed as f64) / half_life).exp2() as f32;
+        for level in &mut self.levels {
+            for part in [&mut level.n, &mut level.sum, &mut level.squares, &mut level.max] {
+                *part *= keep;
+            }
+        }
+        self.season.iter_mut().for_each(|weight| *weight *= keep);
+        self.novel.iter_mut().for_each(|weight| *weight *= keep);
+        self.hours *= keep;
+        self.days *= keep;
+        self.weeks = self.weeks * keep + passed as f32 / HourOfWeek::COUNT as f32;
+    }
+
+    /// Learns that the entity was active in this hour, and with `amounts`, how much it did: (hour, busiest five minutes).
+    pub(crate) fn learn_hour(
+        &mut self,
+        hour: i64,
+        amounts: Option<(&Amounts, &Amounts)>,
+        novel: [bool; 3],
+        half_life: f64,
+    ) {
+        self.decay(hour, half_life);
+        self.season[slot(hour)] += 1.0;
+        self.hours += 1.0;
+        if hour.div_euclid(24) != self.last_day {
+            self.last_day = hour.div_euclid(24);
+            self.days += 1.0;
+        }
+        for (weight, novel) in self.novel.iter_mut().zip(novel) {
+            *weight += f32::from(u8::from(novel));
+        }
+        let Some((whole, fives)) = amounts else { return };
+        for metric in 0..METRICS_MAX {
+            if whole[metric] > 0 {
+                self.levels[cell(metric, Scale::Hour)].learn(whole[metric]);
+                self.levels[cell(metric, Scale::FiveMinutes)].learn(fives[metric]);
+            }
+        }
+    }
+
+    /// Learns in what share of the hour's minutes a source talked.
+    pub(crate) fn learn_share(&mut self, hour: i64, share: f32, half_life: f64) {
+        self.decay(hour, half_life);
+        self.season[slot(hour)] += share;
+        self.hours += share;
+        if hour.div_euclid(24) != self.last_day {
+            self.last_day = hour.div_euclid(24);
+            self.days += 1.0;
+        }
+    }
+
+    pub(crate) fn learn_day(&mut self, amounts: &Amounts) {
+        for (metric, amount) in amounts.iter().enumerate() {
+            if *amount > 0 {
+                self.levels[cell(metric, Scale::Day)].learn(*amount);
+            }
+        }
+    }
+
+    /// Probability that the entity is active in this hour: its own share of such hours, shrunk towards its overall one.
+    pub(crate) fn active(&self, hour: i64) -> f64 {
+        let weeks = f64::from(self.weeks).max(1.0 / 24.0);
+        let overall = ((f64::from(self.hours) + 1.0) / (weeks * HourOfWeek::COUNT as f64 + 4.0)).min(1.0);
+        let slot = slot(hour);
+        let chances = weeks * if slot < 24 { 5.0 } else { 2.0 };
+        ((f64::from(self.season[slot]) + 2.0 * overall) / (chances + 2.0)).min(1.0)
+    }
+
+    pub(crate) fn level(&self, metric: usize, scale: Scale) -> &Level {
+        &self.levels[cell(metric, scale)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HALF_LIFE: f64 = 21.0 * 24.0;
+
+    fn office(weeks: i64) -> Baseline {
+        let mut baseline = Baseline::default();
+        for day in 0..weeks * 7 {
+            // 1970-01-05 was a Monday.
+            let day = day + 4;
+            if HourOfWeek::of_hour(day * 24).day() < 5 {
+                for hour in 9..17 {
+                    let amounts = [10 + (day % 3) as u64, 0, 0, 0];
+                    baseline.learn_hour(day * 24 + hour, Some((&amounts, &amounts)), [false; 3], HALF_LIFE);
+                }
+                baseline.learn_day(&[88, 0, 0, 0]);
+            }
+        }
+        baseline
+    }
+
+    #[test]
+    fn learns_when_and_how_much() {
+        let baseline = office(4);
+        let monday = (4 + 28) * 24;
+        assert!(baseline.active(monday + 10) > 0.8);
+        assert!(baseline.active(monday + 3) < 0.1);
+        assert!(baseline.active(monday + 5 * 24 + 10) < 0.15, "Saturday");
+        let level = baseline.level(0, Scale::Hour);
+        assert!((level.mean(0.0) - 11.0).abs() < 0.7 && level.max > 8.0, "{level:?}");
+        assert!(baseline.level(0, Scale::Day).max > 60.0);
+        assert_eq!(baseline.level(1, Scale::Hour).n, 0.0);
+    }
+
+    #[test]
+    fn forgets_by_half() {
+        let mut baseline = office(4);
+        let before = baseline.level(0, Scale::Hour).n;
+        let through = baseline.through.unwrap();
+        baseline.decay(through + 21 * 24, HALF_LIFE);
+        assert!((baseline.level(0, Scale::Hour).n / before - 0.5).abs() < 1e-4);
+    }
+
+    #[test]
+    fn unknown_entities_lean_on_their_peers() {
+        let fresh = Baseline::default();
+        assert_eq!(fresh.level(0, Scale::Hour).mean(40.0), 40.0);
+        assert_eq!(fresh.level(0, Scale::Hour).shape(2.5), 2.5);
+    }
+}

@@ -1,0 +1,167 @@
+//! First seen: a place, a network or a table that is new for this user, and for whom that is surprising.
+
+use super::{Finding, Look, Spec, Window, manual, shown};
+use crate::{
+    alert::Severity,
+    entity::{NETWORK, PLACE, TABLE, overflowed, values},
+};
+use activity::EntityKind;
+use tally::Metric;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "first_seen",
+    summary: "a place, network or table that is new for a user and its peers, with sensitive data",
+    manual: MANUAL,
+    judge,
+};
+
+const MANUAL: &str = manual! {
+    "## What it notices"
+    "A portal user who reads classified data from a place (country and kind of network) or a network where nobody of his"
+    "kind has been, or who reads a table that nobody of his role reads; a database account (with its host) that was never"
+    "seen."
+    ""
+    "## Why"
+    "Stolen sessions and passwords are used from elsewhere; misused rights show in tables one has no business with."
+    ""
+    "## Example"
+    "`u0191 used the place NG/hosting for the first time and made 42 requests for classified data; u0191 meets a new"
+    "place in 1 of 190 hours, peers in 1 of 310`"
+    ""
+    "## How"
+    "The p-value is the share of active hours in which this user meets something new, shrunk towards its peers' share,"
+    "times the share for the peers themselves if the value is new for them too. A user with new addresses every day is not"
+    "surprising. It pages only together with a minimum of classified data in that hour, and only for who is known."
+    ""
+    "## What it misses"
+    "Attackers in the victim's own network or country; places that the peer group already knows."
+    ""
+    "## Settings"
+    "`first_seen.known_after_days` (days), `first_seen.page_amount` (rows or requests), `shares.first_seen` (part of the"
+    "budget)."
+    ""
+    "## Reference"
+    "MITRE ATT&CK T1078, T1539, T1213."
+};
+
+const SORTS: [(usize, &str); 3] = [(PLACE, "place"), (NETWORK, "network"), (TABLE, "table")];
+
+fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
+    match look.kind() {
+        EntityKind::PortalUser | EntityKind::IntegrationKey => {
+            SORTS.iter().for_each(|(sort, name)| found.extend(value(look, *sort, name)))
+        }
+        EntityKind::DbAccount => found.extend(newcomer(look)),
+        _ => {}
+    }
+}
+
+/// How often this entity meets a new value of the sort, per active hour; and its peers.
+fn rates(look: &Look<'_>, sort: usize) -> (f64, f64) {
+    let peers = look.peers.map_or(0.05, |peers| (peers.novel[sort] + 1.0) / (peers.active + 20.0));
+    let own = (f64::from(look.baseline.novel[sort]) + 20.0 * peers) / (f64::from(look.baseline.hours) + 20.0);
+    (own.min(1.0), peers.min(1.0))
+}
+
+fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
+    let settings = &look.settings.first_seen;
+    let tally = &look.hour.tally;
+    let past = look.past();
+    let fresh: Vec<u64> =
+        values(tally, sort).into_iter().filter(|value| !look.entity.knew(sort, *value, past)).collect();
+    if fresh.is_empty() && !overflowed(tally, sort) {
+        return None;
+    }
+    let known = f64::from(look.baseline.days) >= settings.known_after_days;
+    let (own_rate, peers_rate) = rates(look, sort);
+    let peers_know = |value: &u64| match sort {
+        NETWORK => None,
+        sort => look.peers.map(|peers| peers.values[sort - 1].contains(value)),
+    };
+    // More values than the set holds: which of them stay is the hash's choice, so count on there being a new one.
+    let new_to_peers = overflowed(tally, sort) || fresh.iter().any(|value| peers_know(value) == Some(false));
+    let established = look.peers.is_some_and(|peers| peers.active >= 200.0);
+    let p = if new_to_peers && established {
+        // New for all of them: as often as they met something new together, at the least once.
+        let peers = look.peers.map_or(1.0, |peers| 1.0 / (peers.active + 1.0));
+        own_rate * peers.max(1e-9).sqrt()
+    } else {
+        own_rate
+    };
+    let sensitive = tally.get(Metric::ClassifiedRequests).max(tally.get(Metric::RowsSent));
+    let page = new_to_peers
+        && established
+        && (known || look.drill())
+        && sort != NETWORK
+        && own_rate <= PAGE_RATE
+        && peers_rate <= PAGE_RATE
+        && !tally.classes.is_empty()
+        && sensitive >= settings.page_amount;
+    let digest = look.closing && known && own_rate <= DIGEST_RATE && !tally.classes.is_empty();
+    if !page && !digest {
+        return None;
+    }
+    let example = match sort {
+        PLACE => tally.places.iter().find(|(hash, _)| fresh.contains(hash)).map(|(_, text)| shown(text)),
+        TABLE => tally.tables.iter().find(|(hash, _)| fresh.contains(hash)).map(|(_, text)| shown(text)),
+        _ => tally.addresses.iter().next().map(|(_, text)| shown(text)),
+    };
+    let per = |rate: f64| format!("1 of {:.0}", 1.0 / rate.max(1e-6));
+    Some(Finding {
+        window: Window::Day,
+        page,
+        severity: if page { Severity::High } else { Severity::Low },
+        observed: fresh.len().max(1) as f64,
+        expected: own_rate,
+        unit: match sort {
+            PLACE => "new places",
+            TABLE => "new tables",
+            _ => "new networks",
+        },
+        p_value: Some(p.max(f64::MIN_POSITIVE)),
+        why: format!(
+            "{} used the {name} {} for the first time, with {sensitive} rows or requests of classified data in the hour; \
+             it meets a new {name} in {} active hours, its peers in {}",
+            shown(&look.entity.key.id),
+            example.unwrap_or_else(|| "(one of many)".into()),
+            per(own_rate),
+            per(peers_rate),
+        ),
+        affected_records: tally.get(Metric::RowsSent),
+        attack: if sort == TABLE { &["T1213"] } else { &["T1078", "T1539"] },
+    })
+}
+
+/// A user, or peers, for whom new values are more frequent than this are not surprising.
+const PAGE_RATE: f64 = 0.02;
+const DIGEST_RATE: f64 = 0.05;
+
+/// A database account or application host seen for the first time, when its kind is well known.
+fn newcomer(look: &Look<'_>) -> Option<Finding> {
+    let established = look.peers.is_some_and(|peers| peers.active >= ESTABLISHED_HOURS);
+    let tally = &look.hour.tally;
+    let fresh = look.baseline.hours == 0.0;
+    let rows = tally.get(Metric::RowsSent).max(tally.get(Metric::Statements)).max(tally.get(Metric::TableTouches));
+    if !fresh || !established || tally.classes.is_empty() || rows < look.settings.first_seen.page_amount {
+        return None;
+    }
+    let active = look.peers.map_or(0.0, |peers| peers.active);
+    Some(Finding {
+        window: Window::Day,
+        page: true,
+        severity: Severity::High,
+        observed: 1.0,
+        expected: 1.0 / (active + 1.0),
+        unit: "new entities",
+        p_value: Some(1.0 / (active + 1.0)),
+        why: format!(
+            "database account {} read classified data and was never seen before, in {active:.0} hours of activity of its kind",
+            shown(&look.entity.key.id),
+        ),
+        affected_records: tally.get(Metric::RowsSent),
+        attack: &["T1078", "T1213"],
+    })
+}
+
+/// Active hours of a kind before a newcomer is news: about a week of one entity.
+const ESTABLISHED_HOURS: f64 = 150.0;

@@ -1,0 +1,161 @@
+//! The detectors, in the order the documentation should show them. One more is one file and one line here.
+//!
+//! Every detector looks at one entity and one hour that is open, and says what it finds. What it says must be *monotone*:
+//! what holds of a part of the hour's tallies holds of all of them (sums only grow, sets only grow), given the same
+//! closed state. Then it does not matter when, how often or in which order it is asked: an alert that fires early is one
+//! that the whole hour would raise too, and asking once more when the hour closes finds the rest.
+
+mod first_seen;
+mod login_failures;
+mod signature;
+mod silence;
+mod volume;
+
+use crate::{
+    alert::Severity,
+    baseline::Baseline,
+    budget::Budget,
+    entity::{EntityState, HourState},
+    fleet::Peers,
+    settings::Settings,
+};
+use activity::{EntityKind, printable_within};
+
+/// One entry of the manual: a detector's name, and what it notices in one line.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// As in an alert.
+    pub name: &'static str,
+    pub summary: &'static str,
+    /// The manual page, Markdown.
+    pub manual: &'static str,
+    pub(crate) judge: fn(&Spec, &Look<'_>, &mut Vec<Finding>),
+}
+
+/// All detectors.
+pub const DETECTORS: &[Spec] = &[
+    volume::SPEC,
+    first_seen::SPEC,
+    login_failures::SPEC,
+    signature::INTO_OUTFILE,
+    signature::DUMP_SHAPE,
+    signature::GRANT,
+    signature::AUDIT_OFF,
+    signature::FORGED_DRILL_MARK,
+    silence::SPEC,
+];
+
+/// What a detector may look at. Everything but `hour` and the day's amounts is closed state, fixed for this hour.
+pub(crate) struct Look<'a> {
+    pub(crate) entity: &'a EntityState,
+    pub(crate) hour: &'a HourState,
+    pub(crate) baseline: &'a Baseline,
+    /// What the entity's group does; `None`: nothing known.
+    pub(crate) peers: Option<&'a Peers>,
+    /// Name of the peer group for a sentence: "payroll".
+    pub(crate) role: &'a str,
+    pub(crate) settings: &'a Settings,
+    pub(crate) budget: &'a Budget,
+    /// The calendar expects more than usual.
+    pub(crate) busy: bool,
+    /// The hour is complete: what is found now is final.
+    pub(crate) closing: bool,
+}
+
+impl Look<'_> {
+    pub(crate) fn kind(&self) -> EntityKind {
+        self.entity.key.kind
+    }
+    pub(crate) fn drill(&self) -> bool {
+        self.entity.key.mode.is_drill()
+    }
+    /// The last hour that counts as past.
+    pub(crate) fn past(&self) -> i64 {
+        self.hour.hour - 2
+    }
+}
+
+/// What a detector found.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Finding {
+    pub(crate) window: Window,
+    /// Interrupts; else it is for the digest, and counts only once its window is over.
+    pub(crate) page: bool,
+    pub(crate) severity: Severity,
+    pub(crate) observed: f64,
+    pub(crate) expected: f64,
+    pub(crate) unit: &'static str,
+    pub(crate) p_value: Option<f64>,
+    pub(crate) why: String,
+    pub(crate) affected_records: u64,
+    pub(crate) attack: &'static [&'static str],
+}
+
+/// The nominal window of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Window {
+    Hour,
+    Day,
+}
+
+pub(crate) use volume::gates;
+
+/// Makes a spec; the manual is the detector's module documentation, kept beside its code.
+macro_rules! manual {
+    ($($line:literal)*) => {
+        concat!($($line, "\n"),*)
+    };
+}
+pub(crate) use manual;
+
+/// An id fit for a sentence.
+pub(crate) fn shown(id: &str) -> String {
+    printable_within(id, crate::limits::SHOWN_CHARACTERS_MAX)
+}
+
+/// 1840 → "1,840"; fractions only below ten.
+pub(crate) fn count(n: f64) -> String {
+    if n < 9.95 && n.fract() > 0.05 {
+        return format!("{n:.1}");
+    }
+    let digits = format!("{:.0}", n.max(0.0));
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_detector_has_a_name_of_its_own_and_a_whole_manual() {
+        let mut names: Vec<&str> = DETECTORS.iter().map(|spec| spec.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), DETECTORS.len());
+        assert!(DETECTORS.len() <= 16, "the bits of `paged`");
+        for spec in DETECTORS {
+            assert!(spec.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", spec.name);
+            assert!(!spec.summary.is_empty() && !spec.summary.contains('\n') && !spec.summary.ends_with('.'));
+            for section in
+                ["## What it notices", "## Why", "## Example", "## What it misses", "## Settings", "## Reference"]
+            {
+                assert!(spec.manual.contains(section), "{} lacks `{section}`", spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn counts_read_well() {
+        assert_eq!(
+            [0.0, 0.4, 9.0, 12.4, 1840.0, 1_234_567.0].map(count),
+            ["0", "0.4", "9", "12", "1,840", "1,234,567"]
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! Signatures: what a single statement gives away by its shape. They fire at once, and have no p-value.
+
+use super::{Finding, Look, Spec, Window, manual, shown};
+use crate::alert::Severity;
+use activity::{EntityKind, Signal};
+use tally::Metric;
+
+pub(super) const INTO_OUTFILE: Spec = Spec {
+    name: "into_outfile",
+    summary: "a query result written to a file on the database server",
+    manual: manual! {
+        "## What it notices"
+        "`SELECT … INTO OUTFILE` or `INTO DUMPFILE`."
+        ""
+        "## Why"
+        "The portal never writes files through the database. An injection does, to take tables or to plant a web shell."
+        ""
+        "## Example"
+        "`portal_app@10.0.1.11 wrote a query result to a file on the database server (classified data)`"
+        ""
+        "## What it misses"
+        "Statements longer than the audit log keeps, if the clause is at the end."
+        ""
+        "## Settings"
+        "None. Share of the budget: `shares.signature`, for all signatures together."
+        ""
+        "## Reference"
+        "MITRE ATT&CK T1190, T1505.003, T1005. MariaDB manual, SELECT INTO OUTFILE."
+    },
+    judge: |_, look, found| found.extend(outfile(look)),
+};
+
+pub(super) const DUMP_SHAPE: Spec = Spec {
+    name: "dump_shape",
+    summary: "a whole table read the way a dump tool reads it, by an account that does not do so regularly",
+    manual: manual! {
+        "## What it notices"
+        "The statements of a dump tool: a whole table with `/*!40001 SQL_NO_CACHE */`."
+        ""
+        "## Why"
+        "A dump takes everything at once."
+        ""
+        "## Example"
+        "`portal_app@10.0.9.148 read whole tables as a dump tool does; it never did at this hour`"
+        ""
+        "## What it misses"
+        "Dumps in another shape (see `volume`), and those in the usual hour of a regular backup."
+        ""
+        "## Settings"
+        "`signature.regular_dump_days` (days): on so many earlier days at about this hour it is a habit, and does not page."
+        ""
+        "## Reference"
+        "MITRE ATT&CK T1005, T1213. mariadb-dump manual."
+    },
+    judge: |_, look, found| found.extend(dump(look)),
+};
+
+pub(super) const GRANT: Spec = Spec {
+    name: "grant",
+    summary: "rights granted on tables, schemas or everything",
+    manual: manual! {
+        "## What it notices"
+        "A `GRANT` that names a table, a schema or everything."
+        ""
+        "## Why"
+        "Rights that somebody gives himself today are used tomorrow."
+        ""
+        "## Example"
+        "`root@10.0.9.9 granted rights on tables`"
+        ""
+        "## What it misses"
+        "Rights by role membership, and changes of the grant tables themselves."
+        ""
+        "## Settings"
+        "None. Share of the budget: `shares.signature`."
+        ""
+        "## Reference"
+        "MITRE ATT&CK T1098, T1078."
+    },
+    judge: |_, look, found| found.extend(simple(look, Signal::Grant)),
+};
+
+pub(super) const AUDIT_OFF: Spec = Spec {
+    name: "audit_off",
+    summary: "audit logging switched off or narrowed",
+    manual: manual! {
+        "## What it notices"
+        "Changes of `server_audit` settings and `UNINSTALL PLUGIN`."
+        ""
+        "## Why"
+        "Who wants not to be seen closes the eye first."
+        ""
+        "## Example"
+        "`root@10.0.9.9 switched audit logging off or narrowed it`"
+        ""
+        "## What it misses"
+        "Changes in the server's configuration file. What follows is silence: see `silence`."
+        ""
+        "## Settings"
+        "None. Share of the budget: `shares.signature`."
+        ""
+        "## Reference"
+        "MITRE ATT&CK T1562.001, T1562.008."
+    },
+    judge: |_, look, found| found.extend(simple(look, Signal::AuditOff)),
+};
+
+pub(super) const FORGED_DRILL_MARK: Spec = Spec {
+    name: "forged_drill_mark",
+    summary: "a record that claims to be a drill and is not",
+    manual: manual! {
+        "## What it notices"
+        "A drill's mark whose signature does not verify. The record is treated as live."
+        ""
+        "## Why"
+        "Who passes for a drill passes unseen."
+        ""
+        "## Example"
+        "`u0042 did something under a drill's mark that does not verify`"
+        ""
+        "## What it misses"
+        "A mark made with a stolen key."
+        ""
+        "## Settings"
+        "None. Share of the budget: `shares.signature`."
+        ""
+        "## Reference"
+        "MITRE ATT&CK T1036."
+    },
+    judge: |_, look, found| found.extend(simple(look, Signal::ForgedDrillMark)),
+};
+
+/// One statement touches several entities; the account answers for it, so that it is one alert and not five.
+fn answers(kind: EntityKind, signal: Signal) -> bool {
+    kind == EntityKind::DbAccount
+        || (signal == Signal::ForgedDrillMark && matches!(kind, EntityKind::PortalUser | EntityKind::Address))
+}
+
+fn outfile(look: &Look<'_>) -> Option<Finding> {
+    let signals = look.hour.tally.signals;
+    let seen = signals.contains(Signal::IntoOutfile) || signals.contains(Signal::IntoDumpfile);
+    let class = if look.hour.tally.classes.is_empty() { "" } else { " (classified data)" };
+    (seen && answers(look.kind(), Signal::IntoOutfile)).then(|| {
+        let why =
+            format!("{} wrote a query result to a file on the database server{class}", shown(&look.entity.key.id));
+        finding(look, Severity::Critical, true, why, &["T1190", "T1005"])
+    })
+}
+
+fn dump(look: &Look<'_>) -> Option<Finding> {
+    if !look.hour.tally.signals.contains(Signal::DumpShape) || !answers(look.kind(), Signal::DumpShape) {
+        return None;
+    }
+    let regular =
+        days_at_this_hour(&look.entity.dumps, look.hour.hour) >= look.settings.signature.regular_dump_days as usize;
+    if regular && !look.closing {
+        return None;
+    }
+    let habit = if regular { "as it does regularly at this hour" } else { "which it does not do at this hour" };
+    let why = format!("{} read whole tables as a dump tool does, {habit}", shown(&look.entity.key.id));
+    let severity = if regular { Severity::Low } else { Severity::High };
+    Some(finding(look, severity, !regular, why, &["T1005", "T1213"]))
+}
+
+/// Earlier days with a dump within an hour of this hour of the day.
+fn days_at_this_hour(dumps: &[i64], hour: i64) -> usize {
+    let mut days: Vec<i64> = dumps
+        .iter()
+        .map(|dump| hour - dump)
+        .filter(|ago| *ago >= 12 && matches!(ago.rem_euclid(24), 0 | 1 | 23))
+        .map(|ago| (ago + 1).div_euclid(24))
+        .collect();
+    days.sort_unstable();
+    days.dedup();
+    days.len()
+}
+
+fn simple(look: &Look<'_>, signal: Signal) -> Option<Finding> {
+    if !look.hour.tally.signals.contains(signal) || !answers(look.kind(), signal) {
+        return None;
+    }
+    let who = shown(&look.entity.key.id);
+    Some(match signal {
+        Signal::AuditOff => finding(
+            look,
+            Severity::Critical,
+            true,
+            format!("{who} switched audit logging off or narrowed it"),
+            &["T1562.001", "T1562.008"],
+        ),
+        Signal::Grant => finding(look, Severity::High, true, format!("{who} granted rights on tables"), &["T1098"]),
+        _ => finding(
+            look,
+            Severity::High,
+            true,
+            format!("{who} did something under a drill's mark that does not verify"),
+            &["T1036"],
+        ),
+    })
+}
+
+fn finding(look: &Look<'_>, severity: Severity, page: bool, why: String, attack: &'static [&'static str]) -> Finding {
+    Finding {
+        window: Window::Hour,
+        page,
+        severity,
+        observed: 1.0,
+        expected: 0.0,
+        unit: "statements",
+        p_value: None,
+        why,
+        affected_records: look.hour.tally.get(Metric::RowsSent),
+        attack,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_habit_is_days_not_runs() {
+        let at = |day: i64, hour: i64| day * 24 + hour;
+        assert_eq!(days_at_this_hour(&[at(1, 2), at(2, 3), at(3, 2), at(3, 3), at(4, 14)], at(5, 2)), 3);
+        assert_eq!(days_at_this_hour(&[at(4, 23), at(3, 23)], at(5, 0)), 1, "an hour ago is the same run");
+    }
+}

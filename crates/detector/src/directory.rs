@@ -1,0 +1,116 @@
+//! Who works here: the HR directory, for the peer group of a portal user.
+
+use crate::{
+    limits::DIRECTORY_ROWS_MAX,
+    table::{self, TableError},
+};
+use activity::Timestamp;
+use std::collections::HashMap;
+
+/// People by login name. A person may have several rows, one for each employment.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    people: HashMap<Box<str>, Vec<Person>>,
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub role: Box<str>,
+    pub department: Box<str>,
+    pub employee_id: Box<str>,
+    /// First moment; `None` if open.
+    pub from: Option<Timestamp>,
+    /// The first moment no longer covered; `None` if open. A date alone means to the end of that day.
+    pub to: Option<Timestamp>,
+    /// IANA name of the time zone.
+    pub zone: Box<str>,
+}
+
+impl Directory {
+    /// Reads a CSV file with the columns user, role, department, employee_id, from, to, zone (any order; others are
+    /// ignored). `from` and `to` are empty, a date or an RFC 3339 time.
+    pub fn parse(csv: &str) -> Result<Directory, TableError> {
+        let columns = ["user", "role", "department", "employee_id", "from", "to", "zone"];
+        let mut people: HashMap<Box<str>, Vec<Person>> = HashMap::new();
+        for (line, [user, role, department, employee_id, from, to, zone]) in
+            table::rows(csv, columns, DIRECTORY_ROWS_MAX)?
+        {
+            let error = |problem: &str| TableError { line, problem: problem.to_owned() };
+            if user.is_empty() {
+                return Err(error("`user` is empty"));
+            }
+            let from = moment(&from, false).ok_or_else(|| error("`from` is neither a date nor an RFC 3339 time"))?;
+            let to = moment(&to, true).ok_or_else(|| error("`to` is neither a date nor an RFC 3339 time"))?;
+            people.entry(user.into()).or_default().push(Person {
+                role: role.into(),
+                department: department.into(),
+                employee_id: employee_id.into(),
+                from,
+                to,
+                zone: zone.into(),
+            });
+        }
+        Ok(Directory { people })
+    }
+
+    /// The person at that time; outside all employments, the last row.
+    pub fn person(&self, user: &str, at: Timestamp) -> Option<&Person> {
+        let rows = self.people.get(user)?;
+        let covers = |row: &&Person| row.from.is_none_or(|from| from <= at) && row.to.is_none_or(|to| at < to);
+        rows.iter().find(covers).or(rows.last())
+    }
+
+    /// Role of a user; `unknown` if the directory does not know the user or the role.
+    pub fn role(&self, user: &str, at: Timestamp) -> &str {
+        self.person(user, at).map(|person| &*person.role).filter(|role| !role.is_empty()).unwrap_or("unknown")
+    }
+
+    pub fn len(&self) -> usize {
+        self.people.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty()
+    }
+}
+
+/// Empty: `Some(None)`. A date: its start, or with `end` the start of the next day. No time: `None`.
+pub(crate) fn moment(text: &str, end: bool) -> Option<Option<Timestamp>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    if text.len() == 10 {
+        let day: Timestamp = format!("{text}T00:00:00Z").parse().ok()?;
+        return Some(Some(if end { day + activity::Span::from_hours(24) } else { day }));
+    }
+    text.parse().ok().map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "user,role,department,employee_id,from,to,zone,hobby\n";
+
+    #[test]
+    fn knows_roles_over_time() {
+        let text =
+            format!("{HEADER}u1,ess,d1,7,,2026-03-01,UTC,chess\nu1,payroll,d2,7,2026-03-02,,UTC,\nu2,,d3,8,,,UTC,\n");
+        let directory = Directory::parse(&text).unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(directory.role("u1", at("2026-03-01T23:59:59Z")), "ess");
+        assert_eq!(directory.role("u1", at("2026-03-02T00:00:00Z")), "payroll");
+        assert_eq!(directory.role("u2", at("2026-03-02T00:00:00Z")), "unknown");
+        assert_eq!(directory.role("u3", at("2026-03-02T00:00:00Z")), "unknown");
+        assert_eq!(directory.len(), 2);
+    }
+
+    #[test]
+    fn refuses_with_the_line() {
+        let error =
+            |row: &str| Directory::parse(&format!("{HEADER}u1,ess,d,1,,,UTC,\n{row}\n")).unwrap_err().to_string();
+        assert_eq!(error(",ess,d,1,,,UTC,"), "line 3: `user` is empty");
+        assert_eq!(error("u2,ess,d,1,yesterday,,UTC,"), "line 3: `from` is neither a date nor an RFC 3339 time");
+        assert!(Directory::parse("user,role\n").unwrap_err().to_string().contains("`department` is missing"));
+    }
+}

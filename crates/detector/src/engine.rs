@@ -1,0 +1,707 @@
+//! The engine: tallies of one partition in, alerts and roll-ups out. Read [`Engine::take`] first.
+//!
+//! # Why the answer does not depend on the order
+//!
+//! Time is cut into hours. Hour `h` is
+//! - *opened* once the horizon has passed hour `h - 2` and all partitions' roll-ups through `h - 2` are there: from then on
+//!   everything that decides what is usual in `h` is fixed, whenever it is computed;
+//! - judged whenever a tally arrives for it, and once when it opens and closes. Detectors are monotone, so an early
+//!   alert is one that the whole hour raises as well, with the same id, severity and page;
+//! - *closed* when the horizon has passed it: the digest's alerts are decided, the roll-up is sent;
+//! - *learned*, two hours later, by the entities that were active in it.
+//!
+//! A tally that comes before its hour is open waits in its entity. Hours open and close in ascending order, and each step
+//! uses whole hours of the records of all source partitions: who read first, where batches were cut, and over how many
+//! tally partitions entities were spread, leaves no trace.
+//!
+//! What does leave one: limits (an evicted entity is new when it returns), roll-ups that were given up waiting for, and a
+//! source partition that was silent, was released, and comes back with old records. All three are counted.
+
+use crate::{
+    alert::{Alert, AlertId, AlertWindow, Evidence},
+    baseline::Baseline,
+    budget::Budget,
+    calendar::Calendar,
+    detectors::{DETECTORS, Finding, Look, Window, gates},
+    directory::Directory,
+    entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
+    fleet::{Fleet, Peers, Snapshot},
+    limits,
+    progress::{Heard, Progress, Violation},
+    rollup::{GroupHour, Rollup},
+    settings::Settings,
+    watch::{Scale, add, amounts, cell, metrics},
+};
+use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Span, Timestamp};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+use tally::{Batch, Entry, Positions, Tally};
+
+/// What an engine is for.
+#[derive(Clone, Debug, Default)]
+pub struct EngineSpec {
+    pub partition: u32,
+    pub partitions: u32,
+    /// Sources that are expected, each with its number of partitions. The horizon waits for all of them.
+    pub sources: Vec<(Box<str>, u32)>,
+    /// Where the records of a source lie, by its name. A source that is missing counts as a file of its name.
+    pub evidence: HashMap<Box<str>, EvidenceIn>,
+}
+
+/// Where the records of a source lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EvidenceIn {
+    Topic(String),
+    /// Name of an input; positions are line numbers.
+    File(String),
+}
+
+/// What an engine wants done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// In order of event time.
+    pub alerts: Vec<Alert>,
+    /// For `breachd.fleet`; every engine must hear all of them, this one too.
+    pub rollups: Vec<Rollup>,
+    pub violations: Vec<Violation>,
+}
+
+/// What an engine holds and has given up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Entities held, by kind.
+    pub entities: BTreeMap<EntityKind, usize>,
+    /// Entities given up because there were too many, by kind.
+    pub evicted: BTreeMap<EntityKind, u64>,
+    /// Messages that only repeated what was known.
+    pub repeated: u64,
+    /// Tallies for hours that were closed: from partitions that came back after they had been released as idle.
+    pub behind: u64,
+    /// Roll-ups that came after they had been given up.
+    pub rollups_missed: u64,
+    pub groups: usize,
+}
+
+/// One tally partition's detector. Single-threaded, deterministic, without a clock.
+#[derive(Debug)]
+pub struct Engine {
+    spec: EngineSpec,
+    settings: Arc<Settings>,
+    directory: Arc<Directory>,
+    calendar: Arc<Calendar>,
+    budget: Budget,
+    progress: Progress,
+    fleet: Fleet,
+    entities: Vec<Option<EntityState>>,
+    free: Vec<u32>,
+    index: HashMap<Key, u32>,
+    held: BTreeMap<EntityKind, usize>,
+    /// Where sources are held; never evicted but by their own limit.
+    sources: Vec<u32>,
+    /// Hours with content that are not closed.
+    hours: BTreeMap<i64, Work>,
+    /// Entities by day that have something to decide when it is over.
+    days: BTreeMap<i64, Vec<u32>>,
+    /// The last closed hour; `None` before the first.
+    closed: Option<i64>,
+    /// Hour of the last roll-up sent.
+    sent: Option<i64>,
+    stats: Stats,
+}
+
+/// One hour that is not closed.
+#[derive(Debug, Default)]
+struct Work {
+    touched: Vec<u32>,
+    /// What is usual in this hour; `None`: not open yet.
+    usual: Option<Snapshot>,
+}
+
+impl Engine {
+    pub fn new(spec: EngineSpec, settings: Arc<Settings>, directory: Arc<Directory>, calendar: Arc<Calendar>) -> Self {
+        Engine {
+            budget: Budget::new(&settings),
+            progress: Progress::new(&spec.sources, settings.allowed_lateness),
+            fleet: Fleet::new(spec.partitions, settings.volume.half_life_days),
+            spec,
+            settings,
+            directory,
+            calendar,
+            entities: Vec::new(),
+            free: Vec::new(),
+            index: HashMap::new(),
+            held: BTreeMap::new(),
+            sources: Vec::new(),
+            hours: BTreeMap::new(),
+            days: BTreeMap::new(),
+            closed: None,
+            sent: None,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Takes in a message of this partition. A repeated one changes nothing.
+    pub fn take(&mut self, batch: &Batch) -> Effects {
+        let mut effects = Effects::default();
+        if (batch.partition, batch.partitions) != (self.spec.partition, self.spec.partitions) {
+            let (partition, partitions) = (batch.partition, batch.partitions);
+            effects.violations.push(Violation::Misdirected { partition, partitions });
+            return effects;
+        }
+        if self.progress.hear(&batch.manifest, &mut effects.violations) == Heard::Repeated {
+            self.stats.repeated += 1;
+            return effects;
+        }
+        for entry in &batch.entries {
+            self.merge(entry, &mut effects);
+        }
+        self.advance(&mut effects);
+        effects.finish()
+    }
+
+    /// Takes in a roll-up of any tally partition, this one's own included. A repeated one changes nothing.
+    pub fn rollup(&mut self, rollup: &Rollup) -> Effects {
+        let mut effects = Effects::default();
+        self.fleet.hear(rollup);
+        self.advance(&mut effects);
+        effects.finish()
+    }
+
+    /// The caller has waited long enough for roll-ups: go on with what is known of the hours that wait for them.
+    pub fn release_fleet(&mut self) -> Effects {
+        let mut effects = Effects::default();
+        let waiting = self.hours.iter().filter(|(_, work)| work.usual.is_none()).map(|(hour, _)| *hour);
+        let due = self.closable().and_then(|closable| waiting.filter(|hour| *hour <= closable.saturating_add(2)).max());
+        if let Some(hour) = due {
+            self.fleet.release(hour.saturating_sub(2));
+        }
+        self.advance(&mut effects);
+        effects.finish()
+    }
+
+    /// End of input: every source partition counts as idle. Closes what the greatest watermark allows, exactly as the
+    /// release of idle partitions does in a live run.
+    pub fn finish(&mut self) -> Effects {
+        let mut effects = Effects::default();
+        self.progress.release_all();
+        self.advance(&mut effects);
+        effects.finish()
+    }
+
+    /// Nothing more is expected from before this time; [`Timestamp::MIN`] until every source has been heard.
+    pub fn horizon(&self) -> Timestamp {
+        self.progress.horizon()
+    }
+
+    pub fn stats(&self) -> Stats {
+        Stats {
+            entities: self.held.clone(),
+            rollups_missed: self.fleet.missed,
+            groups: self.fleet.groups(),
+            ..self.stats.clone()
+        }
+    }
+
+    fn merge(&mut self, entry: &Entry, effects: &mut Effects) {
+        let hour = entry.bucket.hour();
+        let at = self.entity(entry);
+        if self.closed.is_some_and(|closed| hour <= closed) {
+            self.stats.behind += 1;
+            self.judge_alone(at, entry, effects);
+            return;
+        }
+        let entity = self.entities[at as usize].as_mut().expect("the index names entities that are held");
+        let fresh = entity.take(entry.bucket, &entry.tally);
+        let work = self.hours.entry(hour).or_default();
+        if fresh {
+            work.touched.push(at);
+        }
+        if work.usual.is_some() {
+            self.judge(at, hour, false, effects);
+            // The day so far has grown for a later open hour too.
+            let later: Vec<i64> = self
+                .hours
+                .range(hour + 1..=hour + 2)
+                .filter(|(_, work)| work.usual.is_some())
+                .map(|(hour, _)| *hour)
+                .collect();
+            for later in later.into_iter().filter(|later| later.div_euclid(24) == hour.div_euclid(24)) {
+                if self.held(at).hours.iter().any(|state| state.hour == later) {
+                    self.judge(at, later, false, effects);
+                }
+            }
+        }
+    }
+
+    fn held(&self, at: u32) -> &EntityState {
+        self.entities[at as usize].as_ref().expect("the index names entities that are held")
+    }
+
+    fn held_mut(&mut self, at: u32) -> &mut EntityState {
+        self.entities[at as usize].as_mut().expect("the index names entities that are held")
+    }
+
+    fn entity(&mut self, entry: &Entry) -> u32 {
+        let key = Key { mode: entry.mode, kind: entry.kind, id: entry.id.clone() };
+        if let Some(at) = self.index.get(&key) {
+            return *at;
+        }
+        let state = Some(EntityState::new(key.clone()));
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.entities[at as usize] = state;
+                at
+            }
+            None => {
+                self.entities.push(state);
+                u32::try_from(self.entities.len() - 1).expect("the limits are far below four thousand million entities")
+            }
+        };
+        *self.held.entry(key.kind).or_default() += 1;
+        if key.kind == EntityKind::Source {
+            self.sources.push(at);
+        }
+        self.index.insert(key, at);
+        at
+    }
+
+    /// The last hour that the horizon has passed.
+    fn closable(&self) -> Option<i64> {
+        let horizon = self.progress.horizon();
+        (horizon > Timestamp::MIN.saturating_add(Span::from_hours(24 * 365))).then(|| horizon.bucket().hour() - 1)
+    }
+
+    /// Opens and closes hours as far as the horizon and the roll-ups allow.
+    fn advance(&mut self, effects: &mut Effects) {
+        let Some(closable) = self.closable() else { return };
+        loop {
+            self.open_ready(effects);
+            let next = self.hours.iter().next().map(|(hour, work)| (*hour, work.usual.is_some()));
+            match next {
+                Some((hour, true)) if hour <= closable => self.close(hour, effects),
+                Some((hour, false)) if hour <= closable => {
+                    // Not open: either what came before is not closed (nothing has content there), or roll-ups are missing.
+                    let before = hour - 2;
+                    if self.closed.is_some_and(|closed| closed >= before) {
+                        return;
+                    }
+                    self.pass(before, effects);
+                }
+                _ => {
+                    if self.closed.is_some_and(|closed| closed >= closable) {
+                        return;
+                    }
+                    self.pass(closable, effects);
+                }
+            }
+        }
+    }
+
+    /// Hours through `hour` are over, and had no content here.
+    fn pass(&mut self, hour: i64, effects: &mut Effects) {
+        self.closed = Some(self.closed.map_or(hour, |closed| closed.max(hour)));
+        self.send(hour, BTreeMap::new(), effects);
+    }
+
+    fn open_ready(&mut self, effects: &mut Effects) {
+        let Some(closed) = self.closed else { return };
+        loop {
+            let next = self.hours.iter().find(|(_, work)| work.usual.is_none()).map(|(hour, _)| *hour);
+            let Some(hour) = next.filter(|hour| *hour - 2 <= closed && self.fleet.complete(*hour - 2)) else { return };
+            let usual = self.fleet.through(hour - 2);
+            let work = self.hours.get_mut(&hour).expect("it has just been found");
+            work.usual = Some(usual);
+            for at in work.touched.clone() {
+                self.judge(at, hour, false, effects);
+            }
+        }
+    }
+
+    fn close(&mut self, hour: i64, effects: &mut Effects) {
+        let mut groups: BTreeMap<Box<str>, GroupHour> = BTreeMap::new();
+        let touched = self.hours.get(&hour).map(|work| work.touched.clone()).unwrap_or_default();
+        let day = hour.div_euclid(24);
+        for at in touched {
+            self.judge(at, hour, true, effects);
+            let group = self.group(self.held(at), hour);
+            let entity = self.held_mut(at);
+            let kind = entity.key.kind;
+            let place = entity.hours.iter().position(|state| state.hour == hour).expect("it was touched in this hour");
+            let novel = [NETWORK, PLACE, TABLE].map(|sort| {
+                let tally = &entity.hours[place].tally;
+                values(tally, sort).into_iter().any(|value| !entity.knew(sort, value, hour - 1))
+            });
+            let state = &mut entity.hours[place];
+            state.novel = novel;
+            if !entity.key.mode.is_drill() {
+                roll_up(groups.entry(group).or_default(), kind, state);
+            }
+            let whole = amounts(kind, &state.tally);
+            state.close();
+            let unusual = state.unusual;
+            if !metrics(kind).is_empty() || entity.days.iter().any(|state| state.day == day) {
+                let of_day = entity.day_mut(day);
+                add(&mut of_day.amounts, &whole);
+                of_day.unusual |= unusual;
+                if !std::mem::replace(&mut of_day.listed, true) {
+                    self.days.entry(day).or_default().push(at);
+                }
+            }
+        }
+        self.hours.remove(&hour);
+        self.watch(hour);
+        if hour.rem_euclid(24) == 23 {
+            self.close_day(day, &mut groups, effects);
+        }
+        // The day ends with its last hour even if nothing happens in it.
+        if self.days.contains_key(&day) && hour.rem_euclid(24) != 23 {
+            self.hours.entry(day * 24 + 23).or_default();
+        }
+        self.closed = Some(self.closed.map_or(hour, |closed| closed.max(hour)));
+        self.send(hour, groups, effects);
+        self.evict(hour);
+    }
+
+    /// Silence has no tallies: a source that spoke of late is looked at in the next hour, whether it speaks or not.
+    fn watch(&mut self, hour: i64) {
+        let Some(n) = self.held.get(&EntityKind::Source) else { return };
+        if *n == 0 {
+            return;
+        }
+        let spoke = |state: &EntityState| {
+            state.key.kind == EntityKind::Source
+                && !state.key.mode.is_drill()
+                && hour - state.last_hour < limits::WATCHED_HOURS
+        };
+        let sources: Vec<u32> =
+            self.sources.iter().copied().filter(|at| self.entities[*at as usize].as_ref().is_some_and(spoke)).collect();
+        for at in sources {
+            if self.held_mut(at).hour_mut(hour + 1).1 {
+                self.hours.entry(hour + 1).or_default().touched.push(at);
+            }
+        }
+    }
+
+    fn close_day(&mut self, day: i64, groups: &mut BTreeMap<Box<str>, GroupHour>, effects: &mut Effects) {
+        for at in self.days.remove(&day).unwrap_or_default() {
+            let group = self.group(self.held(at), day * 24);
+            let entity = self.held_mut(at);
+            let drill = entity.key.mode.is_drill();
+            let state = entity.day_mut(day);
+            if !drill && !state.unusual {
+                let group = groups.entry(group).or_default();
+                for (metric, amount) in state.amounts.iter().enumerate().filter(|(_, amount)| **amount > 0) {
+                    group.cells.entry(cell(metric, Scale::Day) as u8).or_default().add(*amount);
+                }
+            }
+            let (paged, digest) = (state.paged, std::mem::take(&mut state.digest));
+            for (detector, finding, source) in digest {
+                if paged & (1 << detector) == 0 {
+                    effects.alerts.push(self.alert(at, DETECTORS[detector].name, &source, finding));
+                }
+            }
+        }
+    }
+
+    /// One roll-up for each hour with content, and one that says that hours without have passed.
+    fn send(&mut self, hour: i64, groups: BTreeMap<Box<str>, GroupHour>, effects: &mut Effects) {
+        if self.sent.is_some_and(|sent| hour <= sent) {
+            return;
+        }
+        let previous = self.sent.replace(hour);
+        effects.rollups.push(Rollup { partition: self.spec.partition, hour, previous, groups });
+    }
+
+    /// The peer group: the role of a portal user, the role and the table of a pair, the class of a table, else the kind.
+    fn group(&self, entity: &EntityState, hour: i64) -> Box<str> {
+        let at = Timestamp::from_secs(hour.saturating_mul(3600));
+        let (kind, id) = (entity.key.kind, &*entity.key.id);
+        match kind {
+            EntityKind::PortalUser => format!("{kind}|{}", self.directory.role(id, at)).into(),
+            EntityKind::UserTable => {
+                let (user, table) = id.rsplit_once('|').unwrap_or((id, ""));
+                format!("{kind}|{}|{table}", self.directory.role(user, at)).into()
+            }
+            EntityKind::Table => {
+                let class = id.split_once('.').map_or("", |(schema, _)| schema);
+                format!("{kind}|{class}").into()
+            }
+            EntityKind::Source => format!("{kind}|{id}").into(),
+            kind => kind.as_str().into(),
+        }
+    }
+
+    fn half_life(&self) -> f64 {
+        self.settings.volume.half_life_days * 24.0
+    }
+
+    /// Asks every detector about one hour of one entity.
+    fn judge(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) {
+        let half_life = self.half_life();
+        let calendar = self.calendar.clone();
+        let closed = self.closed;
+        let Some(usual) = self.hours.get(&hour).and_then(|work| work.usual.clone()) else { return };
+        let entity = self.held_mut(at);
+        // Everything through `closed - 1` is past for every hour that is still open.
+        if let Some(closed) = closed {
+            entity.learn(closed - 1, |hour| calendar.one_off(hour), half_life);
+        }
+        let ahead = entity.ahead(hour - 2, |hour| calendar.one_off(hour), half_life);
+        let entity = self.held(at);
+        let group = self.group(entity, hour);
+        let peers = usual.get(&group).cloned();
+        let Some(place) = entity.hours.iter().position(|state| state.hour == hour) else { return };
+        if entity.hours[place].gates.is_none() && !metrics(entity.key.kind).is_empty() {
+            let look = self.look(entity, &entity.hours[place], (ahead.as_ref(), peers.as_deref()), &group, closing);
+            let gates = gates(&look);
+            self.held_mut(at).hours[place].gates = Some(gates);
+        }
+        let entity = self.held(at);
+        let look = self.look(entity, &entity.hours[place], (ahead.as_ref(), peers.as_deref()), &group, closing);
+        let mut all: Vec<(usize, Finding)> = Vec::new();
+        let mut found = Vec::new();
+        for (number, spec) in DETECTORS.iter().enumerate() {
+            (spec.judge)(spec, &look, &mut found);
+            all.extend(found.drain(..).map(|finding| (number, finding)));
+        }
+        all.sort_by_key(|(_, finding)| !finding.page);
+        for (detector, finding) in all {
+            self.raise(at, hour, detector, finding, effects);
+        }
+    }
+
+    fn look<'a>(
+        &'a self,
+        entity: &'a EntityState,
+        hour: &'a HourState,
+        (ahead, peers): (Option<&'a Baseline>, Option<&'a Peers>),
+        group: &'a str,
+        closing: bool,
+    ) -> Look<'a> {
+        let role = match entity.key.kind {
+            EntityKind::PortalUser | EntityKind::UserTable => group.split('|').nth(1).unwrap_or(""),
+            _ => "",
+        };
+        Look {
+            entity,
+            hour,
+            baseline: ahead.unwrap_or(&entity.baseline),
+            peers,
+            role,
+            settings: &self.settings,
+            budget: &self.budget,
+            busy: self.calendar.busy(hour.hour),
+            closing,
+        }
+    }
+
+    /// Each detector speaks once per entity and nominal window, and pages win over the digest.
+    fn raise(&mut self, at: u32, hour: i64, detector: usize, finding: Finding, effects: &mut Effects) {
+        let bit = 1u16 << detector;
+        let volume = DETECTORS[detector].name == "volume";
+        let day = hour.div_euclid(24);
+        let entity = self.held_mut(at);
+        let place = entity.hours.iter().position(|state| state.hour == hour).expect("it is being judged");
+        let state = &mut entity.hours[place];
+        state.unusual |= volume;
+        state.suspicious |= finding.page;
+        let spoken = match finding.window {
+            // A digest's finding of the hour comes only when the hour closes: no page can follow it.
+            Window::Hour => {
+                let before = state.paged;
+                state.paged |= bit;
+                before & bit != 0
+            }
+            Window::Day => {
+                let of_day = entity.day_mut(day);
+                of_day.unusual |= volume;
+                let spoken = of_day.paged & bit != 0;
+                if finding.page {
+                    of_day.paged |= bit;
+                }
+                spoken
+            }
+        };
+        if spoken {
+            return;
+        }
+        let tally = Source::of(&self.held(at).hours[place]);
+        if finding.window == Window::Day && !finding.page {
+            let of_day = self.held_mut(at).day_mut(day);
+            if !of_day.digest.iter().any(|(known, _, _)| *known == detector) {
+                of_day.digest.push((detector, finding, tally));
+            }
+            return;
+        }
+        let alert = self.alert(at, DETECTORS[detector].name, &tally, finding);
+        effects.alerts.push(alert);
+    }
+
+    /// A tally of an hour that is closed: judged alone with what is known now, never learned.
+    fn judge_alone(&mut self, at: u32, entry: &Entry, effects: &mut Effects) {
+        let mut hour = HourState::new(entry.bucket.hour());
+        hour.take(entry.kind, entry.bucket, &entry.tally);
+        let usual = self.fleet.current();
+        let entity = self.held(at);
+        let group = self.group(entity, hour.hour);
+        let known = (None, usual.get(&group).map(|peers| &**peers));
+        let gates = gates(&self.look(entity, &hour, known, &group, false));
+        hour.gates = Some(gates);
+        let look = self.look(entity, &hour, known, &group, false);
+        for spec in DETECTORS {
+            let mut found = Vec::new();
+            (spec.judge)(spec, &look, &mut found);
+            if let Some(finding) = found.into_iter().find(|finding| finding.page) {
+                effects.alerts.push(self.alert(at, spec.name, &Source::of(&hour), finding));
+            }
+        }
+    }
+
+    fn alert(&self, at: u32, detector: &str, source: &Source, finding: Finding) -> Alert {
+        let hour = source.bucket.hour();
+        let key = &self.held(at).key;
+        let entity = Entity::new(key.kind, &*key.id);
+        // From the entity alone: what a tally says of the person may still be incomplete, and the subject is part of the id.
+        let subject = match entity.user_and_table() {
+            Some((user, _)) => Entity::new(EntityKind::PortalUser, user),
+            None => entity.clone(),
+        };
+        let (from, to) = match finding.window {
+            Window::Hour => (hour, hour + 1),
+            Window::Day => (hour.div_euclid(24) * 24, hour.div_euclid(24) * 24 + 24),
+        };
+        let start = |hour: i64| Bucket(hour.saturating_mul(60)).start();
+        let window = AlertWindow { from: start(from), to: start(to) };
+        Alert {
+            id: AlertId::of(detector, &subject, &entity, window, key.mode),
+            raised_at: source.bucket.start(),
+            window,
+            subject,
+            entity,
+            detector: detector.to_owned(),
+            severity: finding.severity,
+            page: finding.page,
+            data_classes: source.classes,
+            observed: finding.observed,
+            expected: finding.expected,
+            unit: finding.unit.to_owned(),
+            p_value: finding.p_value,
+            why: finding.why,
+            actor_known_by: source.known_by,
+            affected_records: finding.affected_records,
+            attack: finding.attack.iter().map(|technique| (*technique).to_owned()).collect(),
+            evidence: source.evidence.iter().map(|position| self.evidence(position)).collect(),
+            mode: key.mode,
+        }
+    }
+
+    fn evidence(&self, position: &tally::Position) -> Evidence {
+        match self.spec.evidence.get(&*position.source) {
+            Some(EvidenceIn::Topic(topic)) => {
+                Evidence::Topic { topic: topic.clone(), partition: position.partition, offset: position.offset }
+            }
+            Some(EvidenceIn::File(input)) => {
+                Evidence::File { input: input.clone(), line: u64::try_from(position.offset).unwrap_or(0) }
+            }
+            None => {
+                Evidence::File { input: position.source.to_string(), line: u64::try_from(position.offset).unwrap_or(0) }
+            }
+        }
+    }
+
+    /// Gives up entities beyond the limits, least history first, and shadows of drills that are over.
+    fn evict(&mut self, hour: i64) {
+        let over = |kind: &EntityKind, n: &usize| *n > limits::entities_max(*kind);
+        let shadows = hour.rem_euclid(24) == 0;
+        let kinds: Vec<EntityKind> =
+            self.held.iter().filter(|(kind, n)| over(kind, n)).map(|(kind, _)| *kind).collect();
+        for kind in kinds {
+            let mut worth: Vec<_> = self
+                .idle_entities(|key| key.kind == kind)
+                .map(|(at, state)| (state.worth(), state.key.clone(), at))
+                .collect();
+            worth.sort();
+            let surplus = self.held.get(&kind).map_or(0, |n| n - limits::entities_max(kind) * 9 / 10);
+            for (_, _, at) in worth.into_iter().take(surplus) {
+                self.forget(at);
+                *self.stats.evicted.entry(kind).or_default() += 1;
+            }
+        }
+        if shadows {
+            let old: Vec<u32> = self
+                .idle_entities(|key| key.mode.is_drill())
+                .filter(|(_, state)| state.last_hour < hour - limits::SHADOW_HOURS)
+                .map(|(at, _)| at)
+                .collect();
+            old.into_iter().for_each(|at| self.forget(at));
+        }
+    }
+
+    /// Entities that nothing open refers to.
+    fn idle_entities(&self, which: impl Fn(&Key) -> bool) -> impl Iterator<Item = (u32, &EntityState)> {
+        let closed = |state: &EntityState| state.hours.iter().all(|hour| hour.closed);
+        let listed =
+            move |state: &EntityState| state.days.iter().any(|day| day.listed && self.days.contains_key(&day.day));
+        (0u32..)
+            .zip(&self.entities)
+            .filter_map(|(at, state)| state.as_ref().map(|state| (at, state)))
+            .filter(move |(_, state)| which(&state.key) && closed(state) && !listed(state))
+    }
+
+    fn forget(&mut self, at: u32) {
+        if let Some(state) = self.entities[at as usize].take() {
+            self.index.remove(&state.key);
+            self.sources.retain(|source| *source != at);
+            self.free.push(at);
+            if let Some(n) = self.held.get_mut(&state.key.kind) {
+                *n -= 1;
+            }
+        }
+    }
+}
+
+/// Adds one entity's hour to its group. What raised a volume alert is not what is usual.
+fn roll_up(group: &mut GroupHour, kind: EntityKind, state: &HourState) {
+    group.active += 1;
+    for (sum, novel) in group.novel.iter_mut().zip(state.novel) {
+        *sum += u64::from(novel);
+    }
+    if !state.suspicious {
+        for (place, sort) in [PLACE, TABLE].into_iter().enumerate() {
+            values(&state.tally, sort).into_iter().for_each(|value| group.see(place, value));
+        }
+    }
+    if state.unusual {
+        return;
+    }
+    for (scale, amounts) in [(Scale::Hour, amounts(kind, &state.tally)), (Scale::FiveMinutes, state.fives)] {
+        for (metric, amount) in amounts.iter().enumerate().filter(|(_, amount)| **amount > 0) {
+            group.cells.entry(cell(metric, scale) as u8).or_default().add(*amount);
+        }
+    }
+}
+
+impl Effects {
+    fn finish(mut self) -> Self {
+        self.alerts.sort_by_key(|alert| (alert.raised_at, alert.id));
+        self
+    }
+}
+
+/// What an alert tells of the tallies that raised it.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    bucket: Bucket,
+    classes: DataClasses,
+    known_by: KnownBy,
+    evidence: Positions,
+}
+
+impl Source {
+    fn of(hour: &HourState) -> Self {
+        let Tally { classes, known_by, evidence, .. } = &hour.tally;
+        Source { bucket: hour.latest, classes: *classes, known_by: *known_by, evidence: evidence.clone() }
+    }
+}

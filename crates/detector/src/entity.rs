@@ -1,0 +1,463 @@
+//! The state of one entity: what it did in hours that are not learned yet, and what is normal for it.
+//!
+//! An hour goes through three stages: *open* (tallies arrive, alerts fire early), *closed* (the horizon has passed it) and
+//! *learned*. It is learned two hours later, so that an hour is always judged with the hours before the last one, no
+//! matter how far the reading of other partitions has come.
+
+use crate::{
+    baseline::Baseline,
+    detectors::Finding,
+    engine::Source,
+    limits::{KNOWN_VALUES_MAX, QUARANTINED_HOURS_MAX},
+    watch::{Amounts, METRICS_MAX, add, amounts, metrics},
+};
+use activity::{Bucket, EntityKind, Mode};
+use std::sync::Arc;
+use tally::Tally;
+
+/// Names an entity.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    pub(crate) mode: Mode,
+    pub(crate) kind: EntityKind,
+    pub(crate) id: Arc<str>,
+}
+
+/// The sorts of values an entity is known by.
+pub(crate) const NETWORK: usize = 0;
+pub(crate) const PLACE: usize = 1;
+pub(crate) const TABLE: usize = 2;
+
+#[derive(Debug)]
+pub(crate) struct EntityState {
+    pub(crate) key: Key,
+    pub(crate) baseline: Baseline,
+    /// Ascending; learned ones are gone.
+    pub(crate) hours: Vec<HourState>,
+    /// Ascending; days that closed hours belong to, until learned.
+    pub(crate) days: Vec<DayState>,
+    pub(crate) known: [Known; 3],
+    /// Earlier hours with a dump's shape, latest last; for habits.
+    pub(crate) dumps: Vec<i64>,
+    /// Most accounts in an hour that did not page; of an address.
+    pub(crate) people: usize,
+    quarantine: Quarantine,
+    pub(crate) last_hour: i64,
+}
+
+/// One hour.
+#[derive(Debug)]
+pub(crate) struct HourState {
+    pub(crate) hour: i64,
+    /// Everything of the hour, merged.
+    pub(crate) tally: Tally,
+    /// Amounts by minute of the hour, ascending; empty once closed.
+    minutes: Vec<(u8, Amounts)>,
+    /// Minutes with a tally, of a source; known when closed.
+    talked: u8,
+    /// The busiest five minutes, by metric.
+    pub(crate) fives: Amounts,
+    pub(crate) closed: bool,
+    /// Detectors (bits, by place in the list) that have paged for this hour.
+    pub(crate) paged: u16,
+    /// A volume alert of either sort: not to be learned.
+    pub(crate) unusual: bool,
+    /// Something paged: its values are not taken for usual.
+    pub(crate) suspicious: bool,
+    /// The latest minute with a tally.
+    pub(crate) latest: Bucket,
+    /// A value was met for the first time; known when closed.
+    pub(crate) novel: [bool; 3],
+    /// Amounts above which it is worth a closer look, by (metric, scale); `None`: not yet computed.
+    pub(crate) gates: Option<Box<[f32; crate::watch::CELLS]>>,
+}
+
+/// One UTC day.
+#[derive(Debug)]
+pub(crate) struct DayState {
+    pub(crate) day: i64,
+    /// Of closed hours.
+    pub(crate) amounts: Amounts,
+    pub(crate) paged: u16,
+    pub(crate) unusual: bool,
+    /// What the digest will list if nothing pages before the day is over.
+    pub(crate) digest: Vec<(usize, Finding, Source)>,
+    /// The engine knows that there is something to decide when the day is over.
+    pub(crate) listed: bool,
+}
+
+/// Values with the hour of their last use, ascending by value.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known(Vec<(u64, i64)>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Quarantine {
+    since: i64,
+    hours: u16,
+}
+
+impl Known {
+    pub(crate) fn contains(&self, value: u64) -> bool {
+        self.0.binary_search_by_key(&value, |(known, _)| *known).is_ok()
+    }
+
+    fn learn(&mut self, value: u64, hour: i64) {
+        match self.0.binary_search_by_key(&value, |(known, _)| *known) {
+            Ok(at) => self.0[at].1 = self.0[at].1.max(hour),
+            Err(at) => {
+                self.0.insert(at, (value, hour));
+                if self.0.len() > KNOWN_VALUES_MAX {
+                    let oldest = (0..self.0.len()).min_by_key(|at| (self.0[*at].1, self.0[*at].0));
+                    oldest.map(|at| self.0.remove(at));
+                }
+            }
+        }
+    }
+}
+
+/// The values of a tally of one sort, as stable hashes. Networks: /16 of an IPv4, /32 of an IPv6 address.
+pub(crate) fn values(tally: &Tally, sort: usize) -> Vec<u64> {
+    match sort {
+        NETWORK => tally.addresses.iter().map(|(hash, address)| network(address).unwrap_or(hash)).collect(),
+        PLACE => tally.places.iter().map(|(hash, _)| hash).collect(),
+        _ => tally.tables.iter().map(|(hash, _)| hash).collect(),
+    }
+}
+
+/// More values than the set of that sort could hold: count on there being new ones.
+pub(crate) fn overflowed(tally: &Tally, sort: usize) -> bool {
+    match sort {
+        NETWORK => tally.addresses.overflowed(),
+        PLACE => tally.places.overflowed(),
+        _ => tally.tables.overflowed(),
+    }
+}
+
+fn network(address: &str) -> Option<u64> {
+    let prefix = match address.parse::<std::net::IpAddr>().ok()? {
+        std::net::IpAddr::V4(v4) => [4, v4.octets()[0], v4.octets()[1], 0, 0],
+        std::net::IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => [4, v4.octets()[0], v4.octets()[1], 0, 0],
+            None => [6, v6.octets()[0], v6.octets()[1], v6.octets()[2], v6.octets()[3]],
+        },
+    };
+    Some(tally::stable_hash(&[&prefix]))
+}
+
+impl EntityState {
+    pub(crate) fn new(key: Key) -> Self {
+        EntityState {
+            key,
+            baseline: Baseline::default(),
+            hours: Vec::new(),
+            days: Vec::new(),
+            known: Default::default(),
+            dumps: Vec::new(),
+            people: 0,
+            quarantine: Quarantine::default(),
+            last_hour: i64::MIN,
+        }
+    }
+
+    /// Merges a tally into its hour, which must not be closed. True if the hour is new to the entity.
+    pub(crate) fn take(&mut self, bucket: Bucket, tally: &Tally) -> bool {
+        let kind = self.key.kind;
+        let (hour, fresh) = self.hour_mut(bucket.hour());
+        hour.take(kind, bucket, tally);
+        self.last_hour = self.last_hour.max(bucket.hour());
+        fresh
+    }
+
+    pub(crate) fn hour_mut(&mut self, hour: i64) -> (&mut HourState, bool) {
+        let place = self.hours.binary_search_by_key(&hour, |state| state.hour);
+        let fresh = place.is_err();
+        let at = place.unwrap_or_else(|at| {
+            self.hours.insert(at, HourState::new(hour));
+            at
+        });
+        (&mut self.hours[at], fresh)
+    }
+
+    pub(crate) fn day_mut(&mut self, day: i64) -> &mut DayState {
+        let at = self.days.binary_search_by_key(&day, |state| state.day).unwrap_or_else(|at| {
+            let fresh = DayState {
+                day,
+                amounts: [0; METRICS_MAX],
+                paged: 0,
+                unusual: false,
+                digest: Vec::new(),
+                listed: false,
+            };
+            self.days.insert(at, fresh);
+            at
+        });
+        &mut self.days[at]
+    }
+
+    /// Amounts of the day of `hour`, up to and with that hour.
+    pub(crate) fn day_amounts(&self, hour: i64) -> Amounts {
+        let day = hour.div_euclid(24);
+        let mut sum = self.days.iter().find(|state| state.day == day).map_or([0; METRICS_MAX], |state| state.amounts);
+        for state in
+            self.hours.iter().filter(|state| !state.closed && state.hour.div_euclid(24) == day && state.hour <= hour)
+        {
+            add(&mut sum, &amounts(self.key.kind, &state.tally));
+        }
+        sum
+    }
+
+    /// Learns what ended by the end of `through`; nothing if that was done before. A shadow of a drill never learns.
+    pub(crate) fn learn(&mut self, through: i64, one_off: impl Fn(i64) -> bool, half_life: f64) {
+        let hours = self.hours.partition_point(|state| state.hour <= through && state.closed);
+        let days = self.days.partition_point(|state| state.last_hour() <= through);
+        if hours == 0 && days == 0 {
+            return;
+        }
+        if !self.key.mode.is_drill() {
+            fold(
+                (&mut self.baseline, &mut self.quarantine, self.key.kind),
+                (&self.hours[..hours], &self.days[..days]),
+                one_off,
+                half_life,
+            );
+            for state in &self.hours[..hours] {
+                for (sort, known) in self.known.iter_mut().enumerate() {
+                    values(&state.tally, sort).into_iter().for_each(|value| known.learn(value, state.hour));
+                }
+                if !state.suspicious {
+                    self.people = self.people.max(state.tally.accounts.len());
+                }
+                if state.tally.signals.contains(activity::Signal::DumpShape) {
+                    self.dumps.push(state.hour);
+                    if self.dumps.len() > DUMPS_MAX {
+                        self.dumps.remove(0);
+                    }
+                }
+            }
+        }
+        self.hours.drain(..hours);
+        self.days.drain(..days);
+    }
+
+    /// The baseline as of the end of hour `through`, if that is more than is learned.
+    pub(crate) fn ahead(&self, through: i64, one_off: impl Fn(i64) -> bool, half_life: f64) -> Option<Baseline> {
+        let hours = self.hours.partition_point(|state| state.hour <= through && state.closed);
+        let days = self.days.partition_point(|state| state.last_hour() <= through);
+        if self.key.mode.is_drill() || (hours == 0 && days == 0) {
+            return None;
+        }
+        let mut baseline = self.baseline.clone();
+        let mut quarantine = self.quarantine;
+        let pending = (&self.hours[..hours], &self.days[..days]);
+        fold((&mut baseline, &mut quarantine, self.key.kind), pending, one_off, half_life);
+        Some(baseline)
+    }
+
+    /// Whether the value was used in an hour through `through`.
+    pub(crate) fn knew(&self, sort: usize, value: u64, through: i64) -> bool {
+        self.known[sort].contains(value)
+            || self
+                .hours
+                .iter()
+                .take_while(|state| state.hour <= through)
+                .any(|state| state.closed && values(&state.tally, sort).contains(&value))
+    }
+
+    /// How much would be lost by forgetting this entity; for eviction.
+    pub(crate) fn worth(&self) -> (bool, u32, i64) {
+        let suspicious = self.hours.iter().any(|state| state.unusual || state.suspicious);
+        (suspicious, self.baseline.hours as u32, self.last_hour)
+    }
+}
+
+/// Learns hours and days in the order in which they ended, so that it does not matter when or how often this is done.
+fn fold(
+    (baseline, quarantine, kind): (&mut Baseline, &mut Quarantine, EntityKind),
+    (hours, days): (&[HourState], &[DayState]),
+    one_off: impl Fn(i64) -> bool,
+    half_life: f64,
+) {
+    let mut days = days.iter().peekable();
+    let learn_day = |baseline: &mut Baseline, state: &DayState| {
+        if !state.unusual && !one_off(state.day * 24 + 12) {
+            baseline.learn_day(&state.amounts);
+        }
+    };
+    for state in hours {
+        while let Some(day) = days.next_if(|day| day.last_hour() < state.hour) {
+            learn_day(baseline, day);
+        }
+        let skip = (state.unusual && quarantine.admits(state.hour)) || one_off(state.hour);
+        let whole = amounts(kind, &state.tally);
+        if kind == EntityKind::Source {
+            // A silent hour that nobody was alerted to is usual; one that somebody was is not.
+            if !state.suspicious {
+                baseline.learn_share(state.hour, f32::from(state.talked) / 60.0, half_life);
+            }
+            continue;
+        }
+        baseline.learn_hour(state.hour, (!skip).then_some((&whole, &state.fives)), state.novel, half_life);
+    }
+    days.for_each(|day| learn_day(baseline, day));
+}
+
+impl DayState {
+    fn last_hour(&self) -> i64 {
+        self.day * 24 + 23
+    }
+}
+
+/// Hours with a dump's shape that are remembered.
+const DUMPS_MAX: usize = 32;
+
+impl Quarantine {
+    /// Whether one more hour may be left out; counts it.
+    fn admits(&mut self, hour: i64) -> bool {
+        if hour - self.since > 28 * 24 {
+            *self = Quarantine { since: hour, hours: 0 };
+        }
+        self.hours = self.hours.saturating_add(1);
+        self.hours <= QUARANTINED_HOURS_MAX
+    }
+}
+
+impl HourState {
+    pub(crate) fn new(hour: i64) -> Self {
+        HourState {
+            hour,
+            tally: Tally::default(),
+            minutes: Vec::new(),
+            talked: 0,
+            fives: [0; METRICS_MAX],
+            closed: false,
+            paged: 0,
+            unusual: false,
+            suspicious: false,
+            latest: Bucket(hour.saturating_mul(60)),
+            novel: [false; 3],
+            gates: None,
+        }
+    }
+
+    pub(crate) fn take(&mut self, kind: EntityKind, bucket: Bucket, tally: &Tally) {
+        self.tally.merge(tally);
+        self.latest = self.latest.max(bucket);
+        if metrics(kind).is_empty() && kind != EntityKind::Source {
+            return;
+        }
+        let minute = bucket.0.rem_euclid(60) as u8;
+        let more = amounts(kind, tally);
+        match self.minutes.binary_search_by_key(&minute, |(minute, _)| *minute) {
+            Ok(at) => add(&mut self.minutes[at].1, &more),
+            Err(at) => self.minutes.insert(at, (minute, more)),
+        }
+        // Only windows that hold this minute can have grown: those that end at it or at the four after it.
+        for end in minute..(minute + 5).min(60) {
+            let mut sum = [0; METRICS_MAX];
+            let inside = self.minutes.iter().filter(|(at, _)| *at <= end && end < at + 5);
+            inside.for_each(|(_, amounts)| add(&mut sum, amounts));
+            for (best, sum) in self.fives.iter_mut().zip(sum) {
+                *best = (*best).max(sum);
+            }
+        }
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.talked = self.minutes.len() as u8;
+        self.minutes = Vec::new();
+        self.gates = None;
+    }
+
+    /// Minutes in which there was anything, ascending.
+    pub(crate) fn minutes(&self) -> impl Iterator<Item = u8> {
+        self.minutes.iter().map(|(minute, _)| *minute)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tally::Metric;
+
+    const HALF_LIFE: f64 = 500.0;
+
+    fn entity() -> EntityState {
+        EntityState::new(Key { mode: Mode::Live, kind: EntityKind::PortalUser, id: "u1".into() })
+    }
+
+    fn rows(n: u64) -> Tally {
+        let mut tally = Tally::default();
+        tally.add(Metric::RowsSent, n);
+        tally
+    }
+
+    fn close(entity: &mut EntityState, hour: i64) {
+        let whole = amounts(entity.key.kind, &entity.hour_mut(hour).0.tally);
+        entity.hour_mut(hour).0.close();
+        add(&mut entity.day_mut(hour.div_euclid(24)).amounts, &whole);
+    }
+
+    #[test]
+    fn the_busiest_five_minutes_do_not_depend_on_order() {
+        let minutes = [(0, 5), (3, 7), (4, 1), (5, 9), (59, 20), (58, 3)];
+        let mut forward = entity();
+        let mut backward = entity();
+        for (minute, n) in minutes {
+            forward.take(Bucket(minute), &rows(n));
+        }
+        for (minute, n) in minutes.into_iter().rev() {
+            backward.take(Bucket(minute), &rows(n));
+        }
+        assert_eq!(forward.hours[0].fives[0], 23);
+        assert_eq!(backward.hours[0].fives[0], 23);
+        assert_eq!(forward.day_amounts(0)[0], 45);
+    }
+
+    #[test]
+    fn what_is_seen_ahead_is_what_is_learned_later() {
+        let mut entity = entity();
+        for hour in 20..30 {
+            entity.take(Bucket(hour * 60 + 1), &rows(hour as u64));
+            close(&mut entity, hour);
+        }
+        entity.learn(22, |_| false, HALF_LIFE);
+        let ahead = entity.ahead(25, |_| false, HALF_LIFE).unwrap();
+        entity.learn(25, |_| false, HALF_LIFE);
+        assert_eq!(format!("{ahead:?}"), format!("{:?}", entity.baseline));
+        assert!(entity.ahead(25, |_| false, HALF_LIFE).is_none());
+        assert!(entity.baseline.level(0, crate::watch::Scale::Day).n > 0.9, "the day of hour 20 is over");
+    }
+
+    #[test]
+    fn unusual_hours_are_left_out_for_a_bounded_time() {
+        let mut entity = entity();
+        for hour in 0..200 {
+            entity.take(Bucket(hour * 60), &rows(1_000_000));
+            entity.hour_mut(hour).0.unusual = true;
+            close(&mut entity, hour);
+        }
+        entity.learn(i64::from(QUARANTINED_HOURS_MAX) - 1, |_| false, HALF_LIFE);
+        assert_eq!(entity.baseline.level(0, crate::watch::Scale::Hour).n, 0.0);
+        entity.learn(199, |_| false, HALF_LIFE);
+        assert!(entity.baseline.level(0, crate::watch::Scale::Hour).n > 100.0, "nothing freezes for ever");
+    }
+
+    #[test]
+    fn shadows_never_learn() {
+        let mut shadow = EntityState::new(Key { mode: Mode::Drill(activity::DrillId(1)), ..entity().key });
+        shadow.take(Bucket(0), &rows(5));
+        close(&mut shadow, 0);
+        assert!(shadow.ahead(9, |_| false, HALF_LIFE).is_none());
+        shadow.learn(9, |_| false, HALF_LIFE);
+        assert_eq!((shadow.baseline.hours, shadow.hours.len()), (0.0, 0));
+    }
+
+    #[test]
+    fn networks_are_prefixes() {
+        assert_eq!(network("10.1.2.3"), network("10.1.200.9"));
+        assert_eq!(network("::ffff:10.1.2.3"), network("10.1.9.9"));
+        assert_ne!(network("10.1.2.3"), network("10.2.2.3"));
+        assert_eq!(network("not an address"), None);
+    }
+}

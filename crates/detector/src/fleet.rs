@@ -1,0 +1,358 @@
+//! What peers do: the roll-ups of all tally partitions, folded hour by hour.
+//!
+//! Hour `h` is judged with roll-ups through `h - 2`, of *all* partitions, neither more nor fewer; a partition that is ahead
+//! waits. So it does not matter who is faster. Each roll-up names the one before it, so that hours in which a partition
+//! had nothing to say need no message and a lost one is noticed.
+
+use crate::{
+    limits::{GROUP_VALUES_MAX, GROUPS_MAX},
+    rollup::{Cell, GroupHour, Rollup},
+    tail::{HALF_OCTAVES, beyond_maximum, half_octave, half_octave_end},
+    watch::CELLS,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// What is usual in a group, as of some hour.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    /// Active entity-hours seen (forgotten slowly).
+    pub(crate) active: f64,
+    /// Entity-hours in which a value new to the entity was met: networks, places, tables.
+    pub(crate) novel: [f64; 3],
+    /// Places and tables the group uses.
+    pub(crate) values: [Arc<BTreeSet<u64>>; 2],
+    pub(crate) cells: [Option<Usual>; CELLS],
+}
+
+/// Distribution of an amount among peers, given that there was any.
+#[derive(Debug)]
+pub(crate) struct Usual {
+    pub(crate) n: f64,
+    pub(crate) mean: f64,
+    /// Shape of a negative binomial with this mean and variance.
+    pub(crate) shape: f64,
+    /// One in a thousand is greater.
+    pub(crate) extreme: f64,
+    pub(crate) max: f64,
+    /// How much more than usual peers do of late, at least 1, at most [`SHIFT_MAX`].
+    pub(crate) shift: f64,
+    /// Weight at or above each half octave.
+    above: Box<[f32]>,
+}
+
+/// Peers of one hour, by group.
+pub(crate) type Snapshot = Arc<HashMap<Box<str>, Arc<Peers>>>;
+
+/// A shared shift widens thresholds at most so much; more is not a shift but an event.
+const SHIFT_MAX: f64 = 4.0;
+/// Half-life of "of late", in hours.
+const RECENT_HOURS: f64 = 12.0;
+/// Weight below which a half octave counts as forgotten.
+const FORGOTTEN: f64 = 0.05;
+
+impl Usual {
+    /// P(a peer's amount reaches x), the tail beyond the maximum extrapolated.
+    pub(crate) fn survival(&self, x: f64, alpha: f64) -> f64 {
+        if x > self.max {
+            return beyond_maximum(x, self.max, self.n, alpha);
+        }
+        let above = f64::from(self.above[usize::from(half_octave(x.max(0.0) as u64))]);
+        ((above + 1.0) / (self.n + 1.0)).min(1.0)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Fleet {
+    /// Through which hour each tally partition has said everything; `None` before its first word.
+    said: Vec<Option<i64>>,
+    /// Heard, but what came before it has not been heard.
+    waiting: Vec<(u32, i64, i64)>,
+    /// Sums of hours not yet folded.
+    hours: BTreeMap<i64, BTreeMap<Box<str>, GroupHour>>,
+    /// Roll-ups already added, not yet folded.
+    added: BTreeSet<(i64, u32)>,
+    groups: HashMap<Box<str>, Group>,
+    views: Snapshot,
+    folded: Option<i64>,
+    /// Hours up to which missing roll-ups are no longer waited for.
+    released: Option<i64>,
+    /// Roll-ups that came after their hour had been folded without them.
+    pub(crate) missed: u64,
+    half_life_hours: f64,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    last: i64,
+    active: f64,
+    novel: [f64; 3],
+    /// Value to the hour it was last used.
+    values: [BTreeMap<u64, i64>; 2],
+    known: [Arc<BTreeSet<u64>>; 2],
+    cells: BTreeMap<u8, Folded>,
+}
+
+#[derive(Clone, Debug)]
+struct Folded {
+    last: i64,
+    n: f64,
+    sum: f64,
+    squares: f64,
+    recent_n: f64,
+    recent_sum: f64,
+    bins: Box<[f64]>,
+}
+
+impl Fleet {
+    pub(crate) fn new(partitions: u32, half_life_days: f64) -> Self {
+        Fleet {
+            said: vec![None; partitions.max(1) as usize],
+            half_life_hours: half_life_days * 24.0,
+            ..Fleet::default()
+        }
+    }
+
+    /// Takes in a roll-up; repeats change nothing.
+    pub(crate) fn hear(&mut self, rollup: &Rollup) {
+        let Some(said) = self.said.get_mut(rollup.partition as usize) else { return };
+        if said.is_some_and(|said| rollup.hour <= said) || !self.added.insert((rollup.hour, rollup.partition)) {
+            return;
+        }
+        if self.folded.is_some_and(|folded| rollup.hour <= folded) {
+            self.missed += 1;
+        } else {
+            let hour = self.hours.entry(rollup.hour).or_default();
+            for (name, group) in &rollup.groups {
+                hour.entry(name.clone()).or_default().merge(group);
+            }
+        }
+        let previous = rollup.previous.unwrap_or(i64::MIN);
+        self.waiting.push((rollup.partition, previous, rollup.hour));
+        // What was waiting for this one may now count, in turn.
+        loop {
+            let said = &mut self.said;
+            let before = self.waiting.len();
+            self.waiting.retain(|(partition, previous, hour)| {
+                let said = &mut said[*partition as usize];
+                let joins = *previous == i64::MIN || said.is_some_and(|said| said >= *previous);
+                if joins {
+                    *said = Some(said.map_or(*hour, |said| said.max(*hour)));
+                }
+                !joins
+            });
+            if self.waiting.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Everybody has said everything through this hour (or is no longer waited for).
+    pub(crate) fn complete(&self, hour: i64) -> bool {
+        self.released.is_some_and(|released| hour <= released)
+            || self.said.iter().all(|said| said.is_some_and(|said| said >= hour))
+    }
+
+    /// Stop waiting for roll-ups through this hour.
+    pub(crate) fn release(&mut self, hour: i64) {
+        self.released = Some(self.released.map_or(hour, |released| released.max(hour)));
+    }
+
+    /// What is usual after the hours through `hour`; must be called with ascending hours.
+    pub(crate) fn through(&mut self, hour: i64) -> Snapshot {
+        let later = self.hours.split_off(&hour.saturating_add(1));
+        let ready = std::mem::replace(&mut self.hours, later);
+        self.added = self.added.split_off(&(hour.saturating_add(1), 0));
+        self.folded = Some(self.folded.map_or(hour, |folded| folded.max(hour)));
+        if ready.is_empty() {
+            return self.views.clone();
+        }
+        let mut changed = BTreeSet::new();
+        for (at, groups) in ready {
+            for (name, sums) in groups {
+                let name = if self.groups.len() >= GROUPS_MAX && !self.groups.contains_key(&name) {
+                    "other".into()
+                } else {
+                    name
+                };
+                self.groups.entry(name.clone()).or_default().fold(at, &sums, self.half_life_hours);
+                changed.insert(name);
+            }
+        }
+        let mut views = HashMap::clone(&self.views);
+        for name in changed {
+            let peers = Arc::new(self.groups[&name].view());
+            views.insert(name, peers);
+        }
+        self.views = Arc::new(views);
+        self.views.clone()
+    }
+
+    /// What is usual as far as it is known.
+    pub(crate) fn current(&self) -> Snapshot {
+        self.views.clone()
+    }
+
+    pub(crate) fn groups(&self) -> usize {
+        self.groups.len()
+    }
+}
+
+impl Group {
+    fn fold(&mut self, hour: i64, sums: &GroupHour, half_life: f64) {
+        let keep = (-((hour - self.last).max(0) as f64) / half_life).exp2();
+        self.last = hour;
+        self.active = self.active * keep + sums.active as f64;
+        for (novel, more) in self.novel.iter_mut().zip(sums.novel) {
+            *novel = *novel * keep + more as f64;
+        }
+        for ((values, known), used) in self.values.iter_mut().zip(&mut self.known).zip(&sums.values) {
+            let mut changed = false;
+            for value in used {
+                changed |= values.insert(*value, hour).is_none();
+            }
+            while values.len() > GROUP_VALUES_MAX {
+                let oldest = values.iter().min_by_key(|(value, last)| (**last, **value)).map(|(value, _)| *value);
+                oldest.map(|value| values.remove(&value));
+            }
+            if changed {
+                *known = Arc::new(values.keys().copied().collect());
+            }
+        }
+        for (number, cell) in &sums.cells {
+            self.cells.entry(*number).or_insert_with(|| Folded::new(hour)).fold(hour, cell, half_life);
+        }
+    }
+
+    fn view(&self) -> Peers {
+        let mut peers =
+            Peers { active: self.active, novel: self.novel, values: self.known.clone(), ..Peers::default() };
+        for (number, cell) in &self.cells {
+            peers.cells[usize::from(*number)] = Some(cell.view());
+        }
+        peers
+    }
+}
+
+impl Folded {
+    fn new(hour: i64) -> Self {
+        let bins = vec![0.0; HALF_OCTAVES].into();
+        Folded { last: hour, n: 0.0, sum: 0.0, squares: 0.0, recent_n: 0.0, recent_sum: 0.0, bins }
+    }
+
+    fn fold(&mut self, hour: i64, cell: &Cell, half_life: f64) {
+        let passed = (hour - self.last).max(0) as f64;
+        let keep = (-passed / half_life).exp2();
+        let keep_recent = (-passed / RECENT_HOURS).exp2();
+        self.last = hour;
+        self.n = self.n * keep + cell.n as f64;
+        self.sum = self.sum * keep + cell.sum as f64;
+        self.squares = self.squares * keep + cell.squares as f64;
+        self.recent_n = self.recent_n * keep_recent + cell.n as f64;
+        self.recent_sum = self.recent_sum * keep_recent + cell.sum as f64;
+        self.bins.iter_mut().for_each(|weight| *weight *= keep);
+        for (bin, n) in &cell.bins {
+            self.bins[usize::from(*bin)] += *n as f64;
+        }
+    }
+
+    fn view(&self) -> Usual {
+        let mut above: Box<[f32]> = vec![0.0; HALF_OCTAVES].into();
+        let mut weight = 0.0;
+        let mut extreme = None;
+        let mut max = None;
+        for bin in (0..HALF_OCTAVES).rev() {
+            weight += self.bins[bin];
+            above[bin] = weight as f32;
+            let end = half_octave_end(bin as u8);
+            if max.is_none() && self.bins[bin] >= FORGOTTEN {
+                max = Some(end);
+            }
+            if extreme.is_none() && weight > self.n / 1000.0 {
+                extreme = Some(end);
+            }
+        }
+        let mean = self.sum / self.n.max(1e-9);
+        let variance = (self.squares / self.n.max(1e-9) - mean * mean).max(0.0);
+        let shape = if variance > mean { (mean * mean / (variance - mean)).clamp(0.05, 50.0) } else { 50.0 };
+        // Ten active entity-hours of prior weight: a few must not make a shift.
+        let recent = (self.recent_sum + 10.0 * mean) / (self.recent_n + 10.0);
+        Usual {
+            n: self.n,
+            mean,
+            shape,
+            extreme: extreme.unwrap_or(1.0),
+            max: max.unwrap_or(1.0),
+            shift: (recent / mean.max(1e-9)).clamp(1.0, SHIFT_MAX),
+            above,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rollup(partition: u32, hour: i64, previous: Option<i64>, amounts: &[u64]) -> Rollup {
+        let mut group = GroupHour { active: amounts.len() as u64, ..GroupHour::default() };
+        amounts.iter().for_each(|amount| group.cells.entry(0).or_default().add(*amount));
+        Rollup { partition, hour, previous, groups: [("g".into(), group)].into() }
+    }
+
+    #[test]
+    fn waits_for_every_partition_and_for_what_came_before() {
+        let mut fleet = Fleet::new(2, 21.0);
+        fleet.hear(&rollup(0, 10, None, &[1]));
+        assert!(!fleet.complete(10));
+        fleet.hear(&rollup(1, 12, Some(11), &[1]));
+        assert!(!fleet.complete(10), "11 of partition 1 is missing");
+        fleet.hear(&rollup(1, 11, None, &[1]));
+        assert!(fleet.complete(10) && !fleet.complete(11));
+        fleet.hear(&rollup(0, 15, Some(10), &[]));
+        assert!(fleet.complete(12) && !fleet.complete(13));
+        fleet.release(14);
+        assert!(fleet.complete(14) && !fleet.complete(15));
+    }
+
+    #[test]
+    fn repeats_and_order_change_nothing() {
+        let all = [
+            rollup(0, 1, None, &[3, 9]),
+            rollup(0, 2, Some(1), &[4]),
+            rollup(1, 1, None, &[100]),
+            rollup(1, 2, Some(1), &[5]),
+        ];
+        let mean = |order: &[usize]| {
+            let mut fleet = Fleet::new(2, 21.0);
+            order.iter().for_each(|at| fleet.hear(&all[*at]));
+            let view = fleet.through(2);
+            view["g"].cells[0].as_ref().map(|usual| (usual.mean, usual.n, usual.max))
+        };
+        assert_eq!(mean(&[0, 1, 2, 3]), mean(&[3, 3, 1, 2, 0, 0, 1]));
+    }
+
+    #[test]
+    fn a_late_rollup_is_counted_not_used() {
+        let mut fleet = Fleet::new(2, 21.0);
+        fleet.hear(&rollup(0, 1, None, &[3]));
+        fleet.release(1);
+        assert_eq!(fleet.through(1)["g"].cells[0].as_ref().map(|usual| usual.n), Some(1.0));
+        fleet.hear(&rollup(1, 1, None, &[3]));
+        assert_eq!((fleet.missed, fleet.through(2)["g"].cells[0].as_ref().map(|usual| usual.n)), (1, Some(1.0)));
+    }
+
+    #[test]
+    fn survival_falls_and_goes_beyond_the_maximum() {
+        let mut fleet = Fleet::new(1, 21.0);
+        let amounts: Vec<u64> = (1..=1000).collect();
+        fleet.hear(&rollup(0, 1, None, &amounts));
+        let view = fleet.through(1);
+        let usual = view["g"].cells[0].as_ref().unwrap();
+        let at = |x| usual.survival(x, 4.0);
+        assert!((at(1.0) - 1.0).abs() < 0.01 && (0.4..0.7).contains(&at(500.0)));
+        assert!(at(10_000.0) < 1e-6 && at(10_000.0) > 1e-8);
+        assert!([1.0, 10.0, 100.0, 900.0, 1100.0, 1e4, 1e6].windows(2).all(|pair| at(pair[0]) >= at(pair[1])));
+    }
+}

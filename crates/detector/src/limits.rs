@@ -1,0 +1,45 @@
+//! What an engine may hold at most, and what happens beyond.
+
+use activity::EntityKind;
+
+/// Entities held per kind, in one tally partition. Beyond, at the close of an hour: those with the least history go, and
+/// are counted ([`crate::Stats::evicted`]). Attacker-chosen ids (addresses, login names tried) are the load: an id that
+/// came once goes before one that is known.
+pub const fn entities_max(kind: EntityKind) -> usize {
+    match kind {
+        EntityKind::Address | EntityKind::UserTable => 100_000,
+        EntityKind::PortalUser | EntityKind::Session | EntityKind::Route => 50_000,
+        EntityKind::Table | EntityKind::DbAccount | EntityKind::AppHost => 10_000,
+        EntityKind::IntegrationKey | EntityKind::Network => 5_000,
+        EntityKind::Source | EntityKind::Fleet => 1_000,
+    }
+}
+
+/// Values an entity is known to use, of each sort (networks, places, tables). Beyond: the one not seen for longest goes.
+pub const KNOWN_VALUES_MAX: usize = 48;
+
+/// Values a peer group is known to use, of each sort. Beyond: the one not seen for longest goes.
+pub const GROUP_VALUES_MAX: usize = 2_048;
+
+/// Values of a group in one hour's roll-up, of each sort. Beyond: those with the smallest hashes stay.
+pub const ROLLUP_VALUES_MAX: usize = 256;
+
+/// Peer groups. Beyond: further ones share the group `other`.
+pub const GROUPS_MAX: usize = 4_096;
+
+/// Hours of one entity that raised an alert and are therefore not learned, in 28 days. Beyond, they are learned: nothing
+/// freezes for ever.
+pub const QUARANTINED_HOURS_MAX: u16 = 72;
+
+/// Hours after its last record in which a source's silence is noticed.
+pub const WATCHED_HOURS: i64 = 24;
+
+/// Hours a drill's shadow is kept after its last tally.
+pub const SHADOW_HOURS: i64 = 48;
+
+/// Characters of an id shown in a sentence.
+pub const SHOWN_CHARACTERS_MAX: usize = 64;
+
+/// Rows of the directory and of the calendar. More are an error.
+pub const DIRECTORY_ROWS_MAX: usize = 1_000_000;
+pub const CALENDAR_ROWS_MAX: usize = 10_000;

@@ -1,0 +1,166 @@
+//! How far event time has come, and whether anything is missing or doubled.
+//!
+//! The *horizon* is the time before which nothing more is expected: the least watermark of all source partitions, less the
+//! allowed lateness. Ingest judges lateness per source partition against that partition's own greatest stamp, so no
+//! tally can arrive for a minute behind the horizon, whoever reads first. Idle partitions are not waited for; if all are
+//! idle, the greatest watermark counts. The only exception is a partition that was released as idle and comes back with
+//! old records: those are judged alone, counted, and never learned.
+
+use activity::{Span, Timestamp};
+use std::collections::BTreeMap;
+use tally::{Manifest, Range};
+
+/// Something that must not happen; the caller counts it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Violation {
+    /// Offsets of a source partition were never covered by a flush.
+    Gap { source: Box<str>, partition: i32, expected: i64, found: i64 },
+    /// Offsets were covered twice, in a message that also held new ones and had to be taken.
+    Overlap { source: Box<str>, partition: i32, expected: i64, found: i64 },
+    /// A message for another tally partition, or made with another number of partitions.
+    Misdirected { partition: u32, partitions: u32 },
+}
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    New,
+    /// All its offsets were covered before: at least once delivery repeated it.
+    Repeated,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    lateness: Span,
+    partitions: BTreeMap<(Box<str>, i32), Line>,
+    horizon: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    /// The next offset expected; `None` before the first.
+    position: Option<i64>,
+    watermark: Timestamp,
+    idle: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(sources: &[(Box<str>, u32)], lateness: Span) -> Self {
+        let fresh = || Line { position: None, watermark: Timestamp::MIN, idle: false };
+        let numbers = |n: u32| 0..i32::try_from(n).unwrap_or(i32::MAX);
+        let partitions = sources
+            .iter()
+            .flat_map(|(name, n)| numbers(*n).map(move |number| ((name.clone(), number), fresh())))
+            .collect();
+        Progress { lateness, partitions, horizon: Timestamp::MIN }
+    }
+
+    pub(crate) fn hear(&mut self, manifest: &Manifest, violations: &mut Vec<Violation>) -> Heard {
+        let position = |progress: &Self, range: &Range| {
+            progress.partitions.get(&(range.source.clone(), range.partition)).and_then(|line| line.position)
+        };
+        let covering = manifest.ranges.iter().filter(|range| range.from < range.to);
+        let mut any = false;
+        let mut all_repeated = true;
+        for range in covering.clone() {
+            any = true;
+            all_repeated &= position(self, range).is_some_and(|position| range.to <= position);
+        }
+        if any && all_repeated {
+            return Heard::Repeated;
+        }
+        for range in covering {
+            let (source, partition) = (range.source.clone(), range.partition);
+            match position(self, range) {
+                Some(expected) if range.from > expected => {
+                    violations.push(Violation::Gap { source, partition, expected, found: range.from });
+                }
+                Some(expected) if range.from < expected => {
+                    violations.push(Violation::Overlap { source, partition, expected, found: range.from });
+                }
+                _ => {}
+            }
+        }
+        for range in &manifest.ranges {
+            let fresh = Line { position: None, watermark: Timestamp::MIN, idle: false };
+            let line = self.partitions.entry((range.source.clone(), range.partition)).or_insert(fresh);
+            if range.from < range.to {
+                line.position = Some(line.position.map_or(range.to, |position| position.max(range.to)));
+            }
+            line.watermark = line.watermark.max(range.watermark);
+            line.idle = range.idle;
+        }
+        self.advance();
+        Heard::New
+    }
+
+    /// Nothing more will come from anywhere.
+    pub(crate) fn release_all(&mut self) {
+        self.partitions.values_mut().for_each(|line| line.idle = true);
+        self.advance();
+    }
+
+    pub(crate) fn horizon(&self) -> Timestamp {
+        self.horizon
+    }
+
+    fn advance(&mut self) {
+        let least = self.partitions.values().filter(|line| !line.idle).map(|line| line.watermark).min();
+        let come = least.or_else(|| self.partitions.values().map(|line| line.watermark).max());
+        self.horizon = self.horizon.max(come.unwrap_or(Timestamp::MIN).saturating_sub(self.lateness));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(source: &str, from: i64, to: i64, secs: i64, idle: bool) -> Range {
+        Range { source: source.into(), from, to, watermark: Timestamp::from_secs(secs), idle, ..Range::default() }
+    }
+
+    fn manifest(ranges: Vec<Range>) -> Manifest {
+        Manifest { instance: "i".into(), sequence: 1, ranges }
+    }
+
+    fn two() -> Progress {
+        Progress::new(&[("a".into(), 1), ("b".into(), 1)], Span::from_secs(120))
+    }
+
+    #[test]
+    fn waits_for_the_slowest_and_for_those_never_heard() {
+        let mut progress = two();
+        let mut violations = Vec::new();
+        progress.hear(&manifest(vec![range("a", 0, 9, 1000, false)]), &mut violations);
+        assert_eq!(progress.horizon(), Timestamp::MIN);
+        progress.hear(&manifest(vec![range("b", 0, 9, 700, false)]), &mut violations);
+        assert_eq!(progress.horizon(), Timestamp::from_secs(580));
+        progress.hear(&manifest(vec![range("b", 9, 9, 700, true)]), &mut violations);
+        assert_eq!(progress.horizon(), Timestamp::from_secs(880));
+        progress.hear(&manifest(vec![range("b", 9, 10, 701, false)]), &mut violations);
+        assert_eq!(progress.horizon(), Timestamp::from_secs(880), "it never goes back");
+        progress.release_all();
+        assert_eq!(progress.horizon(), Timestamp::from_secs(880));
+        assert_eq!(violations, []);
+    }
+
+    #[test]
+    fn a_gap_is_said_and_a_repeat_is_skipped() {
+        let mut progress = two();
+        let mut violations = Vec::new();
+        let first = manifest(vec![range("a", 5, 9, 10, false), range("b", 3, 3, 10, false)]);
+        assert_eq!(progress.hear(&first, &mut violations), Heard::New);
+        assert_eq!(progress.hear(&first, &mut violations), Heard::Repeated);
+        assert_eq!(progress.hear(&manifest(vec![range("a", 9, 9, 10, false)]), &mut violations), Heard::New);
+        assert_eq!(violations, []);
+        progress.hear(&manifest(vec![range("a", 12, 15, 10, false)]), &mut violations);
+        progress.hear(&manifest(vec![range("a", 14, 17, 10, false)]), &mut violations);
+        assert_eq!(
+            violations,
+            [
+                Violation::Gap { source: "a".into(), partition: 0, expected: 9, found: 12 },
+                Violation::Overlap { source: "a".into(), partition: 0, expected: 15, found: 14 },
+            ]
+        );
+    }
+}

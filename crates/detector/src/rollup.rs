@@ -1,0 +1,235 @@
+//! What the entities of a peer group did in one closed hour, as one tally partition saw it. Whole numbers only: merging is
+//! exact and independent of order.
+
+use crate::{
+    limits::ROLLUP_VALUES_MAX,
+    tail::{HALF_OCTAVES, half_octave},
+    watch::CELLS,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use tally::{DecodeError, Decoder, Encoder};
+
+const MAGIC: [u8; 2] = *b"BR";
+const VERSION: u8 = 1;
+
+/// A message to all tally partitions: "through this hour I have said everything".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rollup {
+    /// Of which tally partition.
+    pub partition: u32,
+    /// Whole hours since the epoch.
+    pub hour: i64,
+    /// The hour of the roll-up this partition sent before; between the two there was nothing. `None`: there was none.
+    pub(crate) previous: Option<i64>,
+    pub(crate) groups: BTreeMap<Box<str>, GroupHour>,
+}
+
+/// Sums over the entities of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GroupHour {
+    /// Entities that did something.
+    pub(crate) active: u64,
+    /// Entities that met a value new to them: a network, a place, a table.
+    pub(crate) novel: [u64; 3],
+    /// Stable hashes of the places and tables used.
+    pub(crate) values: [BTreeSet<u64>; 2],
+    /// By (metric, scale).
+    pub(crate) cells: BTreeMap<u8, Cell>,
+}
+
+/// Distribution of one amount over the entities.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) n: u64,
+    pub(crate) sum: u64,
+    pub(crate) squares: u64,
+    /// Entities by half octave of their amount.
+    pub(crate) bins: BTreeMap<u8, u64>,
+}
+
+impl Cell {
+    pub(crate) fn add(&mut self, amount: u64) {
+        self.n += 1;
+        self.sum = self.sum.saturating_add(amount);
+        self.squares = self.squares.saturating_add(amount.saturating_mul(amount));
+        *self.bins.entry(half_octave(amount)).or_default() += 1;
+    }
+
+    fn merge(&mut self, other: &Cell) {
+        self.n = self.n.saturating_add(other.n);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.squares = self.squares.saturating_add(other.squares);
+        for (bin, n) in &other.bins {
+            let count = self.bins.entry(*bin).or_default();
+            *count = count.saturating_add(*n);
+        }
+    }
+}
+
+impl GroupHour {
+    pub(crate) fn merge(&mut self, other: &GroupHour) {
+        self.active = self.active.saturating_add(other.active);
+        for (sum, more) in self.novel.iter_mut().zip(other.novel) {
+            *sum = sum.saturating_add(more);
+        }
+        for (values, more) in self.values.iter_mut().zip(&other.values) {
+            values.extend(more);
+            while values.len() > ROLLUP_VALUES_MAX {
+                values.pop_last();
+            }
+        }
+        for (cell, more) in &other.cells {
+            self.cells.entry(*cell).or_default().merge(more);
+        }
+    }
+
+    pub(crate) fn see(&mut self, sort: usize, value: u64) {
+        self.values[sort].insert(value);
+        if self.values[sort].len() > ROLLUP_VALUES_MAX {
+            self.values[sort].pop_last();
+        }
+    }
+}
+
+impl Rollup {
+    /// Names this roll-up for ever: the same partition and hour have the same key, so a repeat can be told.
+    pub fn key(&self) -> Vec<u8> {
+        format!("{}|{}", self.partition, self.hour).into_bytes()
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        let mut message = Encoder::new(MAGIC, VERSION);
+        message.number(u64::from(self.partition));
+        message.signed(self.hour);
+        message.byte(u8::from(self.previous.is_some()));
+        message.signed(self.previous.unwrap_or(0));
+        message.number(self.groups.len() as u64);
+        for (name, group) in &self.groups {
+            message.text(name);
+            message.number(group.active);
+            group.novel.iter().for_each(|n| message.number(*n));
+            for values in &group.values {
+                message.number(values.len() as u64);
+                values.iter().for_each(|value| message.number(*value));
+            }
+            message.number(group.cells.len() as u64);
+            for (number, cell) in &group.cells {
+                message.byte(*number);
+                for sum in [cell.n, cell.sum, cell.squares, cell.bins.len() as u64] {
+                    message.number(sum);
+                }
+                for (bin, n) in &cell.bins {
+                    message.byte(*bin);
+                    message.number(*n);
+                }
+            }
+        }
+        message.finish()
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Rollup, DecodeError> {
+        let mut decoder = Decoder::new(bytes, MAGIC, VERSION)?;
+        let partition = u32::try_from(decoder.number()?).map_err(|_| DecodeError::Range("a partition"))?;
+        let hour = decoder.signed()?;
+        let previous = match (decoder.byte()?, decoder.signed()?) {
+            (0, _) => None,
+            (1, previous) => Some(previous),
+            _ => return Err(DecodeError::Range("a flag")),
+        };
+        let mut groups = BTreeMap::new();
+        for _ in 0..decoder.count(8)? {
+            let name = decoder.text()?.into();
+            groups.insert(name, decode_group(&mut decoder)?);
+        }
+        decoder.finish()?;
+        Ok(Rollup { partition, hour, previous, groups })
+    }
+}
+
+fn decode_group(decoder: &mut Decoder<'_>) -> Result<GroupHour, DecodeError> {
+    let mut group = GroupHour { active: decoder.number()?, ..GroupHour::default() };
+    for n in &mut group.novel {
+        *n = decoder.number()?;
+    }
+    for values in &mut group.values {
+        let count = decoder.count(1)?;
+        if count > ROLLUP_VALUES_MAX {
+            return Err(DecodeError::Range("a count"));
+        }
+        for _ in 0..count {
+            values.insert(decoder.number()?);
+        }
+    }
+    for _ in 0..decoder.count(5)? {
+        let number = decoder.byte()?;
+        if usize::from(number) >= CELLS {
+            return Err(DecodeError::Range("a metric"));
+        }
+        let mut cell =
+            Cell { n: decoder.number()?, sum: decoder.number()?, squares: decoder.number()?, bins: BTreeMap::new() };
+        for _ in 0..decoder.count(2)? {
+            let bin = decoder.byte()?;
+            if usize::from(bin) >= HALF_OCTAVES {
+                return Err(DecodeError::Range("a bin"));
+            }
+            cell.bins.insert(bin, decoder.number()?);
+        }
+        group.cells.insert(number, cell);
+    }
+    Ok(group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rollup() -> Rollup {
+        let mut group = GroupHour { active: 3, novel: [1, 0, 2], ..GroupHour::default() };
+        group.see(0, u64::MAX);
+        group.cells.entry(2).or_default().add(1840);
+        group.cells.entry(2).or_default().add(3);
+        Rollup {
+            partition: 2,
+            hour: 492_000,
+            previous: Some(491_999),
+            groups: [("portal_user|payroll".into(), group)].into(),
+        }
+    }
+
+    #[test]
+    fn comes_back_from_bytes() {
+        let sent = rollup();
+        assert_eq!(Rollup::decode(&sent.encode()), Ok(sent.clone()));
+        let empty = Rollup { groups: BTreeMap::new(), previous: None, ..sent };
+        assert_eq!(Rollup::decode(&empty.encode()), Ok(empty.clone()));
+        assert_ne!(empty.key(), Rollup { hour: 1, ..empty.clone() }.key());
+    }
+
+    #[test]
+    fn refuses_damage_without_panic() {
+        let bytes = rollup().encode();
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x41;
+            assert!(Rollup::decode(&damaged).is_err());
+            damaged.truncate(bytes.len() - 8);
+            damaged.extend(tally::stable_hash(&[&damaged]).to_le_bytes());
+            let _ = Rollup::decode(&damaged);
+        }
+    }
+
+    #[test]
+    fn merging_is_order_free() {
+        let mut a = GroupHour { active: 1, ..GroupHour::default() };
+        let mut b = GroupHour { active: 2, ..GroupHour::default() };
+        (0..300).for_each(|n| a.see(1, n * 7));
+        (0..300).for_each(|n| b.see(1, n * 5));
+        a.cells.entry(0).or_default().add(u64::MAX);
+        b.cells.entry(0).or_default().add(9);
+        let (mut ab, mut ba) = (a.clone(), b.clone());
+        ab.merge(&b);
+        ba.merge(&a);
+        assert_eq!(ab, ba);
+        assert_eq!(ab.values[1].len(), ROLLUP_VALUES_MAX);
+    }
+}

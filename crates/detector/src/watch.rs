@@ -1,0 +1,86 @@
+//! What is counted of which kind of entity, and over which spans.
+
+use activity::EntityKind;
+use tally::{Metric, Tally};
+
+/// Metrics of one kind at most.
+pub(crate) const METRICS_MAX: usize = 4;
+
+/// The spans that are judged. Windows are *aligned*, so that an alert's id does not depend on when it fired; what straddles
+/// an edge is seen with at least half its size in one of the two. The five minutes slide within their hour and are
+/// judged by the greatest of them, which makes them one test an hour instead of sixty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scale {
+    /// The whole hour.
+    Hour,
+    /// The busiest five minutes of the hour.
+    FiveMinutes,
+    /// The UTC day, up to and with the hour judged.
+    Day,
+}
+
+impl Scale {
+    pub(crate) const ALL: [Scale; 3] = [Scale::Hour, Scale::FiveMinutes, Scale::Day];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Scale::Hour => "1 h",
+            Scale::FiveMinutes => "5 min",
+            Scale::Day => "1 day",
+        }
+    }
+}
+
+/// Amounts of one entity, by the metrics of its kind.
+pub(crate) type Amounts = [u64; METRICS_MAX];
+
+/// Number of (metric, scale) pairs.
+pub(crate) const CELLS: usize = METRICS_MAX * Scale::ALL.len();
+
+/// Place of a (metric, scale) pair.
+pub(crate) const fn cell(metric: usize, scale: Scale) -> usize {
+    metric * Scale::ALL.len() + scale as usize
+}
+
+/// What is counted of a kind; at most [`METRICS_MAX`]. Kinds without any have no volume that could be judged.
+pub(crate) const fn metrics(kind: EntityKind) -> &'static [Metric] {
+    match kind {
+        EntityKind::PortalUser | EntityKind::IntegrationKey => {
+            &[Metric::RowsSent, Metric::ClassifiedRequests, Metric::Statements, Metric::Bytes]
+        }
+        EntityKind::UserTable | EntityKind::Table => &[Metric::RowsSent, Metric::TableTouches, Metric::Statements],
+        EntityKind::DbAccount => &[Metric::RowsSent, Metric::Statements, Metric::Denied],
+        EntityKind::AppHost => &[Metric::RowsSent, Metric::Statements, Metric::TableTouches],
+        EntityKind::Address => &[Metric::ClassifiedRequests, Metric::Requests, Metric::Bytes],
+        EntityKind::Fleet => &[Metric::LoginsFailed, Metric::ClassifiedRequests, Metric::RowsSent, Metric::Denied],
+        EntityKind::Network | EntityKind::Session | EntityKind::Route | EntityKind::Source => &[],
+    }
+}
+
+pub(crate) fn amounts(kind: EntityKind, tally: &Tally) -> Amounts {
+    let mut amounts = [0; METRICS_MAX];
+    for (amount, metric) in amounts.iter_mut().zip(metrics(kind)) {
+        *amount = tally.get(*metric);
+    }
+    amounts
+}
+
+pub(crate) fn add(sum: &mut Amounts, more: &Amounts) {
+    for (sum, more) in sum.iter_mut().zip(more) {
+        *sum = sum.saturating_add(*more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_distinct_and_fit() {
+        let mut cells: Vec<usize> =
+            (0..METRICS_MAX).flat_map(|metric| Scale::ALL.map(|scale| cell(metric, scale))).collect();
+        cells.sort_unstable();
+        assert_eq!(cells, (0..CELLS).collect::<Vec<_>>());
+        assert!(EntityKind::ALL.iter().all(|kind| metrics(*kind).len() <= METRICS_MAX));
+    }
+}

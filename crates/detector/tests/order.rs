@@ -1,0 +1,308 @@
+//! "Same input, same answer": which alerts there are, with which severity and page, does not depend on how source
+//! partitions interleave, where batches are cut, over how many tally partitions entities are spread, in which order
+//! engines and the fleet are heard, or whether messages are repeated.
+
+use activity::{DataClass, DrillId, EntityKind, KnownBy, Mode, Signal, Span, Timestamp};
+use detector::{Alert, AlertId, Calendar, Directory, Effects, Engine, EngineSpec, Rollup, Settings, Severity};
+use proptest::prelude::*;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+use tally::{Batch, Manifest, Metric, Range, Tallier};
+
+/// Small, fast, seeded (Steele, Lea, Flood 2014: SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n.max(1)
+    }
+    fn once_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Record {
+    at: Timestamp,
+    user: u64,
+    table: u64,
+    rows: u64,
+    address: u64,
+    login: Option<bool>,
+    signal: Option<Signal>,
+    drill: bool,
+}
+
+const SOURCES: [(&str, u32); 2] = [("access", 2), ("audit", 1)];
+const LATENESS: Span = Span::from_minutes(2);
+const DAYS: i64 = 9;
+
+fn start() -> Timestamp {
+    "2026-03-02T00:00:00Z".parse().expect("a time")
+}
+
+/// Records of each source partition, in offset order: nearly in order of time, some a little late, some too late.
+fn world(seed: u64) -> Vec<Vec<Record>> {
+    let mut random = Random(seed);
+    (0..3)
+        .map(|_| {
+            let mut records = Vec::new();
+            for hour in 0..DAYS * 24 {
+                let office = (8..18).contains(&(hour % 24));
+                let n = if office { 4 + random.below(8) } else { random.below(2) };
+                let mut stamps: Vec<i64> = (0..n).map(|_| random.below(3600) as i64).collect();
+                stamps.sort_unstable();
+                for second in stamps {
+                    let most = if random.once_in(20) { 400 } else { 60 };
+                    let jitter = random.below(most) as i64;
+                    let attack = hour > 5 * 24 && random.once_in(60);
+                    let login = random.once_in(6);
+                    let fails = random.once_in(if attack { 1 } else { 4 });
+                    let signal = random.once_in(300).then_some(Signal::ALL[random.below(6) as usize]);
+                    records.push(Record {
+                        at: start() + Span::from_secs(hour * 3600 + second - jitter),
+                        user: random.below(6),
+                        table: if attack { random.below(9) } else { random.below(2) },
+                        rows: if attack { 200 + random.below(5000) } else { random.below(12) },
+                        address: if attack || random.once_in(50) { random.below(90) } else { random.below(3) },
+                        login: login.then_some(!fails),
+                        signal,
+                        drill: random.once_in(80),
+                    });
+                }
+            }
+            records
+        })
+        .collect()
+}
+
+fn add(tallier: &mut Tallier, source: &str, record: &Record) {
+    let mode = if record.drill { Mode::Drill(DrillId(5)) } else { Mode::Live };
+    let (user, table) = (format!("u{}", record.user), format!("hr.t{}", record.table));
+    let address = format!("10.{}.0.{}", record.address, record.address);
+    let account = format!("app@10.0.0.{}", record.table / 2);
+    let entities = [
+        (EntityKind::PortalUser, user.clone()),
+        (EntityKind::UserTable, format!("{user}|{table}")),
+        (EntityKind::Table, table.clone()),
+        (EntityKind::DbAccount, account),
+        (EntityKind::Address, address.clone()),
+        (EntityKind::Source, source.to_owned()),
+    ];
+    for (kind, id) in entities {
+        let tally = tallier.tally(mode, kind, &id, record.at.bucket());
+        for metric in [Metric::Requests, Metric::ClassifiedRequests, Metric::Statements, Metric::TableTouches] {
+            tally.add(metric, 1);
+        }
+        tally.add(Metric::RowsSent, record.rows);
+        tally.classes.insert(DataClass::Hr);
+        tally.known(KnownBy::SqlTag);
+        tally.addresses.insert(&address);
+        tally.places.insert(&format!("C{}", record.address / 3));
+        tally.tables.insert(&table);
+        tally.accounts.insert(&user);
+        if let Some(signal) = record.signal {
+            tally.signals.insert(signal);
+        }
+        if let Some(ok) = record.login {
+            tally.logins.insert(record.at, &user, ok);
+            tally.add(if ok { Metric::LoginsOk } else { Metric::LoginsFailed }, 1);
+        }
+    }
+}
+
+/// Reads the world in some interleaving and cut, as ingest would: lateness is judged per source partition.
+fn messages(world: &[Vec<Record>], partitions: u32, random: &mut Random, ahead: Option<usize>) -> Vec<Vec<Vec<u8>>> {
+    let names: Vec<(&str, i32)> =
+        SOURCES.iter().flat_map(|(name, n)| (0..*n as i32).map(move |number| (*name, number))).collect();
+    let mut tallier = Tallier::new();
+    let mut read = vec![0usize; world.len()];
+    let mut flushed = vec![0usize; world.len()];
+    let mut watermarks = vec![Timestamp::MIN; world.len()];
+    let mut all: Vec<Vec<Vec<u8>>> = vec![Vec::new(); partitions as usize];
+    let chunk = 1 + random.below(200);
+    let flush_once_in = 1 + random.below(6);
+    let mut sequence = 0;
+    loop {
+        let open: Vec<usize> = (0..world.len()).filter(|at| read[*at] < world[*at].len()).collect();
+        if !open.is_empty() {
+            let favourite = ahead.filter(|at| open.contains(at) && !random.once_in(8));
+            let at = favourite.unwrap_or_else(|| open[random.below(open.len() as u64) as usize]);
+            for _ in 0..1 + random.below(chunk) {
+                let Some(record) = world[at].get(read[at]) else { break };
+                read[at] += 1;
+                if record.at >= watermarks[at].saturating_sub(LATENESS) {
+                    add(&mut tallier, names[at].0, record);
+                }
+                watermarks[at] = watermarks[at].max(record.at);
+            }
+        }
+        if open.is_empty() || random.once_in(flush_once_in) {
+            sequence += 1;
+            let ranges = (0..world.len())
+                .map(|at| Range {
+                    source: names[at].0.into(),
+                    partition: names[at].1,
+                    from: flushed[at] as i64,
+                    to: read[at] as i64,
+                    watermark: watermarks[at],
+                    ..Range::default()
+                })
+                .collect();
+            flushed.clone_from(&read);
+            let manifest = Manifest { instance: "test".into(), sequence, ranges };
+            for (partition, message) in tallier.flush(partitions, &manifest) {
+                all[partition as usize].push(message);
+            }
+        }
+        if open.is_empty() {
+            return all;
+        }
+    }
+}
+
+fn directory() -> Directory {
+    let mut text = String::from("user,role,department,employee_id,from,to,zone\n");
+    (0..6).for_each(|user| text.push_str(&format!("u{user},{},d,{user},,,UTC\n", ["ess", "payroll"][user % 2])));
+    Directory::parse(&text).expect("a directory")
+}
+
+/// Loose enough that much fires: the more alerts, the more to get wrong.
+fn settings() -> Settings {
+    let mut settings = Settings { false_pages_per_week: 900.0, allowed_lateness: LATENESS, ..Settings::default() };
+    let maxima = &mut settings.maxima;
+    for n in [
+        &mut maxima.portal_user,
+        &mut maxima.user_table,
+        &mut maxima.table,
+        &mut maxima.db_account,
+        &mut maxima.address,
+    ] {
+        *n = 20;
+    }
+    settings.volume.margin = 1.0;
+    settings.volume.tail_index = 2.0;
+    settings.first_seen.known_after_days = 1.0;
+    settings.login_failures.accounts_per_address = 2;
+    settings.login_failures.failures_before_success = 1;
+    settings.login_failures.failures_per_account = 3;
+    settings
+}
+
+type Answer = BTreeMap<AlertId, (Severity, bool, String)>;
+
+struct Run {
+    engines: Vec<Engine>,
+    alerts: Vec<Alert>,
+    fleet: VecDeque<Rollup>,
+}
+
+impl Run {
+    fn new(partitions: u32) -> Self {
+        let (settings, directory) = (Arc::new(settings()), Arc::new(directory()));
+        let calendar = Arc::new(Calendar::parse("from,to,kind\n2026-03-08,2026-03-08,release\n").expect("a calendar"));
+        let engines = (0..partitions)
+            .map(|partition| {
+                let sources = SOURCES.map(|(name, n)| (name.into(), n)).into();
+                let spec = EngineSpec { partition, partitions, sources, ..EngineSpec::default() };
+                Engine::new(spec, settings.clone(), directory.clone(), calendar.clone())
+            })
+            .collect();
+        Run { engines, alerts: Vec::new(), fleet: VecDeque::new() }
+    }
+
+    fn note(&mut self, effects: Effects) {
+        assert_eq!(effects.violations, []);
+        self.alerts.extend(effects.alerts);
+        for rollup in effects.rollups {
+            assert_eq!(Rollup::decode(&rollup.encode()), Ok(rollup.clone()));
+            self.fleet.push_back(rollup);
+        }
+    }
+
+    fn hear_fleet(&mut self, random: &mut Random, at_most: usize) {
+        for _ in 0..at_most {
+            if self.fleet.is_empty() {
+                return;
+            }
+            let rollup = self.fleet.remove(random.below(self.fleet.len() as u64) as usize).expect("it is inside");
+            for at in 0..self.engines.len() {
+                let effects = self.engines[at].rollup(&rollup);
+                self.note(effects);
+                if random.once_in(5) {
+                    let repeat = self.engines[at].rollup(&rollup);
+                    self.note(repeat);
+                }
+            }
+        }
+    }
+
+    fn finish(mut self, random: &mut Random) -> Answer {
+        self.hear_fleet(random, usize::MAX);
+        for at in 0..self.engines.len() {
+            let effects = self.engines[at].finish();
+            self.note(effects);
+        }
+        self.hear_fleet(random, usize::MAX);
+        let mut answer = Answer::new();
+        for alert in &self.alerts {
+            let what = format!("{} {} {}", alert.detector, alert.entity, alert.window.from);
+            let before = answer.insert(alert.id, (alert.severity, alert.page, what));
+            assert_eq!(before, None, "an id is raised once");
+            assert_eq!(Alert::from_json(alert.to_json().as_bytes()).expect("its own JSON").id, alert.id);
+        }
+        answer
+    }
+}
+
+fn answer(world: &[Vec<Record>], partitions: u32, seed: u64, ahead: Option<usize>) -> Answer {
+    let random = &mut Random(seed);
+    let mut messages: Vec<VecDeque<Vec<u8>>> =
+        messages(world, partitions, random, ahead).into_iter().map(VecDeque::from).collect();
+    let mut run = Run::new(partitions);
+    // Engines read their partitions at their own pace.
+    while messages.iter().any(|waiting| !waiting.is_empty()) {
+        let at = random.below(u64::from(partitions)) as usize;
+        for _ in 0..1 + random.below(20) {
+            let Some(message) = messages[at].pop_front() else { break };
+            let batch = Batch::decode(&message).expect("its own message");
+            let effects = run.engines[at].take(&batch);
+            run.note(effects);
+            if random.once_in(10) && batch.manifest.ranges.iter().any(|range| range.from < range.to) {
+                let repeat = run.engines[at].take(&batch);
+                assert_eq!(repeat, Effects::default(), "a repeated message changes nothing");
+            }
+        }
+        let hear = random.below(8) as usize;
+        run.hear_fleet(random, hear);
+    }
+    run.finish(random)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 20, ..ProptestConfig::with_cases(12) })]
+
+    #[test]
+    fn alerts_do_not_depend_on_order_cuts_or_partitions(world_seed in any::<u64>(), seed in any::<u64>()) {
+        let world = world(world_seed);
+        let reference = answer(&world, 1, 1, None);
+        let kinds: BTreeSet<&str> = reference.values().filter_map(|(_, _, what)| what.split(' ').next()).collect();
+        prop_assert!(reference.len() > 20 && kinds.len() >= 5, "too little fires to prove anything: {kinds:?}");
+        prop_assert!(reference.values().any(|(_, page, _)| *page) && reference.values().any(|(_, page, _)| !*page));
+        for (partitions, ahead) in [(1, Some(0)), (1, Some(2)), (3, None), (3, Some(1)), (7, Some(2))] {
+            let other = answer(&world, partitions, seed ^ u64::from(partitions), ahead);
+            let missing: Vec<_> = reference.iter().filter(|(id, what)| other.get(id) != Some(what)).collect();
+            let invented: Vec<_> = other.iter().filter(|(id, what)| reference.get(id) != Some(what)).collect();
+            prop_assert!(missing.is_empty() && invented.is_empty(), "{partitions} partitions, {ahead:?} ahead: missing {missing:?}, invented {invented:?}");
+        }
+    }
+}
