@@ -225,6 +225,20 @@ def commands(text):
         yield from re.findall(r"(?:^|/bin/)breachd ([a-z]+\b[^#|>]*)", line)
 
 
+@check
+def every_invariant_is_known_and_explained():
+    checked = {
+        name
+        for path in (ROOT / "crates").rglob("*.rs")
+        for name in re.findall(r'invariant_violation\(\s*"(\w+)"', path.read_text())
+    }
+    module = (NAMES.parent / "mod.rs").read_text()
+    known = set(re.findall(r'"(\w+)"', re.search(r"const INVARIANTS: .*?;\n", module, re.S)[0]))
+    runbook = set(re.findall(r"`(\w+)`", (RUNBOOKS / "InvariantViolated.md").read_text()))
+    want(checked and checked <= known, f"not among INVARIANTS: {sorted(checked - known)}")
+    want(known <= runbook, f"not in the runbook: {sorted(known - runbook)}")
+
+
 def kebab(name):
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 

@@ -33,8 +33,6 @@ use std::{collections::BTreeMap, sync::Arc};
 pub struct Known<'a> {
     /// Names of the configured sources.
     pub sources: &'a [&'a str],
-    /// Topics that are consumed.
-    pub topics: &'a [&'a str],
     /// Names of the configured channels.
     pub channels: &'a [&'a str],
     /// Names of the detectors.
@@ -236,9 +234,6 @@ impl Metrics {
             }
             self.record_bytes(source, 0);
         }
-        for topic in known.topics {
-            self.consumer_lag(topic, 0);
-        }
         for kind in EntityKind::ALL {
             self.entities(kind, 0);
             self.evicted(kind, 0);
@@ -298,9 +293,10 @@ const NOTICE_OUTCOMES: [&str; 4] = ["accepted", "confirmed", "rejected", "expire
 const ATTEMPT_RESULTS: [&str; 3] = ["accepted", "retrying", "rejected"];
 
 /// What the roles check; the runbook `InvariantViolated` explains them.
-const INVARIANTS: [&str; 7] = [
+const INVARIANTS: [&str; 8] = [
     "alert_unreadable",
     "journal_chain",
+    "notice_not_queued",
     "record_of_a_partition_not_owned",
     "rollup_unreadable",
     "tallies_join",
@@ -338,12 +334,7 @@ mod tests {
     use super::*;
 
     fn metrics() -> Metrics {
-        let known = Known {
-            sources: &["audit"],
-            topics: &["logs.mariadb.audit"],
-            channels: &["pager"],
-            detectors: &["volume"],
-        };
+        let known = Known { sources: &["audit"], channels: &["pager"], detectors: &["volume"] };
         Metrics::new("0.1.0", Timestamp::from_secs(1_000), &known)
     }
 
