@@ -201,7 +201,7 @@ async function acknowledge(browser, url) {
   if (new URL(page.url()).pathname !== new URL(url).pathname) problems.push(`it leads to ${page.url()}`);
   report(url, "acknowledged by keyboard", problems);
   // Nothing of this takes effect: a note without a text, and closing without the second yes.
-  for (const [command, heading] of [["note", "The form was not sent"], ["close", "Close the incident?"]]) {
+  for (const [command, heading] of [["note", "That was not done"], ["close", "Close the incident?"]]) {
     await page.goto(url);
     await page.locator("#by").fill("Keyboard Only");
     await page.locator(`button[value=${command}]`).click();

@@ -45,30 +45,47 @@ pub struct CommandRequest {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    Acknowledge {
-        comment: Option<Text>,
-    },
+    /// What was written beside it follows as a note.
+    Acknowledge,
     /// The word is one of those offered, or the desk refuses it.
-    Verdict {
-        verdict: String,
-        comment: Option<Text>,
-    },
+    Verdict { verdict: String, comment: Option<Text> },
     /// Never empty.
-    Note {
-        text: Text,
-    },
-    Close {
+    Note { text: Text },
+    /// No more data gets out.
+    Contain { comment: Option<Text> },
+    /// The obligation's recipient has been told, or need not be.
+    Settle {
+        /// As in [`crate::views::Deadline::obligation`]; whether it runs is for the desk to say.
+        obligation: String,
+        how: Settlement,
         comment: Option<Text>,
     },
+    /// Stops a notice that is still held.
+    StopNotice {
+        /// As in [`crate::views::Delivery::notice`].
+        notice: String,
+        comment: Option<Text>,
+    },
+    /// What was written beside it has come before, as a note.
+    Close,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    Met,
+    NotRequired,
 }
 
 impl Action {
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Action::Acknowledge { .. } => "acknowledge",
+            Action::Acknowledge => "acknowledge",
             Action::Verdict { .. } => "verdict",
             Action::Note { .. } => "note",
-            Action::Close { .. } => "close",
+            Action::Contain { .. } => "contain",
+            Action::Settle { .. } => "settle",
+            Action::StopNotice { .. } => "stop_notice",
+            Action::Close => "close",
         }
     }
 }

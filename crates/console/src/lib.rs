@@ -31,6 +31,7 @@ mod words;
 
 pub use desk::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, Pending, Readiness,
+    Settlement,
 };
 pub use server::{ServeError, Server, serve};
 pub use settings::Settings;

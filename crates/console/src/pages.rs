@@ -1,12 +1,12 @@
 //! The pages: all incidents, one incident, help, what went wrong. HTML without a script.
 
 use crate::{
-    Action, CommandRequest,
+    Action, Settlement,
     access::Caller,
     limits::ROWS_MAX,
     problem::{Kind, Problem},
-    routes::{self, Mistake, Office},
-    views::{Deadline, DeadlineState, Delivery, DeliveryState, IncidentPage, Overview, Severity, VerdictChoice},
+    routes::{self, Mistake, Office, Words},
+    views::{Deadline, DeadlineState, Delivery, DeliveryState, IncidentPage, Overview, Severity},
     words,
 };
 use askama::{Template, filters::Safe};
@@ -139,6 +139,9 @@ fn said(done: &str) -> Option<&'static str> {
         "acknowledge" => Some("You have acknowledged the incident."),
         "verdict" => Some("The verdict is recorded."),
         "note" => Some("The note is added."),
+        "contain" => Some("The incident is contained."),
+        "settle" => Some("The deadline is settled."),
+        "stop_notice" => Some("The notice is stopped."),
         "close" => Some("The incident is closed."),
         _ => None,
     }
@@ -152,9 +155,30 @@ pub(crate) struct CommandForm {
     command: String,
     by: String,
     verdict: String,
+    obligation: String,
+    notice: String,
     comment: String,
-    /// `yes` on the page that asks before a verdict or closing.
+    /// `yes` on the page that asks before what sets something off or ends something.
     confirmed: String,
+}
+
+impl CommandForm {
+    fn words(&self) -> Words<'_> {
+        // A button carries one word: the two ways to settle a deadline come as commands of their own.
+        let (command, settlement) = match self.command.as_str() {
+            "settle_met" => ("settle", "met"),
+            "settle_not_required" => ("settle", "not_required"),
+            command => (command, ""),
+        };
+        Words {
+            command,
+            verdict: &self.verdict,
+            obligation: &self.obligation,
+            settlement,
+            notice: &self.notice,
+            comment: &self.comment,
+        }
+    }
 }
 
 pub(crate) async fn command(
@@ -178,9 +202,9 @@ pub(crate) async fn command(
     // Browsers send line breaks as CR LF; a comment is one paragraph.
     form.comment = form.comment.split_whitespace().collect::<Vec<_>>().join(" ");
     let parsed = routes::name(&form.by)
-        .and_then(|by| routes::action(&form.command, Some(&form.verdict), &form.comment).map(|action| (by, action)))
-        .and_then(|(by, action)| Ok((by, consequence(&view, &action)?, action)));
-    let (by, consequence, action) = match parsed {
+        .and_then(|by| routes::action(&form.words()).map(|asked| (by, asked)))
+        .and_then(|(by, asked)| Ok((by, consequence(&view, &asked.0)?, asked)));
+    let (by, consequence, asked) = match parsed {
         Ok(parsed) => parsed,
         Err(mistake) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
@@ -196,24 +220,49 @@ pub(crate) async fn command(
         let confirm = ConfirmPage { frame, view, form, form_token, question, consequence };
         return Ok(with_cookie(page(StatusCode::OK, &confirm), set));
     }
-    let word = action.as_str();
-    office.desk.command(CommandRequest { incident: view.summary.id.clone(), by, action }).await?;
+    let word = asked.0.as_str();
+    let refusal = routes::carry_out(&office, view.summary.id.clone(), by, asked).await.err();
+    if let Some(refusal) = refusal {
+        let problem = Problem::from(refusal);
+        let mistake = Mistake { field: "command", problem: problem.detail };
+        return Ok(show_incident(&office, &headers, problem.kind.status(), view, form, Some(mistake), None));
+    }
     let to = format!("/incidents/{}?done={word}", view.summary.id);
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response())
 }
 
-/// What to ask before doing it: verdicts can start legal deadlines, closing ends the work.
+/// What to ask before doing it, and what it sets off: verdicts can start legal deadlines, the others end something.
 fn consequence(view: &IncidentPage, action: &Action) -> Result<Option<(String, String)>, Mistake> {
+    let missing = |field, problem: &str| Err(Mistake { field, problem: problem.to_owned() });
     match action {
         Action::Verdict { verdict, .. } => {
-            let choice = view.actions.verdicts.iter().find(|choice| choice.verdict == *verdict);
-            let Some(VerdictChoice { label, consequence, .. }) = choice else {
-                return Err(Mistake { field: "verdict", problem: "choose one of the verdicts offered".into() });
+            let Some(choice) = view.actions.verdicts.iter().find(|choice| choice.verdict == *verdict) else {
+                return missing("verdict", "choose one of the verdicts offered");
             };
-            Ok(Some((format!("Record the verdict “{label}”"), consequence.to_string())))
+            Ok(Some((format!("Record the verdict “{}”", choice.label), choice.consequence.to_string())))
         }
-        Action::Close { .. } => Ok(Some(("Close the incident".into(), "It no longer counts as open work.".into()))),
-        Action::Acknowledge { .. } | Action::Note { .. } => Ok(None),
+        Action::Settle { obligation, how, .. } => {
+            let mut running = view.deadlines.iter().filter(|deadline| deadline.can_be_settled());
+            let Some(deadline) = running.find(|deadline| deadline.obligation.as_str() == obligation) else {
+                return missing("obligation", "choose one of the deadlines");
+            };
+            let how = match how {
+                Settlement::Met => "met",
+                Settlement::NotRequired => "not required",
+            };
+            let question = format!("Record “{}, to {}” as {how}", deadline.name, deadline.recipient);
+            Ok(Some((question, "Its deadline ends, and nobody is reminded of it any more.".into())))
+        }
+        Action::StopNotice { notice, .. } => {
+            let mut held = view.deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Held);
+            let Some(delivery) = held.find(|delivery| delivery.notice == *notice) else {
+                return missing("notice", "choose one of the notices that are held");
+            };
+            let question = format!("Stop the notice to {}", delivery.channel);
+            Ok(Some((question, "It does not go out at all. The journal keeps who stopped it.".into())))
+        }
+        Action::Close => Ok(Some(("Close the incident".into(), "It no longer counts as open work.".into()))),
+        Action::Acknowledge | Action::Note { .. } | Action::Contain { .. } => Ok(None),
     }
 }
 
@@ -346,6 +395,14 @@ fn lost(deliveries: &[Delivery]) -> Option<String> {
 /// For a time that has not come: whether it still may.
 fn not_yet(state: &DeliveryState) -> &'static str {
     if state.is_lost() || *state == DeliveryState::Stopped { "no" } else { "not yet" }
+}
+
+fn settleable(view: &IncidentPage) -> Vec<&Deadline> {
+    view.deadlines.iter().filter(|deadline| deadline.can_be_settled()).collect()
+}
+
+fn held(view: &IncidentPage) -> Vec<&Delivery> {
+    view.deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Held).collect()
 }
 
 fn is_wrong(mistake: &Option<Mistake>, field: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Everything that can be asked, in one list; what all requests go through; the API's handlers.
 
 use crate::{
-    Action, CommandReceipt, CommandRequest, Desk, DrillRequest, DrillStarted, Text,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, Settlement, Text,
     access::{Access, Caller},
     limits,
     openapi::OPENAPI,
@@ -260,6 +260,9 @@ struct CommandBody {
     command: String,
     by: String,
     verdict: Option<String>,
+    obligation: Option<String>,
+    settlement: Option<String>,
+    notice: Option<String>,
     comment: Option<String>,
 }
 
@@ -269,12 +272,46 @@ async fn command(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<CommandReceipt>, Problem> {
-    let CommandBody { command, by, verdict, comment } = json(&headers, body)?;
+    let CommandBody { command, by, verdict, obligation, settlement, notice, comment } = json(&headers, body)?;
     let page = find_incident(&office, &id)?;
-    let action = action(&command, verdict.as_deref(), comment.as_deref().unwrap_or_default())
+    let words = Words {
+        command: &command,
+        verdict: verdict.as_deref().unwrap_or_default(),
+        obligation: obligation.as_deref().unwrap_or_default(),
+        settlement: settlement.as_deref().unwrap_or_default(),
+        notice: notice.as_deref().unwrap_or_default(),
+        comment: comment.as_deref().unwrap_or_default(),
+    };
+    let action = action(&words)
         .map_err(|mistake| Problem::new(Kind::Invalid, format!("`{}`: {}", mistake.field, mistake.problem)))?;
     let by = name(&by).map_err(|mistake| Problem::new(Kind::Invalid, format!("`by`: {}", mistake.problem)))?;
-    Ok(Json(office.desk.command(CommandRequest { incident: page.summary.id, by, action }).await?))
+    Ok(Json(carry_out(&office, page.summary.id, by, action).await?))
+}
+
+/// An action, and the note that goes with one that has no words of its own.
+pub(crate) type Asked = (Action, Option<Text>);
+
+/// Sends the action, and its note: before closing, else after, since nobody adds to what is closed.
+pub(crate) async fn carry_out(
+    office: &Office,
+    incident: String,
+    by: String,
+    (action, note): Asked,
+) -> Result<CommandReceipt, CommandRefusal> {
+    let send = |action| office.desk.command(CommandRequest { incident: incident.clone(), by: by.clone(), action });
+    let note = note.map(|text| Action::Note { text });
+    match (action, note) {
+        (action, None) => send(action).await,
+        (Action::Close, Some(note)) => {
+            send(note).await?;
+            send(Action::Close).await
+        }
+        (action, Some(note)) => {
+            let receipt = send(action).await?;
+            send(note).await?;
+            Ok(receipt)
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -325,27 +362,54 @@ pub(crate) struct Mistake {
     pub(crate) problem: String,
 }
 
+/// A command as it was written; empty: not given.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Words<'a> {
+    pub(crate) command: &'a str,
+    pub(crate) verdict: &'a str,
+    pub(crate) obligation: &'a str,
+    pub(crate) settlement: &'a str,
+    pub(crate) notice: &'a str,
+    pub(crate) comment: &'a str,
+}
+
 /// The action these words mean; shared by the API and the form.
-pub(crate) fn action(command: &str, verdict: Option<&str>, comment: &str) -> Result<Action, Mistake> {
-    let mistake = |field, problem: String| Err(Mistake { field, problem });
-    let comment = comment.trim();
-    if comment.chars().count() > limits::COMMENT_CHARACTERS_MAX {
-        return mistake("comment", format!("at most {} characters, please", limits::COMMENT_CHARACTERS_MAX));
+pub(crate) fn action(words: &Words<'_>) -> Result<Asked, Mistake> {
+    let mistake = |field, problem: &str| Err(Mistake { field, problem: problem.to_owned() });
+    let text = words.comment.trim();
+    if text.chars().count() > limits::COMMENT_CHARACTERS_MAX {
+        return mistake("comment", &format!("at most {} characters, please", limits::COMMENT_CHARACTERS_MAX));
     }
-    let text = (!comment.is_empty()).then(|| Text::new(comment));
-    match command {
-        "acknowledge" => Ok(Action::Acknowledge { comment: text }),
-        "close" => Ok(Action::Close { comment: text }),
-        "note" => match text {
-            Some(text) => Ok(Action::Note { text }),
-            None => mistake("comment", "a note needs a text".into()),
+    let comment = (!text.is_empty()).then(|| Text::new(text));
+    let action = match words.command {
+        "acknowledge" => return Ok((Action::Acknowledge, comment)),
+        "contain" => Action::Contain { comment },
+        "close" => return Ok((Action::Close, comment)),
+        "note" => match comment {
+            Some(text) => Action::Note { text },
+            None => return mistake("comment", "a note needs a text"),
         },
-        "verdict" => match verdict {
-            Some(verdict) if is_word(verdict) => Ok(Action::Verdict { verdict: verdict.to_owned(), comment: text }),
-            _ => mistake("verdict", "choose one of the verdicts offered".into()),
-        },
-        _ => mistake("command", "one of `acknowledge`, `verdict`, `note`, `close` is needed".into()),
-    }
+        "verdict" if is_word(words.verdict) => Action::Verdict { verdict: words.verdict.to_owned(), comment },
+        "verdict" => return mistake("verdict", "choose one of the verdicts offered"),
+        "settle" if !is_id(words.obligation) => return mistake("obligation", "choose one of the deadlines"),
+        "settle" => {
+            let how = match words.settlement {
+                "met" => Settlement::Met,
+                "not_required" => Settlement::NotRequired,
+                _ => return mistake("settlement", "one of `met`, `not_required` is needed"),
+            };
+            Action::Settle { obligation: words.obligation.to_owned(), how, comment }
+        }
+        "stop_notice" if is_id(words.notice) => Action::StopNotice { notice: words.notice.to_owned(), comment },
+        "stop_notice" => return mistake("notice", "choose one of the notices that are held"),
+        _ => {
+            return mistake(
+                "command",
+                "one of `acknowledge`, `verdict`, `note`, `contain`, `settle`, `stop_notice`, `close` is needed",
+            );
+        }
+    };
+    Ok((action, None))
 }
 
 /// The name of who commands.
@@ -367,7 +431,7 @@ fn is_word(word: &str) -> bool {
 
 fn is_id(id: &str) -> bool {
     (1..=limits::ID_BYTES_MAX).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 #[cfg(test)]
@@ -393,18 +457,31 @@ mod tests {
 
     #[test]
     fn words_become_actions_or_say_which_field_is_wrong() {
-        assert_eq!(action("acknowledge", None, "  "), Ok(Action::Acknowledge { comment: None }));
+        let words = |command| Words { command, ..Words::default() };
+        assert_eq!(action(&Words { comment: "  ", ..words("acknowledge") }), Ok((Action::Acknowledge, None)));
         assert_eq!(
-            action("verdict", Some("no_breach"), "x"),
-            Ok(Action::Verdict { verdict: "no_breach".into(), comment: Some("x".into()) })
+            action(&Words { verdict: "no_breach", comment: "x", ..words("verdict") }),
+            Ok((Action::Verdict { verdict: "no_breach".into(), comment: Some("x".into()) }, None))
         );
-        let field = |command, verdict, comment: &str| action(command, verdict, comment).unwrap_err().field;
-        assert_eq!(field("note", None, " "), "comment");
-        assert_eq!(field("verdict", None, ""), "verdict");
-        assert_eq!(field("verdict", Some("Breach!"), ""), "verdict");
-        assert_eq!(field("reopen", None, ""), "command");
-        assert_eq!(field("note", None, &"x".repeat(limits::COMMENT_CHARACTERS_MAX + 1)), "comment");
-        assert!(action("note", None, &"ü".repeat(limits::COMMENT_CHARACTERS_MAX)).is_ok());
+        let close = Words { comment: "done", ..words("close") };
+        assert_eq!(action(&close), Ok((Action::Close, Some("done".into()))));
+        let settle = Words { obligation: "eu-gdpr-33-authority", settlement: "not_required", ..words("settle") };
+        let how = Settlement::NotRequired;
+        assert_eq!(
+            action(&settle),
+            Ok((Action::Settle { obligation: settle.obligation.into(), how, comment: None }, None))
+        );
+        let field = |words| action(&words).unwrap_err().field;
+        assert_eq!(field(Words { comment: " ", ..words("note") }), "comment");
+        assert_eq!(field(words("verdict")), "verdict");
+        assert_eq!(field(Words { verdict: "Breach!", ..words("verdict") }), "verdict");
+        assert_eq!(field(Words { obligation: "", ..settle }), "obligation");
+        assert_eq!(field(Words { settlement: "withdrawn", ..settle }), "settlement");
+        assert_eq!(field(Words { notice: "../x", ..words("stop_notice") }), "notice");
+        assert_eq!(field(words("reopen")), "command");
+        let long = "ü".repeat(limits::COMMENT_CHARACTERS_MAX + 1);
+        assert_eq!(field(Words { comment: &long, ..words("note") }), "comment");
+        assert!(action(&Words { comment: &long[2..], ..words("note") }).is_ok());
     }
 
     #[test]

@@ -224,11 +224,13 @@ pub struct AlertRow {
     pub mode: Mode,
 }
 
-/// What a person may do with the incident now.
+/// What a person may do with the incident now. Beside these: settle a deadline, while [`Deadline::can_be_settled`], and stop
+/// a notice that is [`DeliveryState::Held`].
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Actions {
     pub acknowledge: bool,
     pub note: bool,
+    pub contain: bool,
     pub close: bool,
     pub verdicts: Vec<VerdictChoice>,
 }
@@ -344,6 +346,13 @@ impl Severity {
 
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|severity| severity.as_str() == word)
+    }
+}
+
+impl Deadline {
+    /// Whether a person can say that it is met, or not required. A missed one can still be met, late.
+    pub const fn can_be_settled(&self) -> bool {
+        matches!(self.state, DeadlineState::Running | DeadlineState::Missed | DeadlineState::Simulated)
     }
 }
 

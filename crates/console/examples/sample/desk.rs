@@ -197,6 +197,7 @@ fn actions() -> Actions {
     Actions {
         acknowledge: true,
         note: true,
+        contain: true,
         close: true,
         verdicts: vec![
             choice("breach", "Breach", "Five deadlines start now; the first is the 72 hours of GDPR article 33."),

@@ -1,7 +1,7 @@
 //! Probes, metrics and the API.
 
 use crate::{client::Console, schema};
-use console::Action;
+use console::{Action, Settlement};
 use std::sync::atomic::Ordering;
 
 #[tokio::test]
@@ -59,17 +59,26 @@ async fn commands_arrive_as_they_were_meant() {
     assert_eq!(receipt.json(), serde_json::json!({"incident":"INC-7","state":"acknowledged","entry":412}));
     console.post_json(path, r#"{"command":"verdict","verdict":"breach","by":"Ada","comment":"sure"}"#).await;
     console.post_json(path, r#"{"command":"note","by":"Ada","comment":"x"}"#).await;
-    console.post_json(path, r#"{"command":"close","by":"Ada"}"#).await;
+    console.post_json(path, r#"{"command":"contain","by":"Ada"}"#).await;
+    console
+        .post_json(path, r#"{"command":"settle","obligation":"eu-gdpr-33-authority","settlement":"met","by":"Ada"}"#)
+        .await;
+    console.post_json(path, r#"{"command":"stop_notice","notice":"9f1c","by":"Ada"}"#).await;
+    console.post_json(path, r#"{"command":"close","by":"Ada","comment":"all done"}"#).await;
     let commands = console.desk.commands.lock().unwrap();
     assert!(commands.iter().all(|command| command.by == "Ada" && command.incident == "INC-7"));
     let actions: Vec<_> = commands.iter().map(|command| command.action.clone()).collect();
     assert_eq!(
         actions,
         [
-            Action::Acknowledge { comment: None },
+            Action::Acknowledge,
             Action::Verdict { verdict: "breach".into(), comment: Some("sure".into()) },
             Action::Note { text: "x".into() },
-            Action::Close { comment: None },
+            Action::Contain { comment: None },
+            Action::Settle { obligation: "eu-gdpr-33-authority".into(), how: Settlement::Met, comment: None },
+            Action::StopNotice { notice: "9f1c".into(), comment: None },
+            Action::Note { text: "all done".into() },
+            Action::Close,
         ]
     );
 }

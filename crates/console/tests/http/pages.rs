@@ -1,7 +1,7 @@
 //! The pages as a browser gets them; how they look and feel is checked in a real one by `tests/browser`.
 
 use crate::client::{Answer, Console};
-use console::Action;
+use console::{Action, Settlement};
 use proptest::{prelude::*, test_runner::TestRunner};
 
 const PAGES: [&str; 7] =
@@ -180,11 +180,10 @@ async fn a_person_acknowledges_with_a_form() {
     let form = open(&console, "INC-7").await;
     let answer = submit(&console, "INC-7", &form, "command=acknowledge&by=Ada+L.&comment=on%0D%0Ait").await;
     assert_eq!((answer.status, answer.header("location")), (303, Some("/incidents/INC-7?done=acknowledge")));
-    let command = console.desk.commands.lock().unwrap().remove(0);
-    assert_eq!(
-        (command.by.as_str(), command.action),
-        ("Ada L.", Action::Acknowledge { comment: Some("on it".into()) })
-    );
+    let commands: Vec<_> = console.desk.commands.lock().unwrap().drain(..).collect();
+    assert!(commands.iter().all(|command| command.by == "Ada L."));
+    let actions: Vec<_> = commands.into_iter().map(|command| command.action).collect();
+    assert_eq!(actions, [Action::Acknowledge, Action::Note { text: "on it".into() }]);
     let done = console.get("/incidents/INC-7?done=acknowledge").await.body;
     assert!(done.contains("<div role=\"status\"><p class=\"done\">You have acknowledged the incident.</p></div>"));
     let forged = console.get("/incidents/INC-7?done=send+money").await.body;
@@ -208,6 +207,56 @@ async fn a_verdict_is_asked_about_first() {
 }
 
 #[tokio::test]
+async fn deadlines_are_settled_and_held_notices_stopped() {
+    let console = Console::start().await;
+    let form = open(&console, "INC-7").await;
+    let notice = "9f1c0e7a9b3d4e215f1c0e7a9b3d4e21";
+    let stop = format!("command=stop_notice&notice={notice}");
+    for (fields, question) in [
+        (
+            "command=settle_met&obligation=eu-gdpr-33-authority",
+            "Record “GDPR notification, to supervisory authority” as met?",
+        ),
+        (
+            "command=settle_not_required&obligation=contract-insurer",
+            "Record “Cyber insurance notice, to insurer” as not required?",
+        ),
+        (&stop, "Stop the notice to mail-works-council?"),
+    ] {
+        let fields = format!("{fields}&by=Ada");
+        let asked = submit(&console, "INC-7", &form, &fields).await;
+        assert!(
+            asked.status == 200 && asked.body.contains(&format!("<h1>{question}</h1>")),
+            "{question}: {}",
+            asked.body
+        );
+        assert_eq!(submit(&console, "INC-7", &form, &format!("{fields}&confirmed=yes")).await.status, 303);
+    }
+    let actions: Vec<_> = console.desk.commands.lock().unwrap().drain(..).map(|command| command.action).collect();
+    let settle = |obligation: &str, how| Action::Settle { obligation: obligation.into(), how, comment: None };
+    assert_eq!(
+        actions,
+        [
+            settle("eu-gdpr-33-authority", Settlement::Met),
+            settle("contract-insurer", Settlement::NotRequired),
+            Action::StopNotice { notice: notice.into(), comment: None },
+        ]
+    );
+    // What is not running or not held cannot be chosen.
+    for fields in [
+        "command=settle_met&obligation=contract-works-council",
+        "command=stop_notice&notice=5f1c0e7a9b3d4e215f1c0e7a9b3d4e21",
+    ] {
+        assert_eq!(
+            submit(&console, "INC-7", &form, &format!("{fields}&by=Ada&confirmed=yes")).await.status,
+            422,
+            "{fields}"
+        );
+    }
+    assert!(console.desk.commands.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn mistakes_in_the_form_keep_what_was_written() {
     let console = Console::start().await;
     let form = open(&console, "INC-7").await;
@@ -220,7 +269,12 @@ async fn mistakes_in_the_form_keep_what_was_written() {
     let verdict = submit(&console, "INC-7", &form, "command=verdict&verdict=treason&by=Ada").await;
     assert_eq!(verdict.status, 422);
     let conflict_form = open(&console, "INC-9").await;
-    assert_eq!(submit(&console, "INC-9", &conflict_form, "command=note&by=a&comment=no+journal").await.status, 503);
+    let refused = submit(&console, "INC-9", &conflict_form, "command=note&by=a&comment=no+journal").await;
+    assert_eq!(refused.status, 503);
+    assert!(
+        refused.body.contains("the journal did not answer within 5 s")
+            && refused.body.contains(">no journal</textarea>")
+    );
 }
 
 #[tokio::test]
