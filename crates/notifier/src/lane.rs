@@ -73,20 +73,39 @@ impl Lane {
             self.observe();
             let sleep = self.wait().map_or(WAKE_MAX, |wait| wait.min(WAKE_MAX));
             tokio::select! {
-                command = inbox.recv() => match command {
-                    Some(Command::Submit(notice)) => self.agenda.add(Arc::from(notice), self.surroundings.now()),
-                    Some(Command::Probe(answer)) => self.probe(answer),
-                    Some(Command::Drain(deadline, answer)) => {
-                        // Whoever asked may have stopped waiting; the lane ends all the same.
-                        let _ = answer.send(self.drain(deadline, &mut inbox).await);
+                command = inbox.recv() => {
+                    let mut command = command;
+                    // All that is there at once: looking through the agenda costs more than a command.
+                    while let Some(next) = command {
+                        if let Some((deadline, answer)) = self.take(next) {
+                            // Whoever asked may have stopped waiting; the lane ends all the same.
+                            let _ = answer.send(self.drain(deadline, &mut inbox).await);
+                            return;
+                        }
+                        command = match inbox.try_recv() {
+                            Ok(next) => Some(next),
+                            Err(mpsc::error::TryRecvError::Empty) => break,
+                            Err(mpsc::error::TryRecvError::Disconnected) => None,
+                        };
+                    }
+                    if inbox.is_closed() && inbox.is_empty() {
                         return;
                     }
-                    None => return,
-                },
+                }
                 Some(done) = self.running.tasks.join_next_with_id() => self.finish(done).await,
                 () = tokio::time::sleep(sleep) => {}
             }
         }
+    }
+
+    /// Does what a command says; draining is left to the caller.
+    fn take(&mut self, command: Command) -> Option<(Instant, oneshot::Sender<usize>)> {
+        match command {
+            Command::Submit(notice) => self.agenda.add(Arc::from(notice), self.surroundings.now()),
+            Command::Probe(answer) => self.probe(answer),
+            Command::Drain(deadline, answer) => return Some((deadline, answer)),
+        }
+        None
     }
 
     /// How long until something is due; `None`: only a command or a finished attempt brings work.

@@ -34,7 +34,7 @@ pub const CONFIRM_AFTER: [Duration; 5] = [
 pub const WAKE_MAX: Duration = Duration::from_secs(60);
 
 /// Bytes of an answer that are read. Beyond: the rest is left unread and the connection closed.
-pub const ANSWER_BYTES_MAX: usize = 65_536;
+pub const ANSWER_BYTES_MAX: usize = 1_048_576;
 
 /// Characters of a service's own words in a report or an error. Beyond: cut, with an ellipsis.
 pub const REASON_CHARACTERS_MAX: usize = 300;

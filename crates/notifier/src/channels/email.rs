@@ -239,6 +239,8 @@ impl Channel for Email {
                 match self.send_to(notice, to).await {
                     Ok(()) => {
                         told.taken.insert(index);
+                        // At once: this attempt may be cut off while it waits for the next recipient.
+                        self.remember(notice, Some(told.clone()));
                     }
                     Err(Failure { reason, kind: FailureKind::Refused }) => {
                         told.refused.insert(index);

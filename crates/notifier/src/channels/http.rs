@@ -19,6 +19,8 @@ pub(super) struct Answered {
     headers: HeaderMap,
     /// At most [`ANSWER_BYTES_MAX`] bytes.
     pub(super) body: Vec<u8>,
+    /// Whether the answer was longer.
+    pub(super) cut: bool,
 }
 
 impl Http {
@@ -63,14 +65,16 @@ impl Http {
         let exchange = async {
             let mut response = request.send().await.map_err(classify::http_error)?;
             let mut body = Vec::new();
+            let mut cut = false;
             while let Some(chunk) = response.chunk().await.map_err(classify::http_error)? {
                 let room = ANSWER_BYTES_MAX - body.len();
                 body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                if room <= chunk.len() {
+                if room < chunk.len() {
+                    cut = true;
                     break;
                 }
             }
-            Ok(Answered { status: response.status(), headers: response.headers().clone(), body })
+            Ok(Answered { status: response.status(), headers: response.headers().clone(), body, cut })
         };
         tokio::time::timeout(self.timeout.0, exchange).await.unwrap_or_else(|_| Err(Failure::timed_out(self.timeout.0)))
     }

@@ -184,8 +184,8 @@ struct Record {
     number: String,
     short_description: String,
     assignment_group: String,
-    /// All work notes, newest first, where they were asked for.
-    work_notes: String,
+    /// All work notes; `None`: not asked for.
+    work_notes: Option<String>,
 }
 
 impl ServiceNow {
@@ -218,22 +218,32 @@ impl ServiceNow {
         printable_within(&format!("{}:{}", self.settings.source, notice.incident), CORRELATION_ID_CHARACTERS_MAX)
     }
 
-    /// The records of the notice's incident, oldest first. `with_notes` costs a display value.
-    async fn find(&self, notice: &Notice, with_notes: bool) -> Result<Vec<Record>, Failure> {
-        let mut address = self.address("")?;
-        address
-            .query_pairs_mut()
-            .append_pair(
-                "sysparm_query",
-                &format!("correlation_id={}^ORDERBYsys_created_on^ORDERBYnumber", self.correlation_id(notice)),
-            )
-            .append_pair("sysparm_fields", "sys_id,number,short_description,assignment_group,work_notes")
-            .append_pair("sysparm_display_value", if with_notes { "true" } else { "false" })
-            .append_pair("sysparm_limit", &RECORDS_MAX.to_string());
-        let answered = self.http.succeed(self.request(Method::GET, address), error_words).await?;
-        let json = answered.json().ok_or_else(|| Failure::passing("the answer is no JSON: is the instance asleep?"))?;
-        let records = json["result"].as_array().ok_or_else(|| Failure::passing("the answer holds no result"))?;
-        Ok(records.iter().map(Record::of).collect())
+    /// The records of the notice's incident, oldest first, with their work notes unless those are too long to read.
+    async fn find(&self, notice: &Notice) -> Result<Vec<Record>, Failure> {
+        for with_notes in [true, false] {
+            let fields = "sys_id,number,short_description,assignment_group";
+            let correlation_id = self.correlation_id(notice);
+            let mut address = self.address("")?;
+            address
+                .query_pairs_mut()
+                .append_pair(
+                    "sysparm_query",
+                    &format!("correlation_id={correlation_id}^ORDERBYsys_created_on^ORDERBYnumber"),
+                )
+                .append_pair("sysparm_fields", &format!("{fields}{}", if with_notes { ",work_notes" } else { "" }))
+                // Work notes exist as display values only.
+                .append_pair("sysparm_display_value", if with_notes { "true" } else { "false" })
+                .append_pair("sysparm_limit", &RECORDS_MAX.to_string());
+            let answered = self.http.succeed(self.request(Method::GET, address), error_words).await?;
+            if answered.cut && with_notes {
+                continue;
+            }
+            let json =
+                answered.json().ok_or_else(|| Failure::passing("the answer is no JSON: is the instance asleep?"))?;
+            let records = json["result"].as_array().ok_or_else(|| Failure::passing("the answer holds no result"))?;
+            return Ok(records.iter().map(Record::of).collect());
+        }
+        Err(Failure::passing("the answer is too long"))
     }
 
     async fn create(&self, notice: &Notice, facts: &Facts) -> Result<(), Failure> {
@@ -277,13 +287,13 @@ impl ServiceNow {
 }
 
 impl Channel for ServiceNow {
-    fn send<'a>(&'a self, notice: &'a Notice, attempt: u32) -> Answer<'a, Receipt> {
+    fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
         Box::pin(async move {
             let facts = Facts::of(notice);
-            // From the second attempt on, an earlier one may have written without our hearing of it.
-            let found = self.find(notice, attempt > 1).await?;
+            let found = self.find(notice).await?;
             if let Some(record) = found.first() {
-                if !record.work_notes.contains(&note_mark(notice)) {
+                // It is there if an earlier attempt, or an earlier life of this process, did not hear the answer.
+                if record.has_note(notice) != Some(true) {
                     let mut fields = match notice.kind {
                         NoticeKind::Acknowledged | NoticeKind::Closed => Map::new(),
                         _ => self.grades(notice),
@@ -294,7 +304,7 @@ impl Channel for ServiceNow {
                 return Ok(record.receipt());
             }
             self.create(notice, &facts).await?;
-            let mut created = self.find(notice, false).await?.into_iter();
+            let mut created = self.find(notice).await?.into_iter();
             let Some(first) = created.next() else {
                 return Err(Failure::passing("the record was taken, but reading it back shows none"));
             };
@@ -313,14 +323,14 @@ impl Channel for ServiceNow {
 
     fn confirm<'a>(&'a self, notice: &'a Notice) -> Answer<'a, Confirmation> {
         Box::pin(async move {
-            let found = self.find(notice, true).await?;
+            let found = self.find(notice).await?;
             let group_set =
                 |record: &Record| self.settings.assignment_group.is_none() || !record.assignment_group.is_empty();
             Ok(match found.first() {
                 Some(record)
                     if !record.short_description.is_empty()
                         && group_set(record)
-                        && record.work_notes.contains(&note_mark(notice)) =>
+                        && record.has_note(notice) != Some(false) =>
                 {
                     Confirmation::Shown(record.receipt())
                 }
@@ -356,8 +366,13 @@ impl Record {
             number: text("number"),
             short_description: text("short_description"),
             assignment_group: text("assignment_group"),
-            work_notes: text("work_notes"),
+            work_notes: json.get("work_notes").map(|_| text("work_notes")),
         }
+    }
+
+    /// `None`: not known.
+    fn has_note(&self, notice: &Notice) -> Option<bool> {
+        self.work_notes.as_ref().map(|notes| notes.contains(&note_mark(notice)))
     }
 
     fn receipt(&self) -> Receipt {

@@ -334,3 +334,29 @@ async fn the_rate_is_kept_in_a_storm_and_nothing_is_lost() {
     let seconds: Vec<u64> = script.calls().iter().map(|(_, _, secs)| *secs).collect();
     assert_eq!((seconds[9], seconds[10], seconds[20], seconds[34]), (0, 60, 120, 180));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_full_outbox_refuses_and_is_worked_off() {
+    let pace = Pace { rate_per_minute: 6000, concurrency: 64, ..Pace::default() };
+    let mut world = World::with(vec![("a", Arc::new(Script::default()))], pace, Arc::new(NoObserver));
+    let numbered = |id: usize| notice(&format!("{id}"), |notice| notice.incident = IncidentId(id as u64));
+    for id in 0..crate::OUTBOX_NOTICES_MAX {
+        assert_eq!(world.dispatcher.submit(numbered(id)), Submission::Queued);
+    }
+    assert_eq!(world.dispatcher.submit(numbered(usize::MAX)), Submission::Full);
+    for _ in 0..crate::OUTBOX_NOTICES_MAX {
+        assert_eq!(world.next().await.2, "accepted");
+    }
+    assert_eq!(world.dispatcher.submit(numbered(usize::MAX)), Submission::Queued);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_dispatcher_stops() {
+    let script = Arc::new(Script::default());
+    let World { dispatcher, mut reports, start, .. } = World::new(vec![("a", script.clone())]);
+    let hold_until = start + Span::from_minutes(1);
+    let _ = dispatcher.submit(notice("n", |notice| notice.hold_until = Some(hold_until)));
+    drop(dispatcher);
+    assert!(reports.recv().await.is_none(), "every lane has ended");
+    assert!(script.calls().is_empty());
+}

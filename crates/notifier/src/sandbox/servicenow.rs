@@ -77,6 +77,14 @@ impl ServiceNowSandbox {
         records.iter().map(with_notes).collect()
     }
 
+    /// People write this many long work notes on the record of this index.
+    pub fn chatter(&self, index: usize, n_notes: usize) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = records.get_mut(index) {
+            record.work_notes.extend(std::iter::repeat_n("word ".repeat(400), n_notes));
+        }
+    }
+
     /// Makes a record behind everyone's back, as a second sender in the same moment would.
     pub fn plant(&self, correlation_id: &str) {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);

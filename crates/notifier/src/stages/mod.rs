@@ -22,3 +22,23 @@ pub const STAGES: [(&str, &str); 8] = [
     ("confirm", "the service is asked whether it shows what it accepted"),
     ("record", "one report for each attempt and one at the end; metrics"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_is_a_file_and_every_file_a_stage() {
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/stages");
+        let mut files: Vec<String> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .filter(|name| name != "mod")
+            .collect();
+        let mut stages: Vec<String> = STAGES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        files.sort();
+        stages.sort();
+        assert_eq!(files, stages);
+        assert!(STAGES.iter().all(|(_, decides)| !decides.contains('\n') && !decides.ends_with('.')));
+    }
+}

@@ -93,6 +93,33 @@ async fn a_lost_answer_makes_no_second_record_and_no_second_note() {
     assert_eq!(records[0]["work_notes"].matches("breachd notice ").count(), 2);
 }
 
+/// A process that died after the write and before the report submits the notice again, as a first attempt.
+#[tokio::test(start_paused = true)]
+async fn a_restart_makes_no_second_record_and_no_second_note() {
+    let sandbox = sandbox().await;
+    let opened = notice();
+    for notice in [&opened, &follow_up(&opened, NoticeKind::Escalated)] {
+        for _ in 0..2 {
+            assert_eq!(World::new(only(&table(&sandbox))).deliver(notice).await, ["accepted"]);
+        }
+    }
+    let records = sandbox.records();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["work_notes"].matches("breachd notice ").count(), 2);
+}
+
+/// Nine hundred work notes are more than breachd reads: it writes its own all the same.
+#[tokio::test(start_paused = true)]
+async fn a_record_too_long_to_read_still_gets_its_note() {
+    let sandbox = sandbox().await;
+    let mut world = World::new(only(&table(&sandbox)));
+    let opened = notice();
+    assert_eq!(world.deliver(&opened).await, ["accepted"]);
+    sandbox.chatter(0, 900);
+    assert_eq!(world.deliver(&follow_up(&opened, NoticeKind::Escalated)).await, ["accepted"]);
+    assert_eq!(sandbox.records()[0]["work_notes"].matches("breachd notice ").count(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_record_that_was_made_meanwhile_is_found_and_the_younger_is_marked() {
     let sandbox = sandbox().await;
