@@ -112,7 +112,7 @@ impl Lane {
     fn wait(&self) -> Option<Duration> {
         let now = self.surroundings.now();
         let wake = match self.running.jobs.len() < self.limit.width() {
-            true => self.agenda.next_wake(now, self.limit.free_at(now)),
+            true => self.agenda.next_wake(self.limit.free_at(now)),
             false => None,
         };
         wake.map(|at| until(at, now))

@@ -1,14 +1,19 @@
 //! Stage 2: what may leave now.
 //!
-//! A notice with `hold_until` waits, and while it waits it holds up nobody. From then on the notices of one incident leave
-//! one after the other, in the order they were submitted. Among incidents the live go before drills, the graver before the
-//! lighter, the older before the younger.
+//! A notice with `hold_until` waits, and while it waits it holds up nobody. From then on the notices of one incident stand in
+//! line and leave one after the other. Among incidents the live go before drills, the graver before the lighter, the
+//! older before the younger. Every operation costs a logarithm of what is in hand: the outbox is fullest when least time
+//! is to be lost.
 
 use crate::channel::Receipt;
 use activity::Timestamp;
 use detector::Severity;
 use incident::{IncidentId, Notice};
-use std::{cmp::Reverse, collections::BTreeMap, collections::HashSet, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+};
 
 /// One notice in hand.
 #[derive(Clone, Debug)]
@@ -18,7 +23,6 @@ pub(crate) struct Job {
     pub(crate) attempts: u32,
     pub(crate) due_at: Timestamp,
     pub(crate) phase: Phase,
-    pub(crate) running: bool,
     last_reason: Option<String>,
 }
 
@@ -36,87 +40,146 @@ pub(crate) enum Phase {
 /// Order of submission within a channel.
 pub(crate) type Sequence = u64;
 
+/// What leaves first: live, not asked about, grave, old.
+type Rank = (bool, bool, Reverse<Severity>, Sequence);
+
 /// The notices of one channel that are not settled.
+///
+/// A notice is in at most one of `timers` (held, or waiting for its next try or look) and `ready`; if in neither, it
+/// runs or stands in line behind another.
 #[derive(Debug, Default)]
 pub(crate) struct Agenda {
-    jobs: BTreeMap<Sequence, Job>,
+    jobs: HashMap<Sequence, Job>,
     next: Sequence,
+    /// Unsent notices whose hold is over, by incident; only the first of a line is tried.
+    lines: HashMap<IncidentId, VecDeque<Sequence>>,
+    timers: BTreeSet<(Timestamp, Sequence)>,
+    ready: BTreeSet<Rank>,
+    /// End of the unsent that do not run.
+    expiring: BTreeSet<(Timestamp, Sequence)>,
+    /// When the unsent were decided.
+    decided: BTreeSet<(Timestamp, Sequence)>,
 }
 
 impl Agenda {
     pub(crate) fn add(&mut self, notice: Arc<Notice>, now: Timestamp) {
-        let due_at = notice.hold_until.unwrap_or(now).max(now);
-        let job = Job { notice, attempts: 0, due_at, phase: Phase::Sending, running: false, last_reason: None };
-        self.jobs.insert(self.next, job);
+        let sequence = self.next;
         self.next += 1;
+        let due_at = notice.hold_until.unwrap_or(now).max(now);
+        self.expiring.insert((notice.expires_at, sequence));
+        self.decided.insert((notice.decided_at, sequence));
+        let job = Job { notice, attempts: 0, due_at, phase: Phase::Sending, last_reason: None };
+        self.jobs.insert(sequence, job);
+        if due_at > now {
+            self.timers.insert((due_at, sequence));
+        } else {
+            self.stand_in_line(sequence);
+        }
     }
 
     /// The notice to try now, if any: it counts as running until it is given back or removed.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<(Sequence, Job)> {
-        let sequence =
-            self.free(now).filter(|(_, job)| job.due_at <= now).min_by_key(|(sequence, job)| rank(**sequence, job))?.0;
-        let sequence = *sequence;
-        let job = self.jobs.get_mut(&sequence)?;
-        job.running = true;
-        Some((sequence, job.clone()))
+        while let Some((at, sequence)) = self.timers.first().copied()
+            && at <= now
+        {
+            self.timers.pop_first();
+            self.ripen(sequence);
+        }
+        let (.., sequence) = self.ready.pop_first()?;
+        let job = self.jobs.get(&sequence)?.clone();
+        self.expiring.remove(&(job.notice.expires_at, sequence));
+        Some((sequence, job))
     }
 
     /// A notice that expired before it was sent, out of the agenda.
     pub(crate) fn take_expired(&mut self, now: Timestamp) -> Option<Job> {
-        let expired = |job: &Job| job.is_sending() && !job.running && job.notice.expires_at <= now;
-        let sequence = *self.jobs.iter().find(|(_, job)| expired(job))?.0;
-        self.jobs.remove(&sequence)
+        let (_, sequence) = self.expiring.first().copied().filter(|(at, _)| *at <= now)?;
+        self.remove(sequence)
     }
 
     /// Gives a running notice back, to be tried again at `due_at`.
     pub(crate) fn postpone(&mut self, sequence: Sequence, attempts: u32, due_at: Timestamp, reason: String) {
-        if let Some(job) = self.jobs.get_mut(&sequence) {
-            (job.attempts, job.due_at, job.running, job.last_reason) = (attempts, due_at, false, Some(reason));
-        }
+        let Some(job) = self.jobs.get_mut(&sequence) else { return };
+        (job.attempts, job.due_at, job.last_reason) = (attempts, due_at, Some(reason));
+        self.expiring.insert((job.notice.expires_at, sequence));
+        self.timers.insert((due_at, sequence));
     }
 
     /// It was accepted; the service is to be asked at `due_at`.
     pub(crate) fn confirm_at(&mut self, sequence: Sequence, attempts: u32, phase: Phase, due_at: Timestamp) {
-        if let Some(job) = self.jobs.get_mut(&sequence) {
-            (job.attempts, job.phase, job.due_at, job.running) = (attempts, phase, due_at, false);
-        }
+        self.leave_line(sequence);
+        let Some(job) = self.jobs.get_mut(&sequence) else { return };
+        (job.attempts, job.phase, job.due_at) = (attempts, phase, due_at);
+        self.decided.remove(&(job.notice.decided_at, sequence));
+        self.timers.insert((due_at, sequence));
     }
 
     pub(crate) fn remove(&mut self, sequence: Sequence) -> Option<Job> {
-        self.jobs.remove(&sequence)
+        self.leave_line(sequence);
+        let job = self.jobs.remove(&sequence)?;
+        self.timers.remove(&(job.due_at, sequence));
+        self.ready.remove(&rank(sequence, &job));
+        self.expiring.remove(&(job.notice.expires_at, sequence));
+        self.decided.remove(&(job.notice.decided_at, sequence));
+        Some(job)
     }
 
     /// When something will be due or expire; `None`: nothing waits. `free_at`: see [`super::limit::Limit::free_at`].
-    pub(crate) fn next_wake(&self, now: Timestamp, free_at: Timestamp) -> Option<Timestamp> {
-        let due = self.free(now).map(|(_, job)| job.due_at.max(free_at)).min();
-        let waiting = self.jobs.values().filter(|job| job.is_sending() && !job.running);
-        due.into_iter().chain(waiting.map(|job| job.notice.expires_at)).min()
+    pub(crate) fn next_wake(&self, free_at: Timestamp) -> Option<Timestamp> {
+        let ready = self.ready.first().map(|_| free_at);
+        let timer = self.timers.first().map(|(at, _)| (*at).max(free_at));
+        let expiry = self.expiring.first().map(|(at, _)| *at);
+        ready.into_iter().chain(timer).chain(expiry).min()
     }
 
     /// Notices not sent yet, and the time the oldest of them was decided.
     pub(crate) fn pending(&self) -> (usize, Option<Timestamp>) {
-        let sending = || self.jobs.values().filter(|job| job.is_sending());
-        (sending().count(), sending().map(|job| job.notice.decided_at).min())
+        (self.decided.len(), self.decided.first().map(|(at, _)| *at))
     }
 
-    /// Not running, and not behind an earlier notice of the same incident.
-    fn free(&self, now: Timestamp) -> impl Iterator<Item = (&Sequence, &Job)> {
-        let mut taken: HashSet<IncidentId> = HashSet::new();
-        self.jobs.iter().filter(move |(_, job)| match job.phase {
-            Phase::Confirming { .. } => !job.running,
-            Phase::Sending if job.is_held(now) => true,
-            Phase::Sending => taken.insert(job.notice.incident) && !job.running,
-        })
+    /// Its time has come.
+    fn ripen(&mut self, sequence: Sequence) {
+        let Some(job) = self.jobs.get(&sequence) else { return };
+        let in_line = self.lines.get(&job.notice.incident).is_some_and(|line| line.front() == Some(&sequence));
+        if in_line || !job.is_sending() {
+            self.ready.insert(rank(sequence, job));
+        } else {
+            self.stand_in_line(sequence);
+        }
+    }
+
+    fn stand_in_line(&mut self, sequence: Sequence) {
+        let Some(job) = self.jobs.get(&sequence) else { return };
+        let line = self.lines.entry(job.notice.incident).or_default();
+        line.push_back(sequence);
+        if line.len() == 1 {
+            self.ready.insert(rank(sequence, job));
+        }
+    }
+
+    fn leave_line(&mut self, sequence: Sequence) {
+        let Some(job) = self.jobs.get(&sequence) else { return };
+        let incident = job.notice.incident;
+        let Some(line) = self.lines.get_mut(&incident) else { return };
+        let was_first = line.front() == Some(&sequence);
+        line.retain(|waiting| *waiting != sequence);
+        match line.front().copied() {
+            None => {
+                self.lines.remove(&incident);
+            }
+            Some(first) if was_first => {
+                if let Some(job) = self.jobs.get(&first) {
+                    self.ready.insert(rank(first, job));
+                }
+            }
+            Some(_) => {}
+        }
     }
 }
 
 impl Job {
     pub(crate) fn is_sending(&self) -> bool {
         matches!(self.phase, Phase::Sending)
-    }
-
-    fn is_held(&self, now: Timestamp) -> bool {
-        self.attempts == 0 && !self.running && self.notice.hold_until.is_some_and(|until| until > now)
     }
 
     /// Why it expires.
@@ -128,7 +191,7 @@ impl Job {
     }
 }
 
-fn rank(sequence: Sequence, job: &Job) -> (bool, bool, Reverse<Severity>, Sequence) {
+fn rank(sequence: Sequence, job: &Job) -> Rank {
     (job.notice.drill.is_some(), !job.is_sending(), Reverse(job.notice.severity), sequence)
 }
 
@@ -163,7 +226,7 @@ mod tests {
         assert!(agenda.take_due(at(0)).is_none(), "the second waits while the first runs");
         agenda.postpone(first, 1, at(5), "down".into());
         assert!(agenda.take_due(at(4)).is_none(), "and while it waits for its next try");
-        assert_eq!(agenda.next_wake(at(4), at(4)), Some(at(5)));
+        assert_eq!(agenda.next_wake(at(4)), Some(at(5)));
         let (first, job) = agenda.take_due(at(5)).unwrap();
         assert_eq!((job.attempts, job.notice.severity), (1, Severity::Low));
         agenda.remove(first);
@@ -185,7 +248,7 @@ mod tests {
         agenda.add(notice(1, |notice| notice.hold_until = Some(at(60))), at(0));
         agenda.add(notice(1, |notice| notice.severity = Severity::Low), at(0));
         assert_eq!(taken(&mut agenda, at(0)), [(1, Severity::Low)]);
-        assert_eq!(agenda.next_wake(at(0), at(0)), Some(at(60)));
+        assert_eq!(agenda.next_wake(at(0)), Some(at(60)));
         assert!(agenda.take_due(at(59)).is_none());
     }
 
@@ -214,6 +277,71 @@ mod tests {
         agenda.confirm_at(sequence, 1, phase, at(1));
         assert_eq!(agenda.pending().0, 1);
         assert_eq!(taken(&mut agenda, at(0)).len(), 1);
-        assert_eq!(agenda.next_wake(at(0), at(0)), Some(at(1)));
+        assert_eq!(agenda.next_wake(at(0)), Some(at(1)));
+    }
+
+    proptest::proptest! {
+        /// Against the plain definition: no notice is lost, an incident has at most one unsent notice under way, and its
+        /// notices are sent in the order submitted unless held.
+        #[test]
+        fn whatever_happens_nothing_is_lost_or_overtakes(steps in proptest::collection::vec((0u8..6, 0u64..4), 1..200)) {
+            let mut agenda = Agenda::default();
+            let mut running: Vec<(Sequence, Job)> = Vec::new();
+            let (mut added, mut gone, mut now) = (0usize, 0usize, at(0));
+            let mut sent: HashMap<u64, Vec<Sequence>> = HashMap::new();
+            for (what, number) in steps {
+                match what {
+                    0 => {
+                        agenda.add(notice(number, |notice| notice.expires_at = at(50)), now);
+                        added += 1;
+                    }
+                    1 => {
+                        while let Some((sequence, job)) = agenda.take_due(now) {
+                            let rival = running.iter().any(|(_, other)| other.is_sending() && other.notice.incident == job.notice.incident);
+                            proptest::prop_assert!(!(job.is_sending() && rival));
+                            running.push((sequence, job));
+                        }
+                    }
+                    2 => if let Some((sequence, job)) = running.pop() {
+                        if job.is_sending() {
+                            agenda.postpone(sequence, 1, now + Span::from_secs(2), "down".into());
+                        } else {
+                            agenda.remove(sequence);
+                            gone += 1;
+                        }
+                    },
+                    3 => if let Some((sequence, job)) = running.pop() {
+                        if job.is_sending() {
+                            sent.entry(job.notice.incident.0).or_default().push(sequence);
+                            let phase = Phase::Confirming { accepted_at: now, tries: 0, receipt: Receipt(String::new()) };
+                            agenda.confirm_at(sequence, 1, phase, now + Span::from_secs(1));
+                        } else {
+                            agenda.remove(sequence);
+                            gone += 1;
+                        }
+                    },
+                    4 => now = now + Span::from_secs(number as i64),
+                    _ => while agenda.take_expired(now).is_some() {
+                        gone += 1;
+                    },
+                }
+                proptest::prop_assert_eq!(agenda.jobs.len(), added - gone);
+            }
+            // Everything that is left comes out in the end.
+            for (sequence, _) in running {
+                agenda.postpone(sequence, 1, now, "down".into());
+            }
+            while let Some((sequence, job)) = agenda.take_due(now + Span::from_hours(1)) {
+                if job.is_sending() {
+                    sent.entry(job.notice.incident.0).or_default().push(sequence);
+                }
+                agenda.remove(sequence);
+                gone += 1;
+            }
+            proptest::prop_assert_eq!(gone, added);
+            proptest::prop_assert!(sent.values().all(|sequences| sequences.is_sorted()));
+            proptest::prop_assert!(agenda.lines.is_empty() && agenda.ready.is_empty() && agenda.timers.is_empty());
+            proptest::prop_assert!(agenda.expiring.is_empty() && agenda.decided.is_empty());
+        }
     }
 }
