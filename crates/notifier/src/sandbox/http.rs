@@ -117,6 +117,10 @@ pub(super) async fn serve(
 
 fn misbehave(status: u16, retry_after: Option<String>) -> Response<Body> {
     let mut response = Response::builder().status(status);
+    if (300..400).contains(&status) {
+        // Whoever follows comes back here and is taken: that is how it shows.
+        response = response.header("location", "/hook");
+    }
     if let Some(wait) = retry_after {
         response = response.header("retry-after", wait);
     }
