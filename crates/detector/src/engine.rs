@@ -34,7 +34,7 @@ use crate::{
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Span, Timestamp};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 use tally::{Batch, Entry, Positions, Tally};
@@ -104,6 +104,8 @@ pub struct Engine {
     hours: BTreeMap<i64, Work>,
     /// Entities by day that have something to decide when it is over.
     days: BTreeMap<i64, Vec<u32>>,
+    /// Ids raised of late, by hour: a tally behind the horizon must not repeat them.
+    raised: BTreeMap<i64, BTreeSet<AlertId>>,
     /// The last closed hour; `None` before the first.
     closed: Option<i64>,
     /// Hour of the last roll-up sent.
@@ -136,6 +138,7 @@ impl Engine {
             sources: Vec::new(),
             hours: BTreeMap::new(),
             days: BTreeMap::new(),
+            raised: BTreeMap::new(),
             closed: None,
             sent: None,
             stats: Stats::default(),
@@ -361,6 +364,7 @@ impl Engine {
         }
         self.closed = Some(self.closed.map_or(hour, |closed| closed.max(hour)));
         self.send(hour, groups, effects);
+        self.raised = self.raised.split_off(&(hour - limits::RAISED_HOURS));
         self.evict(hour);
     }
 
@@ -399,7 +403,8 @@ impl Engine {
             let (paged, digest) = (state.paged, std::mem::take(&mut state.digest));
             for (detector, finding, source) in digest {
                 if paged & (1 << detector) == 0 {
-                    effects.alerts.push(self.alert(at, DETECTORS[detector].name, &source, finding));
+                    let alert = self.alert(at, DETECTORS[detector].name, &source, finding);
+                    self.say(alert, effects);
                 }
             }
         }
@@ -536,7 +541,14 @@ impl Engine {
             return;
         }
         let alert = self.alert(at, DETECTORS[detector].name, &tally, finding);
-        effects.alerts.push(alert);
+        self.say(alert, effects);
+    }
+
+    fn say(&mut self, alert: Alert, effects: &mut Effects) {
+        let hour = alert.raised_at.bucket().hour();
+        if self.raised.entry(hour).or_default().insert(alert.id) {
+            effects.alerts.push(alert);
+        }
     }
 
     /// A tally of an hour that is closed: judged alone with what is known now, never learned.
@@ -550,12 +562,15 @@ impl Engine {
         let gates = gates(&self.look(entity, &hour, known, &group, false));
         hour.gates = Some(gates);
         let look = self.look(entity, &hour, known, &group, false);
+        let mut all = Vec::new();
         for spec in DETECTORS {
             let mut found = Vec::new();
             (spec.judge)(spec, &look, &mut found);
-            if let Some(finding) = found.into_iter().find(|finding| finding.page) {
-                effects.alerts.push(self.alert(at, spec.name, &Source::of(&hour), finding));
-            }
+            all.extend(found.into_iter().find(|finding| finding.page).map(|finding| (spec.name, finding)));
+        }
+        for (name, finding) in all {
+            let alert = self.alert(at, name, &Source::of(&hour), finding);
+            self.say(alert, effects);
         }
     }
 

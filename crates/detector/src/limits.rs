@@ -34,6 +34,9 @@ pub const QUARANTINED_HOURS_MAX: u16 = 72;
 /// Hours after its last record in which a source's silence is noticed.
 pub const WATCHED_HOURS: i64 = 24;
 
+/// Hours for which it is remembered what was raised, against repeats from behind the horizon.
+pub const RAISED_HOURS: i64 = 48;
+
 /// Hours a drill's shadow is kept after its last tally.
 pub const SHADOW_HOURS: i64 = 48;
 

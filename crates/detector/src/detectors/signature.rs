@@ -116,7 +116,7 @@ pub(super) const FORGED_DRILL_MARK: Spec = Spec {
         "Who passes for a drill passes unseen."
         ""
         "## Example"
-        "`u0042 did something under a drill's mark that does not verify`"
+        "`the source audit holds a record with a drill's mark that does not verify`"
         ""
         "## What it misses"
         "A mark made with a stolen key."
@@ -132,8 +132,7 @@ pub(super) const FORGED_DRILL_MARK: Spec = Spec {
 
 /// One statement touches several entities; the account answers for it, so that it is one alert and not five.
 fn answers(kind: EntityKind, signal: Signal) -> bool {
-    kind == EntityKind::DbAccount
-        || (signal == Signal::ForgedDrillMark && matches!(kind, EntityKind::PortalUser | EntityKind::Address))
+    kind == EntityKind::DbAccount || (signal == Signal::ForgedDrillMark && kind == EntityKind::Source)
 }
 
 fn outfile(look: &Look<'_>) -> Option<Finding> {
@@ -193,7 +192,7 @@ fn simple(look: &Look<'_>, signal: Signal) -> Option<Finding> {
             look,
             Severity::High,
             true,
-            format!("{who} did something under a drill's mark that does not verify"),
+            format!("the source {who} holds a record with a drill's mark that does not verify"),
             &["T1036"],
         ),
     })
