@@ -1,11 +1,12 @@
 //! Consumer groups: who reads which partitions, and how far.
 
-use crate::{RecordRef, StreamError, memory, transaction::Token};
+use crate::{RecordRef, StreamError, transaction::Token};
 use std::time::Duration;
 
 /// One reader among those of a group.
 pub trait Member: Send {
-    /// Delivers up to `max` records and says what else happened; waits up to `wait` for the first.
+    /// Delivers up to `max` records and says what else happened; waits up to `wait` for the first. With `max` 0 it only
+    /// serves the group.
     ///
     /// After a change of assignment it returns [`Polled::Rebalanced`] before any record of the new assignment; records
     /// delivered by earlier calls and not committed will be delivered again, to whoever owns their partition then. A
@@ -75,9 +76,3 @@ pub struct Assigned {
 
 /// A member's identity at one moment, for [`crate::Transactor::commit`].
 pub struct GroupToken(pub(crate) Token);
-
-impl GroupToken {
-    pub(crate) fn memory(token: memory::MemberToken) -> Self {
-        GroupToken(Token::Memory(token))
-    }
-}

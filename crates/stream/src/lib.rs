@@ -32,7 +32,7 @@
 
 mod error;
 mod group;
-
+mod kafka;
 pub mod limits;
 mod memory;
 mod record;
@@ -42,6 +42,7 @@ mod transaction;
 pub use error::{Fault, StreamError};
 pub use group::{Assigned, GroupSpec, GroupToken, Member, Polled, Start};
 
+pub use kafka::kafka;
 pub use memory::{Clock, Memory, memory, memory_with};
 pub use record::{Outgoing, RecordRef};
 pub use settings::{Protocol, SaslMechanism, Settings};

@@ -40,3 +40,13 @@ pub(crate) const WARN_KINDS_MAX: usize = 64;
 
 /// Pause between attempts at something the broker was not ready for.
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often logs and errors of clients that nobody uses at the moment are taken in.
+pub(crate) const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(250);
+
+/// Longest wait for the coordinator of a transactional id, in requests' time-outs: it may have to settle what an earlier
+/// producer left open, or be elected first.
+pub(crate) const OPEN_TRANSACTOR_REQUESTS: u32 = 3;
+
+/// A consumer that has not been polled for so long is taken for dead and its partitions are given to others.
+pub(crate) const POLL_PAUSE_MAX: Duration = Duration::from_secs(300);

@@ -1,7 +1,8 @@
 //! What is read and what is sent.
 
+use crate::kafka::header;
 use activity::Timestamp;
-use rdkafka::message::{BorrowedHeaders, Headers as _};
+use rdkafka::message::BorrowedMessage;
 
 /// One record, in the memory of the host; valid while the callback runs.
 #[derive(Clone, Copy)]
@@ -20,7 +21,7 @@ pub struct RecordRef<'a> {
 /// The headers as the host holds them.
 #[derive(Clone, Copy)]
 pub(crate) enum HeadersRef<'a> {
-    Kafka(Option<&'a BorrowedHeaders>),
+    Kafka(&'a BorrowedMessage<'a>),
     Memory(&'a [(String, Vec<u8>)]),
 }
 
@@ -28,9 +29,7 @@ impl<'a> RecordRef<'a> {
     /// The first header of this name; a header without a value is empty.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         match self.headers {
-            HeadersRef::Kafka(headers) => {
-                headers?.iter().find(|header| header.key == name).map(|header| header.value.unwrap_or_default())
-            }
+            HeadersRef::Kafka(message) => header(message, name),
             HeadersRef::Memory(headers) => {
                 headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
             }

@@ -60,9 +60,6 @@ pub enum SaslMechanism {
     ScramSha256,
     #[serde(rename = "SCRAM-SHA-512")]
     ScramSha512,
-    /// Client credentials or a static token: the rest in `properties` (`sasl.oauthbearer.…`).
-    #[serde(rename = "OAUTHBEARER")]
-    OauthBearer,
     /// Kerberos: only in builds with the feature `kerberos`.
     #[serde(rename = "GSSAPI")]
     Kerberos,
@@ -219,7 +216,6 @@ impl SaslMechanism {
             SaslMechanism::Plain => "PLAIN",
             SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
             SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
-            SaslMechanism::OauthBearer => "OAUTHBEARER",
             SaslMechanism::Kerberos => "GSSAPI",
         }
     }

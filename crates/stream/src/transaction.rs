@@ -57,5 +57,8 @@ pub enum CommitError {
 /// A [`GroupToken`] as its host holds it.
 pub(crate) enum Token {
     Kafka(ConsumerGroupMetadata),
+    /// The member has no part in the group at present, and may commit nothing. Kafka would believe a transaction that names
+    /// no generation.
+    Outside,
     Memory(MemberToken),
 }

@@ -4,7 +4,9 @@ use super::{
     Shared,
     log::{Position, State, number},
 };
-use crate::{Assigned, GroupSpec, GroupToken, Member, Offset, Polled, RecordRef, Start, StreamError, limits};
+use crate::{
+    Assigned, GroupSpec, GroupToken, Member, Offset, Polled, RecordRef, Start, StreamError, limits, transaction::Token,
+};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// One consumer group.
@@ -197,7 +199,7 @@ impl Member for MemoryMember {
     }
 
     fn token(&self) -> GroupToken {
-        GroupToken::memory(self.token.clone())
+        GroupToken(Token::Memory(self.token.clone()))
     }
 
     fn lag(&self) -> Vec<(String, i32, i64)> {

@@ -1,0 +1,311 @@
+//! The Kafka host, against a real broker: the suite, a broker that goes away and comes back, and kill -9 in the middle of
+//! transactions.
+//!
+//! `BREACHD_TEST_KAFKA=host:port` names a broker to use; without it one is started by `tests/kafka` (which needs Java and
+//! Maven) and stopped at the end. All in one test, because there is one broker, and one of its parts kills it.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod suite;
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use stream::{Broker, CommitError, Member, Offset, Outgoing, Polled, Settings};
+use suite::{assignment, fresh, group, plain, poll_until, topic};
+
+const STEP: Duration = Duration::from_millis(50);
+
+#[test]
+fn on_a_real_broker() {
+    if env::var_os(FORWARD).is_some() {
+        return forward();
+    }
+    let cluster = Cluster::up();
+    let settings = settings(&cluster.servers);
+    let broker = stream::kafka(&settings).unwrap();
+    suite::suite(&broker);
+    commits_are_quick(&broker);
+    nothing_is_lost_or_doubled_by_kill_9(&broker, &cluster.servers);
+    a_broker_that_goes_away_comes_back(&broker, &cluster);
+}
+
+fn settings(servers: &str) -> Settings {
+    Settings {
+        bootstrap_servers: servers.into(),
+        session_timeout: Duration::from_secs(6),
+        transaction_timeout: Duration::from_secs(20),
+        ..Settings::default()
+    }
+}
+
+/// rdkafka's own commit never takes less than 100 ms, because its flush waits out a poll of 100 ms.
+fn commits_are_quick(broker: &Arc<dyn Broker>) {
+    let topic = topic(broker.as_ref(), "quick", 1);
+    let mut transactor = broker.transactor(&fresh("id")).unwrap();
+    let mut took: Vec<Duration> = (0..20)
+        .map(|n| {
+            transactor.begin().unwrap();
+            transactor.send(plain(&topic, 0, &n.to_string())).unwrap();
+            let began = Instant::now();
+            transactor.commit(None).unwrap();
+            began.elapsed()
+        })
+        .collect();
+    took.sort();
+    println!("commit of one message: median {:?}, slowest {:?}", took[10], took[19]);
+    assert!(took[0] < Duration::from_millis(90), "{took:?}");
+}
+
+/// A broker killed under a member and a transactor: polls say idle, no error; afterwards everything goes on.
+fn a_broker_that_goes_away_comes_back(broker: &Arc<dyn Broker>, cluster: &Cluster) {
+    let Some(dir) = &cluster.started else { return };
+    let (input, output) = (topic(broker.as_ref(), "away-in", 2), topic(broker.as_ref(), "away-out", 1));
+    let mut appender = broker.appender().unwrap();
+    let mut member = broker.join(group(&fresh("group"), None, &input)).unwrap();
+    let mut reader = broker.read(&[(&output, vec![])]).unwrap();
+    let mut transactor = broker.transactor(&fresh("id")).unwrap();
+    assignment(member.as_mut(), 2);
+
+    kafka_tool(&["kill", "--dir", dir.to_str().unwrap()]);
+    let gone = Instant::now();
+    while gone.elapsed() < Duration::from_secs(3) {
+        assert_eq!(member.poll(10, STEP, &mut |_| {}).unwrap(), Polled::Idle);
+        assert_eq!(reader.poll(10, STEP, &mut |_| {}).unwrap(), 0);
+    }
+    let short = Settings { request_timeout: Duration::from_secs(1), ..settings(&cluster.servers) };
+    let error = stream::kafka(&short).err().unwrap();
+    assert!(error.retry(), "{error}");
+    kafka_tool(&["start", "--dir", dir.to_str().unwrap()]);
+
+    for n in 0..10 {
+        appender.send(plain(&input, n % 2, &n.to_string())).unwrap();
+    }
+    appender.flush().unwrap();
+    let mut taken = BTreeMap::new();
+    poll_until(|| {
+        let polled = member.poll(10, STEP, &mut |record| {
+            taken.insert((record.partition, record.offset), record.payload.unwrap_or_default().to_vec());
+        });
+        if polled.unwrap() == Polled::Rebalanced {
+            taken.clear();
+        }
+        taken.len() == 10
+    });
+    let offsets: Vec<Offset> = member
+        .assignment()
+        .into_iter()
+        .map(|place| Offset { topic: place.topic, partition: place.partition, offset: 5, metadata: "back".into() })
+        .collect();
+    transactor.begin().unwrap();
+    transactor.send(plain(&output, 0, "back")).unwrap();
+    transactor.commit(Some((&member.token(), &offsets))).unwrap();
+    let mut seen = 0;
+    poll_until(|| {
+        seen += reader.poll(10, STEP, &mut |_| {}).unwrap();
+        seen == 1
+    });
+}
+
+// --- kill -9 -------------------------------------------------------------------------------------
+
+/// Set: this process is the one to be killed. `servers|input|output|group|id`.
+const FORWARD: &str = "BREACHD_TEST_FORWARD";
+
+const PARTITIONS: i32 = 4;
+const RECORDS: i32 = 40_000;
+const KILLS: u32 = 8;
+
+/// Forwards numbers in transactions with their offsets, killed again and again; every number must arrive once.
+fn nothing_is_lost_or_doubled_by_kill_9(broker: &Arc<dyn Broker>, servers: &str) {
+    let (input, output) = (topic(broker.as_ref(), "kill-in", PARTITIONS as u32), topic(broker.as_ref(), "kill-out", 3));
+    let task = format!("{servers}|{input}|{output}|{}|{}", fresh("group"), fresh("id"));
+    let mut appender = broker.appender().unwrap();
+    for n in 0..RECORDS {
+        appender.send(plain(&input, n % PARTITIONS, &n.to_string())).unwrap();
+    }
+    appender.flush().unwrap();
+
+    let mut reader = broker.read(&[(&output, vec![])]).unwrap();
+    let mut seen: BTreeMap<i32, u32> = BTreeMap::new();
+    let mut random = Random(seed());
+    let mut kills = 0;
+    let mut child = Forwarder::start(&task);
+    // Each life ends after some more numbers have come through, and then at a random moment.
+    let mut alive_until = random.below(1500) as usize;
+    poll_until(|| {
+        reader
+            .poll(500, STEP, &mut |record| {
+                let number = std::str::from_utf8(record.payload.unwrap()).unwrap().parse().unwrap();
+                *seen.entry(number).or_default() += 1;
+            })
+            .unwrap();
+        if kills < KILLS && seen.len() >= alive_until {
+            let moment = Instant::now() + Duration::from_micros(random.below(30_000));
+            while Instant::now() < moment {
+                std::hint::spin_loop();
+            }
+            drop(child.take());
+            kills += 1;
+            alive_until = seen.len() + random.below(4000) as usize;
+            child = Forwarder::start(&task);
+        }
+        seen.len() == RECORDS as usize
+    });
+    drop(child);
+    let mut rest = broker.read(&[(&output, vec![])]).unwrap();
+    let mut all = 0;
+    poll_until(|| {
+        all += rest.poll(1000, STEP, &mut |_| {}).unwrap();
+        rest.caught_up()
+    });
+    let doubled: Vec<i32> = seen.iter().filter(|(_, times)| **times > 1).map(|(number, _)| *number).collect();
+    println!("kill -9: {kills} kills, {} numbers, {all} records", seen.len());
+    assert!(doubled.is_empty(), "seed {}: doubled {doubled:?}", seed());
+    assert_eq!(all, RECORDS as usize, "seed {}", seed());
+    assert_eq!(kills, KILLS, "seed {}: too quick to be killed; raise RECORDS", seed());
+}
+
+/// The process that is killed: reads, and writes what it has read with its offsets in batches of random size.
+fn forward() {
+    let task = env::var(FORWARD).unwrap();
+    let [servers, input, output, group_name, id] = task.split('|').collect::<Vec<_>>().try_into().unwrap();
+    let broker = stream::kafka(&settings(servers)).unwrap();
+    let mut member = broker.join(group(group_name, Some("forwarder"), input)).unwrap();
+    let mut transactor = broker.transactor(id).unwrap();
+    let mut random = Random(u64::from(std::process::id()));
+    let mut committed: BTreeMap<i32, i64> = BTreeMap::new();
+    loop {
+        let mut batch = Vec::new();
+        let max = 1 + random.below(400) as usize;
+        let polled = member
+            .poll(max, STEP, &mut |record| {
+                batch.push((record.partition, record.offset, record.payload.unwrap().to_vec()))
+            })
+            .unwrap();
+        match polled {
+            Polled::Idle => continue,
+            Polled::Rebalanced => {
+                committed = member.assignment().iter().map(|place| (place.partition, place.position)).collect();
+                continue;
+            }
+            Polled::Records(_) => {}
+        }
+        let mut next = committed.clone();
+        transactor.begin().unwrap();
+        for (partition, offset, payload) in batch {
+            next.insert(partition, offset + 1);
+            let partition = Some(random.below(3) as i32);
+            transactor.send(Outgoing { topic: output.into(), partition, payload, ..Outgoing::default() }).unwrap();
+        }
+        // Sometimes it changes its mind.
+        let outcome = if random.below(10) == 0 {
+            transactor.abort().unwrap();
+            Err(CommitError::Aborted("on purpose".into()))
+        } else {
+            commit(transactor.as_mut(), member.as_ref(), input, &next)
+        };
+        match outcome {
+            Ok(()) => committed = next,
+            Err(CommitError::Aborted(_)) => {
+                let back: Vec<_> =
+                    committed.iter().map(|(partition, offset)| (input.to_owned(), *partition, *offset)).collect();
+                member.rewind(&back).unwrap();
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+fn commit(
+    transactor: &mut dyn stream::Transactor,
+    member: &dyn Member,
+    input: &str,
+    next: &BTreeMap<i32, i64>,
+) -> Result<(), CommitError> {
+    let place = |(partition, offset): (&i32, &i64)| Offset {
+        topic: input.into(),
+        partition: *partition,
+        offset: *offset,
+        metadata: format!("at {offset}"),
+    };
+    let offsets: Vec<Offset> = next.iter().map(place).collect();
+    transactor.commit(Some((&member.token(), &offsets)))
+}
+
+/// The child process; dropped, it is killed with SIGKILL.
+struct Forwarder(Child);
+
+impl Forwarder {
+    fn start(task: &str) -> Option<Self> {
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "on_a_real_broker", "--nocapture"])
+            .env(FORWARD, task)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Some(Forwarder(child))
+    }
+}
+
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Knuth's MMIX generator: enough to choose moments and sizes.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+/// From `BREACHD_TEST_SEED`, else the process id; it is printed when the test fails.
+fn seed() -> u64 {
+    let given = env::var("BREACHD_TEST_SEED").ok().and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| u64::from(std::process::id()))
+}
+
+// --- the broker ----------------------------------------------------------------------------------
+
+struct Cluster {
+    servers: String,
+    /// Its directory, if this test has started it.
+    started: Option<PathBuf>,
+}
+
+impl Cluster {
+    fn up() -> Cluster {
+        if let Ok(servers) = env::var("BREACHD_TEST_KAFKA") {
+            return Cluster { servers, started: None };
+        }
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kafka-stream-test");
+        let servers = kafka_tool(&["up", "--port", "29392", "--dir", dir.to_str().unwrap()]);
+        Cluster { servers, started: Some(dir) }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Some(dir) = &self.started {
+            kafka_tool(&["clean", "--dir", dir.to_str().unwrap()]);
+        }
+    }
+}
+
+fn kafka_tool(args: &[&str]) -> String {
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/kafka");
+    let output = Command::new(tool).args(args).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "tests/kafka {args:?}: {}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
