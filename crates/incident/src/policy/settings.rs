@@ -152,13 +152,11 @@ const DAY: Span = Span::from_hours(24);
 const YEAR: Span = Span::from_hours(366 * 24);
 
 impl Settings {
-    /// Every mistake, as (key path, problem). Whether channels and obligations exist is checked where they are known.
+    /// Every mistake, as (key path, problem). Whether channels and obligations exist, and whether somebody should be told
+    /// at all (a replay tells nobody), is checked where that is known.
     pub fn check(&self) -> Vec<(String, String)> {
         let mut mistakes = Vec::new();
         let mut wrong = |key: String, problem: &str| mistakes.push((key, problem.to_owned()));
-        if self.triggers.is_empty() && self.fallback.channels.is_empty() {
-            wrong("triggers".into(), "nobody would ever be told: write at least one trigger with its channels");
-        }
         if self.triggers.len() > limits::TRIGGERS_MAX {
             wrong("triggers".into(), &format!("there are more than {} triggers", limits::TRIGGERS_MAX));
         }
