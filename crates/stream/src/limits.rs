@@ -50,3 +50,6 @@ pub(crate) const OPEN_TRANSACTOR_REQUESTS: u32 = 3;
 
 /// A consumer that has not been polled for so long is taken for dead and its partitions are given to others.
 pub(crate) const POLL_PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// How long messages of a transaction that is to be aborted may still arrive before they are purged.
+pub(crate) const ABORT_GRACE: Duration = Duration::from_secs(2);

@@ -135,6 +135,7 @@ fn nothing_is_lost_or_doubled_by_kill_9(broker: &Arc<dyn Broker>, servers: &str)
     let mut seen: BTreeMap<i32, u32> = BTreeMap::new();
     let mut random = Random(seed());
     let mut kills = 0;
+    let began = Instant::now();
     let mut child = Forwarder::start(&task);
     // Each life ends after some more numbers have come through, and then at a random moment.
     let mut alive_until = random.below(1500) as usize;
@@ -152,6 +153,7 @@ fn nothing_is_lost_or_doubled_by_kill_9(broker: &Arc<dyn Broker>, servers: &str)
             }
             drop(child.take());
             kills += 1;
+            println!("kill {kills} after {:?}: {} numbers have arrived", began.elapsed(), seen.len());
             alive_until = seen.len() + random.below(4000) as usize;
             child = Forwarder::start(&task);
         }
@@ -165,7 +167,7 @@ fn nothing_is_lost_or_doubled_by_kill_9(broker: &Arc<dyn Broker>, servers: &str)
         rest.caught_up()
     });
     let doubled: Vec<i32> = seen.iter().filter(|(_, times)| **times > 1).map(|(number, _)| *number).collect();
-    println!("kill -9: {kills} kills, {} numbers, {all} records", seen.len());
+    println!("kill -9: {kills} kills, {} numbers, {all} records in {:?}", seen.len(), began.elapsed());
     assert!(doubled.is_empty(), "seed {}: doubled {doubled:?}", seed());
     assert_eq!(all, RECORDS as usize, "seed {}", seed());
     assert_eq!(kills, KILLS, "seed {}: too quick to be killed; raise RECORDS", seed());

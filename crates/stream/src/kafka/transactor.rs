@@ -1,9 +1,11 @@
 //! Transactions.
 //!
 //! Before a commit everything queued is drained in small steps, because the client library's own flush waits out 100 ms.
-//! Before an abort everything queued is purged and its reports taken in, because an abort with records under way fails. A
-//! commit whose answer does not come is asked for again: that is the only way to learn its outcome. If it does not come at
-//! all, the outcome is settled by whoever opens the next transactor with this id.
+//! Before an abort what is queued gets a moment to arrive; the rest is purged and its reports taken in. Both are needed: an
+//! abort with records under way fails, and if they are purged before the coordinator has heard of the transaction (it may
+//! still be busy with the one before), the broker refuses to end what never began and the client library takes that for
+//! fatal. A commit whose answer does not come is asked for again: that is the only way to learn its outcome. If it does not
+//! come at all, the outcome is settled by whoever opens the next transactor with this id.
 
 use super::{connection::Connection, producer::Sender};
 use crate::{CommitError, GroupToken, Offset, Outgoing, StreamError, Transactor, limits, transaction::Token};
@@ -81,8 +83,10 @@ impl KafkaTransactor {
     fn try_abort(&self) -> Result<(), StreamError> {
         let client = &self.sender.client;
         let patience = self.sender.connection.settings().transaction_timeout;
-        client.purge(PurgeConfig::default().queue().inflight());
-        let drained = self.sender.drain(patience);
+        let drained = self.sender.drain(limits::ABORT_GRACE) || {
+            client.purge(PurgeConfig::default().queue().inflight());
+            self.sender.drain(patience)
+        };
         // Purged messages count as failed.
         let _ = self.sender.take_failure();
         if !drained {

@@ -17,25 +17,38 @@ use stream::{
 const PATIENCE: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(50);
 
+type Check = (&'static str, fn(&dyn Broker));
+
+macro_rules! checks {
+    ($($name:ident),* $(,)?) => { [$((stringify!($name), $name)),*] };
+}
+
+const CHECKS: [Check; 16] = checks![
+    topics_are_created_once,
+    records_come_back_as_they_were_sent,
+    a_large_message_fits_and_a_larger_one_is_refused,
+    a_missing_topic_is_named,
+    keys_decide_the_partition,
+    a_reader_starts_where_it_is_told,
+    offsets_and_their_metadata_are_committed,
+    a_transaction_is_visible_at_once,
+    an_aborted_transaction_is_invisible,
+    a_reader_is_not_held_up_by_what_is_aborted,
+    a_younger_transactor_fences_the_older,
+    a_rewind_delivers_again,
+    the_beginning_is_the_beginning,
+    partitions_are_shared_and_stale_tokens_refused,
+    a_static_member_is_replaced_by_its_successor,
+    lag_counts_what_is_not_delivered,
+];
+
 /// Runs the whole suite.
 pub(crate) fn suite(broker: &Arc<dyn Broker>) {
-    let broker = broker.as_ref();
-    topics_are_created_once(broker);
-    records_come_back_as_they_were_sent(broker);
-    a_large_message_fits_and_a_larger_one_is_refused(broker);
-    a_missing_topic_is_named(broker);
-    keys_decide_the_partition(broker);
-    a_reader_starts_where_it_is_told(broker);
-    offsets_and_their_metadata_are_committed(broker);
-    a_transaction_is_visible_at_once(broker);
-    an_aborted_transaction_is_invisible(broker);
-    a_reader_is_not_held_up_by_what_is_aborted(broker);
-    a_younger_transactor_fences_the_older(broker);
-    a_rewind_delivers_again(broker);
-    the_beginning_is_the_beginning(broker);
-    partitions_are_shared_and_stale_tokens_refused(broker);
-    a_static_member_is_replaced_by_its_successor(broker);
-    lag_counts_what_is_not_delivered(broker);
+    for (name, check) in CHECKS {
+        let began = Instant::now();
+        check(broker.as_ref());
+        println!("{name}: {:?}", began.elapsed());
+    }
 }
 
 fn topics_are_created_once(broker: &dyn Broker) {
