@@ -20,6 +20,8 @@ pub(crate) struct Baseline {
     pub(crate) hours: f32,
     /// Days with activity.
     pub(crate) days: f32,
+    /// Most accounts in an hour that did not page; of an address.
+    pub(crate) people: usize,
     /// Hours in which a new network, place, table was met.
     pub(crate) novel: [f32; 3],
     /// The hour through which this is decayed; `None`: nothing learned.
@@ -44,6 +46,7 @@ impl Default for Baseline {
             weeks: 0.0,
             hours: 0.0,
             days: 0.0,
+            people: 0,
             novel: [0.0; 3],
             through: None,
             last_day: i64::MIN,

@@ -22,7 +22,7 @@ use crate::{
     baseline::Baseline,
     budget::Budget,
     calendar::Calendar,
-    detectors::{DETECTORS, Finding, Look, Window, gates},
+    detectors::{DETECTORS, Finding, Look, NEWCOMERS, Window, established, gates},
     directory::Directory,
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
     fleet::{Fleet, Peers, Snapshot},
@@ -324,20 +324,33 @@ impl Engine {
 
     fn close(&mut self, hour: i64, effects: &mut Effects) {
         let mut groups: BTreeMap<Box<str>, GroupHour> = BTreeMap::new();
-        let touched = self.hours.get(&hour).map(|work| work.touched.clone()).unwrap_or_default();
+        let (touched, usual) = self
+            .hours
+            .get(&hour)
+            .map(|work| (work.touched.clone(), work.usual.clone().unwrap_or_default()))
+            .unwrap_or_default();
         let day = hour.div_euclid(24);
         for at in touched {
-            self.judge(at, hour, true, effects);
+            let (days, hours) = self.judge(at, hour, true, effects);
             let group = self.group(self.held(at), hour);
+            let known_after = self.settings.first_seen.known_after_days;
             let entity = self.held_mut(at);
             let kind = entity.key.kind;
+            // Everything is new in the first days: that is no habit.
+            let settled = f64::from(days) >= known_after;
             let place = entity.hours.iter().position(|state| state.hour == hour).expect("it was touched in this hour");
             let novel = [NETWORK, PLACE, TABLE].map(|sort| {
                 let tally = &entity.hours[place].tally;
-                values(tally, sort).into_iter().any(|value| !entity.knew(sort, value, hour - 1))
+                settled && values(tally, sort).into_iter().any(|value| !entity.knew(sort, value, hour - 1))
             });
+            let newcomer = matches!(kind, EntityKind::DbAccount | EntityKind::AppHost)
+                && hours == 0.0
+                && usual.get(&group).is_some_and(|peers| established(peers));
             let state = &mut entity.hours[place];
             state.novel = novel;
+            if matches!(kind, EntityKind::DbAccount | EntityKind::AppHost) {
+                state.novel[NEWCOMERS] = newcomer;
+            }
             if !entity.key.mode.is_drill() {
                 roll_up(groups.entry(group).or_default(), kind, state);
             }
@@ -442,12 +455,13 @@ impl Engine {
         self.settings.volume.half_life_days * 24.0
     }
 
-    /// Asks every detector about one hour of one entity.
-    fn judge(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) {
+    /// Asks every detector about one hour of one entity. Returns what was past for that hour: days known and active hours.
+    /// (The entity's own baseline may have learned less than that: how much depends on what else closed when.)
+    fn judge(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) -> (f32, f32) {
         let half_life = self.half_life();
         let calendar = self.calendar.clone();
         let closed = self.closed;
-        let Some(usual) = self.hours.get(&hour).and_then(|work| work.usual.clone()) else { return };
+        let Some(usual) = self.hours.get(&hour).and_then(|work| work.usual.clone()) else { return (0.0, 0.0) };
         let entity = self.held_mut(at);
         // Everything through `closed - 1` is past for every hour that is still open.
         if let Some(closed) = closed {
@@ -457,7 +471,7 @@ impl Engine {
         let entity = self.held(at);
         let group = self.group(entity, hour);
         let peers = usual.get(&group).cloned();
-        let Some(place) = entity.hours.iter().position(|state| state.hour == hour) else { return };
+        let Some(place) = entity.hours.iter().position(|state| state.hour == hour) else { return (0.0, 0.0) };
         if entity.hours[place].gates.is_none() && !metrics(entity.key.kind).is_empty() {
             let look = self.look(entity, &entity.hours[place], (ahead.as_ref(), peers.as_deref()), &group, closing);
             let gates = gates(&look);
@@ -472,9 +486,11 @@ impl Engine {
             all.extend(found.drain(..).map(|finding| (number, finding)));
         }
         all.sort_by_key(|(_, finding)| !finding.page);
+        let past = (look.baseline.days, look.baseline.hours);
         for (detector, finding) in all {
             self.raise(at, hour, detector, finding, effects);
         }
+        past
     }
 
     fn look<'a>(
@@ -510,7 +526,7 @@ impl Engine {
         let entity = self.held_mut(at);
         let place = entity.hours.iter().position(|state| state.hour == hour).expect("it is being judged");
         let state = &mut entity.hours[place];
-        state.unusual |= volume;
+        state.unusual |= volume && finding.page;
         state.suspicious |= finding.page;
         let spoken = match finding.window {
             // A digest's finding of the hour comes only when the hour closes: no page can follow it.
@@ -521,7 +537,7 @@ impl Engine {
             }
             Window::Day => {
                 let of_day = entity.day_mut(day);
-                of_day.unusual |= volume;
+                of_day.unusual |= volume && finding.page;
                 let spoken = of_day.paged & bit != 0;
                 if finding.page {
                     of_day.paged |= bit;

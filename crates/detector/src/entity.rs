@@ -8,7 +8,7 @@ use crate::{
     baseline::Baseline,
     detectors::Finding,
     engine::Source,
-    limits::{KNOWN_VALUES_MAX, QUARANTINED_HOURS_MAX},
+    limits::{KNOWN_VALUES_MAX, QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX},
     watch::{Amounts, METRICS_MAX, add, amounts, metrics},
 };
 use activity::{Bucket, EntityKind, Mode};
@@ -39,8 +39,6 @@ pub(crate) struct EntityState {
     pub(crate) known: [Known; 3],
     /// Earlier hours with a dump's shape, latest last; for habits.
     pub(crate) dumps: Vec<i64>,
-    /// Most accounts in an hour that did not page; of an address.
-    pub(crate) people: usize,
     quarantine: Quarantine,
     pub(crate) last_hour: i64,
 }
@@ -60,7 +58,8 @@ pub(crate) struct HourState {
     pub(crate) closed: bool,
     /// Detectors (bits, by place in the list) that have paged for this hour.
     pub(crate) paged: u16,
-    /// A volume alert of either sort: not to be learned.
+    /// Volume paged: not to be learned, for a bounded time. What the digest lists is learned: it is often only new, and
+    /// what is never learned is listed for ever.
     pub(crate) unusual: bool,
     /// Something paged: its values are not taken for usual.
     pub(crate) suspicious: bool,
@@ -94,6 +93,7 @@ pub(crate) struct Known(Vec<(u64, i64)>);
 struct Quarantine {
     since: i64,
     hours: u16,
+    days: u16,
 }
 
 impl Known {
@@ -153,7 +153,6 @@ impl EntityState {
             days: Vec::new(),
             known: Default::default(),
             dumps: Vec::new(),
-            people: 0,
             quarantine: Quarantine::default(),
             last_hour: i64::MIN,
         }
@@ -224,9 +223,6 @@ impl EntityState {
                 for (sort, known) in self.known.iter_mut().enumerate() {
                     values(&state.tally, sort).into_iter().for_each(|value| known.learn(value, state.hour));
                 }
-                if !state.suspicious {
-                    self.people = self.people.max(state.tally.accounts.len());
-                }
                 if state.tally.signals.contains(activity::Signal::DumpShape) {
                     self.dumps.push(state.hour);
                     if self.dumps.len() > DUMPS_MAX {
@@ -278,16 +274,21 @@ fn fold(
     half_life: f64,
 ) {
     let mut days = days.iter().peekable();
-    let learn_day = |baseline: &mut Baseline, state: &DayState| {
-        if !state.unusual && !one_off(state.day * 24 + 12) {
+    let learn_day = |baseline: &mut Baseline, quarantine: &mut Quarantine, state: &DayState| {
+        let skip = if state.unusual { quarantine.admits_day(state.last_hour()) } else { one_off(state.day * 24 + 12) };
+        if !skip {
             baseline.learn_day(&state.amounts);
         }
     };
     for state in hours {
         while let Some(day) = days.next_if(|day| day.last_hour() < state.hour) {
-            learn_day(baseline, day);
+            learn_day(baseline, quarantine, day);
         }
-        let skip = (state.unusual && quarantine.admits(state.hour)) || one_off(state.hour);
+        // What keeps paging is learned in the end, also in a period of which nothing is learned otherwise.
+        let skip = if state.unusual { quarantine.admits(state.hour) } else { one_off(state.hour) };
+        if !state.suspicious {
+            baseline.people = baseline.people.max(state.tally.accounts.len());
+        }
         let whole = amounts(kind, &state.tally);
         if kind == EntityKind::Source {
             // A silent hour that nobody was alerted to is usual; one that somebody was is not.
@@ -298,7 +299,7 @@ fn fold(
         }
         baseline.learn_hour(state.hour, (!skip).then_some((&whole, &state.fives)), state.novel, half_life);
     }
-    days.for_each(|day| learn_day(baseline, day));
+    days.for_each(|day| learn_day(baseline, quarantine, day));
 }
 
 impl DayState {
@@ -313,11 +314,21 @@ const DUMPS_MAX: usize = 32;
 impl Quarantine {
     /// Whether one more hour may be left out; counts it.
     fn admits(&mut self, hour: i64) -> bool {
-        if hour - self.since > 28 * 24 {
-            *self = Quarantine { since: hour, hours: 0 };
-        }
+        self.renew(hour);
         self.hours = self.hours.saturating_add(1);
         self.hours <= QUARANTINED_HOURS_MAX
+    }
+
+    fn admits_day(&mut self, hour: i64) -> bool {
+        self.renew(hour);
+        self.days = self.days.saturating_add(1);
+        self.days <= QUARANTINED_DAYS_MAX
+    }
+
+    fn renew(&mut self, hour: i64) {
+        if hour.saturating_sub(self.since) > 28 * 24 {
+            *self = Quarantine { since: hour, hours: 0, days: 0 };
+        }
     }
 }
 

@@ -27,9 +27,11 @@ pub const ROLLUP_VALUES_MAX: usize = 256;
 /// Peer groups. Beyond: further ones share the group `other`.
 pub const GROUPS_MAX: usize = 4_096;
 
-/// Hours of one entity that raised an alert and are therefore not learned, in 28 days. Beyond, they are learned: nothing
-/// freezes for ever.
-pub const QUARANTINED_HOURS_MAX: u16 = 72;
+/// Hours (and days) of one entity whose volume paged and that are therefore not learned, in 28 days. Beyond, they are
+/// learned: somebody has been told so often, and nothing freezes for ever. With 72, as was tried first, a nightly job
+/// that changed its size paged every night for four weeks.
+pub const QUARANTINED_HOURS_MAX: u16 = 4;
+pub const QUARANTINED_DAYS_MAX: u16 = 1;
 
 /// Hours after its last record in which a source's silence is noticed.
 pub const WATCHED_HOURS: i64 = 24;

@@ -96,6 +96,7 @@ fn add(tallier: &mut Tallier, source: &str, record: &Record) {
         (EntityKind::Table, table.clone()),
         (EntityKind::DbAccount, account),
         (EntityKind::Address, address.clone()),
+        (EntityKind::AppHost, format!("10.0.0.{}", record.table / 3)),
         (EntityKind::Source, source.to_owned()),
     ];
     for (kind, id) in entities {
@@ -289,7 +290,7 @@ fn answer(world: &[Vec<Record>], partitions: u32, seed: u64, ahead: Option<usize
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 20, ..ProptestConfig::with_cases(12) })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 20, ..ProptestConfig::with_cases(16) })]
 
     #[test]
     fn alerts_do_not_depend_on_order_cuts_or_partitions(world_seed in any::<u64>(), seed in any::<u64>()) {

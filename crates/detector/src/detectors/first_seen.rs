@@ -4,6 +4,7 @@ use super::{Finding, Look, Spec, Window, manual, shown};
 use crate::{
     alert::Severity,
     entity::{NETWORK, PLACE, TABLE, overflowed, values},
+    fleet::Peers,
 };
 use activity::EntityKind;
 use tally::Metric;
@@ -18,8 +19,8 @@ pub(super) const SPEC: Spec = Spec {
 const MANUAL: &str = manual! {
     "## What it notices"
     "A portal user who reads classified data from a place (country and kind of network) or a network where nobody of his"
-    "kind has been, or who reads a table that nobody of his role reads; a database account (with its host) that was never"
-    "seen."
+    "kind has been, or who reads a table that nobody of his role reads; a database account (with its host) or application"
+    "host that was never seen."
     ""
     "## Why"
     "Stolen sessions and passwords are used from elsewhere; misused rights show in tables one has no business with."
@@ -51,7 +52,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
         EntityKind::PortalUser | EntityKind::IntegrationKey => {
             SORTS.iter().for_each(|(sort, name)| found.extend(value(look, *sort, name)))
         }
-        EntityKind::DbAccount => found.extend(newcomer(look)),
+        EntityKind::DbAccount | EntityKind::AppHost => found.extend(newcomer(look)),
         _ => {}
     }
 }
@@ -138,30 +139,43 @@ const DIGEST_RATE: f64 = 0.05;
 
 /// A database account or application host seen for the first time, when its kind is well known.
 fn newcomer(look: &Look<'_>) -> Option<Finding> {
-    let established = look.peers.is_some_and(|peers| peers.active >= ESTABLISHED_HOURS);
+    let peers = look.peers.filter(|peers| established(peers))?;
     let tally = &look.hour.tally;
-    let fresh = look.baseline.hours == 0.0;
     let rows = tally.get(Metric::RowsSent).max(tally.get(Metric::Statements)).max(tally.get(Metric::TableTouches));
-    if !fresh || !established || tally.classes.is_empty() || rows < look.settings.first_seen.page_amount {
+    let enough = !tally.classes.is_empty() && rows >= look.settings.first_seen.page_amount;
+    // Where hosts come and go all the time, one more is no news.
+    let page = enough && peers.novel[NEWCOMERS] <= NEWCOMERS_MAX;
+    if look.baseline.hours > 0.0 || !enough || (!page && !look.closing) {
         return None;
     }
-    let active = look.peers.map_or(0.0, |peers| peers.active);
+    let rate = (peers.novel[NEWCOMERS] + 1.0) / (peers.active + 1.0);
+    let kind = if look.kind() == EntityKind::DbAccount { "database account" } else { "application host" };
+    let id = shown(&look.entity.key.id);
     Some(Finding {
         window: Window::Day,
-        page: true,
-        severity: Severity::High,
+        page,
+        severity: if page { Severity::High } else { Severity::Low },
         observed: 1.0,
-        expected: 1.0 / (active + 1.0),
+        expected: rate,
         unit: "new entities",
-        p_value: Some(1.0 / (active + 1.0)),
+        p_value: Some(rate.min(1.0)),
         why: format!(
-            "database account {} read classified data and was never seen before, in {active:.0} hours of activity of its kind",
-            shown(&look.entity.key.id),
+            "the {kind} {id} read classified data and was never seen before; {:.0} others came in {:.0} active hours of its kind",
+            peers.novel[NEWCOMERS], peers.active,
         ),
         affected_records: tally.get(Metric::RowsSent),
         attack: &["T1078", "T1213"],
     })
 }
 
-/// Active hours of a kind before a newcomer is news: about a week of one entity.
-const ESTABLISHED_HOURS: f64 = 150.0;
+/// Enough is known of a kind for a newcomer to be news.
+pub(crate) fn established(peers: &Peers) -> bool {
+    peers.active >= ESTABLISHED_HOURS
+}
+
+/// Where a group counts the accounts and hosts that came after it was established (they meet no networks).
+pub(crate) const NEWCOMERS: usize = NETWORK;
+/// More newcomers than this of late, and they are a habit.
+const NEWCOMERS_MAX: f64 = 3.0;
+/// Active hours: two weeks of two nightly jobs.
+const ESTABLISHED_HOURS: f64 = 40.0;

@@ -1,7 +1,10 @@
 //! Login failures: bursts, sprays, and a success that follows them.
 
 use super::{Finding, Look, Spec, Window, manual, shown};
-use crate::alert::Severity;
+use crate::{
+    alert::Severity,
+    entity::{NETWORK, overflowed, values},
+};
 use activity::EntityKind;
 use tally::Metric;
 
@@ -14,8 +17,8 @@ pub(super) const SPEC: Spec = Spec {
 
 const MANUAL: &str = manual! {
     "## What it notices"
-    "One address that fails to log in to many accounts; one account that fails very often; a success after many failures"
-    "from the same address."
+    "One address that fails to log in to many accounts; a success after many failures, from a network that is new for"
+    "this user; one account that fails very often (digest)."
     ""
     "## Why"
     "Password spraying and credential stuffing are how most accounts are taken over."
@@ -26,7 +29,8 @@ const MANUAL: &str = manual! {
     "## How"
     "Rules on the hour's counts. An address that many people share (an office) is known by its successes: it needs as"
     "many failing accounts again as it usually has people. A success counts if enough failures come before it in order"
-    "of event time; when there were more logins than are kept in order, their numbers decide."
+    "of event time; when there were more logins than are kept in order, their numbers decide. From a network the user"
+    "knows it does not page: people forget passwords every day."
     ""
     "## What it misses"
     "Sprays of one attempt per address and hour; stuffing with a first-time right password. The fleet's total of failed"
@@ -54,7 +58,7 @@ fn address(look: &Look<'_>) -> Option<Finding> {
     let (failed, succeeded) = (tally.get(Metric::LoginsFailed), tally.get(Metric::LoginsOk));
     // Every account counts, also one that got in: which of them failed may be beyond what is kept in order.
     let accounts = if tally.accounts.overflowed() { 65 } else { tally.accounts.len() as u64 };
-    let usual = usual_people(look);
+    let usual = look.baseline.people as u64;
     let settings = &look.settings.login_failures;
     let spray = accounts.min(failed) >= settings.accounts_per_address + 2 * usual;
     if !spray {
@@ -80,12 +84,6 @@ fn address(look: &Look<'_>) -> Option<Finding> {
     })
 }
 
-/// How many people an address is known to serve in an hour.
-fn usual_people(look: &Look<'_>) -> u64 {
-    let active = f64::from(look.baseline.hours);
-    if active < 1.0 { 0 } else { (look.entity.people as f64).min(64.0) as u64 }
-}
-
 fn account(look: &Look<'_>) -> Option<Finding> {
     let tally = &look.hour.tally;
     let failed = tally.get(Metric::LoginsFailed);
@@ -103,8 +101,12 @@ fn account(look: &Look<'_>) -> Option<Finding> {
     entered |=
         tally.logins.overflowed() && tally.get(Metric::LoginsOk) > 0 && failed >= settings.failures_before_success;
     let burst = failed >= settings.failures_per_account;
-    let page = entered && failed >= settings.failures_before_success;
-    let digest = burst && look.closing;
+    // People forget passwords every day, at home. Strangers guess them elsewhere.
+    let elsewhere = overflowed(tally, NETWORK)
+        || values(tally, NETWORK).into_iter().any(|value| !look.entity.knew(NETWORK, value, look.past()));
+    let known = f64::from(look.baseline.days) >= look.settings.first_seen.known_after_days;
+    let page = entered && elsewhere && known && failed >= settings.failures_before_success;
+    let digest = (burst || (entered && elsewhere)) && look.closing;
     if !page && !digest {
         return None;
     }
@@ -117,7 +119,7 @@ fn account(look: &Look<'_>) -> Option<Finding> {
         unit: "logins",
         p_value: None,
         why: if page {
-            format!("{} logged in after {failures} failed attempts in 1 h", shown(&look.entity.key.id))
+            format!("{} logged in from a new network after {failed} failed attempts in 1 h", shown(&look.entity.key.id))
         } else {
             format!("{failed} logins as {} failed in 1 h", shown(&look.entity.key.id))
         },

@@ -98,6 +98,7 @@ pub(crate) enum Window {
     Day,
 }
 
+pub(crate) use first_seen::{NEWCOMERS, established};
 pub(crate) use volume::gates;
 
 /// Makes a spec; the manual is the detector's module documentation, kept beside its code.
