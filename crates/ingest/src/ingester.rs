@@ -21,7 +21,7 @@ use activity::{EntityKind, Mode, Signal, Timestamp};
 use formats::mariadb_slow_log::{Step, Tracker};
 use formats::{Context, Framing, Parsed, Scratch};
 use std::{collections::BTreeMap, sync::Arc};
-use tally::{Range, Tallier};
+use tally::{Metric, Range, Tallier};
 
 /// One record as it was read.
 #[derive(Clone, Copy, Debug)]
@@ -360,6 +360,8 @@ impl Ingester {
         if !mode.is_drill() {
             self.watermark.advance(activity.at);
         }
+        // Every entry, also one that is ignored: silence is judged by the minutes in which a source speaks at all.
+        tallier.tally(mode, EntityKind::Source, &self.plan.source, place.bucket).add(Metric::Requests, 1);
         if self.attributor.add(&activity, place, tallier) { Outcome::Contributed } else { Outcome::Ignored }
     }
 }
