@@ -1,2 +1,23 @@
 //! breachd: notices a breach of HR data on a Magento platform, and gets the right people told in time.
+//!
+//! This crate is the shell: it reads the configuration, wires the pure parts to Kafka and to the console, and gives each
+//! role a thread. Where to start reading: [`run`] (what a running daemon consists of), then the loops in [`roles`].
+//!
+//! It decides nothing itself: what a log line says is up to `formats` and `ingest`, what is unusual to `detector`, who has to
+//! know to `incident`, how they are told to `notifier`.
+
+pub mod audit;
+pub mod cli;
+pub mod context;
+pub mod demo;
+pub mod desk;
+pub mod drill;
+pub mod explain;
+pub mod health;
+pub mod metrics;
+pub mod replay;
+pub mod roles;
+pub mod run;
 pub mod settings;
+pub mod topics;
+pub mod wall;

@@ -1,1 +1,255 @@
-fn main() {}
+//! The command line's end: parses, logs, hands on, and turns the outcome into an exit code.
+
+use anyhow::Context as _;
+use breachd::{
+    audit,
+    cli::{AuditCommand, ChannelsCommand, Cli, Command, DrillCommand, InputFile, LogFormat},
+    demo, drill, explain, replay, run,
+    settings::{self, Settings, load::Mistake},
+    topics::Topics,
+    wall,
+};
+use clap::Parser;
+use std::{
+    fs::File,
+    io::{self, BufWriter, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+/// Exit codes that scripts rely on.
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(&cli);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let outcome = runtime.block_on(command(cli.command));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FAILED),
+        Err(error) => fail(&error),
+    }
+}
+
+/// True: all is well. False: it ran, and what it found is not well.
+async fn command(command: Command) -> anyhow::Result<bool> {
+    let mut out = io::stdout();
+    match command {
+        Command::Demo { headless, listen } => demo::run(headless, listen).await,
+        Command::Run { config, roles } => run::run(load(&config.files)?, &config.files, &roles).await,
+        Command::Replay { config, input, alerts, incidents, partitions } => {
+            let settings = load(&config.files)?;
+            blocking(move || replay_files(&settings, &input, partitions, alerts.as_deref(), incidents.as_deref())).await
+        }
+        Command::Check { config } => {
+            let settings = load(&config.files)?;
+            writeln!(
+                out,
+                "the configuration is sound: {} sources, {} channels, {} triggers",
+                settings.sources.len(),
+                settings.channels.len(),
+                settings.triggers.len()
+            )?;
+            settings.notes().iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
+            Ok(true)
+        }
+        Command::Formats => {
+            for format in formats::FORMATS {
+                writeln!(out, "{:<24} {}", format.name, format.summary)?;
+            }
+            Ok(true)
+        }
+        Command::Explain { alert_id, alerts } => {
+            blocking(move || explain::run(&alert_id, &alerts, &mut io::stdout()).map(|()| true)).await
+        }
+        Command::Channels { command: ChannelsCommand::Test { config, name } } => {
+            test_channels(&load(&config.files)?, name.as_deref()).await
+        }
+        Command::Drill { command: DrillCommand::Run { url, token_file, wait_seconds } } => {
+            let token = token_file
+                .map(|file| {
+                    std::fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))
+                })
+                .transpose()?
+                .map(|token| token.trim().to_owned());
+            drill::client::run(drill::client::Request { url, token, wait: Duration::from_secs(wait_seconds) }, &mut out)
+                .await
+        }
+        Command::Audit { command } => blocking(move || audit_command(command)).await,
+    }
+}
+
+async fn blocking(work: impl FnOnce() -> anyhow::Result<bool> + Send + 'static) -> anyhow::Result<bool> {
+    tokio::task::spawn_blocking(work).await?
+}
+
+fn audit_command(command: AuditCommand) -> anyhow::Result<bool> {
+    let mut out = BufWriter::new(io::stdout());
+    match command {
+        AuditCommand::Verify { file: Some(file), .. } => audit::verify_file(&file, &mut out)?,
+        AuditCommand::Verify { file: None, config } => {
+            let settings = load(&config)?;
+            audit::verify_topic(
+                stream::kafka(&settings.kafka)?.as_ref(),
+                &Topics::new(settings.topics.clone()),
+                &mut out,
+            )?;
+        }
+        AuditCommand::Export { config } => {
+            let settings = load(&config.files)?;
+            audit::export(stream::kafka(&settings.kafka)?.as_ref(), &Topics::new(settings.topics.clone()), &mut out)?;
+        }
+    }
+    out.flush()?;
+    Ok(true)
+}
+
+fn replay_files(
+    settings: &Settings,
+    inputs: &[InputFile],
+    partitions: u32,
+    alerts: Option<&Path>,
+    incidents: Option<&Path>,
+) -> anyhow::Result<bool> {
+    let create = |path: &Path| {
+        File::create(path).with_context(|| format!("`{}` cannot be written", path.display())).map(BufWriter::new)
+    };
+    let mut alerts = alerts.map(create).transpose()?;
+    let mut incidents_out = incidents.map(create).transpose()?;
+    let mut casebook = incident::Casebook::new(settings.policy());
+    let mut trouble: io::Result<()> = Ok(());
+    let bar = progress(inputs);
+    let from = wall::now();
+    let summary = replay::replay(
+        settings,
+        inputs,
+        partitions,
+        &mut |alert| {
+            if let (Some(out), Ok(())) = (&mut alerts, &trouble) {
+                trouble = writeln!(out, "{}", alert.to_json());
+            }
+            if incidents_out.is_some() {
+                // In a replay people's time is the alert's: what would have been decided, had it been raised then.
+                let decisions = casebook.alert(alert.raised_at, &alert);
+                decisions.iter().for_each(|decision| casebook.apply(decision));
+            }
+        },
+        &mut |bytes| bar.set_position(bytes),
+    );
+    bar.finish_and_clear();
+    let summary = summary?;
+    trouble?;
+    if let Some(mut out) = alerts {
+        out.flush()?;
+    }
+    if let Some(out) = &mut incidents_out {
+        for incident in casebook.incidents() {
+            writeln!(out, "{}", serde_json::to_string(incident)?)?;
+        }
+        out.flush()?;
+    }
+    summary.print(wall::now() - from, &mut io::stdout())?;
+    Ok(true)
+}
+
+/// Counts bytes of text; of compressed files and standard input nobody knows how many there will be.
+fn progress(inputs: &[InputFile]) -> indicatif::ProgressBar {
+    if !io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let plain = |input: &InputFile| {
+        let compressed = input.path.extension().is_some_and(|ending| ending == "gz" || ending == "zst");
+        if compressed {
+            None
+        } else {
+            std::fs::metadata(&input.path).ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
+        }
+    };
+    let style = |template: &str| indicatif::ProgressStyle::with_template(template).expect("a template of ours");
+    match inputs.iter().map(plain).sum::<Option<u64>>() {
+        Some(total) => {
+            indicatif::ProgressBar::new(total).with_style(style("{wide_bar} {bytes} of {total_bytes}, {eta} left"))
+        }
+        None => indicatif::ProgressBar::new_spinner().with_style(style("{spinner} {bytes} read, {bytes_per_sec}")),
+    }
+}
+
+async fn test_channels(settings: &Settings, name: Option<&str>) -> anyhow::Result<bool> {
+    let mut out = io::stdout();
+    let (sender, _reports) = tokio::sync::mpsc::channel(16);
+    let dispatcher =
+        notifier::Dispatcher::start(&settings.notifier(), sender, std::sync::Arc::new(notifier::NoObserver))?;
+    let names: Vec<String> = match name {
+        Some(name) => vec![name.to_owned()],
+        None => dispatcher.channels().map(str::to_owned).collect(),
+    };
+    let mut well = true;
+    for name in names {
+        match dispatcher.probe(&name).await {
+            Ok(answer) => writeln!(out, "{name}: {}", activity::printable(&answer))?,
+            Err(error) => {
+                well = false;
+                writeln!(out, "{name}: FAILED: {}", activity::printable(&error.to_string()))?;
+            }
+        }
+    }
+    Ok(well)
+}
+
+/// The settings, or every mistake on standard error and exit code 2.
+fn load(files: &[PathBuf]) -> anyhow::Result<Settings> {
+    Settings::load(files, &settings::load::environment()).map_err(|mistakes| Mistakes(mistakes).into())
+}
+
+/// A configuration's mistakes: the user's to mend.
+#[derive(Debug)]
+struct Mistakes(Vec<Mistake>);
+
+impl std::fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for mistake in &self.0 {
+            writeln!(f, "{mistake}")?;
+        }
+        let n = self.0.len();
+        write!(f, "{n} mistake{} in the configuration", if n == 1 { "" } else { "s" })
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let mut err = io::stderr();
+    if let Some(mistakes) = error.downcast_ref::<Mistakes>() {
+        let _ = writeln!(err, "{mistakes}");
+        return ExitCode::from(USAGE);
+    }
+    // Piped into `head`, say: whoever reads has read enough.
+    let gone = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(gone) {
+        return ExitCode::SUCCESS;
+    }
+    let _ = writeln!(err, "breachd: {error:#}");
+    ExitCode::from(FAILED)
+}
+
+fn log(cli: &Cli) {
+    let quiet = matches!(cli.command, Command::Demo { .. }) && cli.log_level == "info";
+    let level = if quiet { "error" } else { &cli.log_level };
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(level).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let format = cli.log_format.unwrap_or(if io::stderr().is_terminal() { LogFormat::Human } else { LogFormat::Json });
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Human => builder.with_target(false).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+}

@@ -9,11 +9,15 @@ use activity::{Span, Timestamp};
 use std::{
     io::{BufRead, BufReader, Read},
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
-use stream::{Appender, Broker, Outgoing, StreamError};
+use stream::{Broker, Outgoing, StreamError};
 
 /// How far the player may run ahead of the detector, in records.
 pub const LEAD_RECORDS_MAX: u64 = 20_000;
+
+/// Pause before the lead is looked at again.
+const LEAD_WAIT: Duration = Duration::from_millis(2);
 
 /// How many event times are remembered with the wall time at which they were played.
 const SAMPLES_MAX: usize = 100_000;
@@ -62,7 +66,10 @@ pub fn play(
         track.advance();
     }
     while !stop.load(Ordering::Relaxed) {
-        let Some(track) = tracks.iter_mut().filter(|track| track.next.is_some()).min_by_key(|track| track.next.as_ref().map(|(at, _)| *at))
+        let Some(track) = tracks
+            .iter_mut()
+            .filter(|track| track.next.is_some())
+            .min_by_key(|track| track.next.as_ref().map(|(at, _)| *at))
         else {
             break;
         };
@@ -85,7 +92,7 @@ pub fn play(
             appender.flush()?;
             progress(played.records, at + by);
             while played.records.saturating_sub(consumed()) > LEAD_RECORDS_MAX && !stop.load(Ordering::Relaxed) {
-                std::thread::yield_now();
+                std::thread::park_timeout(LEAD_WAIT);
             }
         }
     }
@@ -131,7 +138,8 @@ impl Track {
         let mut lines = Vec::new();
         let mut at = None;
         while let Some(line) = self.held.take().or_else(|| self.read()) {
-            let begins = self.format != "mariadb_slow_log" || line.starts_with("# Time:") || line.starts_with("# User@Host:");
+            let begins =
+                self.format != "mariadb_slow_log" || line.starts_with("# Time:") || line.starts_with("# User@Host:");
             let complete = at.is_some();
             if begins && complete {
                 self.held = Some(line);
@@ -160,7 +168,8 @@ fn partition(format: &str, record: u64) -> i32 {
 
 /// A recorded log as text.
 pub fn decompressed(compressed: &'static [u8]) -> impl Read + Send {
-    let mut decoder = zstd::stream::read::Decoder::new(compressed).expect("the recorded logs are sound: a test reads them all");
+    let mut decoder =
+        zstd::stream::read::Decoder::new(compressed).expect("the recorded logs are sound: a test reads them all");
     decoder.window_log_max(27).expect("a window zstd knows");
     decoder
 }

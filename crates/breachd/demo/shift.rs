@@ -109,16 +109,28 @@ mod tests {
             Some(r#"{"time_iso8601":"2026-11-24T13:03:54+00:00","msec":1795525434.441,"uri":"/time"}"#)
         );
         let audit = "20260228 23:59:59,vm,u,h,1,2,QUERY,hr,'x',0";
-        assert_eq!(shift("mariadb_server_audit", audit, DAY).as_deref(), Some("20260301 23:59:59,vm,u,h,1,2,QUERY,hr,'x',0"));
-        assert_eq!(shift("mariadb_slow_log", "# Time: 261123  9:56:49", DAY).as_deref(), Some("# Time: 261124  9:56:49"));
-        assert_eq!(shift("mariadb_slow_log", "SET timestamp=1795438609;", DAY).as_deref(), Some("SET timestamp=1795525009;"));
+        assert_eq!(
+            shift("mariadb_server_audit", audit, DAY).as_deref(),
+            Some("20260301 23:59:59,vm,u,h,1,2,QUERY,hr,'x',0")
+        );
+        assert_eq!(
+            shift("mariadb_slow_log", "# Time: 261123  9:56:49", DAY).as_deref(),
+            Some("# Time: 261124  9:56:49")
+        );
+        assert_eq!(
+            shift("mariadb_slow_log", "SET timestamp=1795438609;", DAY).as_deref(),
+            Some("SET timestamp=1795525009;")
+        );
         assert_eq!(shift("mariadb_slow_log", "SELECT 1;", DAY), None);
     }
 
     #[test]
     fn stamps_are_read_where_the_format_puts_them() {
         assert_eq!(stamp("mariadb_slow_log", "SET timestamp=1795438609;"), Some(Timestamp::from_secs(1_795_438_609)));
-        assert_eq!(stamp("mariadb_server_audit", "20261123 12:56:49,vm").map(|at| at.to_string()).as_deref(), Some("2026-11-23T12:56:49Z"));
+        assert_eq!(
+            stamp("mariadb_server_audit", "20261123 12:56:49,vm").map(|at| at.to_string()).as_deref(),
+            Some("2026-11-23T12:56:49Z")
+        );
         assert_eq!(stamp("nginx_json", "not json"), None);
     }
 }

@@ -57,10 +57,15 @@ impl Tree {
     pub fn read(files: &[PathBuf], environment: &[(String, String)]) -> Result<Tree, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let mut texts = Vec::new();
+        let mut layers = Vec::new();
         for file in files {
             match std::fs::read_to_string(file) {
                 Ok(text) => match toml::from_str::<toml::Table>(&text) {
-                    Ok(_) => texts.push((file.clone(), text)),
+                    Ok(mut table) => {
+                        anchor(&mut table, file);
+                        layers.push(table.to_string());
+                        texts.push((file.clone(), text));
+                    }
                     Err(error) => {
                         let line = error.span().map(|span| line_of(&text, span.start));
                         let problem = error.message().to_owned();
@@ -81,10 +86,10 @@ impl Tree {
             .separator("__")
             .try_parsing(true)
             .source(Some(environment.iter().cloned().collect()));
-        let merged = texts
+        let merged = layers
             .iter()
-            .fold(config::Config::builder(), |builder, (_, text)| {
-                builder.add_source(config::File::from_str(text, config::FileFormat::Toml))
+            .fold(config::Config::builder(), |builder, layer| {
+                builder.add_source(config::File::from_str(layer, config::FileFormat::Toml))
             })
             .add_source(environment)
             .build()
@@ -127,10 +132,9 @@ impl Tree {
         let steps = parse_path(key);
         // The last file that writes the key wins, as it does when merging; a shorter path is better than none.
         let place = (1..=steps.len()).rev().find_map(|length| {
-            self.files
-                .iter()
-                .rev()
-                .find_map(|(file, text)| offset_of(text, &steps[..length]).map(|at| (file.clone(), Some(line_of(text, at)))))
+            self.files.iter().rev().find_map(|(file, text)| {
+                offset_of(text, &steps[..length]).map(|at| (file.clone(), Some(line_of(text, at))))
+            })
         });
         let place = place.or_else(|| self.files.last().map(|(file, _)| (file.clone(), None)));
         Mistake { place, key: key.to_owned(), problem }
@@ -258,9 +262,25 @@ pub fn environment() -> Vec<(String, String)> {
     std::env::vars().filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect()
 }
 
-/// `path` as seen from the directory of the file that names it.
-pub fn beside(file: &Path, path: &Path) -> PathBuf {
-    file.parent().map_or_else(|| path.to_owned(), |directory| directory.join(path))
+/// Files named in a configuration file (keys `file` and `…_file`) are looked for beside it first; what is not there stays
+/// relative to the working directory.
+fn anchor(table: &mut toml::Table, file: &Path) {
+    let directory = file.parent().unwrap_or_else(|| Path::new(""));
+    for (key, value) in table {
+        match value {
+            toml::Value::String(path) if key == "file" || key.ends_with("_file") => {
+                let beside = directory.join(path.as_str());
+                if let Some(beside) = beside.to_str().filter(|_| beside.exists()) {
+                    *path = beside.to_owned();
+                }
+            }
+            toml::Value::Table(inner) => anchor(inner, file),
+            toml::Value::Array(items) => {
+                items.iter_mut().filter_map(toml::Value::as_table_mut).for_each(|inner| anchor(inner, file));
+            }
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -295,31 +315,63 @@ mod tests {
     }
 
     fn tree(text: &str, environment: &[(&str, &str)]) -> Result<Tree, Vec<Mistake>> {
-        let file = std::env::temp_dir().join(format!("breachd-load-{}-{:x}.toml", std::process::id(), text.len() * 31 + environment.len()));
+        let file = std::env::temp_dir().join(format!(
+            "breachd-load-{}-{:x}.toml",
+            std::process::id(),
+            text.len() * 31 + environment.len()
+        ));
         std::fs::write(&file, text).unwrap();
-        let environment: Vec<_> = environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let tree = Tree::read(std::slice::from_ref(&file), &environment);
         std::fs::remove_file(file).unwrap();
         tree
     }
 
     fn lines(mistakes: &[Mistake]) -> Vec<(Option<usize>, &str)> {
-        mistakes.iter().map(|mistake| (mistake.place.as_ref().and_then(|(_, line)| *line), mistake.key.as_str())).collect()
+        mistakes
+            .iter()
+            .map(|mistake| (mistake.place.as_ref().and_then(|(_, line)| *line), mistake.key.as_str()))
+            .collect()
     }
 
     #[test]
     fn every_mistake_is_reported_with_its_line() {
-        let text = "colour = 1\n[inner]\ncount = \"many\"\nsize = 2\n\n[[items]]\nkind = \"a\"\n[[items]]\nkid = \"b\"\n";
+        let text =
+            "colour = 1\n[inner]\ncount = \"many\"\nsize = 2\n\n[[items]]\nkind = \"a\"\n[[items]]\nkid = \"b\"\n";
         let mistakes = tree(text, &[]).unwrap().parse::<Root>().unwrap_err();
         let mut found = lines(&mistakes);
         found.sort();
-        assert_eq!(found, [(Some(1), "colour"), (Some(3), "inner.count"), (Some(4), "inner.size"), (Some(8), "items[1]"), (Some(9), "items[1].kid")]);
+        assert_eq!(
+            found,
+            [
+                (Some(1), "colour"),
+                (Some(3), "inner.count"),
+                (Some(4), "inner.size"),
+                (Some(8), "items[1]"),
+                (Some(9), "items[1].kid")
+            ]
+        );
     }
 
     #[test]
     fn the_environment_wins_and_keeps_types() {
         let tree = tree("[inner]\ncount = 2\n", &[("BREACHD__INNER__COUNT", "7")]).unwrap();
         assert_eq!(tree.parse::<Root>().unwrap().inner.count, 7);
+    }
+
+    #[test]
+    fn files_are_found_beside_the_file_that_names_them() {
+        let directory = std::env::temp_dir().join(format!("breachd-anchor-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("there.csv"), "").unwrap();
+        let mut table: toml::Table =
+            "file = \"there.csv\"\n[[items]]\nkey_file = \"not-there\"\nname = \"there.csv\"".parse().unwrap();
+        anchor(&mut table, &directory.join("breachd.toml"));
+        assert_eq!(table["file"].as_str(), directory.join("there.csv").to_str());
+        assert_eq!(table["items"][0]["key_file"].as_str(), Some("not-there"));
+        assert_eq!(table["items"][0]["name"].as_str(), Some("there.csv"));
+        std::fs::remove_dir_all(directory).unwrap();
     }
 
     #[test]

@@ -1,2 +1,373 @@
-//! x
+//! The whole configuration: every section is its component's own struct, nested here.
+//!
+//! Layers and their order are told in [`load`]. What was written is [`Written`]; what it means, checked and with the files
+//! it names read in, is [`Settings`]. Both are made in one go so that all mistakes of all sections are reported together.
+
+pub mod limits;
 pub mod load;
+
+use crate::{cli::InputFile, drill::mark::DrillKey, topics::TopicSettings};
+use activity::Span;
+use anyhow::Context as _;
+use detector::{Calendar, Directory, Engine, EngineSpec};
+use incident::{Jurisdictions, Policy};
+use ingest::{Geo, Plan};
+use load::{Mistake, Tree};
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    ops,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+/// What can be written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Written {
+    /// Name of this instance, the same after a restart (a pod's or host's name): Kafka then hands it its partitions back
+    /// at once. Default: the host's name.
+    pub instance: String,
+    pub kafka: stream::Settings,
+    pub topics: TopicSettings,
+    pub ingest: IngestSettings,
+    pub sources: Vec<ingest::settings::Source>,
+    pub classification: ingest::settings::Classification,
+    pub attribution: ingest::settings::Attribution,
+    pub detector: detector::Settings,
+    /// The HR directory: columns user, role, department, employee_id, from, to, zone.
+    pub directory: FileSetting,
+    /// Where networks are: columns network, country, kind.
+    pub geo: FileSetting,
+    /// What the company knows beforehand: columns from, to, kind.
+    pub calendar: FileSetting,
+    pub triggers: Vec<incident::Trigger>,
+    pub escalation: incident::EscalationSettings,
+    pub fallback: incident::FallbackSettings,
+    pub awareness: incident::AwarenessSettings,
+    pub notices: incident::NoticeSettings,
+    pub jurisdictions: incident::JurisdictionSettings,
+    /// Another file of legal obligations instead of the one that ships with breachd.
+    pub obligations: FileSetting,
+    pub channels: Vec<notifier::ChannelSettings>,
+    pub console: console::Settings,
+    pub drill: DrillSettings,
+}
+
+/// A section that names a CSV file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FileSetting {
+    /// Path, looked for beside the configuration file first. Absent: none.
+    pub file: Option<PathBuf>,
+}
+
+/// `[ingest]`: pace of the role that reads the raw logs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IngestSettings {
+    /// Time between two transactions: how long tallies are merged before they are sent.
+    pub flush_interval: notifier::Period,
+    /// A slow-log entry whose next line has not come for this long is taken as complete.
+    pub expire_after: notifier::Period,
+    /// A partition that has been silent for this long is not waited for.
+    pub idle_after: notifier::Period,
+}
+
+/// `[drill]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DrillSettings {
+    /// File with the key (at least 16 bytes) that signs drills' records. Absent: no drills can be held.
+    pub key_file: Option<PathBuf>,
+}
+
+/// The configuration, checked, and what the files it names say.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    written: Written,
+    pub people: Arc<Directory>,
+    pub networks: Arc<Geo>,
+    pub periods: Arc<Calendar>,
+    policy: Arc<Policy>,
+    key: Option<DrillKey>,
+}
+
+impl ops::Deref for Settings {
+    type Target = Written;
+    fn deref(&self) -> &Written {
+        &self.written
+    }
+}
+
+impl Default for IngestSettings {
+    fn default() -> Self {
+        IngestSettings {
+            flush_interval: notifier::Period(Duration::from_millis(500)),
+            expire_after: notifier::Period::from_secs(5),
+            idle_after: notifier::Period::from_secs(30),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads, merges, checks. Errors: every mistake, in the order of the files.
+    pub fn load(files: &[PathBuf], environment: &[(String, String)]) -> Result<Settings, Vec<Mistake>> {
+        let tree = Tree::read(files, environment)?;
+        let written: Written = tree.parse()?;
+        let (settings, mistakes) = written.resolve();
+        let mut mistakes: Vec<Mistake> =
+            mistakes.into_iter().map(|(key, problem)| tree.mistake(&key, problem)).collect();
+        mistakes.sort();
+        mistakes.dedup();
+        settings.filter(|_| mistakes.is_empty()).ok_or(mistakes)
+    }
+
+    /// Who has to know.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy)
+    }
+
+    /// The channels as the notifier takes them.
+    pub fn notifier(&self) -> notifier::Settings {
+        notifier::Settings { channels: self.channels.clone() }
+    }
+
+    pub fn drill_key(&self) -> DrillKey {
+        self.key.clone().unwrap_or_default()
+    }
+
+    /// How long the detector waits for roll-ups of other partitions before the last known ones serve.
+    pub fn fleet_wait(&self) -> Duration {
+        2 * self.ingest.idle_after.0 + Duration::from_secs(10)
+    }
+
+    /// What each source's records mean, by topic.
+    pub fn plans(&self) -> BTreeMap<String, Arc<Plan>> {
+        let settings = self.ingest();
+        let plan = |(at, source): (usize, &ingest::settings::Source)| {
+            let plan = Plan::new(&settings, at, &self.networks, self.detector.allowed_lateness)?;
+            Some((source.topic.clone()?, Arc::new(plan)))
+        };
+        self.sources.iter().enumerate().filter_map(plan).collect()
+    }
+
+    /// The same for the files of a replay: a file whose name is a configured source's is read as that source is.
+    pub fn replay_plans(&self, inputs: &[InputFile]) -> anyhow::Result<Vec<Arc<Plan>>> {
+        let mut settings = self.ingest();
+        settings.sources = inputs
+            .iter()
+            .map(|input| {
+                let configured = self.sources.iter().find(|source| source.name == input.name);
+                let mut source =
+                    configured.cloned().unwrap_or_else(|| ingest::settings::Source::new(&input.name, &input.format));
+                source.format.clone_from(&input.format);
+                if let Some(zone) = &input.zone {
+                    source.zone.clone_from(zone);
+                }
+                source
+            })
+            .collect();
+        if let Some((key, problem)) = settings.check().into_iter().next() {
+            let at = key.strip_prefix("sources[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
+            let which =
+                at.and_then(|at| inputs.get(at)).map_or_else(String::new, |input| format!("--input {}: ", input.name));
+            anyhow::bail!("{which}{problem}");
+        }
+        (0..inputs.len())
+            .map(|at| {
+                Plan::new(&settings, at, &self.networks, self.detector.allowed_lateness)
+                    .map(Arc::new)
+                    .context("an input that was just checked")
+            })
+            .collect()
+    }
+
+    /// The engine of one tally partition. `files`: evidence names inputs instead of topics.
+    pub fn engine(&self, partition: u32, partitions: u32, sources: &[(Box<str>, u32)], files: bool) -> Engine {
+        let evidence = sources
+            .iter()
+            .map(|(name, _)| {
+                let topic =
+                    self.sources.iter().find(|source| source.name == **name).and_then(|source| source.topic.clone());
+                let place = match topic {
+                    Some(topic) if !files => detector::EvidenceIn::Topic(topic),
+                    _ => detector::EvidenceIn::File(name.to_string()),
+                };
+                (name.clone(), place)
+            })
+            .collect();
+        let spec = EngineSpec { partition, partitions, sources: sources.to_vec(), evidence };
+        Engine::new(spec, Arc::new(self.detector.clone()), Arc::clone(&self.people), Arc::clone(&self.periods))
+    }
+
+    fn ingest(&self) -> ingest::Settings {
+        self.written.ingest_settings()
+    }
+
+    /// What is right but may surprise.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.channels.is_empty() {
+            notes.push("no `[[channels]]`: nobody will be told of anything".to_owned());
+        }
+        if self.directory.file.is_none() {
+            notes.push("no `[directory]`: all portal users are one peer group".to_owned());
+        }
+        notes
+    }
+}
+
+impl Written {
+    fn ingest_settings(&self) -> ingest::Settings {
+        ingest::Settings {
+            sources: self.sources.clone(),
+            classification: self.classification.clone(),
+            attribution: self.attribution.clone(),
+        }
+    }
+
+    fn incident_settings(&self) -> incident::Settings {
+        incident::Settings {
+            triggers: self.triggers.clone(),
+            escalation: self.escalation.clone(),
+            fallback: self.fallback.clone(),
+            awareness: self.awareness.clone(),
+            notices: self.notices.clone(),
+            jurisdictions: self.jurisdictions.clone(),
+        }
+    }
+
+    /// The settings as far as they can be made, and all that is wrong: (key path, problem).
+    fn resolve(mut self) -> (Option<Settings>, Vec<(String, String)>) {
+        let mut mistakes = Vec::new();
+        let mut below = |section: &str, found: Vec<(String, String)>| {
+            mistakes.extend(found.into_iter().map(|(key, problem)| (format!("{section}.{key}"), problem)));
+        };
+        below("kafka", self.kafka.check());
+        below("detector", self.detector.check());
+        below("console", self.console.check());
+        mistakes.extend(self.topics.check());
+        mistakes.extend(self.ingest_settings().check());
+        mistakes.extend(notifier::Settings { channels: self.channels.clone() }.check());
+        if self.instance.is_empty() {
+            self.instance = host_name();
+        }
+        if !self.instance.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+            || self.instance.len() > 100
+        {
+            mistakes.push(("instance".into(), "must be at most 100 letters, digits, `.`, `_` or `-`".into()));
+        }
+        self.check_channel_names(&mut mistakes);
+        if !self.channels.is_empty() && self.triggers.is_empty() && self.fallback.channels.is_empty() {
+            mistakes.push((
+                "channels".into(),
+                "nobody would ever be told: write at least one of `[[triggers]]` with its channels".into(),
+            ));
+        }
+        let people = table("directory", &self.directory, &mut mistakes, |csv| {
+            Directory::parse(csv).map_err(|error| error.to_string())
+        });
+        let periods = table("calendar", &self.calendar, &mut mistakes, |csv| {
+            Calendar::parse(csv).map_err(|error| error.to_string())
+        });
+        let networks = table("geo", &self.geo, &mut mistakes, |csv| {
+            Geo::parse(csv).map_err(|errors| {
+                let lines: Vec<String> =
+                    errors.iter().take(10).map(|(line, problem)| format!("line {line}: {problem}")).collect();
+                lines.join("; ")
+            })
+        });
+        let jurisdictions = match self.obligations.file.as_deref().map(std::fs::read_to_string).transpose() {
+            Ok(text) => Jurisdictions::parse(text.as_deref().unwrap_or(Jurisdictions::DEFAULT))
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(format!("cannot be read: {error}")),
+        };
+        let policy = match jurisdictions {
+            Ok(jurisdictions) => {
+                Policy::new(self.incident_settings(), &jurisdictions).map_err(|found| mistakes.extend(found)).ok()
+            }
+            Err(problem) => {
+                mistakes.push(("obligations.file".into(), problem));
+                None
+            }
+        };
+        let key = match self.drill.key_file.as_deref().map(std::fs::read).transpose() {
+            Ok(None) => None,
+            Ok(Some(bytes)) => {
+                let key = DrillKey::new(&bytes);
+                if key.is_none() {
+                    mistakes.push((
+                        "drill.key_file".into(),
+                        format!("holds a key that is too short; write at least {} bytes", DrillKey::BYTES_MIN),
+                    ));
+                }
+                key
+            }
+            Err(error) => {
+                mistakes.push(("drill.key_file".into(), format!("cannot be read: {error}")));
+                None
+            }
+        };
+        let settings = policy.map(|policy| Settings {
+            written: self,
+            people: Arc::new(people),
+            networks: Arc::new(networks),
+            periods: Arc::new(periods),
+            policy: Arc::new(policy),
+            key,
+        });
+        (settings, mistakes)
+    }
+
+    /// Every channel that anything names must be there.
+    fn check_channel_names(&self, mistakes: &mut Vec<(String, String)>) {
+        let known: Vec<&str> = self.channels.iter().map(notifier::ChannelSettings::name).collect();
+        let mut check = |key: String, names: &[String]| {
+            for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
+                let problem = format!(
+                    "there is no channel `{name}`; write it as `[[channels]]`, or use one of: {}",
+                    known.join(", ")
+                );
+                mistakes.push((key.clone(), problem));
+            }
+        };
+        for (at, trigger) in self.triggers.iter().enumerate() {
+            check(format!("triggers[{at}].channels"), &trigger.channels);
+        }
+        check("escalation.channels".into(), &self.escalation.channels);
+        check("fallback.channels".into(), &self.fallback.channels);
+    }
+}
+
+/// Reads and parses the file a section names; its default where there is none.
+fn table<T: Default>(
+    section: &str,
+    setting: &FileSetting,
+    mistakes: &mut Vec<(String, String)>,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> T {
+    let Some(file) = &setting.file else { return T::default() };
+    let parsed = read(file).and_then(|text| parse(&text));
+    parsed.unwrap_or_else(|problem| {
+        mistakes.push((format!("{section}.file"), format!("`{}`: {problem}", file.display())));
+        T::default()
+    })
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"))
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name: String =
+        name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')).take(100).collect();
+    if name.is_empty() { "breachd".into() } else { name }
+}
+
+/// A length of time as the vocabulary has it.
+pub fn span(period: notifier::Period) -> Span {
+    Span::from_millis(i64::try_from(period.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,232 @@
+//! The command line: what breachd can be told to do.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::{path::PathBuf, str::FromStr};
+
+/// Notices a breach of HR data on a Magento platform, and gets the right people told in time.
+#[derive(Debug, Parser)]
+#[command(name = "breachd", version, about, propagate_version = true)]
+pub struct Cli {
+    /// How log lines are written: for people, or as JSON. Default: for people on a terminal, else JSON.
+    #[arg(long, global = true, value_enum)]
+    pub log_format: Option<LogFormat>,
+    /// What is logged: error, warn, info, debug, trace, or a filter such as `info,stream=debug`.
+    #[arg(long, global = true, env = "BREACHD_LOG", default_value = "info")]
+    pub log_level: String,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Shows the whole of breachd in one go: sample logs with four breaches, alerts, incidents, notices, console.
+    ///
+    /// Needs nothing: the broker runs inside the process and the notices go to sandbox receivers on loopback.
+    Demo {
+        /// Print the summary and exit; not 0 if a breach was missed or a notice was not delivered.
+        #[arg(long)]
+        headless: bool,
+        /// Where the console and the metrics are served.
+        #[arg(long, default_value = "127.0.0.1:8420")]
+        listen: std::net::SocketAddr,
+    },
+    /// The daemon: consumes the logs from Kafka, detects, notifies, serves the console.
+    Run {
+        #[command(flatten)]
+        config: ConfigFiles,
+        /// Which parts of the work this instance takes on.
+        #[arg(long, value_delimiter = ',', value_enum, default_values_t = RoleName::ALL)]
+        roles: Vec<RoleName>,
+    },
+    /// Reads log files instead of Kafka and says what would have been raised: back-testing and tuning.
+    Replay {
+        #[command(flatten)]
+        config: ConfigFiles,
+        /// A log file, `[NAME:]FORMAT=PATH[@ZONE]`: NAME is the source's (default: the format's), PATH may be `-` and may
+        /// end in .gz or .zst, ZONE is where its local times are at home.
+        #[arg(long, required = true)]
+        input: Vec<InputFile>,
+        /// Where to write the alerts, one JSON a line.
+        #[arg(long)]
+        alerts: Option<PathBuf>,
+        /// Where to write the incidents they would have opened, one JSON a line.
+        #[arg(long)]
+        incidents: Option<PathBuf>,
+        /// How many tally partitions to simulate; the alerts do not depend on it.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+        partitions: u32,
+    },
+    /// Checks a configuration and reports every mistake, with file and line, without starting anything.
+    Check {
+        #[command(flatten)]
+        config: ConfigFiles,
+    },
+    /// Lists the log formats breachd reads.
+    Formats,
+    /// The arithmetic behind an alert, in words.
+    Explain {
+        /// The alert's id, or the beginning of it.
+        alert_id: String,
+        /// A file of alerts as `replay --alerts` writes it; `-` for standard input.
+        #[arg(long)]
+        alerts: PathBuf,
+    },
+    /// Tests how notices are delivered.
+    Channels {
+        #[command(subcommand)]
+        command: ChannelsCommand,
+    },
+    /// Exercises: a simulated breach through the real path.
+    Drill {
+        #[command(subcommand)]
+        command: DrillCommand,
+    },
+    /// The audit trail.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ChannelsCommand {
+    /// Sends a test notice over one channel, or over each, and prints what the service answered.
+    Test {
+        #[command(flatten)]
+        config: ConfigFiles,
+        /// The channel's name; absent: all.
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DrillCommand {
+    /// Injects a marked insider export into a running breachd and prints when it was detected, accepted and confirmed.
+    Run {
+        /// The running breachd.
+        #[arg(long, default_value = "http://127.0.0.1:8420")]
+        url: String,
+        /// File with the API token, where the daemon asks for one.
+        #[arg(long)]
+        token_file: Option<PathBuf>,
+        /// How long to wait for the last channel, in seconds.
+        #[arg(long, default_value_t = 120)]
+        wait_seconds: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Verifies the journal's hash chain: a file of entries, one a line, or the journal topic.
+    Verify {
+        /// A file of journal entries; `-` for standard input. Absent: the topic, by the configuration.
+        #[arg(long, conflicts_with = "config")]
+        file: Option<PathBuf>,
+        #[arg(long, required_unless_present = "file")]
+        config: Vec<PathBuf>,
+    },
+    /// Writes the journal topic's entries, one a line, to standard output.
+    Export {
+        #[command(flatten)]
+        config: ConfigFiles,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ConfigFiles {
+    /// Configuration file; may be repeated, later ones win key by key.
+    #[arg(long = "config", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// The parts of the work; each may run in an instance of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
+pub enum RoleName {
+    Ingest,
+    Detector,
+    Notifier,
+    Console,
+}
+
+impl RoleName {
+    pub const ALL: [RoleName; 4] = [RoleName::Ingest, RoleName::Detector, RoleName::Notifier, RoleName::Console];
+}
+
+impl std::fmt::Display for RoleName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            RoleName::Ingest => "ingest",
+            RoleName::Detector => "detector",
+            RoleName::Notifier => "notifier",
+            RoleName::Console => "console",
+        })
+    }
+}
+
+/// `[NAME:]FORMAT=PATH[@ZONE]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputFile {
+    pub name: String,
+    pub format: String,
+    pub path: PathBuf,
+    pub zone: Option<String>,
+}
+
+impl FromStr for InputFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (what, place) = text.split_once('=').ok_or("write [NAME:]FORMAT=PATH[@ZONE]")?;
+        let (name, format) = what.split_once(':').unwrap_or((what, what));
+        // A path may hold `@`; a zone never holds `.` and never ends the name of an existing file.
+        let (path, zone) = match place.rsplit_once('@') {
+            Some((path, zone)) if looks_like_a_zone(zone) && !std::path::Path::new(place).exists() => {
+                (path, Some(zone.to_owned()))
+            }
+            _ => (place, None),
+        };
+        if name.is_empty() || format.is_empty() || path.is_empty() {
+            return Err("name, format and path must not be empty".into());
+        }
+        Ok(InputFile { name: name.into(), format: format.into(), path: path.into(), zone })
+    }
+}
+
+fn looks_like_a_zone(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-' | ':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn inputs_say_name_format_path_and_zone() {
+        let input = |name: &str, format: &str, path: &str, zone: Option<&str>| InputFile {
+            name: name.into(),
+            format: format.into(),
+            path: path.into(),
+            zone: zone.map(Into::into),
+        };
+        let parsed = |text: &str| text.parse::<InputFile>();
+        assert_eq!(
+            parsed("audit:mariadb_server_audit=a.log@Europe/Berlin"),
+            Ok(input("audit", "mariadb_server_audit", "a.log", Some("Europe/Berlin")))
+        );
+        assert_eq!(parsed("nginx_json=-"), Ok(input("nginx_json", "nginx_json", "-", None)));
+        assert_eq!(parsed("nginx_json=me@host/a.log"), Ok(input("nginx_json", "nginx_json", "me@host/a.log", None)));
+        assert!(parsed("nginx_json").is_err() && parsed(":x=y").is_err() && parsed("x=").is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! What every role is given: settings, broker, metrics, and the word to stop.
+
+use crate::{
+    cli::RoleName, drill::mark::DrillKey, health::Healths, metrics::Metrics, settings::Settings, topics::Topics,
+};
+use detector::Engine;
+use ingest::Plan;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+use stream::Broker;
+
+/// Shared by the roles of one process; plain values and handles, no state of the work itself.
+pub struct Context {
+    pub settings: Arc<Settings>,
+    pub topics: Topics,
+    pub broker: Arc<dyn Broker>,
+    pub metrics: Metrics,
+    pub stop: Stop,
+    pub policy: Arc<incident::Policy>,
+    pub drills: DrillKey,
+    pub healths: Arc<Healths>,
+    /// For what has to be asynchronous: sending notices.
+    pub runtime: tokio::runtime::Handle,
+    /// Per source: how many partitions its topic has. The detector waits to hear from each.
+    pub source_partitions: Vec<(Box<str>, u32)>,
+    /// Raw records taken in by this process and committed; what a player of recorded logs keeps its lead by.
+    pub taken: AtomicU64,
+    /// A new configuration, checked, that the notifier has not taken up yet.
+    pub reloaded: Mutex<Option<Settings>>,
+}
+
+/// The word to stop; once given, it stays given.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Context {
+    pub fn heartbeat(&self, role: RoleName) {
+        self.healths.beat(role);
+    }
+
+    pub fn ready(&self, role: RoleName) {
+        self.healths.ready(role);
+    }
+
+    /// Where and how raw topics are read, by topic.
+    pub fn plans(&self) -> HashMap<String, Arc<Plan>> {
+        self.settings.plans().into_iter().collect()
+    }
+
+    /// A new engine for one tally partition.
+    pub fn engine(&self, partition: i32) -> Engine {
+        let partition = u32::try_from(partition).expect("partitions are counted from 0");
+        self.settings.engine(partition, self.settings.topics.tally_partitions, &self.source_partitions, false)
+    }
+
+    /// Hands a new configuration over; one that was not taken up yet is replaced.
+    pub fn reload(&self, settings: Settings) {
+        *self.reloaded.lock().unwrap_or_else(PoisonError::into_inner) = Some(settings);
+    }
+
+    pub fn take_reloaded(&self) -> Option<Settings> {
+        self.reloaded.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Tells the metrics how far a consumer is behind: records per topic, over the partitions this process reads.
+    pub fn measure_lag(&self, lag: Vec<(String, i32, i64)>) {
+        let mut topics: HashMap<String, i64> = HashMap::new();
+        for (topic, _, records) in lag {
+            *topics.entry(topic).or_default() += records;
+        }
+        for (topic, records) in topics {
+            self.metrics.consumer_lag(&topic, records);
+        }
+    }
+
+    /// A consumer group's name.
+    pub fn group(&self, role: &str) -> String {
+        format!("{}-{role}", self.topics.prefix())
+    }
+}

@@ -1,0 +1,117 @@
+//! Follows the journal and the alerts, so that the console of every instance shows what was decided by whichever one is
+//! active.
+//!
+//! The casebook here is a copy, folded from the journal like the notifier's own; it may be a moment old and is never
+//! written to the journal. The lock around it is held while an entry is applied or a view is copied, never across
+//! a wait; alerts lie in a [`DashMap`] beside it because many entries refer to them and none waits for another.
+
+use crate::{cli::RoleName, context::Context, roles::RoleError, settings::limits};
+use dashmap::DashMap;
+use detector::{Alert, AlertId};
+use incident::{Casebook, Decision};
+use journal::Entry;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
+};
+
+/// What the console reads.
+pub struct ReadModel {
+    casebook: RwLock<Casebook>,
+    alerts: DashMap<AlertId, Alert>,
+    /// Ids of the alerts, oldest first: what goes when there are too many.
+    order: Mutex<VecDeque<AlertId>>,
+    /// Journal entry that carried a command out, by the command's id.
+    commands: DashMap<String, u64>,
+    /// Woken by every entry applied.
+    changed: tokio::sync::Notify,
+}
+
+impl ReadModel {
+    pub fn new(context: &Context) -> Arc<ReadModel> {
+        Arc::new(ReadModel {
+            casebook: RwLock::new(Casebook::new(Arc::clone(&context.policy))),
+            alerts: DashMap::new(),
+            order: Mutex::default(),
+            commands: DashMap::new(),
+            changed: tokio::sync::Notify::new(),
+        })
+    }
+
+    /// The casebook as of the last entry read. Hold it no longer than it takes to copy.
+    pub fn casebook(&self) -> RwLockReadGuard<'_, Casebook> {
+        self.casebook.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn alert(&self, id: AlertId) -> Option<Alert> {
+        self.alerts.get(&id).map(|alert| alert.clone())
+    }
+
+    /// Number of the journal entry by which a command was carried out, once it is there.
+    pub fn carried_out(&self, command: &str) -> Option<u64> {
+        self.commands.get(command).map(|entry| *entry)
+    }
+
+    /// Resolves when something has changed since the future was made.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn apply(&self, entry: &Entry) {
+        if let Ok(decision) = Decision::from_json(&entry.body) {
+            if let Some(command) = decision.command() {
+                if self.commands.len() >= limits::COMMANDS_REMEMBERED {
+                    self.commands.clear();
+                }
+                self.commands.insert(command.to_owned(), entry.seq);
+            }
+            self.casebook.write().unwrap_or_else(PoisonError::into_inner).apply(&decision);
+        }
+        self.changed.notify_waiters();
+    }
+
+    fn remember(&self, alert: Alert) {
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = alert.id;
+        if self.alerts.insert(id, alert).is_none() {
+            order.push_back(id);
+        }
+        while order.len() > limits::ALERTS_REMEMBERED {
+            if let Some(oldest) = order.pop_front() {
+                self.alerts.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// Follows until the context says stop.
+pub fn follow(context: &Context, model: &ReadModel) -> Result<(), RoleError> {
+    let (journal, alerts) = (context.topics.journal(), context.topics.alerts());
+    let mut entries = context.broker.read(&[(&journal, Vec::new())])?;
+    let mut raised = context.broker.read(&[(&alerts, Vec::new())])?;
+    let mut verifier = journal::Verifier::new();
+    let mut broken: HashMap<&'static str, String> = HashMap::new();
+    while !context.stop.requested() {
+        context.heartbeat(RoleName::Console);
+        raised.poll(limits::POLL_RECORDS, std::time::Duration::ZERO, &mut |record| {
+            if let Ok(alert) = Alert::from_json(record.payload.unwrap_or_default()) {
+                model.remember(alert);
+            }
+        })?;
+        entries.poll(limits::POLL_RECORDS, limits::NOTIFIER_WAIT, &mut |record| match verifier
+            .read(record.payload.unwrap_or_default())
+        {
+            Ok(entry) => model.apply(&entry),
+            Err(error) => {
+                if broken.insert("journal", error.to_string()).is_none() {
+                    tracing::error!(%error, "the journal's hash chain is broken; the console stops following it");
+                    context.metrics.invariant_violation("journal_chain", 1);
+                }
+            }
+        })?;
+        if entries.caught_up() && broken.is_empty() {
+            context.ready(RoleName::Console);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,315 @@
+//! The console's other side: answers from the read model, and sends commands where everybody's commands go.
+
+pub mod follower;
+mod views;
+
+use crate::{context::Context, drill::inject, settings::limits, wall};
+use activity::{DrillId, Mode, Timestamp};
+use console::{
+    Action, CommandReceipt, CommandRefusal, CommandRequest, DrillRequest, DrillStarted, Pending, Readiness,
+    views as shown,
+};
+use follower::ReadModel;
+use incident::{Command, Incident, IncidentId, IncidentState, Verdict};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use stream::Outgoing;
+
+/// How long a command may take until the journal has it.
+const COMMAND_WAIT: Duration = Duration::from_secs(10);
+
+/// A drill that has not been detected and delivered after this long has failed.
+const DRILL_WAIT: activity::Span = activity::Span::from_minutes(10);
+
+pub struct Desk {
+    context: Arc<Context>,
+    model: Arc<ReadModel>,
+    sent: AtomicU64,
+}
+
+impl Desk {
+    pub fn new(context: Arc<Context>, model: Arc<ReadModel>) -> Desk {
+        Desk { context, model, sent: AtomicU64::new(0) }
+    }
+
+    /// An id no other command has: instance, time and a running number.
+    fn command_id(&self, now: Timestamp) -> String {
+        let number = self.sent.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{}-{number}", self.context.settings.instance, now.as_millis())
+    }
+
+    async fn send(&self, command: Command) -> Result<(), CommandRefusal> {
+        let context = Arc::clone(&self.context);
+        let sent = tokio::task::spawn_blocking(move || {
+            let mut appender = context.broker.appender()?;
+            appender.send(Outgoing {
+                topic: context.topics.commands(),
+                partition: Some(0),
+                key: None,
+                payload: command.to_json().into_bytes(),
+                headers: Vec::new(),
+            })?;
+            appender.flush()
+        });
+        match sent.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(CommandRefusal::Unavailable(format!("the command could not be sent: {error}"))),
+            Err(_) => Err(CommandRefusal::Unavailable("the command could not be sent".into())),
+        }
+    }
+
+    /// Whether the command can be carried out, as far as this copy of the casebook knows; what it would become else.
+    fn prepare(&self, request: &CommandRequest, now: Timestamp) -> Result<Command, CommandRefusal> {
+        let incident = IncidentId::parse(&request.incident).ok_or(CommandRefusal::NotFound)?;
+        let casebook = self.model.casebook();
+        if casebook.incident(incident).is_none() {
+            return Err(CommandRefusal::NotFound);
+        }
+        let reason = |comment: &Option<console::Text>| {
+            comment.as_ref().map_or_else(|| "no reason given".to_owned(), |text| text.to_string())
+        };
+        let action = match &request.action {
+            Action::Acknowledge => incident::Action::Acknowledge,
+            Action::Verdict { verdict, comment } => {
+                let Some(verdict) = Verdict::ALL.into_iter().find(|candidate| candidate.as_str() == verdict) else {
+                    return Err(CommandRefusal::Invalid(format!("`{verdict}` is no verdict")));
+                };
+                incident::Action::SetVerdict { verdict, reason: reason(comment), aware_at: None }
+            }
+            Action::Note { text } => incident::Action::Note { text: text.to_string() },
+            Action::Contain { comment } => incident::Action::Contain { reason: reason(comment) },
+            Action::Settle { obligation, how, comment } => incident::Action::Settle {
+                obligation: obligation.clone(),
+                how: match how {
+                    console::Settlement::Met => incident::Settlement::Met,
+                    console::Settlement::NotRequired => incident::Settlement::NotRequired,
+                },
+                reason: reason(comment),
+            },
+            Action::StopNotice { notice, comment } => {
+                incident::Action::StopNotice { notice: incident::NoticeId(notice.clone()), reason: reason(comment) }
+            }
+            Action::Close => incident::Action::Close,
+        };
+        let command = Command {
+            id: self.command_id(now),
+            by: format!("{} (name as given)", request.by),
+            at: now,
+            incident: Some(incident),
+            action,
+        };
+        match casebook.command(now, &command) {
+            Ok(_) => Ok(command),
+            Err(refusal) => Err(CommandRefusal::Conflict(refusal.to_string())),
+        }
+    }
+
+    async fn carry_out(&self, request: CommandRequest) -> Result<CommandReceipt, CommandRefusal> {
+        let command = self.prepare(&request, wall::now())?;
+        let (id, incident) = (command.id.clone(), command.incident);
+        self.send(command).await?;
+        let done = async {
+            loop {
+                let changed = self.model.changed();
+                if let Some(entry) = self.model.carried_out(&id) {
+                    return entry;
+                }
+                // A change between the look and the wait is not lost for long.
+                let _ = tokio::time::timeout(Duration::from_millis(200), changed).await;
+            }
+        };
+        match tokio::time::timeout(COMMAND_WAIT, done).await {
+            Ok(entry) => {
+                let casebook = self.model.casebook();
+                let state =
+                    incident.and_then(|id| casebook.incident(id)).map_or("unknown", |incident| incident.state.as_str());
+                Ok(CommandReceipt { incident: request.incident, state: state.into(), entry: Some(entry) })
+            }
+            Err(_) => Err(CommandRefusal::Unavailable(
+                "no notifier has journaled the command yet; it is kept and will be carried out".into(),
+            )),
+        }
+    }
+
+    async fn begin_drill(&self, request: DrillRequest) -> Result<DrillStarted, CommandRefusal> {
+        if request.scenario != "insider_export" {
+            return Err(CommandRefusal::Invalid(format!(
+                "`{}` is no scenario; there is `insider_export`",
+                request.scenario
+            )));
+        }
+        if !self.context.drills.is_set() {
+            return Err(CommandRefusal::Conflict(
+                "drills need a key to sign their records: set `drill.key_file`".into(),
+            ));
+        }
+        let now = wall::now();
+        let drill = inject::new_id(now, (self.sent.fetch_add(1, Ordering::Relaxed) & 0xffff) as u16);
+        let topics: BTreeMap<String, String> = self
+            .context
+            .settings
+            .sources
+            .iter()
+            .rev()
+            .filter_map(|source| Some((source.format.clone(), source.topic.clone()?)))
+            .collect();
+        let records = inject::records(&self.context.drills, drill, now, &topics);
+        if records.is_empty() {
+            return Err(CommandRefusal::Conflict("no source reads a format this drill has records in".into()));
+        }
+        let context = Arc::clone(&self.context);
+        let injected = tokio::task::spawn_blocking(move || {
+            let mut appender = context.broker.appender()?;
+            inject::inject(appender.as_mut(), records)
+        });
+        match injected.await {
+            Ok(Ok(n)) => tracing::info!(%drill, records = n, by = %activity::printable(&request.by), "drill began"),
+            Ok(Err(error)) => {
+                return Err(CommandRefusal::Unavailable(format!("the drill's records could not be sent: {error}")));
+            }
+            Err(_) => return Err(CommandRefusal::Unavailable("the drill's records could not be sent".into())),
+        }
+        Ok(DrillStarted { drill_id: drill.to_string() })
+    }
+
+    fn report(&self, drill: DrillId) -> Option<shown::DrillReport> {
+        let now = wall::now();
+        let started_at = inject::began_at(drill);
+        if started_at > now || now - started_at > activity::Span::from_hours(366 * 24) {
+            return None;
+        }
+        let casebook = self.model.casebook();
+        let of_it: Vec<&Incident> =
+            casebook.incidents().filter(|incident| incident.mode == Mode::Drill(drill)).collect();
+        let first = of_it.iter().map(|incident| incident.opened_at).min();
+        let notices: Vec<_> = of_it.iter().flat_map(|incident| &incident.notices).collect();
+        let mut channels: BTreeMap<&str, shown::DrillChannel> = BTreeMap::new();
+        for record in &notices {
+            // The first notice of each channel is what was promised to arrive.
+            channels.entry(&record.notice.channel).or_insert_with(|| shown::DrillChannel {
+                channel: record.notice.channel.as_str().into(),
+                state: views::delivery_state(record, now),
+                attempts: record.attempts,
+                accepted_after: record.accepted_at.map(|at| at - started_at),
+                confirmed_after: record.confirmed_at.map(|at| at - started_at),
+            });
+        }
+        let delivered = !channels.is_empty() && channels.values().all(|channel| channel.accepted_after.is_some());
+        let lost = channels.values().any(|channel| channel.state.is_lost());
+        let over = now - started_at > DRILL_WAIT;
+        let state = match (delivered, lost || over) {
+            (true, _) => shown::DrillState::Passed,
+            (false, true) => shown::DrillState::Failed,
+            (false, false) => shown::DrillState::Running,
+        };
+        let mut problems: Vec<console::Text> = Vec::new();
+        if first.is_none() && over {
+            problems.push("nothing was detected".into());
+        }
+        problems.extend(notices.iter().filter(|record| record.has_failed()).map(|record| {
+            let why = record.problem.as_deref().unwrap_or("no reason given");
+            format!("{} was not told: {why}", record.notice.channel).into()
+        }));
+        Some(shown::DrillReport {
+            drill_id: drill.to_string(),
+            scenario: "insider_export".into(),
+            started_at,
+            started_by: "".into(),
+            state,
+            detected_after: first.map(|at| at - started_at),
+            incident: of_it.first().map(|incident| incident.id.to_string()),
+            channels: channels.into_values().collect(),
+            problems,
+        })
+    }
+}
+
+impl console::Desk for Desk {
+    fn overview(&self) -> shown::Overview {
+        let now = wall::now();
+        let casebook = self.model.casebook();
+        let mut incidents: Vec<&Incident> = casebook.incidents().collect();
+        incidents.sort_by_key(|incident| {
+            (
+                !incident.is_open(),
+                incident.mode.is_drill(),
+                std::cmp::Reverse(incident.severity),
+                std::cmp::Reverse(incident.id),
+            )
+        });
+        let mut deadlines: Vec<shown::DeadlineOf> = incidents
+            .iter()
+            .filter(|incident| incident.is_open())
+            .flat_map(|incident| {
+                incident.running_deadlines().into_iter().map(|running| shown::DeadlineOf {
+                    incident: incident.id.to_string(),
+                    title: views::title(incident),
+                    mode: incident.mode,
+                    deadline: views::deadline(running, now),
+                })
+            })
+            .collect();
+        deadlines.sort_by_key(|of| (of.deadline.due_at.is_none(), of.deadline.due_at));
+        deadlines.truncate(limits::DEADLINES_SHOWN);
+        let counts = IncidentState::ALL.into_iter().map(|state| shown::StateCount {
+            state: views::state(state),
+            incidents: incidents.iter().filter(|incident| incident.state == state).count() as u64,
+        });
+        let undeliverable =
+            incidents.iter().flat_map(|incident| &incident.notices).filter(|record| record.undeliverable).count();
+        let troubles = match undeliverable {
+            0 => Vec::new(),
+            1 => vec!["1 notice could not be delivered to anybody".into()],
+            n => vec![format!("{n} notices could not be delivered to anybody").into()],
+        };
+        shown::Overview {
+            at: now,
+            incidents_left_off: incidents.len().saturating_sub(limits::INCIDENTS_SHOWN) as u64,
+            counts: counts.collect(),
+            deadlines,
+            readiness: self.readiness(),
+            troubles,
+            incidents: incidents
+                .into_iter()
+                .take(limits::INCIDENTS_SHOWN)
+                .map(|incident| views::row(incident, now))
+                .collect(),
+        }
+    }
+
+    fn incident(&self, id: &str) -> Option<shown::IncidentPage> {
+        let incident = self.model.casebook().incident(IncidentId::parse(id)?)?.clone();
+        Some(views::page(&incident, &self.model, wall::now()))
+    }
+
+    fn drill(&self, id: &str) -> Option<shown::DrillReport> {
+        self.report(DrillId::parse(id)?)
+    }
+
+    fn readiness(&self) -> Readiness {
+        let reasons: Vec<console::Text> = self.context.healths.unready().into_iter().map(Into::into).collect();
+        Readiness { ready: reasons.is_empty(), reasons }
+    }
+
+    fn live(&self) -> bool {
+        self.context.healths.live()
+    }
+
+    fn metrics(&self) -> String {
+        self.context.metrics.render()
+    }
+
+    fn command(&self, command: CommandRequest) -> Pending<'_, CommandReceipt> {
+        Box::pin(self.carry_out(command))
+    }
+
+    fn start_drill(&self, request: DrillRequest) -> Pending<'_, DrillStarted> {
+        Box::pin(self.begin_drill(request))
+    }
+}

@@ -1,0 +1,203 @@
+//! Incidents as the console shows them.
+
+use super::follower::ReadModel;
+use activity::Timestamp;
+use console::{Text, views};
+use detector::Evidence;
+use incident::{AlertFact, Deadline, DeliveryState, Incident, IncidentState, NoticeRecord, Settlement, Verdict};
+
+/// The verdicts a person can give: (word, label, what it sets off).
+const VERDICTS: [(Verdict, &str, &str); 3] = [
+    (
+        Verdict::Breach,
+        "Breach",
+        "Sets the time of awareness to now where it is not set yet: the legal time limits that apply start to run, and people are told.",
+    ),
+    (
+        Verdict::NotABreach,
+        "Not a breach",
+        "Withdraws the time limits that run for this incident; the detector learns from it.",
+    ),
+    (
+        Verdict::Undecided,
+        "Undecided",
+        "Takes the last verdict back. Undecided never means that nobody has to be told: the policy's provisional time limits run on.",
+    ),
+];
+
+pub(super) fn severity(severity: detector::Severity) -> views::Severity {
+    match severity {
+        detector::Severity::Low => views::Severity::Low,
+        detector::Severity::Medium => views::Severity::Medium,
+        detector::Severity::High => views::Severity::High,
+        detector::Severity::Critical => views::Severity::Critical,
+    }
+}
+
+pub(super) fn state(state: IncidentState) -> Text {
+    state.as_str().into()
+}
+
+/// What happened, in one line.
+pub(super) fn title(incident: &Incident) -> Text {
+    let first = incident.alerts.iter().find(|alert| alert.page).or(incident.alerts.first());
+    first.map_or_else(|| incident.opened_because.as_str().into(), |alert| alert.why.as_str().into())
+}
+
+pub(super) fn row(incident: &Incident, now: Timestamp) -> views::IncidentRow {
+    views::IncidentRow {
+        id: incident.id.to_string(),
+        title: title(incident),
+        subject: incident.subject.clone(),
+        severity: severity(incident.severity),
+        state: state(incident.state),
+        open: incident.is_open(),
+        owner: incident.acknowledged.as_ref().map(|act| act.by.as_str().into()),
+        mode: incident.mode,
+        opened_at: incident.opened_at,
+        data_classes: incident.data_classes,
+        n_alerts: incident.n_alerts,
+        affected_records: incident.affected_records,
+        nearest_deadline: incident.running_deadlines().first().map(|running| deadline(running, now)),
+    }
+}
+
+pub(super) fn deadline(running: &Deadline, now: Timestamp) -> views::Deadline {
+    let state = match (&running.settled, running.simulated) {
+        (_, true) => views::DeadlineState::Simulated,
+        (Some(settled), false) if settled.how == Settlement::Withdrawn => views::DeadlineState::NotStarted,
+        (Some(_), false) => views::DeadlineState::Met,
+        (None, false) if running.due_at.is_some_and(|due| due < now) => views::DeadlineState::Missed,
+        (None, false) => views::DeadlineState::Running,
+    };
+    let unreviewed = if running.reviewed { "" } else { " (not yet reviewed by counsel)" };
+    views::Deadline {
+        obligation: running.obligation.as_str().into(),
+        name: format!("{}{unreviewed}", running.name).into(),
+        recipient: running.recipient.as_str().into(),
+        legal_reference: running.citation.as_str().into(),
+        aware_at: Some(running.starts_at),
+        due_at: running.due_at,
+        state,
+    }
+}
+
+pub(super) fn page(incident: &Incident, model: &ReadModel, now: Timestamp) -> views::IncidentPage {
+    let open = incident.is_open();
+    let decided = (incident.verdict != Verdict::Undecided).then_some(incident.verdict_at).flatten();
+    let by = incident.timeline.iter().rev().find(|line| line.kind == "verdict_set").map_or("", |line| line.by.as_str());
+    let choice = |(verdict, label, consequence): (Verdict, &str, &str)| views::VerdictChoice {
+        verdict: verdict.as_str().into(),
+        label: label.into(),
+        consequence: if incident.mode.is_drill() {
+            "An exercise: nothing real is set off.".into()
+        } else {
+            consequence.into()
+        },
+    };
+    views::IncidentPage {
+        at: now,
+        summary: row(incident, now),
+        verdict: decided.map(|at| views::Verdict {
+            verdict: incident.verdict.as_str().into(),
+            label: label(incident.verdict).into(),
+            by: by.into(),
+            at,
+        }),
+        reasons: incident.alerts.iter().filter(|alert| alert.page).map(|alert| alert.why.as_str().into()).collect(),
+        deadlines: incident.deadlines.iter().map(|running| deadline(running, now)).collect(),
+        deliveries: incident.notices.iter().map(|record| delivery(record, now)).collect(),
+        alerts: incident.alerts.iter().map(|alert| alert_row(alert, incident, model)).collect(),
+        timeline: incident.timeline.iter().map(moment).collect(),
+        actions: views::Actions {
+            acknowledge: incident.state == IncidentState::Open,
+            note: true,
+            contain: matches!(incident.state, IncidentState::Open | IncidentState::Acknowledged),
+            close: open,
+            verdicts: if open {
+                VERDICTS.into_iter().filter(|(verdict, ..)| *verdict != incident.verdict).map(choice).collect()
+            } else {
+                Vec::new()
+            },
+        },
+    }
+}
+
+fn label(verdict: Verdict) -> &'static str {
+    VERDICTS.into_iter().find(|(candidate, ..)| *candidate == verdict).map_or("Undecided", |(_, label, _)| label)
+}
+
+fn moment(line: &incident::TimelineEntry) -> views::Moment {
+    let by = (line.by != incident::POLICY && !line.by.is_empty()).then(|| line.by.as_str().into());
+    views::Moment { at: line.at, what: line.what.as_str().into(), by, entry: None }
+}
+
+pub(super) fn delivery_state(record: &NoticeRecord, now: Timestamp) -> views::DeliveryState {
+    match record.state {
+        DeliveryState::Requested if record.notice.hold_until.is_some_and(|until| until > now) => {
+            views::DeliveryState::Held
+        }
+        DeliveryState::Requested => views::DeliveryState::Pending,
+        DeliveryState::Retrying => views::DeliveryState::Retrying,
+        DeliveryState::Accepted => views::DeliveryState::Accepted,
+        DeliveryState::Confirmed => views::DeliveryState::Confirmed,
+        DeliveryState::Rejected => views::DeliveryState::Rejected,
+        DeliveryState::Expired => views::DeliveryState::Expired,
+        DeliveryState::Stopped => views::DeliveryState::Stopped,
+    }
+}
+
+fn delivery(record: &NoticeRecord, now: Timestamp) -> views::Delivery {
+    views::Delivery {
+        notice: record.notice.id.to_string(),
+        kind: record.notice.kind.as_str().into(),
+        channel: record.notice.channel.as_str().into(),
+        state: delivery_state(record, now),
+        attempts: record.attempts,
+        decided_at: record.notice.decided_at,
+        hold_until: record.notice.hold_until,
+        accepted_at: record.accepted_at,
+        confirmed_at: record.confirmed_at,
+        next_at: record.next_attempt_at,
+        receipt: record.receipts.last().map(|receipt| receipt.as_str().into()),
+        problem: record.problem.as_ref().map(|problem| problem.as_str().into()),
+    }
+}
+
+/// The arithmetic lies in the alert itself; without it (too old to be remembered) what the incident kept is shown.
+fn alert_row(fact: &AlertFact, incident: &Incident, model: &ReadModel) -> views::AlertRow {
+    let alert = model.alert(fact.id);
+    let (observed, expected, unit, p_value) = match &alert {
+        Some(alert) => (alert.observed, alert.expected, alert.unit.as_str().into(), alert.p_value),
+        None => {
+            (f64::NAN, f64::NAN, "".into(), fact.surprise_milli.map(|milli| 10_f64.powf(-f64::from(milli) / 1000.0)))
+        }
+    };
+    views::AlertRow {
+        id: fact.id.to_string(),
+        detector: fact.detector.as_str().into(),
+        severity: severity(fact.severity),
+        raised_at: fact.raised_at,
+        window_from: fact.window.from,
+        window_to: fact.window.to,
+        entity: fact.entity.clone(),
+        why: fact.why.as_str().into(),
+        observed,
+        expected,
+        unit,
+        p_value,
+        page: fact.page,
+        actor_known_by: fact.actor_known_by.as_str(),
+        affected_records: fact.affected_records,
+        attack: fact.attack.iter().map(|technique| technique.as_str().into()).collect(),
+        evidence: fact.evidence.iter().map(evidence).collect(),
+        mode: incident.mode,
+    }
+}
+
+fn evidence(evidence: &Evidence) -> Text {
+    match evidence {
+        Evidence::Topic { topic, partition, offset } => format!("{topic} {partition} @ {offset}").into(),
+        Evidence::File { input, line } => format!("{input} line {line}").into(),
+    }
+}

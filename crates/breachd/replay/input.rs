@@ -1,0 +1,122 @@
+//! Log files as a sequence of lines: plain, gzip or zstd, or standard input.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+    path::Path,
+};
+
+/// Longest line that is handed on whole, in bytes; of a longer one the beginning is, and the rest is skipped.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes handed on at once per read from the file.
+const BUFFER_BYTES: usize = 1 << 18;
+
+/// zstd's `--long` window that is accepted, as a power of two: 128 MiB.
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// One file being read.
+pub struct Lines {
+    reader: Box<dyn BufRead>,
+    /// 1 for the first line.
+    number: u64,
+    bytes: u64,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    /// Opens a file; `-` is standard input. The compression is told by the name's end.
+    pub fn open(path: &Path) -> io::Result<Lines> {
+        let raw: Box<dyn Read> =
+            if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let plain: Box<dyn Read> = match ending {
+            "gz" => Box::new(flate2::read::MultiGzDecoder::new(raw)),
+            "zst" => {
+                let mut decoder = zstd::stream::read::Decoder::new(raw)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+                Box::new(decoder)
+            }
+            _ => raw,
+        };
+        Ok(Lines::new(BufReader::with_capacity(BUFFER_BYTES, plain)))
+    }
+
+    pub fn new(reader: impl BufRead + 'static) -> Lines {
+        Lines { reader: Box::new(reader), number: 0, bytes: 0, line: Vec::new() }
+    }
+
+    /// The next line without its line break, and its number; `None` at the end.
+    pub fn next(&mut self) -> io::Result<Option<(u64, &[u8])>> {
+        self.line.clear();
+        let mut read = 0;
+        loop {
+            let chunk = self.reader.fill_buf()?;
+            if chunk.is_empty() {
+                break;
+            }
+            let end = memchr::memchr(b'\n', chunk);
+            let taken = end.map_or(chunk.len(), |at| at + 1);
+            let room = LINE_BYTES_MAX.saturating_sub(self.line.len());
+            self.line.extend_from_slice(&chunk[..taken.min(room)]);
+            self.reader.consume(taken);
+            read += taken;
+            if end.is_some() {
+                break;
+            }
+        }
+        if read == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        self.bytes += read as u64;
+        if self.line.last() == Some(&b'\n') {
+            self.line.pop();
+        }
+        if self.line.last() == Some(&b'\r') {
+            self.line.pop();
+        }
+        Ok(Some((self.number, &self.line)))
+    }
+
+    /// Bytes of text read so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_numbered_and_long_ones_cut() {
+        let mut text = b"one\r\n\n".to_vec();
+        text.resize(text.len() + LINE_BYTES_MAX + 5, b'x');
+        text.extend_from_slice(b"\nlast");
+        let mut lines = Lines::new(BufReader::with_capacity(7, io::Cursor::new(text)));
+        let mut seen = Vec::new();
+        while let Some((number, line)) = lines.next().unwrap() {
+            seen.push((number, line.len()));
+        }
+        assert_eq!(seen, [(1, 3), (2, 0), (3, LINE_BYTES_MAX), (4, 4)]);
+        assert_eq!(lines.bytes(), 6 + LINE_BYTES_MAX as u64 + 6 + 4);
+    }
+
+    #[test]
+    fn compressed_files_read_as_their_text() {
+        let directory = std::env::temp_dir();
+        let name = |ending: &str| directory.join(format!("breachd-lines-{}.{ending}", std::process::id()));
+        std::fs::write(name("zst"), zstd::encode_all(&b"a\nb\n"[..], 1).unwrap()).unwrap();
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut gz, b"a\nb\n").unwrap();
+        std::fs::write(name("gz"), gz.finish().unwrap()).unwrap();
+        for ending in ["zst", "gz"] {
+            let mut lines = Lines::open(&name(ending)).unwrap();
+            assert_eq!(lines.next().unwrap().map(|(_, line)| line.to_vec()), Some(b"a".to_vec()));
+            assert_eq!(lines.next().unwrap().map(|(_, line)| line.to_vec()), Some(b"b".to_vec()));
+            assert!(lines.next().unwrap().is_none());
+            std::fs::remove_file(name(ending)).unwrap();
+        }
+    }
+}

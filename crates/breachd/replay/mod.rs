@@ -1,0 +1,177 @@
+//! `breachd replay`: the same heart over files.
+//!
+//! Each file is one source partition. The files are read in step: whichever is behind in event time is read on, so that no
+//! detector has to hold more than the skew between two steps. Nothing else is done about their order: lateness is judged
+//! per file, and the detector's answer does not depend on how files interleave. What goes to the engines is the packed
+//! message that `run` would write to Kafka, through its encoding and decoding, so that the two cannot drift apart.
+
+mod input;
+mod summary;
+
+pub use input::{LINE_BYTES_MAX, Lines};
+pub use summary::Summary;
+
+use crate::{cli::InputFile, settings::Settings};
+use activity::{Mode, Timestamp};
+use anyhow::Context as _;
+use detector::{Alert, Effects, Engine, Rollup};
+use ingest::{DeadLetter, Ingester, Raw, Resume};
+use std::collections::VecDeque;
+use tally::{Batch, Manifest, Tallier};
+
+/// Lines read from one file before the files' event times are compared again.
+const STEP_LINES: usize = 2_000;
+
+/// Bytes of tallies merged before they are handed to the engines.
+const FLUSH_BYTES: usize = 4 << 20;
+
+/// Lines read, in all files, between two flushes at most.
+const FLUSH_LINES: u64 = 100_000;
+
+struct Source {
+    lines: Lines,
+    ingester: Ingester,
+    finished: bool,
+    watermark: Timestamp,
+}
+
+/// Replays; each alert is handed to `each` as it is raised, `progress` hears the bytes of text read so far.
+pub fn replay(
+    settings: &Settings,
+    inputs: &[InputFile],
+    partitions: u32,
+    each: &mut dyn FnMut(Alert),
+    progress: &mut dyn FnMut(u64),
+) -> anyhow::Result<Summary> {
+    let mut sources = open(settings, inputs)?;
+    let names: Vec<(Box<str>, u32)> = inputs.iter().map(|input| (input.name.as_str().into(), 1)).collect();
+    let mut engines: Vec<Engine> =
+        (0..partitions).map(|number| settings.engine(number, partitions, &names, true)).collect();
+    let mut replay = Replay {
+        tallier: Tallier::default(),
+        dead: Vec::new(),
+        summary: Summary::new(inputs),
+        sequence: 0,
+        engines: &mut engines,
+        each,
+    };
+    let mut unflushed = 0;
+    while let Some(at) = behind(&sources) {
+        unflushed += replay.step(&mut sources[at])?;
+        if unflushed >= FLUSH_LINES || replay.tallier.bytes() >= FLUSH_BYTES {
+            unflushed = 0;
+            replay.flush(&mut sources)?;
+            progress(sources.iter().map(|source| source.lines.bytes()).sum());
+        }
+    }
+    replay.flush(&mut sources)?;
+    replay.finish();
+    progress(sources.iter().map(|source| source.lines.bytes()).sum());
+    Ok(replay.summary)
+}
+
+fn open(settings: &Settings, inputs: &[InputFile]) -> anyhow::Result<Vec<Source>> {
+    let plans = settings.replay_plans(inputs)?;
+    let open = |(input, plan): (&InputFile, _)| {
+        let lines = Lines::open(&input.path).with_context(|| format!("`{}` cannot be read", input.path.display()))?;
+        Ok(Source {
+            lines,
+            ingester: Ingester::new(plan, 0, Resume::fresh()),
+            finished: false,
+            watermark: Timestamp::MIN,
+        })
+    };
+    inputs.iter().zip(plans).map(open).collect()
+}
+
+/// The unfinished source that is behind in event time.
+fn behind(sources: &[Source]) -> Option<usize> {
+    (0..sources.len()).filter(|at| !sources[*at].finished).min_by_key(|at| sources[*at].watermark)
+}
+
+struct Replay<'a> {
+    tallier: Tallier,
+    dead: Vec<DeadLetter>,
+    summary: Summary,
+    sequence: u64,
+    engines: &'a mut [Engine],
+    each: &'a mut dyn FnMut(Alert),
+}
+
+impl Replay<'_> {
+    fn step(&mut self, source: &mut Source) -> anyhow::Result<u64> {
+        let mut n = 0;
+        // The first step is one line: it says when the file begins.
+        let lines = if source.watermark == Timestamp::MIN { 1 } else { STEP_LINES };
+        for _ in 0..lines {
+            let Some((number, line)) = source.lines.next()? else {
+                source.ingester.expire(&mut self.tallier, &mut self.dead);
+                source.finished = true;
+                break;
+            };
+            let offset = i64::try_from(number).unwrap_or(i64::MAX);
+            source.ingester.take(
+                Raw { bytes: line, offset, mode: Mode::Live, forged_mark: false },
+                &mut self.tallier,
+                &mut self.dead,
+            );
+            n += 1;
+        }
+        source.watermark = source.ingester.watermark();
+        self.summary.seen(source.watermark);
+        Ok(n)
+    }
+
+    fn flush(&mut self, sources: &mut [Source]) -> anyhow::Result<()> {
+        self.sequence += 1;
+        let mut manifest = Manifest { instance: "replay".into(), sequence: self.sequence, ranges: Vec::new() };
+        for source in sources.iter_mut() {
+            let mut range = source.ingester.flushed();
+            range.idle = source.finished;
+            for (format, reason, n) in source.ingester.take_rejected() {
+                self.summary.rejected(format, reason, n);
+            }
+            self.summary.range(&range);
+            manifest.ranges.push(range);
+        }
+        for letter in self.dead.drain(..) {
+            self.summary.dead_letter(&letter);
+        }
+        let partitions = u32::try_from(self.engines.len()).expect("at most 64 partitions");
+        let messages = self.tallier.flush(partitions, &manifest);
+        self.tallier.clear();
+        for (number, payload) in messages {
+            let batch = Batch::decode(&payload).context("a tally message of our own cannot be read back")?;
+            let effects = self.engines[number as usize].take(&batch);
+            self.carry_out(effects);
+        }
+        Ok(())
+    }
+
+    /// Alerts out, roll-ups to every engine, until none has more to say.
+    fn carry_out(&mut self, effects: Effects) {
+        let mut rollups: VecDeque<Rollup> = self.collect(effects).into();
+        while let Some(rollup) = rollups.pop_front() {
+            for at in 0..self.engines.len() {
+                let effects = self.engines[at].rollup(&rollup);
+                rollups.extend(self.collect(effects));
+            }
+        }
+    }
+
+    fn collect(&mut self, effects: Effects) -> Vec<Rollup> {
+        self.summary.violations += effects.violations.len() as u64;
+        for alert in effects.alerts {
+            self.summary.alert(&alert);
+            (self.each)(alert);
+        }
+        effects.rollups
+    }
+
+    fn finish(&mut self) {
+        for at in 0..self.engines.len() {
+            let effects = self.engines[at].finish();
+            self.carry_out(effects);
+        }
+    }
+}

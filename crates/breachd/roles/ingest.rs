@@ -1,0 +1,261 @@
+//! The ingest role: raw log topics in, tallies out, one transaction per flush.
+//!
+//! A flush writes the packed tallies, the dead letters and the raw offsets consumed in *one* transaction. Whatever ends the
+//! attempt early (kill -9, a lost broker, a rebalance), either all of it is there or none, and the next owner of the
+//! partition goes on at the committed offset. So the only state that matters between flushes travels in the
+//! committed offset's metadata ([`ingest::Ingester::resume`]), and anything in memory may be thrown away:
+//! that is what happens at every rebalance. The price is up to one flush interval of work done twice by somebody; the
+//! alternative, committing inside the rebalance callback, holds up the whole group while a transaction ends.
+
+use super::RoleError;
+use crate::cli::RoleName as Role;
+use crate::{context::Context, settings::limits};
+use activity::Mode;
+use ingest::{DeadLetter, Ingester, Plan, Raw, Resume};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+use stream::{CommitError, GroupSpec, Member, Offset, Outgoing, Polled, RecordRef, Start, Transactor};
+use tally::{Manifest, Tallier};
+
+/// Name of the Kafka header that carries a drill's mark.
+pub const DRILL_HEADER: &str = "breachd-drill";
+
+struct Partition {
+    ingester: Ingester,
+    /// What the last successful commit said; where to go on after an aborted transaction.
+    committed: (i64, String),
+    /// Wall time of the last record.
+    heard: Instant,
+    /// Whether its pending entry has been taken as complete since.
+    expired: bool,
+    idle: bool,
+}
+
+struct IngestRole<'a> {
+    context: &'a Context,
+    plans: HashMap<String, Arc<Plan>>,
+    member: Box<dyn Member>,
+    transactor: Box<dyn Transactor>,
+    partitions: BTreeMap<(String, i32), Partition>,
+    tallier: Tallier,
+    dead: Vec<DeadLetter>,
+    sequence: u64,
+    flushed_at: Instant,
+    /// Something happened since the last flush that a detector should know.
+    dirty: bool,
+}
+
+/// Runs until the context says stop; returns what ended it otherwise.
+pub fn run(context: &Context) -> Result<(), RoleError> {
+    let plans = context.plans();
+    let topics: Vec<String> = plans.keys().cloned().collect();
+    let member = context.broker.join(GroupSpec {
+        group: context.group("ingest"),
+        instance: Some(context.settings.instance.clone()),
+        topics,
+        start: Start::Committed,
+    })?;
+    let transactor =
+        context.broker.transactor(&format!("{}-ingest-{}", context.topics.prefix(), context.settings.instance))?;
+    let mut role = IngestRole {
+        context,
+        plans,
+        member,
+        transactor,
+        partitions: BTreeMap::new(),
+        tallier: Tallier::default(),
+        dead: Vec::new(),
+        sequence: 0,
+        flushed_at: Instant::now(),
+        dirty: false,
+    };
+    let outcome = role.work();
+    tracing::info!(role = %Role::Ingest, "stopped");
+    outcome
+}
+
+impl IngestRole<'_> {
+    fn work(&mut self) -> Result<(), RoleError> {
+        let interval = self.context.settings.ingest.flush_interval.0;
+        while !self.context.stop.requested() {
+            self.context.heartbeat(Role::Ingest);
+            let (partitions, tallier, dead, context) =
+                (&mut self.partitions, &mut self.tallier, &mut self.dead, self.context);
+            let mut unowned = 0_u64;
+            let polled =
+                self.member.poll(
+                    limits::POLL_RECORDS,
+                    limits::POLL_WAIT.min(interval),
+                    &mut |record| match partitions.get_mut(&(record.topic.to_owned(), record.partition)) {
+                        Some(partition) => partition.take(record, context, tallier, dead),
+                        None => unowned += 1,
+                    },
+                )?;
+            if unowned > 0 {
+                self.context.metrics.invariant_violation("record_of_a_partition_not_owned", unowned);
+            }
+            match polled {
+                Polled::Rebalanced => self.adopt()?,
+                Polled::Records(n) => self.dirty |= n > 0,
+                Polled::Idle => {}
+            }
+            self.age();
+            let full = self.tallier.bytes() >= limits::FLUSH_BYTES || self.dead.len() >= limits::FLUSH_DEAD_LETTERS;
+            if full || self.flushed_at.elapsed() >= interval {
+                self.flush()?;
+            }
+        }
+        // A bounded drain: one last flush of what has been taken in.
+        self.flush()
+    }
+
+    /// The assignment has changed: whatever was not committed is somebody else's now, or will be read again.
+    fn adopt(&mut self) -> Result<(), RoleError> {
+        self.tallier.clear();
+        self.dead.clear();
+        self.partitions.clear();
+        for assigned in self.member.assignment() {
+            let Some(plan) = self.plans.get(&assigned.topic) else { continue };
+            let partition = Partition::resumed(plan, assigned.partition, (assigned.position, assigned.metadata));
+            self.partitions.insert((assigned.topic, assigned.partition), partition);
+        }
+        tracing::info!(partitions = self.partitions.len(), "raw log partitions assigned");
+        self.context.ready(Role::Ingest);
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Lets time-outs pass: pending entries are taken as complete, silent partitions are released.
+    fn age(&mut self) {
+        let settings = &self.context.settings.ingest;
+        let (expire_after, idle_after) = (settings.expire_after.0, settings.idle_after.0);
+        for partition in self.partitions.values_mut() {
+            let silent = partition.heard.elapsed();
+            if !partition.expired && silent >= expire_after {
+                partition.expired = true;
+                partition.ingester.expire(&mut self.tallier, &mut self.dead);
+                self.dirty = true;
+            }
+            if !partition.idle && silent >= idle_after {
+                partition.idle = true;
+                self.dirty = true;
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), RoleError> {
+        self.flushed_at = Instant::now();
+        if !self.dirty || self.partitions.is_empty() {
+            return Ok(());
+        }
+        self.sequence += 1;
+        let mut manifest = Manifest {
+            instance: self.context.settings.instance.as_str().into(),
+            sequence: self.sequence,
+            ranges: Vec::new(),
+        };
+        let mut offsets = Vec::with_capacity(self.partitions.len());
+        for ((topic, number), partition) in &mut self.partitions {
+            let mut range = partition.ingester.flushed();
+            range.idle = partition.idle;
+            manifest.ranges.push(range);
+            let (offset, metadata) = partition.ingester.resume();
+            offsets.push(Offset { topic: topic.clone(), partition: *number, offset, metadata });
+        }
+        self.transactor.begin()?;
+        let tallies = self.context.topics.tallies();
+        for (number, payload) in self.tallier.flush(self.context.settings.topics.tally_partitions, &manifest) {
+            let partition = Some(i32::try_from(number).expect("a partition's number fits"));
+            self.transactor.send(Outgoing {
+                topic: tallies.clone(),
+                partition,
+                key: None,
+                payload,
+                headers: Vec::new(),
+            })?;
+        }
+        for letter in &self.dead {
+            self.transactor.send(Outgoing {
+                topic: self.context.topics.dead_letter(),
+                partition: None,
+                key: Some(letter.source.as_bytes().to_vec()),
+                payload: letter.to_json().into_bytes(),
+                headers: Vec::new(),
+            })?;
+        }
+        let token = self.member.token();
+        match self.transactor.commit(Some((&token, &offsets))) {
+            Ok(()) => {
+                self.committed(&manifest, offsets);
+                Ok(())
+            }
+            Err(CommitError::Aborted(reason)) => {
+                tracing::warn!(%reason, "a flush was aborted; its records are read again");
+                self.rewind()
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn committed(&mut self, manifest: &Manifest, offsets: Vec<Offset>) {
+        for offset in offsets {
+            if let Some(partition) = self.partitions.get_mut(&(offset.topic, offset.partition)) {
+                partition.committed = (offset.offset, offset.metadata);
+            }
+        }
+        let metrics = &self.context.metrics;
+        for range in &manifest.ranges {
+            metrics.range(range);
+            self.context.taken.fetch_add(u64::try_from(range.to - range.from).unwrap_or(0), Ordering::Relaxed);
+        }
+        for partition in self.partitions.values_mut() {
+            for (format, reason, n) in partition.ingester.take_rejected() {
+                metrics.parse_rejected(format, reason, n);
+            }
+        }
+        self.context.measure_lag(self.member.lag());
+        self.dead.clear();
+        self.tallier.clear();
+        self.dirty = false;
+    }
+
+    /// Forgets what the aborted transaction held and reads it again.
+    fn rewind(&mut self) -> Result<(), RoleError> {
+        self.tallier.clear();
+        self.dead.clear();
+        let mut positions = Vec::with_capacity(self.partitions.len());
+        for ((topic, number), partition) in &mut self.partitions {
+            let Some(plan) = self.plans.get(topic) else { continue };
+            positions.push((topic.clone(), *number, partition.committed.0));
+            *partition = Partition::resumed(plan, *number, partition.committed.clone());
+        }
+        self.dirty = true;
+        Ok(self.member.rewind(&positions)?)
+    }
+}
+
+impl Partition {
+    fn resumed(plan: &Arc<Plan>, number: i32, committed: (i64, String)) -> Self {
+        let resume = Resume::parse(committed.0, &committed.1);
+        let ingester = Ingester::new(Arc::clone(plan), number, resume);
+        Partition { ingester, committed, heard: Instant::now(), expired: true, idle: false }
+    }
+
+    fn take(&mut self, record: RecordRef<'_>, context: &Context, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
+        self.heard = Instant::now();
+        self.expired = false;
+        self.idle = false;
+        let bytes = record.payload.unwrap_or_default();
+        let (mode, forged) = match record.header(DRILL_HEADER) {
+            None => (Mode::Live, false),
+            Some(mark) => match context.drills.verify(mark, bytes) {
+                Some(drill) => (Mode::Drill(drill), false),
+                None => (Mode::Live, true),
+            },
+        };
+        self.ingester.take(Raw { bytes, offset: record.offset, mode, forged_mark: forged }, tallier, dead);
+    }
+}

@@ -1,0 +1,333 @@
+//! The notifier role: alerts and commands in, decisions into the journal, notices out.
+//!
+//! One instance is active at a time: the owner of the only partition of `breachd.commands`. It folds the journal from its
+//! start into a [`Casebook`], then goes on from the positions that the journal's last entries name. A decision is
+//! journaled, together with the positions of what caused it, *before* it is applied or sent: one transaction of one
+//! topic. So a crash at any instant leaves the journal either with the decision and its position or with neither, and
+//! notices that are requested but have no final report are handed to the dispatcher again, under the same idempotency
+//! key. A standby that takes over fences the old one by the transactional id; the old one's next commit fails and it ends.
+
+use super::RoleError;
+use crate::cli::RoleName as Role;
+use crate::{
+    context::Context,
+    settings::{Settings, limits},
+    wall,
+};
+use detector::Alert;
+use incident::{Casebook, Command, Decision, DeliveryReport, Notice};
+use journal::{Chain, Entry};
+use notifier::{Dispatcher, Submission};
+use std::{collections::BTreeMap, sync::Arc};
+use stream::{CommitError, GroupSpec, Member, Outgoing, Polled, Reader, Start, Transactor};
+use tokio::sync::mpsc;
+
+/// Next offset to read per `topic/partition`, as the journal's entries carry them.
+type Positions = BTreeMap<String, i64>;
+
+struct Active<'a> {
+    context: &'a Context,
+    transactor: Box<dyn Transactor>,
+    chain: Chain,
+    casebook: Casebook,
+    positions: Positions,
+    alerts: Box<dyn Reader>,
+    /// `None` only while draining.
+    dispatcher: Option<Dispatcher>,
+    reports: mpsc::Receiver<DeliveryReport>,
+    /// Handed to each new dispatcher.
+    reporter: mpsc::Sender<DeliveryReport>,
+}
+
+/// What the journal says so far.
+pub struct Folded {
+    pub chain: Chain,
+    pub casebook: Casebook,
+    pub positions: Positions,
+}
+
+pub fn run(context: &Context) -> Result<(), RoleError> {
+    let mut member = context.broker.join(GroupSpec {
+        group: context.group("notifier"),
+        instance: Some(context.settings.instance.clone()),
+        topics: vec![context.topics.commands()],
+        start: Start::Beginning,
+    })?;
+    let mut active: Option<Active<'_>> = None;
+    let mut commands = Vec::new();
+    context.ready(Role::Notifier);
+    while !context.stop.requested() {
+        context.heartbeat(Role::Notifier);
+        let wait = if active.is_some() { limits::NOTIFIER_WAIT } else { limits::POLL_WAIT };
+        let polled = member.poll(limits::POLL_COMMANDS, wait, &mut |record| {
+            commands.push((record.offset, record.payload.unwrap_or_default().to_vec()));
+        })?;
+        match polled {
+            Polled::Rebalanced if member.assignment().is_empty() => {
+                tracing::info!("standing by: another instance notifies");
+                active = None;
+            }
+            Polled::Rebalanced => active = Some(Active::take_over(context, member.as_mut())?),
+            Polled::Records(_) | Polled::Idle => {}
+        }
+        let pending = std::mem::take(&mut commands);
+        if let Some(active) = &mut active {
+            if let Some(settings) = context.take_reloaded() {
+                active.reload(&settings)?;
+            }
+            active.round(pending)?;
+        }
+    }
+    if let Some(active) = active {
+        active.drain()?;
+    }
+    tracing::info!(role = %Role::Notifier, "stopped");
+    Ok(())
+}
+
+/// Reads the journal from its start and folds it; refuses a journal whose chain is broken.
+pub fn fold(context: &Context) -> Result<Folded, RoleError> {
+    let topic = context.topics.journal();
+    let mut reader = context.broker.read(&[(&topic, Vec::new())])?;
+    let mut verifier = journal::Verifier::new();
+    let mut folded = Folded {
+        chain: Chain::new(),
+        casebook: Casebook::new(Arc::clone(&context.policy)),
+        positions: Positions::new(),
+    };
+    let mut broken = None;
+    while !reader.caught_up() && !context.stop.requested() {
+        reader.poll(limits::POLL_RECORDS, limits::POLL_WAIT, &mut |record| {
+            let line = record.payload.unwrap_or_default();
+            if broken.is_some() {
+                return;
+            }
+            if let Err(error) = verifier.push(line) {
+                broken = Some(error.to_string());
+                return;
+            }
+            match Entry::from_line(line) {
+                Ok(entry) => folded.push(&entry),
+                Err(error) => broken = Some(error.to_string()),
+            }
+        })?;
+    }
+    match broken {
+        Some(why) => Err(RoleError::JournalBroken(why)),
+        None => Ok(folded),
+    }
+}
+
+impl Folded {
+    fn push(&mut self, entry: &Entry) {
+        match Decision::from_json(&entry.body) {
+            Ok(decision) => self.casebook.apply(&decision),
+            Err(error) => {
+                tracing::warn!(seq = entry.seq, kind = %entry.kind, %error, "a journal entry of an unknown kind is kept and not applied")
+            }
+        }
+        self.positions.extend(entry.positions.iter().map(|(place, offset)| (place.clone(), *offset)));
+        self.chain = Chain::resume(journal::Head { seq: entry.seq, hash: entry.hash });
+    }
+}
+
+impl<'a> Active<'a> {
+    fn take_over(context: &'a Context, member: &mut dyn Member) -> Result<Self, RoleError> {
+        // First fence whoever was active, then read: nothing can be appended behind our back.
+        let transactor = context.broker.transactor(&format!("{}-notifier", context.topics.prefix()))?;
+        let Folded { chain, casebook, positions } = fold(context)?;
+        let next = |topic: &str, partition: i32| positions.get(&place(topic, partition)).copied();
+        let commands = context.topics.commands();
+        if let Some(offset) = next(&commands, 0) {
+            member.rewind(&[(commands, 0, offset)])?;
+        }
+        let topic = context.topics.alerts();
+        let n_partitions = context.broker.partitions(&topic)?.unwrap_or(1);
+        let from = (0..i32::try_from(n_partitions).unwrap_or(1))
+            .filter_map(|partition| Some((partition, next(&topic, partition)?)));
+        let alerts = context.broker.read(&[(&topic, from.collect())])?;
+        let (reporter, reports) = mpsc::channel(limits::REPORTS);
+        let dispatcher = dispatcher(context, &context.settings, &reporter)?;
+        let unsent: Vec<_> = casebook.unsent().cloned().collect();
+        tracing::info!(
+            entries = chain.head().seq,
+            incidents = casebook.incidents().count(),
+            unsent = unsent.len(),
+            "this instance notifies"
+        );
+        let mut active = Active {
+            context,
+            transactor,
+            chain,
+            casebook,
+            positions,
+            alerts,
+            dispatcher: Some(dispatcher),
+            reports,
+            reporter,
+        };
+        unsent.into_iter().for_each(|notice| active.submit(notice));
+        // What a crash left undone is found by the first tick.
+        let decisions = active.casebook.tick(wall::now());
+        active.decide(decisions, Positions::new())?;
+        Ok(active)
+    }
+
+    /// Takes a new configuration up: who has to know, how they are told. All of it, or nothing.
+    fn reload(&mut self, settings: &Settings) -> Result<(), RoleError> {
+        let next = match dispatcher(self.context, settings, &self.reporter) {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "the new configuration is not taken up");
+                self.context.metrics.reload_successful(false);
+                return Ok(());
+            }
+        };
+        self.end_dispatcher(limits::RELOAD_DRAIN)?;
+        self.dispatcher = Some(next);
+        self.casebook.set_policy(settings.policy());
+        let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
+        unsent.into_iter().for_each(|notice| self.submit(notice));
+        self.context.metrics.reload_successful(true);
+        tracing::info!(
+            "new triggers, channels and secrets are in force; sources, detector and console change at a restart"
+        );
+        Ok(())
+    }
+
+    /// Everything that is there now: commands, alerts, reports, and what time itself brings.
+    fn round(&mut self, commands: Vec<(i64, Vec<u8>)>) -> Result<(), RoleError> {
+        let topic = self.context.topics.commands();
+        for (offset, payload) in commands {
+            let decisions = match Command::from_json(&payload) {
+                Ok(command) => self
+                    .casebook
+                    .command(wall::now(), &command)
+                    .unwrap_or_else(|refusal| vec![refusal.decision(&command, wall::now())]),
+                Err(error) => {
+                    tracing::warn!(%error, offset, "a command cannot be read");
+                    Vec::new()
+                }
+            };
+            self.decide(decisions, [(place(&topic, 0), offset + 1)].into())?;
+        }
+        let mut alerts = Vec::new();
+        self.alerts.poll(limits::POLL_ALERTS, limits::NOTIFIER_WAIT, &mut |record| {
+            alerts.push((record.partition, record.offset, Alert::from_json(record.payload.unwrap_or_default())));
+        })?;
+        let topic = self.context.topics.alerts();
+        for (partition, offset, alert) in alerts {
+            let decisions = match alert {
+                Ok(alert) => self.casebook.alert(wall::now(), &alert),
+                Err(error) => {
+                    tracing::error!(%error, partition, offset, "an alert cannot be read");
+                    self.context.metrics.invariant_violation("alert_unreadable", 1);
+                    Vec::new()
+                }
+            };
+            self.decide(decisions, [(place(&topic, partition), offset + 1)].into())?;
+        }
+        self.journal_reports()?;
+        if self.casebook.next_due().is_some_and(|due| due <= wall::now()) {
+            let decisions = self.casebook.tick(wall::now());
+            self.decide(decisions, Positions::new())?;
+        }
+        self.context.metrics.casebook(&self.casebook, wall::now());
+        Ok(())
+    }
+
+    /// Journals, then applies, then sends.
+    fn decide(&mut self, decisions: Vec<Decision>, positions: Positions) -> Result<(), RoleError> {
+        self.positions.extend(positions.clone());
+        if decisions.is_empty() {
+            // Nothing was decided: the position travels with the next decision. Reading it again after a crash decides nothing again.
+            return Ok(());
+        }
+        let mut chain = self.chain.clone();
+        self.transactor.begin()?;
+        for decision in &decisions {
+            let entry =
+                chain.append(wall::now().as_millis(), decision.kind(), decision.to_json(), self.positions.clone());
+            self.transactor.send(Outgoing {
+                topic: self.context.topics.journal(),
+                partition: Some(0),
+                key: None,
+                payload: entry.to_line().into(),
+                headers: Vec::new(),
+            })?;
+        }
+        match self.transactor.commit(None) {
+            Ok(()) => {}
+            // The casebook in memory is now ahead of nothing, but the alert has been read: start again from the journal.
+            Err(CommitError::Aborted(reason)) => return Err(RoleError::JournalAborted(reason)),
+            Err(other) => return Err(other.into()),
+        }
+        self.chain = chain;
+        self.context.metrics.journal_entries(decisions.len() as u64);
+        for decision in &decisions {
+            self.casebook.apply(decision);
+            if let Decision::NoticeRequested { notice, .. } = decision {
+                self.submit((**notice).clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands a notice over; a full channel is no loss: the notice is requested in the journal, and handed over again.
+    fn submit(&self, notice: Notice) {
+        let Some(dispatcher) = &self.dispatcher else { return };
+        let (id, channel) = (notice.id.clone(), notice.channel.clone());
+        if dispatcher.submit(notice) == Submission::Full {
+            tracing::error!(notice = %id, %channel, "too many notices wait for this channel; this one goes out after a restart");
+            self.context.metrics.invariant_violation("notice_not_queued", 1);
+        }
+    }
+
+    /// Bounded: what is not delivered by then is requested in the journal and goes out at the next start.
+    fn drain(mut self) -> Result<(), RoleError> {
+        self.end_dispatcher(limits::DRAIN)
+    }
+
+    fn end_dispatcher(&mut self, within: std::time::Duration) -> Result<(), RoleError> {
+        let Some(dispatcher) = self.dispatcher.take() else { return Ok(()) };
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.context.runtime.spawn(async move { sender.send(dispatcher.drain(within).await) });
+        // Reports are journaled while the channels end, or the channels would wait for room.
+        let left = loop {
+            self.journal_reports()?;
+            match receiver.recv_timeout(limits::NOTIFIER_WAIT) {
+                Ok(left) => break left,
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break 0,
+            }
+        };
+        self.journal_reports()?;
+        if left > 0 {
+            tracing::warn!(left, "notices are still unsent; they are handed over again");
+        }
+        Ok(())
+    }
+
+    fn journal_reports(&mut self) -> Result<(), RoleError> {
+        while let Ok(report) = self.reports.try_recv() {
+            let decisions = self.casebook.delivery(&report);
+            self.decide(decisions, Positions::new())?;
+        }
+        Ok(())
+    }
+}
+
+/// The channels of a configuration, started.
+fn dispatcher(
+    context: &Context,
+    settings: &Settings,
+    reporter: &mpsc::Sender<DeliveryReport>,
+) -> Result<Dispatcher, RoleError> {
+    let _inside = context.runtime.enter();
+    let observer = Arc::new(context.metrics.clone());
+    Dispatcher::start(&settings.notifier(), reporter.clone(), observer).map_err(RoleError::channel)
+}
+
+fn place(topic: &str, partition: i32) -> String {
+    format!("{topic}/{partition}")
+}

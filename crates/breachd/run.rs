@@ -1,0 +1,233 @@
+//! Wires the roles together and runs them until they are told to stop, or one of them ends.
+
+use crate::{
+    cli::RoleName,
+    context::{Context, Stop},
+    desk::{Desk, follower},
+    health::Healths,
+    metrics::{Known, Metrics},
+    roles::{self, RoleError},
+    settings::{Settings, limits, load},
+    topics::Topics,
+    wall,
+};
+use anyhow::{Context as _, bail};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, atomic::AtomicU64, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+use stream::Broker;
+
+/// How often a supervisor is told that the loops make progress.
+const WATCHDOG: Duration = Duration::from_secs(5);
+
+/// One running process: its roles on threads, its console on the runtime.
+pub struct Daemon {
+    pub context: Arc<Context>,
+    /// Where the console listens, if this process has one.
+    pub console: Option<SocketAddr>,
+    /// What the console reads, if this process has one.
+    pub model: Option<Arc<follower::ReadModel>>,
+    threads: Vec<(RoleName, thread::JoinHandle<()>)>,
+    ended: mpsc::Receiver<(RoleName, Result<(), RoleError>)>,
+}
+
+/// TLS for what speaks HTTP and SMTP; installed once per process, a second time is no error.
+pub fn install_tls_provider() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Starts the roles. Errors: what a person has to mend before it can start.
+pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[RoleName]) -> anyhow::Result<Daemon> {
+    install_tls_provider();
+    let preparing = (Arc::clone(&settings), Arc::clone(&broker));
+    let source_partitions = tokio::task::spawn_blocking(move || prepare(&preparing.0, preparing.1.as_ref())).await??;
+    let context = Arc::new(Context {
+        topics: Topics::new(settings.topics.clone()),
+        metrics: metrics(&settings),
+        policy: settings.policy(),
+        drills: settings.drill_key(),
+        healths: Arc::new(Healths::default()),
+        runtime: tokio::runtime::Handle::current(),
+        stop: Stop::default(),
+        source_partitions,
+        taken: AtomicU64::new(0),
+        reloaded: Mutex::new(None),
+        broker,
+        settings,
+    });
+    for role in roles {
+        context.healths.starting(*role);
+    }
+    let (sender, ended) = mpsc::channel();
+    let mut daemon = Daemon { context: Arc::clone(&context), console: None, model: None, threads: Vec::new(), ended };
+    for role in roles {
+        let work: Box<dyn FnOnce(&Context) -> Result<(), RoleError> + Send> = match role {
+            RoleName::Ingest => Box::new(roles::ingest::run),
+            RoleName::Detector => Box::new(roles::detector::run),
+            RoleName::Notifier => Box::new(roles::notifier::run),
+            RoleName::Console => {
+                let model = follower::ReadModel::new(&context);
+                daemon.model = Some(Arc::clone(&model));
+                daemon.console = Some(serve(Arc::clone(&context), Arc::clone(&model)).await?);
+                Box::new(move |context| follower::follow(context, &model))
+            }
+        };
+        let (context, sender, role) = (Arc::clone(&context), sender.clone(), *role);
+        let thread = thread::Builder::new().name(role.to_string()).spawn(move || {
+            let outcome = work(&context);
+            if outcome.is_err() {
+                context.healths.failed(role);
+            }
+            let _ = sender.send((role, outcome));
+        })?;
+        daemon.threads.push((role, thread));
+    }
+    Ok(daemon)
+}
+
+/// Topics: ours are made, the sources' must be there.
+fn prepare(settings: &Settings, broker: &dyn Broker) -> anyhow::Result<Vec<(Box<str>, u32)>> {
+    let mut missing = Vec::new();
+    let mut partitions = Vec::new();
+    for source in &settings.sources {
+        let Some(topic) = &source.topic else {
+            bail!("source `{}` names no `topic`: `breachd run` reads from Kafka", source.name)
+        };
+        match broker.partitions(topic)? {
+            Some(n) => partitions.push((source.name.as_str().into(), n)),
+            None => missing.push(format!("`{topic}` (of source `{}`)", source.name)),
+        }
+    }
+    if !missing.is_empty() {
+        bail!(
+            "topics of log sources do not exist: {}; create them, or correct `topic` in `[[sources]]`",
+            missing.join(", ")
+        );
+    }
+    Topics::new(settings.topics.clone()).prepare(broker)?;
+    Ok(partitions)
+}
+
+fn metrics(settings: &Settings) -> Metrics {
+    let sources: Vec<&str> = settings.sources.iter().map(|source| source.name.as_str()).collect();
+    let channels: Vec<&str> = settings.channels.iter().map(notifier::ChannelSettings::name).collect();
+    let detectors: Vec<&str> = detector::DETECTORS.iter().map(|detector| detector.name).collect();
+    let known = Known { sources: &sources, channels: &channels, detectors: &detectors };
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), wall::now(), &known);
+    metrics.false_page_budget(settings.detector.false_pages_per_week);
+    metrics.reload_successful(true);
+    metrics
+}
+
+async fn serve(context: Arc<Context>, model: Arc<follower::ReadModel>) -> anyhow::Result<SocketAddr> {
+    let settings = context.settings.console.clone();
+    let desk = Arc::new(Desk::new(Arc::clone(&context), model));
+    let server = console::Server::bind(&settings, desk)
+        .await
+        .with_context(|| format!("the console cannot listen at {}", settings.listen))?;
+    let address = server.local_addr();
+    tracing::info!(%address, "console listens");
+    tokio::spawn(async move {
+        let stopped = async move {
+            while !context.stop.requested() {
+                tokio::time::sleep(limits::POLL_WAIT).await;
+            }
+        };
+        server.run(stopped).await;
+    });
+    Ok(address)
+}
+
+impl Daemon {
+    /// The first role that ended, if one has.
+    pub fn ended(&self) -> Option<(RoleName, Result<(), RoleError>)> {
+        self.ended.try_recv().ok()
+    }
+
+    /// Tells the roles to stop and waits for them, at most [`limits::SHUTDOWN`]. False: some did not end in time.
+    pub fn stop(self) -> bool {
+        self.context.stop.request();
+        let until = Instant::now() + limits::SHUTDOWN;
+        let mut left = self.threads.len();
+        while left > 0 {
+            match self.ended.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok((role, Ok(()))) => tracing::debug!(%role, "ended"),
+                Ok((role, Err(error))) => tracing::error!(%role, %error, "ended with an error"),
+                Err(_) => break,
+            }
+            left -= 1;
+        }
+        left == 0
+    }
+}
+
+/// `breachd run`: until SIGTERM or SIGINT, or until a role ends. True: it ended because it was told to. SIGHUP reads the
+/// files again: triggers, channels, secrets and deadlines change, or nothing does.
+pub async fn run(settings: Settings, files: &[PathBuf], roles: &[RoleName]) -> anyhow::Result<bool> {
+    let settings = Arc::new(settings);
+    let broker = stream::kafka(&settings.kafka)?;
+    let mut daemon = Some(start(settings, broker, roles).await?);
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+    let mut announced = false;
+    let told = loop {
+        let running = daemon.as_ref().expect("taken only after the loop");
+        tokio::select! {
+            _ = terminate.recv() => break true,
+            _ = tokio::signal::ctrl_c() => break true,
+            _ = hangup.recv() => reload(&running.context, files),
+            () = tokio::time::sleep(Duration::from_millis(250)) => {}
+        }
+        if let Some((role, outcome)) = running.ended() {
+            match outcome {
+                Ok(()) => tracing::error!(%role, "ended by itself"),
+                Err(error) => tracing::error!(%role, %error, "failed"),
+            }
+            break false;
+        }
+        announced = notify_supervisor(&running.context, announced);
+    };
+    tracing::info!("stopping");
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    let daemon = daemon.take().expect("taken only here");
+    let clean = tokio::task::spawn_blocking(move || daemon.stop()).await?;
+    if !clean {
+        tracing::warn!("some roles did not end in time; what they had not committed is done again at the next start");
+    }
+    Ok(told)
+}
+
+/// Reads the configuration again. What is wrong is said, and the old one stays whole.
+fn reload(context: &Context, files: &[PathBuf]) {
+    match Settings::load(files, &load::environment()) {
+        Ok(settings) => context.reload(settings),
+        Err(mistakes) => {
+            for mistake in mistakes {
+                tracing::error!(%mistake, "the new configuration is not taken up");
+            }
+            context.metrics.reload_successful(false);
+        }
+    }
+}
+
+/// READY once, then a sign of life as long as every loop makes progress.
+fn notify_supervisor(context: &Context, announced: bool) -> bool {
+    thread_local! {
+        static LAST: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) };
+    }
+    let ready = announced || context.healths.unready().is_empty();
+    if ready && !announced {
+        tracing::info!("ready");
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    }
+    let due = LAST.get().is_none_or(|last| last.elapsed() >= WATCHDOG);
+    if due && context.healths.live() {
+        LAST.set(Some(Instant::now()));
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+    }
+    ready
+}

@@ -1,0 +1,53 @@
+//! Bounds of the roles' loops, each with its unit.
+
+use std::time::Duration;
+
+/// Records taken from Kafka per poll of the ingest role, the journal and the alerts.
+pub const POLL_RECORDS: usize = 10_000;
+
+/// Packed tally messages per poll: each may hold thousands of tallies.
+pub const POLL_TALLIES: usize = 64;
+
+/// Time between two looks at what the engines hold.
+pub const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Alerts decided on between two looks at commands and delivery reports.
+pub const POLL_ALERTS: usize = 256;
+
+pub const POLL_COMMANDS: usize = 64;
+
+/// Longest wait for records before a loop looks at its other duties.
+pub const POLL_WAIT: Duration = Duration::from_millis(100);
+
+/// The same where several sources are looked at in turn.
+pub const NOTIFIER_WAIT: Duration = Duration::from_millis(20);
+
+/// Estimated bytes of merged tallies at which a flush does not wait for its time.
+pub const FLUSH_BYTES: usize = 32 << 20;
+
+/// Dead letters held until a flush.
+pub const FLUSH_DEAD_LETTERS: usize = 2_000;
+
+/// Delivery reports that may wait to be journaled; beyond, the channels wait.
+pub const REPORTS: usize = 1_024;
+
+/// Longest time a stopping process spends on notices that are on their way.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+/// Longest time a change of configuration waits for notices that are on their way.
+pub const RELOAD_DRAIN: Duration = Duration::from_secs(2);
+
+/// Longest time a stopping process waits for its roles.
+pub const SHUTDOWN: Duration = Duration::from_secs(25);
+
+/// Alerts whose arithmetic the console can show; older ones show what their incident kept.
+pub const ALERTS_REMEMBERED: usize = 50_000;
+
+/// Commands whose journal entry is remembered until whoever sent them has asked.
+pub const COMMANDS_REMEMBERED: usize = 10_000;
+
+/// Incidents on the console's first page.
+pub const INCIDENTS_SHOWN: usize = 200;
+
+/// Deadlines on the console's first page.
+pub const DEADLINES_SHOWN: usize = 50;

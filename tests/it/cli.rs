@@ -1,0 +1,128 @@
+//! The command line as people and scripts meet it: exit codes, messages, mistakes.
+
+use crate::harness::{BINARY, Daemon, Scratch, free_port, until};
+use std::process::{Command, Output};
+
+fn breachd(arguments: &[&str]) -> Output {
+    Command::new(BINARY).args(arguments).output().expect("the binary under test")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn help_names_every_command_and_usage_errors_exit_2() {
+    let help = breachd(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    for command in ["demo", "run", "replay", "check", "formats", "explain", "channels", "drill", "audit"] {
+        assert!(text(&help.stdout).contains(command), "{command}");
+    }
+    assert_eq!(breachd(&["run"]).status.code(), Some(2));
+    assert_eq!(breachd(&["frobnicate"]).status.code(), Some(2));
+    let formats = breachd(&["formats"]);
+    for format in ["nginx_json", "mariadb_server_audit", "mariadb_slow_log"] {
+        assert!(text(&formats.stdout).contains(format), "{format}");
+    }
+}
+
+#[test]
+fn check_reports_every_mistake_with_its_line_and_exits_2() {
+    let scratch = Scratch::new("check");
+    let file = scratch.write(
+        "breachd.toml",
+        "[detector]\nfalse_pages_per_week = -1\nallowed_latness = \"2m\"\n\n[[sources]]\nname = \"web\"\nformat = \"nginx_jsn\"\n\n\
+         [[triggers]]\nchannels = [\"nobody\"]\n\n[console]\nlisten = \"0.0.0.0:8420\"\n\n[directory]\nfile = \"missing.csv\"\n",
+    );
+    let output = breachd(&["check", "--config", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    assert!(said.contains(":3: `detector.allowed_latness`: unknown key"), "{said}");
+    // With the unknown key gone, what the values mean is checked, all of it at once.
+    let mended = std::fs::read_to_string(&file).unwrap().replace("allowed_latness = \"2m\"\n", "\n");
+    std::fs::write(&file, mended).unwrap();
+    let output = breachd(&["check", "--config", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    for expected in [
+        ":2: `detector.false_pages_per_week`",
+        ":7: `sources[0].format`",
+        ":10: `triggers[0].channels`",
+        ":13: `console.listen`",
+        ":16: `directory.file`",
+    ] {
+        assert!(said.contains(expected), "{expected} in\n{said}");
+    }
+    assert!(said.contains("5 mistakes in the configuration"), "{said}");
+}
+
+#[test]
+fn the_shipped_configurations_are_sound() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = breachd(&["check", "--config", root.join("config/breachd.toml").to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_missing_broker_and_a_missing_topic_are_said_clearly() {
+    let scratch = Scratch::new("absent");
+    let config = |bootstrap: &str| {
+        format!(
+            "[kafka]\nbootstrap_servers = \"{bootstrap}\"\n[topics]\nprefix = \"{}\"\n[console]\nlisten = \"127.0.0.1:{}\"\n\
+             [[sources]]\nname = \"web\"\nformat = \"nginx_json\"\ntopic = \"no-such-topic-{}\"\n",
+            crate::harness::unique("absent"),
+            free_port(),
+            std::process::id()
+        )
+    };
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let file = scratch.write("nobody.toml", config(&nobody));
+    let mut daemon = Daemon::run(&file, &[], scratch.0.join("nobody.log"));
+    let code = until("it gives up on a broker that is not there", || daemon.exited());
+    assert_eq!(code, Some(1));
+    let said = std::fs::read_to_string(&daemon.log).unwrap();
+    assert!(said.contains(&nobody), "{said}");
+    let file = scratch.write("topic.toml", config(crate::harness::kafka_address()));
+    let mut daemon = Daemon::run(&file, &[], scratch.0.join("topic.log"));
+    let code = until("it gives up on a topic that is not there", || daemon.exited());
+    assert_eq!(code, Some(1));
+    let said = std::fs::read_to_string(&daemon.log).unwrap();
+    assert!(said.contains("no-such-topic-") && said.contains("`web`"), "{said}");
+}
+
+#[test]
+fn replay_survives_hostile_input_and_counts_it() {
+    let scratch = Scratch::new("hostile");
+    let config = scratch.write("breachd.toml", "[detector]\nfalse_pages_per_week = 2\n");
+    let mut log = b"\x00\xff\x1b[31m\n{\"time\":\"never\"}\n{\n\n".to_vec();
+    log.resize(log.len() + 10_000_000, b'{');
+    log.extend_from_slice(b"\n{\"time\":\"2026-03-02T00:00:00Z\",\"remote_addr\":\"192.0.2.1\",\"request_method\":\"GET\",\"request_uri\":\"/\",\"status\":200,\"body_bytes_sent\":5}\n");
+    let input = scratch.write("access.log", log);
+    let output = Command::new(BINARY)
+        .args(["replay", "--config"])
+        .arg(&config)
+        .arg("--input")
+        .arg(format!("nginx_json={}", input.display()))
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let row: Vec<&str> =
+        said.lines().find(|line| line.starts_with("nginx_json")).expect("a row").split_whitespace().collect();
+    assert_eq!(row[1], "1", "{said}");
+    assert_eq!(row[2].parse::<u64>().unwrap() + row[3].parse::<u64>().unwrap(), 5, "{said}");
+    assert!(!said.contains('\u{1b}'), "an escape sequence reached the terminal");
+    let missing = breachd(&["replay", "--config", config.to_str().unwrap(), "--input", "nginx_json=/no/such/file"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("/no/such/file"));
+}
+
+#[test]
+fn the_headless_demo_finds_and_delivers() {
+    let demo = breachd(&["demo", "--headless"]);
+    let said = text(&demo.stdout);
+    assert_eq!(demo.status.code(), Some(0), "{said}\n{}", text(&demo.stderr));
+    assert!(said.contains("every breach was found and every notice delivered"), "{said}");
+    assert_eq!(said.matches("   found ").count(), 4, "{said}");
+    assert!(said.contains("time limits") && said.contains("left, until"), "{said}");
+}

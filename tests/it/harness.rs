@@ -1,0 +1,205 @@
+//! A broker, a scratch directory, the binary under test, and waiting for what must come.
+
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+use stream::{Broker, TopicSpec};
+
+/// How long anything that must happen may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_breachd");
+
+/// `host:port` of a real Kafka.
+pub fn kafka_address() -> &'static str {
+    static ADDRESS: OnceLock<String> = OnceLock::new();
+    ADDRESS.get_or_init(|| {
+        if let Ok(given) = std::env::var("BREACHD_TEST_KAFKA") {
+            return given;
+        }
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kafka");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka");
+        let status =
+            Command::new(script).args(["up", "--port", "29492", "--dir"]).arg(directory).stdout(Stdio::null()).status();
+        assert!(status.is_ok_and(|status| status.success()), "tests/kafka could not start a broker");
+        "127.0.0.1:29492".into()
+    })
+}
+
+pub fn broker() -> Arc<dyn Broker> {
+    let settings = stream::Settings { bootstrap_servers: kafka_address().into(), ..stream::Settings::default() };
+    stream::kafka(&settings).expect("the test's broker")
+}
+
+/// A name no other run of any test has.
+pub fn unique(name: &str) -> String {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos();
+    format!("t{}-{}-{name}", nanos % 1_000_000_000_000, std::process::id())
+}
+
+pub fn topic(name: &str, partitions: u32) -> TopicSpec {
+    TopicSpec { name: name.into(), partitions, replication: None, compacted: false, retention: None }
+}
+
+/// A directory that goes with the test, unless the test fails.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str) -> Scratch {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique(name));
+        fs::create_dir_all(&path).expect("a scratch directory");
+        Scratch(path)
+    }
+
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).expect("a scratch file");
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// A sample log's text, by its name in `tests/samples`.
+pub fn sample(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/samples/{name}.log.zst"));
+    let file = fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut text = Vec::new();
+    zstd::stream::read::Decoder::new(file).expect("zstd").read_to_end(&mut text).expect("a sound sample");
+    text
+}
+
+/// The lines of a text, without their line breaks and without the end's empty one.
+pub fn lines(text: &[u8]) -> Vec<&[u8]> {
+    let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    if lines.last().is_some_and(|last| last.is_empty()) {
+        lines.pop();
+    }
+    lines
+}
+
+/// `breachd run`, killed when dropped.
+pub struct Daemon {
+    child: Child,
+    pub log: PathBuf,
+}
+
+impl Daemon {
+    pub fn run(config: &Path, arguments: &[&str], log: PathBuf) -> Daemon {
+        let file = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
+        let child = Command::new(BINARY)
+            .args(["--log-format", "json", "run", "--config"])
+            .arg(config)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .expect("the binary under test");
+        Daemon { child, log }
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().expect("kill -9");
+        self.child.wait().expect("a dead child");
+    }
+
+    /// SIGTERM; the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill");
+        assert!(status.success());
+        until("the daemon ends after SIGTERM", || self.child.try_wait().expect("a child of ours")).code()
+    }
+
+    pub fn exited(&mut self) -> Option<Option<i32>> {
+        self.child.try_wait().expect("a child of ours").map(|status| status.code())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(60).collect();
+            eprintln!("--- the daemon's last words ({})", self.log.display());
+            tail.iter().rev().for_each(|line| eprintln!("{line}"));
+        }
+    }
+}
+
+/// Asks again until there is an answer; fails with the question after [`PATIENCE`].
+pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let from = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(from.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Everything in a topic now: (partition, payload), committed records only.
+pub fn contents(broker: &dyn Broker, topic: &str) -> Vec<(i32, Vec<u8>)> {
+    if broker.partitions(topic).expect("metadata").is_none() {
+        return Vec::new();
+    }
+    let mut reader = broker.read(&[(topic, Vec::new())]).expect("a reader");
+    let mut records = Vec::new();
+    let from = Instant::now();
+    while !reader.caught_up() {
+        assert!(from.elapsed() < PATIENCE, "cannot read `{topic}` to its end");
+        reader
+            .poll(10_000, Duration::from_millis(100), &mut |record| {
+                records.push((record.partition, record.payload.unwrap_or_default().to_vec()));
+            })
+            .expect("a readable topic");
+    }
+    records
+}
+
+/// GET over plain HTTP, without a client library: (status, body).
+pub fn get(address: &str, path: &str) -> Option<(u16, String)> {
+    http(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))
+}
+
+pub fn post(address: &str, path: &str, json: &str) -> Option<(u16, String)> {
+    let length = json.len();
+    http(
+        address,
+        &format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{json}"
+        ),
+    )
+}
+
+fn http(address: &str, request: &str) -> Option<(u16, String)> {
+    use std::io::Write;
+    let mut stream = std::net::TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    Some((status, body.to_owned()))
+}
+
+/// A port nobody listens at now.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}

@@ -1,0 +1,96 @@
+//! The repository itself: what the design fences off stays fenced off.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// Which of ours each crate may know; an arrow is added here after it has been discussed.
+const ARROWS: [(&str, &[&str]); 11] = [
+    ("activity", &[]),
+    ("formats", &["activity"]),
+    ("tally", &["activity"]),
+    ("ingest", &["activity", "formats", "tally"]),
+    ("detector", &["activity", "tally"]),
+    ("incident", &["activity", "detector"]),
+    ("notifier", &["activity", "detector", "incident"]),
+    ("console", &["activity", "incident"]),
+    ("journal", &[]),
+    ("stream", &["activity"]),
+    ("simulator", &["activity", "formats", "tally", "ingest", "detector", "incident"]),
+];
+
+/// Crates that stay a pure function of time and input.
+const PURE: [&str; 6] = ["activity", "tally", "formats", "ingest", "detector", "incident"];
+
+const IMPURE: [&str; 8] = ["tokio", "rdkafka", "reqwest", "axum", "lettre", "rand", "getrandom", "tracing"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn dependencies(name: &str) -> Vec<String> {
+    let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).expect("a manifest");
+    let table: toml::Table = manifest.parse().expect("TOML");
+    table
+        .get("dependencies")
+        .and_then(toml::Value::as_table)
+        .map(|table| table.keys().cloned().collect())
+        .unwrap_or_default()
+}
+
+#[test]
+fn crates_depend_on_each_other_as_drawn() {
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.into_iter().collect();
+    for (name, arrows) in &allowed {
+        for dependency in dependencies(name).iter().filter(|dependency| allowed.contains_key(dependency.as_str())) {
+            assert!(arrows.contains(&dependency.as_str()), "`{name}` must not know `{dependency}`");
+        }
+    }
+}
+
+#[test]
+fn the_heart_is_pure() {
+    for name in PURE {
+        for dependency in dependencies(name) {
+            assert!(!IMPURE.contains(&dependency.as_str()), "`{name}` must not depend on `{dependency}`");
+        }
+        let fence = fs::read_to_string(root().join("crates").join(name).join("clippy.toml")).expect("a fence");
+        assert!(fence.contains("SystemTime::now") && fence.contains("Instant::now"), "`{name}` lacks its fence");
+    }
+    for name in ["ingest", "detector", "incident", "notifier", "console", "journal", "formats", "tally"] {
+        assert!(!dependencies(name).contains(&"rdkafka".to_owned()), "only `stream` knows rdkafka");
+    }
+}
+
+#[test]
+fn the_top_level_holds_what_it_should() {
+    let allowed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "crates",
+        "deploy",
+        "config",
+        "benches",
+        "tests",
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "target",
+    ];
+    for entry in fs::read_dir(root()).expect("the repository") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(name.starts_with('.') || allowed.contains(&name.as_str()), "`{name}` does not belong at the top level");
+    }
+}
+
+#[test]
+fn dashboards_and_rules_use_only_metrics_that_exist() {
+    let known: Vec<&str> = breachd::metrics::NAMES.iter().map(|metric| metric.name).collect();
+    for file in ["deploy/grafana/breachd.json", "deploy/prometheus/breachd.rules.yml", "README.md"] {
+        let text = fs::read_to_string(root().join(file)).expect(file);
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        for word in words.filter(|word| word.starts_with("breachd_")) {
+            let base =
+                ["_bucket", "_sum", "_count"].iter().find_map(|suffix| word.strip_suffix(suffix)).unwrap_or(word);
+            assert!(known.contains(&word) || known.contains(&base), "{file} uses `{word}`, which does not exist");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The daemon as its users meet it: the real binary, a real Kafka, a real SMTP server, strict fakes of what cannot be had.
+//!
+//! One binary for all, so that it links once. The broker is the one named by `BREACHD_TEST_KAFKA`, or one that
+//! `tests/kafka` starts; topics have a prefix per test.
+
+#[path = "it/cli.rs"]
+mod cli;
+#[path = "it/exact.rs"]
+mod exact;
+#[path = "it/harness.rs"]
+mod harness;
+#[path = "it/pipeline.rs"]
+mod pipeline;
+#[path = "it/repository.rs"]
+mod repository;
