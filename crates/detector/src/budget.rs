@@ -13,8 +13,11 @@
 //! counted, so that the bound does not move and no attacker can move it; shares keep fifty thousand addresses from
 //! drowning two hundred accounts. Nothing is spent: a real attack does not use up anybody's budget.
 //!
-//! Rules (`first_seen`, `login_failures`, signatures, `silence`) have no valid p-value: they are bounded by their
-//! share as measured on quiet data, and the tests on quiet worlds check the sum.
+//! What this does not promise. The p-values are models: shared shifts and legitimate bulk work are not exchangeable with
+//! an entity's past, and such an event pages some hours in a row until it is learned. Rules (`first_seen`,
+//! `login_failures`, signatures, `silence`) have no valid p-value at all: their shares are declarations, which nothing here
+//! enforces, and their false pages grow with the number of people. The tests on quiet worlds check the sum of everything
+//! for forty users; a larger fleet has to be measured by a replay of its own logs.
 
 use crate::{
     settings::Settings,

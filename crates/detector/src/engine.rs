@@ -113,6 +113,9 @@ pub struct Engine {
     stats: Stats,
 }
 
+/// Active entity-hours below which a group says nothing of its members.
+const FEW_PEERS: f64 = 50.0;
+
 /// One hour that is not closed.
 #[derive(Debug, Default)]
 struct Work {
@@ -346,13 +349,16 @@ impl Engine {
             let newcomer = matches!(kind, EntityKind::DbAccount | EntityKind::AppHost)
                 && hours == 0.0
                 && usual.get(&group).is_some_and(|peers| established(peers));
+            let wide = Self::wide_group(entity);
             let state = &mut entity.hours[place];
             state.novel = novel;
             if matches!(kind, EntityKind::DbAccount | EntityKind::AppHost) {
                 state.novel[NEWCOMERS] = newcomer;
             }
             if !entity.key.mode.is_drill() {
-                roll_up(groups.entry(group).or_default(), kind, state);
+                for group in [Some(group), wide].into_iter().flatten() {
+                    roll_up(groups.entry(group).or_default(), kind, state);
+                }
             }
             let whole = amounts(kind, &state.tally);
             state.close();
@@ -406,11 +412,14 @@ impl Engine {
             let group = self.group(self.held(at), day * 24);
             let entity = self.held_mut(at);
             let drill = entity.key.mode.is_drill();
+            let wide = Self::wide_group(entity);
             let state = entity.day_mut(day);
             if !drill && !state.unusual {
-                let group = groups.entry(group).or_default();
-                for (metric, amount) in state.amounts.iter().enumerate().filter(|(_, amount)| **amount > 0) {
-                    group.cells.entry(cell(metric, Scale::Day) as u8).or_default().add(*amount);
+                for group in [Some(group), wide].into_iter().flatten() {
+                    let group = groups.entry(group).or_default();
+                    for (metric, amount) in state.amounts.iter().enumerate().filter(|(_, amount)| **amount > 0) {
+                        group.cells.entry(cell(metric, Scale::Day) as u8).or_default().add(*amount);
+                    }
                 }
             }
             let (paged, digest) = (state.paged, std::mem::take(&mut state.digest));
@@ -451,6 +460,28 @@ impl Engine {
         }
     }
 
+    /// Who stands in for peers that are too few: everybody of the kind (at that table).
+    fn wide_group(entity: &EntityState) -> Option<Box<str>> {
+        let (kind, id) = (entity.key.kind, &*entity.key.id);
+        match kind {
+            EntityKind::PortalUser => Some(format!("{kind}|*").into()),
+            EntityKind::UserTable => {
+                Some(format!("{kind}|*|{}", id.rsplit_once('|').map_or("", |(_, table)| table)).into())
+            }
+            _ => None,
+        }
+    }
+
+    fn peers(usual: &Snapshot, group: &str, entity: &EntityState) -> Option<Arc<Peers>> {
+        let own = usual.get(group);
+        if own.is_none_or(|peers| peers.active < FEW_PEERS)
+            && let Some(wide) = Self::wide_group(entity).and_then(|wide| usual.get(&wide))
+        {
+            return Some(wide.clone());
+        }
+        own.cloned()
+    }
+
     fn half_life(&self) -> f64 {
         self.settings.volume.half_life_days * 24.0
     }
@@ -470,7 +501,7 @@ impl Engine {
         let ahead = entity.ahead(hour - 2, |hour| calendar.one_off(hour), half_life);
         let entity = self.held(at);
         let group = self.group(entity, hour);
-        let peers = usual.get(&group).cloned();
+        let peers = Self::peers(&usual, &group, entity);
         let Some(place) = entity.hours.iter().position(|state| state.hour == hour) else { return (0.0, 0.0) };
         if entity.hours[place].gates.is_none() && !metrics(entity.key.kind).is_empty() {
             let look = self.look(entity, &entity.hours[place], (ahead.as_ref(), peers.as_deref()), &group, closing);
@@ -574,7 +605,8 @@ impl Engine {
         let usual = self.fleet.current();
         let entity = self.held(at);
         let group = self.group(entity, hour.hour);
-        let known = (None, usual.get(&group).map(|peers| &**peers));
+        let peers = Self::peers(&usual, &group, entity);
+        let known = (None, peers.as_deref());
         let gates = gates(&self.look(entity, &hour, known, &group, false));
         hour.gates = Some(gates);
         let look = self.look(entity, &hour, known, &group, false);

@@ -85,9 +85,9 @@ pub(crate) struct DayState {
     pub(crate) listed: bool,
 }
 
-/// Values with the hour of their last use, ascending by value.
+/// Values with the hour of their last use and the number of days of use, ascending by value.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known(Vec<(u64, i64)>);
+pub(crate) struct Known(Vec<(u64, i64, u16)>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Quarantine {
@@ -98,14 +98,27 @@ struct Quarantine {
 
 impl Known {
     pub(crate) fn contains(&self, value: u64) -> bool {
-        self.0.binary_search_by_key(&value, |(known, _)| *known).is_ok()
+        self.0.binary_search_by_key(&value, |(known, _, _)| *known).is_ok()
+    }
+
+    /// Values used on one day only, of those of the last 28 days. Divided by the days of activity this is the chance
+    /// that the next day brings a new value (Good 1953, after Turing): high for who travels, low for who only started
+    /// lately and by now uses the same again.
+    fn used_once(&self, hour: i64) -> usize {
+        self.0.iter().filter(|(_, last, days)| *days == 1 && hour - last < 28 * 24).count()
     }
 
     fn learn(&mut self, value: u64, hour: i64) {
-        match self.0.binary_search_by_key(&value, |(known, _)| *known) {
-            Ok(at) => self.0[at].1 = self.0[at].1.max(hour),
+        match self.0.binary_search_by_key(&value, |(known, _, _)| *known) {
+            Ok(at) => {
+                let (_, last, days) = &mut self.0[at];
+                if hour.div_euclid(24) != last.div_euclid(24) {
+                    *days = days.saturating_add(1);
+                }
+                *last = (*last).max(hour);
+            }
             Err(at) => {
-                self.0.insert(at, (value, hour));
+                self.0.insert(at, (value, hour, 1));
                 if self.0.len() > KNOWN_VALUES_MAX {
                     let oldest = (0..self.0.len()).min_by_key(|at| (self.0[*at].1, self.0[*at].0));
                     oldest.map(|at| self.0.remove(at));
@@ -257,6 +270,16 @@ impl EntityState {
                 .iter()
                 .take_while(|state| state.hour <= through)
                 .any(|state| state.closed && values(&state.tally, sort).contains(&value))
+    }
+
+    /// Values of the sort that were used on one day only, in the 28 days before the end of hour `through`.
+    pub(crate) fn used_once(&self, sort: usize, through: i64) -> usize {
+        let pending = self.hours.iter().take_while(|state| state.hour <= through && state.closed);
+        let mut known = self.known[sort].clone();
+        for state in pending {
+            values(&state.tally, sort).into_iter().for_each(|value| known.learn(value, state.hour));
+        }
+        known.used_once(through)
     }
 
     /// How much would be lost by forgetting this entity; for eviction.

@@ -31,8 +31,9 @@ const MANUAL: &str = manual! {
     ""
     "## How"
     "The p-value is the share of active hours in which this user meets something new, shrunk towards its peers' share,"
-    "times the share for the peers themselves if the value is new for them too. A user with new addresses every day is not"
-    "surprising. It pages only together with a minimum of classified data in that hour, and only for who is known."
+    "times the share for the peers themselves if the value is new for them too. The first days do not count: then"
+    "everything is new. Nor is it surprising where the user often uses what is never used again (Good-Turing: values"
+    "used on one day only, per day): a traveller. It pages only together with a minimum of classified data in that hour, and only for who is known."
     ""
     "## What it misses"
     "Attackers in the victim's own network or country; places that the peer group already knows."
@@ -42,7 +43,7 @@ const MANUAL: &str = manual! {
     "budget)."
     ""
     "## Reference"
-    "MITRE ATT&CK T1078, T1539, T1213."
+    "Good, Biometrika 40 (1953), 237. MITRE ATT&CK T1078, T1539, T1213."
 };
 
 const SORTS: [(usize, &str); 3] = [(PLACE, "place"), (NETWORK, "network"), (TABLE, "table")];
@@ -95,6 +96,7 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
         && (known || look.drill())
         && sort != NETWORK
         && own_rate <= PAGE_RATE
+        && one_off(look, sort) <= ONE_OFF_MAX
         && peers_rate <= PAGE_RATE
         && !tally.classes.is_empty()
         && sensitive >= settings.page_amount;
@@ -133,6 +135,16 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
     })
 }
 
+/// Good-Turing: the chance that a day of this user brings a new value.
+fn one_off(look: &Look<'_>, sort: usize) -> f64 {
+    if look.drill() {
+        return 0.0; // a shadow has no days; its peers decide
+    }
+    look.entity.used_once(sort, look.past()) as f64 / f64::from(look.baseline.days).max(1.0)
+}
+
+/// Beyond one new value in four days, one more is no surprise.
+const ONE_OFF_MAX: f64 = 0.25;
 /// A user, or peers, for whom new values are more frequent than this are not surprising.
 const PAGE_RATE: f64 = 0.02;
 const DIGEST_RATE: f64 = 0.05;

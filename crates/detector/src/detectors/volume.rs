@@ -21,7 +21,7 @@ const MANUAL: &str = manual! {
     "Whoever takes data takes more of it than work needs. Rows of HR tables are the measure closest to the harm."
     ""
     "## Example"
-    "`u0192 read 35,352 rows in 1 h; 24 is usual for hr_clerk on Wednesday 15:00, the most so far was 210`"
+    "`u0192 read 35,352 rows in 1 h; 24 is usual for hr_clerk on Wednesday 15:00, the most of late was 210`"
     ""
     "## How"
     "Each amount of an active hour is compared with a negative binomial (Gamma-Poisson) whose mean and shape are the"
@@ -77,12 +77,18 @@ fn gate(look: &Look<'_>, metric: usize, unit: Metric, scale: Scale) -> f64 {
     // Peers' extremes count in full for who is new, and less the better the entity is known.
     let known = f64::from(look.baseline.level(metric, scale).n);
     let weight = TRUST / (known + TRUST);
-    let peers = usual.map_or(0.0, |usual| usual.extreme) * weight.max(PEERS_FLOOR);
+    let peers = usual.map_or(0.0, |usual| usual.extreme) * weight.max(peers_floor(look.kind()));
     (own.max(peers) * widening * shift * look.settings.volume.margin).max(least(unit))
 }
 
-/// What part of the peers' extreme even a well-known entity has to exceed.
-const PEERS_FLOOR: f64 = 0.25;
+/// What part of the peers' extreme even a well-known entity has to exceed. People of one role do each other's work; a
+/// backup's account says nothing of the shop's.
+const fn peers_floor(kind: EntityKind) -> f64 {
+    match kind {
+        EntityKind::PortalUser | EntityKind::UserTable | EntityKind::Address => 0.25,
+        _ => 0.0,
+    }
+}
 
 fn judge(spec: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     let kind = look.kind();
@@ -176,12 +182,15 @@ fn why(look: &Look<'_>, unit: Metric, scale: Scale, amount: f64, expected: f64, 
         other => other.unit(),
     };
     let subject = if look.kind() == EntityKind::Table { format!("{who} gave") } else { format!("{who} {verb}") };
-    let when = HourOfWeek::of_hour(look.hour.hour).name();
+    let mut when = HourOfWeek::of_hour(look.hour.hour).name();
+    if scale == Scale::Day {
+        when.truncate(when.find(' ').unwrap_or(when.len()));
+    }
     let role = if look.role.is_empty() { String::new() } else { format!(" for {}", shown(look.role)) };
     let most = if max >= 0.5 {
-        format!(", the most so far was {}", count(max))
+        format!(", the most of late was {}", count(max))
     } else {
-        String::from(", none were seen before")
+        String::from(", none were seen of late")
     };
     format!(
         "{subject} {} {unit}{of} in {}; {} is usual{role} on {when}{most}",

@@ -1,0 +1,320 @@
+//! Each detector's rule, its edge, and what it must refuse to alert to.
+
+mod world;
+
+use activity::{DrillId, EntityKind, Mode, Signal, Timestamp};
+use detector::{Alert, Settings, Severity};
+use tally::Metric;
+use world::World;
+
+const HOME: (&str, &str) = ("DE/home", "92.20.1.1");
+const TABLE: &str = "hr.employees";
+
+fn users() -> Vec<String> {
+    (0..10).map(|n| format!("e{n}")).collect()
+}
+
+/// Three weeks of office work, all alike, up to Monday 08:00.
+fn routine(every_hour: impl Fn(&mut World)) -> World {
+    let mut world = World::new(Settings::default(), &users());
+    for hour in 0..21 * 24 + 8 {
+        every_hour(&mut world);
+        if world.office() {
+            for (n, user) in users().iter().enumerate() {
+                let rows = 5 + (hour as u64 * 7 + n as u64 * 3) % 20;
+                world.read(user, TABLE, rows, 4, HOME, (n as i64 * 5) % 60);
+            }
+        }
+        world.next_hour();
+    }
+    world
+}
+
+/// Goes on until everything has been decided; what was raised since the event.
+fn outcome(mut world: World, from: i64) -> Vec<Alert> {
+    for _ in 0..30 {
+        world.next_hour();
+    }
+    let from = activity::Bucket(from * 60).start();
+    world.alerts.retain(|alert| alert.raised_at >= from && alert.detector != "silence");
+    world.alerts
+}
+
+fn after(event: impl FnOnce(&mut World)) -> Vec<Alert> {
+    after_with(|_| (), event)
+}
+
+fn after_with(every_hour: impl Fn(&mut World), event: impl FnOnce(&mut World)) -> Vec<Alert> {
+    let mut world = routine(every_hour);
+    assert!(world.alerts.iter().all(|alert| !alert.page), "routine pages: {:?}", world.alerts);
+    let from = world.hour;
+    event(&mut world);
+    outcome(world, from)
+}
+
+fn pages<'a>(alerts: &'a [Alert], detector: &str) -> Vec<&'a Alert> {
+    alerts.iter().filter(|alert| alert.page && alert.detector == detector).collect()
+}
+
+#[test]
+fn volume_pages_for_far_more_than_ever_and_says_why() {
+    let alerts = after(|world| world.read("e3", TABLE, 40_000, 30, HOME, 10));
+    let found = pages(&alerts, "volume");
+    let of_user = found
+        .iter()
+        .find(|alert| alert.entity.kind == EntityKind::PortalUser && !alert.why.contains("in 1 day"))
+        .expect("the user");
+    assert!(
+        of_user.why.starts_with("e3 read 40,000 rows in ") && of_user.why.contains("for ess on Monday 08:00"),
+        "{}",
+        of_user.why
+    );
+    assert_eq!((of_user.severity, &*of_user.unit, of_user.affected_records), (Severity::High, "rows", 40_000));
+    assert!(of_user.p_value.is_some_and(|p| p > 0.0 && p < 1e-6) && of_user.expected < 30.0, "{of_user:?}");
+    let of_pair = found.iter().find(|alert| alert.entity.kind == EntityKind::UserTable).expect("the pair");
+    assert_eq!((of_pair.subject.kind, &*of_pair.subject.id), (EntityKind::PortalUser, "e3"));
+}
+
+#[test]
+fn volume_does_not_page_for_twice_the_most_so_far() {
+    let alerts = after(|world| world.read("e3", TABLE, 50, 8, HOME, 10));
+    assert_eq!(pages(&alerts, "volume"), Vec::<&Alert>::new());
+}
+
+#[test]
+fn volume_judges_a_newcomer_by_the_peers() {
+    let alerts = after(|world| world.read("e99", TABLE, 60_000, 30, HOME, 10));
+    assert!(!pages(&alerts, "volume").is_empty(), "{alerts:?}");
+    let alerts = after(|world| world.read("e99", TABLE, 24, 4, HOME, 10));
+    assert_eq!(pages(&alerts, "volume"), Vec::<&Alert>::new());
+}
+
+#[test]
+fn what_keeps_paging_is_learned_in_the_end() {
+    let alerts = after(|world| {
+        for _ in 0..24 * 5 {
+            if world.office() {
+                world.read("e3", TABLE, 40_000, 30, HOME, 10);
+            }
+            world.next_hour();
+        }
+    });
+    let first = pages(&alerts, "volume").iter().map(|alert| alert.raised_at).min().expect("it pages at first");
+    let last = pages(&alerts, "volume").iter().map(|alert| alert.raised_at).max().expect("it pages at first");
+    assert!((last - first).as_secs() < 36 * 3600, "from {first} to {last}");
+}
+
+#[test]
+fn a_drill_is_judged_by_the_real_peers_and_leaves_no_trace() {
+    let drill = Mode::Drill(DrillId(7));
+    let shadow = |world: &mut World| world.read_in(drill, ("e3", TABLE), (60_000, 30), HOME, 10);
+    let alerts = after(shadow);
+    let found = pages(&alerts, "volume");
+    assert!(!found.is_empty() && alerts.iter().all(|alert| alert.mode == drill));
+    // The same again, live, on the next day: nothing has been learned from the drill, by the user or by the peers.
+    let live = |alerts: &[Alert]| -> Vec<String> {
+        alerts
+            .iter()
+            .filter(|alert| alert.mode == Mode::Live)
+            .map(|alert| format!("{} {} {:?}", alert.id, alert.expected, alert.p_value))
+            .collect()
+    };
+    let event = |world: &mut World| {
+        for _ in 0..24 {
+            world.next_hour();
+        }
+        world.read("e3", TABLE, 40_000, 30, HOME, 10);
+    };
+    let with = after(|world| {
+        shadow(world);
+        event(world);
+    });
+    assert_eq!(live(&with), live(&after(event)));
+}
+
+#[test]
+fn first_seen_pages_for_a_new_place_with_enough_classified_data() {
+    let from =
+        |requests: u64| after(|world| world.read("e3", TABLE, requests, requests, ("NG/hosting", "41.1.1.1"), 10));
+    let alerts = from(5);
+    let found = pages(&alerts, "first_seen");
+    assert_eq!(found.len(), 1);
+    assert!(found[0].why.contains("the place NG/hosting for the first time"), "{}", found[0].why);
+    assert_eq!(pages(&from(4), "first_seen"), Vec::<&Alert>::new());
+}
+
+#[test]
+fn first_seen_refuses_who_travels_all_the_time_and_places_that_peers_know() {
+    let travels = |world: &mut World| {
+        if world.office() && world.hour_of_day() == 9 {
+            let place = format!("C{}/hotel", world.hour / 24);
+            world.read("e3", TABLE, 6, 2, (&place, "77.1.1.1"), 10);
+        }
+    };
+    let alerts = after_with(travels, |world| world.read("e3", TABLE, 9, 9, ("NG/hotel", "41.1.1.1"), 10));
+    assert_eq!(pages(&alerts, "first_seen"), Vec::<&Alert>::new());
+    let known = |world: &mut World| {
+        if world.office() {
+            world.read("e4", TABLE, 3, 1, ("FR/home", "81.1.1.1"), 10);
+        }
+    };
+    let alerts = after_with(known, |world| world.read("e3", TABLE, 9, 9, ("FR/home", "81.1.9.9"), 10));
+    assert_eq!(pages(&alerts, "first_seen"), Vec::<&Alert>::new());
+}
+
+#[test]
+fn first_seen_pages_for_a_table_that_no_peer_reads() {
+    let alerts = after(|world| world.read("e3", "hr.medical_records", 9, 9, HOME, 10));
+    assert!(
+        pages(&alerts, "first_seen").iter().any(|alert| alert.why.contains("the table hr.medical_records")),
+        "{alerts:?}"
+    );
+}
+
+fn statements(world: &mut World, account: &str, minute: i64) {
+    let tally = world.tally(EntityKind::DbAccount, account, minute);
+    tally.add(Metric::Statements, 10);
+    tally.add(Metric::RowsSent, 20);
+    tally.classes.insert(activity::DataClass::Hr);
+}
+
+#[test]
+fn an_account_never_seen_is_news_where_accounts_are_few_but_not_where_they_come_and_go() {
+    let steady = |world: &mut World| statements(world, "app@10.0.0.1", 5);
+    let alerts = after_with(steady, |world| statements(world, "app@10.0.9.9", 5));
+    assert_eq!(pages(&alerts, "first_seen").len(), 1, "{alerts:?}");
+    let mut world = World::new(Settings::default(), &users());
+    for hour in 0..21 * 24 {
+        statements(&mut world, "app@10.0.0.1", 5);
+        if hour % 12 == 0 {
+            statements(&mut world, &format!("app@10.1.0.{hour}"), 5);
+        }
+        world.next_hour();
+    }
+    let from = world.hour;
+    statements(&mut world, "app@10.0.9.9", 5);
+    assert_eq!(pages(&outcome(world, from), "first_seen"), Vec::<&Alert>::new());
+}
+
+fn failures(world: &mut World, address: &str, accounts: u64) {
+    for n in 0..accounts {
+        let tally = world.tally(EntityKind::Address, address, 1);
+        tally.add(Metric::LoginsFailed, 1);
+        tally.accounts.insert(&format!("e{n}"));
+    }
+}
+
+#[test]
+fn many_accounts_from_one_address_page_from_eight_on() {
+    assert_eq!(pages(&after(|world| failures(world, "185.1.1.1", 8)), "login_failures").len(), 1);
+    assert_eq!(after(|world| failures(world, "185.1.1.1", 7)), []);
+}
+
+#[test]
+fn an_office_that_many_share_is_not_a_spray() {
+    let office = |world: &mut World| {
+        if world.office() {
+            for user in users() {
+                world.tally(EntityKind::Address, "92.20.1.1", 2).accounts.insert(&user);
+            }
+        }
+    };
+    assert_eq!(
+        pages(&after_with(office, |world| failures(world, "92.20.1.1", 10)), "login_failures"),
+        Vec::<&Alert>::new()
+    );
+}
+
+fn guesses(world: &mut World, failures: i64, address: &str) {
+    let start = activity::Bucket(world.hour * 60).start();
+    let tally = world.tally(EntityKind::PortalUser, "e3", 0);
+    for n in 0..failures {
+        tally.add(Metric::LoginsFailed, 1);
+        tally.logins.insert(Timestamp::from_secs(start.as_secs() + n), "e3", false);
+    }
+    tally.add(Metric::LoginsOk, 1);
+    tally.logins.insert(Timestamp::from_secs(start.as_secs() + failures), "e3", true);
+    tally.addresses.insert(address);
+}
+
+#[test]
+fn a_success_after_failures_pages_from_elsewhere_only() {
+    let at = |failures, address: &str| after(|world| guesses(world, failures, address));
+    assert_eq!(pages(&at(6, "45.155.1.1"), "login_failures").len(), 1);
+    assert_eq!(pages(&at(5, "45.155.1.1"), "login_failures"), Vec::<&Alert>::new());
+    assert_eq!(pages(&at(9, "92.20.7.7"), "login_failures"), Vec::<&Alert>::new(), "a network that e3 uses");
+}
+
+fn signal(world: &mut World, kind: EntityKind, id: &str, signal: Signal) {
+    world.tally(kind, id, 7).signals.insert(signal);
+}
+
+#[test]
+fn signatures_page_at_once_without_a_p_value() {
+    let of = |kind, id: &str, seen| {
+        let alerts = after(|world| signal(world, kind, id, seen));
+        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        assert!(alerts[0].page && alerts[0].p_value.is_none());
+        (alerts[0].detector.clone(), alerts[0].severity)
+    };
+    let account = EntityKind::DbAccount;
+    assert_eq!(of(account, "a@h", Signal::IntoOutfile), ("into_outfile".into(), Severity::Critical));
+    assert_eq!(of(account, "a@h", Signal::IntoDumpfile), ("into_outfile".into(), Severity::Critical));
+    assert_eq!(of(account, "a@h", Signal::Grant), ("grant".into(), Severity::High));
+    assert_eq!(of(account, "a@h", Signal::AuditOff), ("audit_off".into(), Severity::Critical));
+    assert_eq!(of(account, "a@h", Signal::DumpShape), ("dump_shape".into(), Severity::High));
+    assert_eq!(of(EntityKind::Source, "audit", Signal::ForgedDrillMark), ("forged_drill_mark".into(), Severity::High));
+}
+
+#[test]
+fn one_statement_is_one_alert_though_it_touches_several_entities() {
+    let alerts = after(|world| {
+        signal(world, EntityKind::DbAccount, "a@h", Signal::IntoOutfile);
+        signal(world, EntityKind::Table, "hr.t", Signal::IntoOutfile);
+        signal(world, EntityKind::AppHost, "h", Signal::IntoOutfile);
+    });
+    assert_eq!(alerts.len(), 1);
+}
+
+#[test]
+fn a_regular_dump_pages_until_it_is_a_habit_and_again_at_another_hour() {
+    let mut world = World::new(Settings::default(), &users());
+    for _ in 0..10 * 24 {
+        if world.hour_of_day() == 2 {
+            signal(&mut world, EntityKind::DbAccount, "backup@h", Signal::DumpShape);
+        }
+        world.next_hour();
+    }
+    let paged: Vec<bool> = world.alerts.iter().map(|alert| alert.page).collect();
+    assert_eq!(paged, [true, true, true, false, false, false, false, false, false, false]);
+    while world.hour_of_day() != 14 {
+        world.next_hour();
+    }
+    let from = world.hour;
+    signal(&mut world, EntityKind::DbAccount, "backup@h", Signal::DumpShape);
+    assert_eq!(pages(&outcome(world, from), "dump_shape").len(), 1);
+}
+
+/// A source that speaks in every minute of each hour but, in the last hour, those of the silence.
+fn silence(speaks_every: i64, silent: std::ops::Range<i64>) -> Vec<Alert> {
+    let mut world = World::new(Settings::default(), &users());
+    for hour in 0..8 * 24 {
+        for minute in (0..60).step_by(speaks_every as usize) {
+            if hour < 7 * 24 + 10 || hour > 7 * 24 + 10 || !silent.contains(&minute) {
+                world.tally(EntityKind::Source, "audit", minute).add(Metric::Requests, 1);
+            }
+        }
+        world.next_hour();
+    }
+    world.alerts
+}
+
+#[test]
+fn silence_pages_where_a_source_always_speaks() {
+    let alerts = silence(1, 20..60);
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert!(alerts[0].why.starts_with("the source audit was silent for 40 min"), "{}", alerts[0].why);
+    assert_eq!(silence(1, 0..60).len(), 1, "also without any record in the hour");
+    assert_eq!(silence(1, 20..39), [], "shorter than configured");
+    assert_eq!(silence(12, 20..60), [], "quiet by nature");
+}

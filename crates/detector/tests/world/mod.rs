@@ -1,0 +1,104 @@
+//! A small company, hour by hour, as its tallies.
+
+use activity::{Bucket, DataClass, EntityKind, KnownBy, Mode, Timestamp};
+use detector::{Alert, Calendar, Directory, Engine, EngineSpec, Settings};
+use std::{collections::VecDeque, sync::Arc};
+use tally::{Batch, Manifest, Metric, Range, Tallier, Tally};
+
+pub(crate) struct World {
+    engine: Engine,
+    pub(crate) tallier: Tallier,
+    sequence: u64,
+    pub(crate) alerts: Vec<Alert>,
+    /// The hour that is being told, since the epoch.
+    pub(crate) hour: i64,
+}
+
+impl World {
+    /// Starts on Monday, 2026-03-02. Users named `e…` are `ess`, others `payroll`.
+    pub(crate) fn new(settings: Settings, users: &[String]) -> Self {
+        let mut text = String::from("user,role,department,employee_id,from,to,zone\n");
+        for user in users {
+            let role = if user.starts_with('e') { "ess" } else { "payroll" };
+            text.push_str(&format!("{user},{role},d,1,,,UTC\n"));
+        }
+        let directory = Directory::parse(&text).expect("a directory");
+        let spec =
+            EngineSpec { partition: 0, partitions: 1, sources: vec![("log".into(), 1)], ..EngineSpec::default() };
+        let engine = Engine::new(spec, Arc::new(settings), Arc::new(directory), Arc::new(Calendar::default()));
+        let start: Timestamp = "2026-03-02T00:00:00Z".parse().expect("a time");
+        World { engine, tallier: Tallier::new(), sequence: 0, alerts: Vec::new(), hour: start.bucket().hour() }
+    }
+
+    pub(crate) fn tally(&mut self, kind: EntityKind, id: &str, minute: i64) -> &mut Tally {
+        self.tally_in(Mode::Live, kind, id, minute)
+    }
+
+    pub(crate) fn tally_in(&mut self, mode: Mode, kind: EntityKind, id: &str, minute: i64) -> &mut Tally {
+        self.tallier.tally(mode, kind, id, Bucket(self.hour * 60 + minute))
+    }
+
+    /// A user reads so many rows of a classified table, in so many requests.
+    pub(crate) fn read(
+        &mut self,
+        user: &str,
+        table: &str,
+        rows: u64,
+        requests: u64,
+        (place, address): (&str, &str),
+        minute: i64,
+    ) {
+        self.read_in(Mode::Live, (user, table), (rows, requests), (place, address), minute);
+    }
+
+    pub(crate) fn read_in(
+        &mut self,
+        mode: Mode,
+        (user, table): (&str, &str),
+        (rows, requests): (u64, u64),
+        (place, address): (&str, &str),
+        minute: i64,
+    ) {
+        for (kind, id) in
+            [(EntityKind::PortalUser, user.to_owned()), (EntityKind::UserTable, format!("{user}|{table}"))]
+        {
+            let tally = self.tally_in(mode, kind, &id, minute);
+            tally.add(Metric::RowsSent, rows);
+            tally.add(Metric::Statements, requests);
+            tally.add(Metric::ClassifiedRequests, requests);
+            tally.classes.insert(DataClass::Hr);
+            tally.known(KnownBy::SqlTag);
+            if kind == EntityKind::PortalUser {
+                tally.addresses.insert(address);
+                tally.places.insert(place);
+                tally.tables.insert(table);
+            }
+        }
+    }
+
+    /// The hour is over: flushes, and goes on to the next.
+    pub(crate) fn next_hour(&mut self) {
+        self.sequence += 1;
+        self.hour += 1;
+        let offset = self.sequence as i64;
+        let watermark = Bucket(self.hour * 60).start();
+        let range = Range { source: "log".into(), from: offset, to: offset + 1, watermark, ..Range::default() };
+        let manifest = Manifest { instance: "world".into(), sequence: self.sequence, ranges: vec![range] };
+        let messages = self.tallier.flush(1, &manifest);
+        let batch = Batch::decode(&messages[0].1).expect("its own message");
+        let mut waiting = VecDeque::from([self.engine.take(&batch)]);
+        while let Some(effects) = waiting.pop_front() {
+            assert_eq!(effects.violations, []);
+            self.alerts.extend(effects.alerts);
+            waiting.extend(effects.rollups.iter().map(|rollup| self.engine.rollup(rollup)));
+        }
+    }
+
+    pub(crate) fn hour_of_day(&self) -> i64 {
+        self.hour.rem_euclid(24)
+    }
+    pub(crate) fn office(&self) -> bool {
+        // 1970-01-01 was a Thursday.
+        (self.hour.div_euclid(24) + 3).rem_euclid(7) < 5 && (8..17).contains(&self.hour_of_day())
+    }
+}
