@@ -5,6 +5,7 @@
 //! Maven) and stopped at the end. All in one test, because there is one broker, and one of its parts kills it.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(clippy::print_stdout, reason = "what it measured; shown with --nocapture")]
 
 mod suite;
 
@@ -71,6 +72,11 @@ fn a_broker_that_goes_away_comes_back(broker: &Arc<dyn Broker>, cluster: &Cluste
     let mut reader = broker.read(&[(&output, vec![])]).unwrap();
     let mut transactor = broker.transactor(&fresh("id")).unwrap();
     assignment(member.as_mut(), 2);
+    let mut leaver = broker.join(group(&fresh("group"), None, &input)).unwrap();
+    assignment(leaver.as_mut(), 2);
+    let mut broken_off = broker.transactor(&fresh("id")).unwrap();
+    broken_off.begin().unwrap();
+    broken_off.send(plain(&output, 0, "never")).unwrap();
 
     kafka_tool(&["kill", "--dir", dir.to_str().unwrap()]);
     let gone = Instant::now();
@@ -78,10 +84,15 @@ fn a_broker_that_goes_away_comes_back(broker: &Arc<dyn Broker>, cluster: &Cluste
         assert_eq!(member.poll(10, STEP, &mut |_| {}).unwrap(), Polled::Idle);
         assert_eq!(reader.poll(10, STEP, &mut |_| {}).unwrap(), 0);
     }
+    let leaving = Instant::now();
+    drop((leaver, broken_off));
+    println!("without a broker: a member and a transactor end in {:?}", leaving.elapsed());
+    assert!(leaving.elapsed() < Duration::from_secs(10), "an end must not wait for the broker");
     let short = Settings { request_timeout: Duration::from_secs(1), ..settings(&cluster.servers) };
     let error = stream::kafka(&short).err().unwrap();
     assert!(error.retry(), "{error}");
     kafka_tool(&["start", "--dir", dir.to_str().unwrap()]);
+    let back = Instant::now();
 
     for n in 0..10 {
         appender.send(plain(&input, n % 2, &n.to_string())).unwrap();
@@ -97,6 +108,7 @@ fn a_broker_that_goes_away_comes_back(broker: &Arc<dyn Broker>, cluster: &Cluste
         }
         taken.len() == 10
     });
+    println!("after the broker's return: all records after {:?}", back.elapsed());
     let offsets: Vec<Offset> = member
         .assignment()
         .into_iter()
@@ -110,6 +122,7 @@ fn a_broker_that_goes_away_comes_back(broker: &Arc<dyn Broker>, cluster: &Cluste
         seen += reader.poll(10, STEP, &mut |_| {}).unwrap();
         seen == 1
     });
+    println!("after the broker's return: a transaction read after {:?}", back.elapsed());
 }
 
 // --- kill -9 -------------------------------------------------------------------------------------

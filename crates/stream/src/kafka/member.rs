@@ -58,6 +58,9 @@ struct Slot {
     next: i64,
 }
 
+/// Offset and metadata of each partition for which something was committed.
+type Committed = HashMap<(String, i32), (i64, String)>;
+
 struct GroupEvents {
     events: Events,
     change: Mutex<Option<Change>>,
@@ -154,7 +157,7 @@ impl KafkaMember {
         Ok(slots)
     }
 
-    fn committed(&self, noted: &[(String, i32)]) -> Result<HashMap<(String, i32), (i64, String)>, StreamError> {
+    fn committed(&self, noted: &[(String, i32)]) -> Result<Committed, StreamError> {
         const DOING: &str = "read committed offsets";
         let mut asked = TopicPartitionList::with_capacity(noted.len());
         for (topic, partition) in noted {

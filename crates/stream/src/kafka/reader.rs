@@ -4,17 +4,18 @@
 //! which nobody is ever given. So a partition is read once everything that lay in it at the opening is decided (its last
 //! stable offset has reached that end; usually at once, at the latest when the broker gives up on an open transaction), and
 //! it is caught up when librdkafka then says that it has reached the end. As that message does not name the topic, each
-//! topic has a client of its own.
+//! topic has a client of its own. Most logs end in a record, and then its offset says so earlier.
 
 use super::{connection::Connection, member::Slots, report::Events};
 use crate::{From, Reader, RecordRef, StreamError, limits};
 use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
+    message::Message as _,
     types::RDKafkaErrorCode,
 };
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -34,14 +35,9 @@ struct TopicReader {
 
 enum Stage {
     /// Partitions with the offset to begin at and the end at the opening.
-    Undecided {
-        places: Vec<(i32, i64, i64)>,
-        asked_at: Option<Instant>,
-    },
-    Reading {
-        slots: Slots,
-        behind: BTreeSet<i32>,
-    },
+    Undecided { places: Vec<(i32, i64, i64)>, asked_at: Option<Instant> },
+    /// `behind`: the partitions that have not reached their end at the opening, with that end.
+    Reading { slots: Slots, behind: BTreeMap<i32, i64> },
 }
 
 impl KafkaReader {
@@ -90,6 +86,8 @@ impl TopicReader {
         let mut config = connection.consumer_config()?;
         // It joins no group and commits nothing; without a name librdkafka refuses to be assigned anything.
         config.set("group.id", "breachd-reader").set("enable.partition.eof", "true");
+        // The end is reported by the answer that brings nothing, and that one waits as long as it is allowed to.
+        connection.set_default(&mut config, "fetch.wait.max.ms", "100".into());
         let consumer: BaseConsumer<Events> = config
             .create_with_context(Events::new("reader", connection.report()))
             .map_err(|error| connection.blame("read a topic", &error))?;
@@ -119,7 +117,8 @@ impl TopicReader {
             }
         }
         let slots = Slots::new(places.iter().map(|(partition, start, _)| (self.topic.clone(), *partition, *start)));
-        let behind = places.iter().filter(|(_, start, end)| start < end).map(|(partition, ..)| *partition).collect();
+        let behind =
+            places.iter().filter(|(_, start, end)| start < end).map(|(partition, _, end)| (*partition, *end)).collect();
         let list = slots.list().map_err(|error| connection.blame("read a topic", &error))?;
         self.consumer.assign(&list).map_err(|error| connection.blame("read a topic", &error))?;
         self.stage = Stage::Reading { slots, behind };
@@ -146,12 +145,15 @@ impl TopicReader {
                 left = left.min(limits::RETRY_PAUSE);
             }
             match (self.consumer.poll(left), &mut self.stage) {
-                (Some(Ok(message)), Stage::Reading { slots, .. }) => {
+                (Some(Ok(message)), Stage::Reading { slots, behind }) => {
                     n_records += usize::from(slots.deliver(&message, each));
+                    if behind.get(&message.partition()).is_some_and(|end| message.offset() + 1 >= *end) {
+                        behind.remove(&message.partition());
+                    }
                 }
                 (Some(Err(KafkaError::PartitionEOF(partition))), Stage::Reading { behind, .. }) => {
                     // Whoever waits to have caught up need not wait for more.
-                    if behind.remove(&partition) && behind.is_empty() {
+                    if behind.remove(&partition).is_some() && behind.is_empty() {
                         break;
                     }
                 }

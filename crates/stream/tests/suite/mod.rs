@@ -1,6 +1,7 @@
 //! What every host must do. Run against the in-memory log and against Kafka.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(clippy::print_stdout, reason = "how long each check took; shown with --nocapture")]
 
 use activity::Span;
 use std::{
@@ -23,13 +24,14 @@ macro_rules! checks {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), $name)),*] };
 }
 
-const CHECKS: [Check; 16] = checks![
+const CHECKS: [Check; 17] = checks![
     topics_are_created_once,
     records_come_back_as_they_were_sent,
     a_large_message_fits_and_a_larger_one_is_refused,
     a_missing_topic_is_named,
     keys_decide_the_partition,
     a_reader_starts_where_it_is_told,
+    a_reader_of_several_topics_catches_up_with_all,
     offsets_and_their_metadata_are_committed,
     a_transaction_is_visible_at_once,
     an_aborted_transaction_is_invisible,
@@ -199,6 +201,20 @@ fn a_reader_starts_where_it_is_told(broker: &dyn Broker) {
     });
     assert_eq!(late, ["late"]);
     assert!(at_the_end.caught_up(), "what came later does not count");
+}
+
+fn a_reader_of_several_topics_catches_up_with_all(broker: &dyn Broker) {
+    let topics = ["several-a", "several-b", "several-c"].map(|what| topic(broker, what, 2));
+    fill(broker, &topics[0], 2, 30);
+    fill(broker, &topics[2], 2, 30);
+    let from: Vec<(&str, Vec<(i32, i64)>)> = topics.iter().map(|topic| (topic.as_str(), vec![])).collect();
+    let mut reader = broker.read(&from).unwrap();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    poll_until(|| {
+        reader.poll(7, STEP, &mut |record| *seen.entry(record.topic.to_owned()).or_default() += 1).unwrap();
+        reader.caught_up()
+    });
+    assert_eq!(seen.into_values().collect::<Vec<_>>(), [60, 60]);
 }
 
 fn offsets_and_their_metadata_are_committed(broker: &dyn Broker) {
