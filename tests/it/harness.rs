@@ -11,12 +11,12 @@ use std::{
 use stream::{Broker, TopicSpec};
 
 /// How long anything that must happen may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_breachd");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_breachd");
 
 /// `host:port` of a real Kafka.
-pub fn kafka_address() -> &'static str {
+pub(crate) fn kafka_address() -> &'static str {
     static ADDRESS: OnceLock<String> = OnceLock::new();
     ADDRESS.get_or_init(|| {
         if let Ok(given) = std::env::var("BREACHD_TEST_KAFKA") {
@@ -31,32 +31,32 @@ pub fn kafka_address() -> &'static str {
     })
 }
 
-pub fn broker() -> Arc<dyn Broker> {
+pub(crate) fn broker() -> Arc<dyn Broker> {
     let settings = stream::Settings { bootstrap_servers: kafka_address().into(), ..stream::Settings::default() };
     stream::kafka(&settings).expect("the test's broker")
 }
 
 /// A name no other run of any test has.
-pub fn unique(name: &str) -> String {
+pub(crate) fn unique(name: &str) -> String {
     let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos();
     format!("t{}-{}-{name}", nanos % 1_000_000_000_000, std::process::id())
 }
 
-pub fn topic(name: &str, partitions: u32) -> TopicSpec {
+pub(crate) fn topic(name: &str, partitions: u32) -> TopicSpec {
     TopicSpec { name: name.into(), partitions, replication: None, compacted: false, retention: None }
 }
 
 /// A directory that goes with the test, unless the test fails.
-pub struct Scratch(pub PathBuf);
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
-    pub fn new(name: &str) -> Scratch {
+    pub(crate) fn new(name: &str) -> Scratch {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique(name));
         fs::create_dir_all(&path).expect("a scratch directory");
         Scratch(path)
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.join(name);
         fs::write(&path, text).expect("a scratch file");
         path
@@ -72,7 +72,7 @@ impl Drop for Scratch {
 }
 
 /// A sample log's text, by its name in `tests/samples`.
-pub fn sample(name: &str) -> Vec<u8> {
+pub(crate) fn sample(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/samples/{name}.log.zst"));
     let file = fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut text = Vec::new();
@@ -81,7 +81,7 @@ pub fn sample(name: &str) -> Vec<u8> {
 }
 
 /// The lines of a text, without their line breaks and without the end's empty one.
-pub fn lines(text: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn lines(text: &[u8]) -> Vec<&[u8]> {
     let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     if lines.last().is_some_and(|last| last.is_empty()) {
         lines.pop();
@@ -90,13 +90,13 @@ pub fn lines(text: &[u8]) -> Vec<&[u8]> {
 }
 
 /// `breachd run`, killed when dropped.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
-    pub log: PathBuf,
+    pub(crate) log: PathBuf,
 }
 
 impl Daemon {
-    pub fn run(config: &Path, arguments: &[&str], log: PathBuf) -> Daemon {
+    pub(crate) fn run(config: &Path, arguments: &[&str], log: PathBuf) -> Daemon {
         let file = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
         let child = Command::new(BINARY)
             .args(["--log-format", "json", "run", "--config"])
@@ -110,19 +110,19 @@ impl Daemon {
         Daemon { child, log }
     }
 
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("kill -9");
         self.child.wait().expect("a dead child");
     }
 
     /// SIGTERM; the exit code.
-    pub fn terminate(&mut self) -> Option<i32> {
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
         let status = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill");
         assert!(status.success());
         until("the daemon ends after SIGTERM", || self.child.try_wait().expect("a child of ours")).code()
     }
 
-    pub fn exited(&mut self) -> Option<Option<i32>> {
+    pub(crate) fn exited(&mut self) -> Option<Option<i32>> {
         self.child.try_wait().expect("a child of ours").map(|status| status.code())
     }
 }
@@ -141,7 +141,7 @@ impl Drop for Daemon {
 }
 
 /// Asks again until there is an answer; fails with the question after [`PATIENCE`].
-pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let from = Instant::now();
     loop {
         if let Some(answer) = ask() {
@@ -153,7 +153,7 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Everything in a topic now: (partition, payload), committed records only.
-pub fn contents(broker: &dyn Broker, topic: &str) -> Vec<(i32, Vec<u8>)> {
+pub(crate) fn contents(broker: &dyn Broker, topic: &str) -> Vec<(i32, Vec<u8>)> {
     if broker.partitions(topic).expect("metadata").is_none() {
         return Vec::new();
     }
@@ -172,11 +172,11 @@ pub fn contents(broker: &dyn Broker, topic: &str) -> Vec<(i32, Vec<u8>)> {
 }
 
 /// GET over plain HTTP, without a client library: (status, body).
-pub fn get(address: &str, path: &str) -> Option<(u16, String)> {
+pub(crate) fn get(address: &str, path: &str) -> Option<(u16, String)> {
     http(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))
 }
 
-pub fn post(address: &str, path: &str, json: &str) -> Option<(u16, String)> {
+pub(crate) fn post(address: &str, path: &str, json: &str) -> Option<(u16, String)> {
     let length = json.len();
     http(
         address,
@@ -200,6 +200,6 @@ fn http(address: &str, request: &str) -> Option<(u16, String)> {
 }
 
 /// A port nobody listens at now.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }

@@ -315,7 +315,7 @@ fn real_samples_become_alerts_and_notices_and_replay_agrees() {
         post(&world.console, "/api/v1/incidents/INC-1/commands", r#"{"command":"acknowledge","by":"Ada"}"#).unwrap();
     assert_eq!(status, 200, "{body}");
     until("PagerDuty hears of it", || {
-        sandbox.pagerduty.alerts().values().any(|alert| alert.state == "acknowledged").then_some(())
+        sandbox.pagerduty.alerts().values().any(|alert| alert.status == "acknowledged").then_some(())
     });
     assert_eq!(daemon.terminate(), Some(0));
 }
@@ -329,8 +329,8 @@ fn receivers_that_fail_are_tried_again_and_nothing_is_lost() {
     let world = World::new("faults", &sandbox, "");
     let broker = broker();
     world.create_raw_topics(broker.as_ref());
-    sandbox.pagerduty.fail_next(Fault::Status { status: 429, retry_after: Some("1".into()) });
-    sandbox.servicenow.fail_next(Fault::Status { status: 500, retry_after: None });
+    sandbox.pagerduty.fail_next(Fault::Answer { status: 429, retry_after: Some("1".into()) });
+    sandbox.servicenow.fail_next(Fault::Answer { status: 500, retry_after: None });
     sandbox.webhook.fail_next(Fault::Reset);
     let mut daemon = Daemon::run(&world.config, &["--roles", "ingest,detector"], world.scratch.0.join("daemon.log"));
     let text = sample("mariadb_server_audit_file-breach");

@@ -127,6 +127,15 @@ impl Tree {
         }
     }
 
+    /// Whether anything is written at a key path such as `detector.maxima`.
+    pub fn writes(&self, key: &str) -> bool {
+        let found = parse_path(key).iter().try_fold(&self.value, |at, step| match step {
+            Step::Key(key) => at.get(key.as_str()),
+            Step::Index(index) => at.get(*index),
+        });
+        found.is_some()
+    }
+
     /// A mistake at a key path such as `sources[1].zone`, with the line where that key is written.
     pub fn mistake(&self, key: &str, problem: String) -> Mistake {
         let steps = parse_path(key);

@@ -116,12 +116,29 @@ impl Settings {
     pub fn load(files: &[PathBuf], environment: &[(String, String)]) -> Result<Settings, Vec<Mistake>> {
         let tree = Tree::read(files, environment)?;
         let written: Written = tree.parse()?;
-        let (settings, mistakes) = written.resolve();
+        let (mut settings, mistakes) = written.resolve();
+        if let Some(settings) = &mut settings
+            && !tree.writes("detector.maxima")
+        {
+            settings.reckon_with_directory();
+        }
         let mut mistakes: Vec<Mistake> =
             mistakes.into_iter().map(|(key, problem)| tree.mistake(&key, problem)).collect();
         mistakes.sort();
         mistakes.dedup();
         settings.filter(|_| mistakes.is_empty()).ok_or(mistakes)
+    }
+
+    /// With an HR directory and no `[detector.maxima]` written, the budget reckons with the people in it: one and a quarter
+    /// times as many portal users, each with ten tables. So a small company's budget is not spread over thousands of users
+    /// it does not have. The directory is configuration: live counts, which an attacker can raise, play no part.
+    fn reckon_with_directory(&mut self) {
+        let Ok(people) = u32::try_from(self.people.len()) else { return };
+        if people > 0 {
+            let maxima = &mut self.written.detector.maxima;
+            maxima.portal_user = people.saturating_add(people / 4).saturating_add(1);
+            maxima.user_table = maxima.portal_user.saturating_mul(10);
+        }
     }
 
     /// Who has to know.

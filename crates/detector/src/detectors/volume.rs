@@ -77,16 +77,16 @@ fn gate(look: &Look<'_>, metric: usize, unit: Metric, scale: Scale) -> f64 {
     // Peers' extremes count in full for who is new, and less the better the entity is known.
     let known = f64::from(look.baseline.level(metric, scale).n);
     let weight = TRUST / (known + TRUST);
-    let peers = usual.map_or(0.0, |usual| usual.extreme) * weight.max(peers_floor(look.kind()));
+    let peers = usual.map_or(0.0, |usual| usual.extreme) * peers_part(look.kind(), weight);
     (own.max(peers) * widening * shift * look.settings.volume.margin).max(least(unit))
 }
 
-/// What part of the peers' extreme even a well-known entity has to exceed. People of one role do each other's work; a
-/// backup's account says nothing of the shop's.
-const fn peers_floor(kind: EntityKind) -> f64 {
+/// What part of the peers' extreme has to be exceeded, at this weight of the peers. People of one role do each other's
+/// work: some of it always counts. A backup's account says nothing of the shop's: it counts until there is a history.
+fn peers_part(kind: EntityKind, weight: f64) -> f64 {
     match kind {
-        EntityKind::PortalUser | EntityKind::UserTable | EntityKind::Address => 0.25,
-        _ => 0.0,
+        EntityKind::PortalUser | EntityKind::UserTable | EntityKind::Address => weight.max(0.25),
+        _ => weight * weight,
     }
 }
 
