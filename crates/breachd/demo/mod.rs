@@ -204,9 +204,10 @@ fn story_end(story: &Story) -> Timestamp {
     story.end.parse().expect("the story that ships is sound: a test reads it")
 }
 
-/// Whole minutes, so that the recorded logs end in the minute before `now`.
+/// Whole hours, so that the recorded logs end within the hour before `now` and what happened within one hour stays within
+/// one: the demo shows the same whenever it is started.
 fn shift_to_now(story: &Story, now: Timestamp) -> Span {
-    Span::from_minutes((now - story_end(story)).as_secs() / 60)
+    Span::from_hours((now - story_end(story)).as_secs() / 3600)
 }
 
 /// Writes what the demo runs on; returns the configuration's path.
@@ -306,11 +307,53 @@ mod tests {
     }
 
     #[test]
-    fn logs_end_in_this_minute() {
+    fn logs_end_in_this_hour() {
         let story = Story::load();
         let now = Timestamp::from_secs(1_795_000_030);
         let end = story_end(&story) + shift_to_now(&story, now);
-        assert!(end <= now && now - end < Span::from_minutes(1));
+        assert!(end <= now && now - end < Span::from_hours(1));
+    }
+
+    /// The stamps' shift moves the logs over hours of the day and days of the week; the breaches must show all the same.
+    #[test]
+    fn every_breach_is_found_whatever_the_hour_it_is_started() {
+        let story = Story::load();
+        for hours in [0, 5, 7 * 24 + 11, 3 * 24 + 17] {
+            let by = Span::from_hours(hours);
+            let directory = Scratch::new().unwrap();
+            for (name, text) in data::FILES {
+                let text = if name == "calendar.csv" { shifted_calendar(text, by) } else { text.to_owned() };
+                std::fs::write(directory.0.join(name), text).unwrap();
+            }
+            let file = directory.0.join("breachd.toml");
+            std::fs::write(&file, data::CONFIGURATION).unwrap();
+            let inputs: Vec<crate::cli::InputFile> = data::LOGS
+                .iter()
+                .map(|log| {
+                    let path = directory.0.join(log.source);
+                    let lines = BufReader::new(player::decompressed(log.compressed)).lines().map(|line| line.unwrap());
+                    let shifted: Vec<String> = lines.map(|line| shift::shift(log.format, &line, by).unwrap_or(line)).collect();
+                    std::fs::write(&path, shifted.join("\n")).unwrap();
+                    crate::cli::InputFile { name: log.source.into(), format: log.format.into(), path, zone: None }
+                })
+                .collect();
+            let settings = Settings::load(&[file], &[]).unwrap();
+            let mut alerts = Vec::new();
+            let summary = crate::replay::replay(&settings, &inputs, 1, &mut |alert| alerts.push(alert), &mut |_| {}).unwrap();
+            assert_eq!((summary.violations, summary.dead_lettered()), (0, 0));
+            for breach in &story.breaches {
+                let (from, to) = (breach.start() + by - Span::from_minutes(1), breach.end() + by + Span::from_hours(1));
+                let found = alerts.iter().any(|alert| {
+                    alert.page
+                        && from <= alert.raised_at
+                        && alert.raised_at <= to
+                        && breach.subjects.iter().any(|subject| {
+                            [&alert.subject, &alert.entity].iter().any(|entity| entity.kind.as_str() == subject.kind && *entity.id == subject.id)
+                        })
+                });
+                assert!(found, "`{}` is missed when the logs are moved by {by}", breach.name);
+            }
+        }
     }
 
     #[test]

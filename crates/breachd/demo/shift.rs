@@ -1,7 +1,7 @@
 //! Moves the stamps of log lines in time, so that recorded logs end now.
 //!
 //! Only the stamps move; the rest of a line stays as it is to the byte. Shifts are whole seconds; the demo uses whole
-//! minutes so that what happened within one minute stays within one.
+//! hours, so that what happened within one hour stays within one.
 
 use activity::{Span, Timestamp};
 

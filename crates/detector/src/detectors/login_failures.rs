@@ -61,7 +61,9 @@ fn address(look: &Look<'_>) -> Option<Finding> {
     let usual = look.baseline.people as u64;
     let settings = &look.settings.login_failures;
     let spray = accounts.min(failed) >= settings.accounts_per_address + 2 * usual;
-    if !spray {
+    // Many logs do not name who was tried: then the number alone has to do.
+    let unnamed = accounts == 0 && failed >= settings.failures_per_account * (1 + usual);
+    if !(spray || unnamed) {
         return None;
     }
     let entered = succeeded > 0;
@@ -74,9 +76,13 @@ fn address(look: &Look<'_>) -> Option<Finding> {
         unit: "logins",
         p_value: None,
         why: format!(
-            "{} failed to log in {failed} times, to {} accounts, in 1 h{}",
+            "{} failed to log in {failed} times{} in 1 h{}",
             shown(&look.entity.key.id),
-            if tally.accounts.overflowed() { "more than 64".into() } else { accounts.to_string() },
+            match accounts {
+                0 => String::new(),
+                _ if tally.accounts.overflowed() => ", to more than 64 accounts,".into(),
+                _ => format!(", to {accounts} accounts,"),
+            },
             if entered { format!("; {succeeded} logins succeeded") } else { String::new() },
         ),
         affected_records: 0,

@@ -78,8 +78,22 @@ fn gate(look: &Look<'_>, metric: usize, unit: Metric, scale: Scale) -> f64 {
     let known = f64::from(look.baseline.level(metric, scale).n);
     let weight = TRUST / (known + TRUST);
     let peers = usual.map_or(0.0, |usual| usual.extreme) * peers_part(look.kind(), weight);
-    (own.max(peers) * widening * shift * look.settings.volume.margin).max(least(unit))
+    let seen = known + usual.map_or(0.0, |usual| usual.n);
+    let least = if seen < established(scale) { COLD * least(unit) } else { least(unit) };
+    (own.max(peers) * widening * shift * look.settings.volume.margin).max(least)
 }
+
+/// Active hours (or days) of the entity and its peers together below which nobody knows what is usual: in a new
+/// installation, for a new role. Until then only what is large by itself is worth an alert.
+const fn established(scale: Scale) -> f64 {
+    match scale {
+        Scale::Hour | Scale::FiveMinutes => 40.0,
+        Scale::Day => 10.0,
+    }
+}
+
+/// How much larger.
+const COLD: f64 = 20.0;
 
 /// What part of the peers' extreme has to be exceeded, at this weight of the peers. People of one role do each other's
 /// work: some of it always counts. A backup's account says nothing of the shop's: it counts until there is a history.
