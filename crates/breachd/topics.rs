@@ -2,7 +2,12 @@
 
 use activity::Span;
 use serde::Deserialize;
+use std::time::{Duration, Instant};
 use stream::{Broker, StreamError, TopicSpec};
+
+/// Longest wait for a new topic's partitions to have leaders, and the pause between two looks.
+const LEADERS_WAIT: Duration = Duration::from_secs(15);
+const LEADERS_PAUSE: Duration = Duration::from_millis(50);
 
 /// `[topics]`: breachd's own topics.
 #[derive(Clone, Debug, Deserialize)]
@@ -119,10 +124,25 @@ impl Topics {
         }
         if self.settings.create {
             tracing::info!(topics = ?missing.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>(), "creating topics");
-            return Ok(broker.create_topics(&missing)?);
+            broker.create_topics(&missing)?;
+            return missing.iter().try_for_each(|spec| await_leaders(broker, &spec.name));
         }
         let commands: Vec<String> = missing.iter().map(creation).collect();
         Err(PrepareError::Missing { commands: commands.join("\n") })
+    }
+}
+
+/// A topic is there a moment before its partitions have leaders: waits until it can be asked, a bounded time.
+fn await_leaders(broker: &dyn Broker, topic: &str) -> Result<(), PrepareError> {
+    let until = Instant::now() + LEADERS_WAIT;
+    loop {
+        match broker.end_offsets(topic) {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() >= until || !(error.retry() || matches!(error, StreamError::NoSuchTopic { .. })) => {
+                return Err(error.into());
+            }
+            Err(_) => std::thread::sleep(LEADERS_PAUSE),
+        }
     }
 }
 

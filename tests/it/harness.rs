@@ -157,7 +157,12 @@ pub(crate) fn contents(broker: &dyn Broker, topic: &str) -> Vec<(i32, Vec<u8>)> 
     if broker.partitions(topic).expect("metadata").is_none() {
         return Vec::new();
     }
-    let mut reader = broker.read(&[(topic, Vec::new())]).expect("a reader");
+    let mut reader = until("the topic can be read", || match broker.read(&[(topic, Vec::new())]) {
+        Ok(reader) => Some(reader),
+        // A topic is there a moment before its partitions have leaders.
+        Err(error) if error.retry() => None,
+        Err(error) => panic!("{error}"),
+    });
     let mut records = Vec::new();
     let from = Instant::now();
     while !reader.caught_up() {

@@ -281,6 +281,31 @@ impl Engine {
 
     /// Opens and closes hours as far as the horizon and the roll-ups allow.
     fn advance(&mut self, effects: &mut Effects) {
+        self.advance_hours(effects);
+        if self.progress.is_quiet() {
+            self.judge_waiting_drills(effects);
+        }
+    }
+
+    /// A drill in logs that have fallen silent would wait for ever: its records move no watermark. Once every partition is
+    /// released as idle it is judged with what is known then.
+    fn judge_waiting_drills(&mut self, effects: &mut Effects) {
+        let waiting: Vec<(i64, u32)> = self
+            .hours
+            .iter()
+            .filter(|(_, work)| work.usual.is_none())
+            .flat_map(|(hour, work)| work.touched.iter().map(|at| (*hour, *at)))
+            .filter(|(_, at)| self.held(*at).key.mode.is_drill())
+            .collect();
+        for (hour, at) in waiting {
+            let state = self.held(at).hours.iter().find(|state| state.hour == hour).cloned();
+            if let Some(state) = state {
+                self.judge_state(at, state, effects);
+            }
+        }
+    }
+
+    fn advance_hours(&mut self, effects: &mut Effects) {
         let Some(closable) = self.closable() else { return };
         loop {
             self.open_ready(effects);
@@ -592,7 +617,8 @@ impl Engine {
     }
 
     fn say(&mut self, alert: Alert, effects: &mut Effects) {
-        let hour = alert.raised_at.bucket().hour();
+        // By the nominal window's end: the same for every time this id is found.
+        let hour = alert.window.to.bucket().hour();
         if self.raised.entry(hour).or_default().insert(alert.id) {
             effects.alerts.push(alert);
         }
@@ -602,6 +628,11 @@ impl Engine {
     fn judge_alone(&mut self, at: u32, entry: &Entry, effects: &mut Effects) {
         let mut hour = HourState::new(entry.bucket.hour());
         hour.take(entry.kind, entry.bucket, &entry.tally);
+        self.judge_state(at, hour, effects);
+    }
+
+    /// An hour of an entity, judged alone with what is known now.
+    fn judge_state(&mut self, at: u32, mut hour: HourState, effects: &mut Effects) {
         let usual = self.fleet.current();
         let entity = self.held(at);
         let group = self.group(entity, hour.hour);

@@ -44,7 +44,7 @@ pub(crate) struct EntityState {
 }
 
 /// One hour.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct HourState {
     pub(crate) hour: i64,
     /// Everything of the hour, merged.

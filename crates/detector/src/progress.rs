@@ -104,6 +104,11 @@ impl Progress {
         self.horizon
     }
 
+    /// Every partition has been released as idle.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.partitions.values().all(|line| line.idle)
+    }
+
     fn advance(&mut self) {
         let least = self.partitions.values().filter(|line| !line.idle).map(|line| line.watermark).min();
         let come = least.or_else(|| self.partitions.values().map(|line| line.watermark).max());

@@ -139,7 +139,12 @@ fn weigh(_: &Spec, look: &Look<'_>, metric: usize, unit: Metric, scale: Scale, a
     let model = active * tail::negative_binomial(amount, mean, level.shape(prior_shape));
     let n = f64::from(level.n);
     let own = tail::beyond_maximum(amount / widening, f64::from(level.max), n, alpha);
-    let others = usual.map_or(0.5, |usual| usual.survival(amount / widening, alpha));
+    let seen = n + usual.map_or(0.0, |usual| usual.n);
+    let others = match usual {
+        Some(usual) if seen >= established(scale) => usual.survival(amount / widening, alpha),
+        // Nobody knows yet: what is least worth an alert is taken as usual, with the same tail.
+        _ => (least(unit) / amount).min(1.0).powf(alpha),
+    };
     // A geometric mean of the two, by how well the entity is known.
     let weight = n / (n + TRUST);
     let empirical = (weight * own.ln() + (1.0 - weight) * others.ln()).exp();
