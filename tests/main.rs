@@ -3,6 +3,8 @@
 //! One binary for all, so that it links once. The broker is the one named by `BREACHD_TEST_KAFKA`, or one that
 //! `tests/kafka` starts; topics have a prefix per test.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test's helper fails the test, and says why")]
+
 #[path = "it/cli.rs"]
 mod cli;
 #[path = "it/exact.rs"]

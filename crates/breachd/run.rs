@@ -24,6 +24,9 @@ use stream::Broker;
 /// How often a supervisor is told that the loops make progress.
 const WATCHDOG: Duration = Duration::from_secs(5);
 
+/// What a role's thread does.
+type Work = Box<dyn FnOnce(&Context) -> Result<(), RoleError> + Send>;
+
 /// One running process: its roles on threads, its console on the runtime.
 pub struct Daemon {
     pub context: Arc<Context>,
@@ -65,7 +68,7 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
     let (sender, ended) = mpsc::channel();
     let mut daemon = Daemon { context: Arc::clone(&context), console: None, model: None, threads: Vec::new(), ended };
     for role in roles {
-        let work: Box<dyn FnOnce(&Context) -> Result<(), RoleError> + Send> = match role {
+        let work: Work = match role {
             RoleName::Ingest => Box::new(roles::ingest::run),
             RoleName::Detector => Box::new(roles::detector::run),
             RoleName::Notifier => Box::new(roles::notifier::run),

@@ -138,7 +138,9 @@ fn await_leaders(broker: &dyn Broker, topic: &str) -> Result<(), PrepareError> {
     loop {
         match broker.end_offsets(topic) {
             Ok(_) => return Ok(()),
-            Err(error) if Instant::now() >= until || !(error.retry() || matches!(error, StreamError::NoSuchTopic { .. })) => {
+            Err(error)
+                if Instant::now() >= until || !(error.retry() || matches!(error, StreamError::NoSuchTopic { .. })) =>
+            {
                 return Err(error.into());
             }
             Err(_) => std::thread::sleep(LEADERS_PAUSE),

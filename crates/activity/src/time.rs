@@ -228,7 +228,7 @@ impl fmt::Display for Span {
         };
         match millis {
             0..1000 => write!(f, "{millis} ms"),
-            1000..60_000 if millis % 1000 == 0 => write!(f, "{} s", millis / 1000),
+            1000..60_000 if millis.is_multiple_of(1000) => write!(f, "{} s", millis / 1000),
             1000..60_000 => write!(f, "{}.{} s", millis / 1000, millis % 1000 / 100),
             60_000..3_600_000 => two(f, millis / 60_000, "min", millis / 1000 % 60, "s"),
             3_600_000..86_400_000 => two(f, millis / 3_600_000, "h", millis / 60_000 % 60, "min"),

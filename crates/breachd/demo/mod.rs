@@ -82,7 +82,7 @@ pub async fn run(headless: bool, listen: SocketAddr) -> anyhow::Result<bool> {
     let sandbox = sandbox::All::start(&directory.0).await.context("the sandbox receivers cannot listen on loopback")?;
     let listen = if headless { SocketAddr::from(([127, 0, 0, 1], 0)) } else { listen };
     let file = configure(&directory.0, &sandbox, listen, by)?;
-    let settings = Settings::load(&[file.clone()], &[]).map_err(|mistakes| {
+    let settings = Settings::load(std::slice::from_ref(&file), &[]).map_err(|mistakes| {
         let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the demo's own configuration is wrong:\n{}", lines.join("\n"))
     })?;
@@ -332,14 +332,16 @@ mod tests {
                 .map(|log| {
                     let path = directory.0.join(log.source);
                     let lines = BufReader::new(player::decompressed(log.compressed)).lines().map(|line| line.unwrap());
-                    let shifted: Vec<String> = lines.map(|line| shift::shift(log.format, &line, by).unwrap_or(line)).collect();
+                    let shifted: Vec<String> =
+                        lines.map(|line| shift::shift(log.format, &line, by).unwrap_or(line)).collect();
                     std::fs::write(&path, shifted.join("\n")).unwrap();
                     crate::cli::InputFile { name: log.source.into(), format: log.format.into(), path, zone: None }
                 })
                 .collect();
             let settings = Settings::load(&[file], &[]).unwrap();
             let mut alerts = Vec::new();
-            let summary = crate::replay::replay(&settings, &inputs, 1, &mut |alert| alerts.push(alert), &mut |_| {}).unwrap();
+            let summary =
+                crate::replay::replay(&settings, &inputs, 1, &mut |alert| alerts.push(alert), &mut |_| {}).unwrap();
             assert_eq!((summary.violations, summary.dead_lettered()), (0, 0));
             for breach in &story.breaches {
                 let (from, to) = (breach.start() + by - Span::from_minutes(1), breach.end() + by + Span::from_hours(1));
@@ -348,7 +350,9 @@ mod tests {
                         && from <= alert.raised_at
                         && alert.raised_at <= to
                         && breach.subjects.iter().any(|subject| {
-                            [&alert.subject, &alert.entity].iter().any(|entity| entity.kind.as_str() == subject.kind && *entity.id == subject.id)
+                            [&alert.subject, &alert.entity]
+                                .iter()
+                                .any(|entity| entity.kind.as_str() == subject.kind && *entity.id == subject.id)
                         })
                 });
                 assert!(found, "`{}` is missed when the logs are moved by {by}", breach.name);

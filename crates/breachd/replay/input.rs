@@ -47,7 +47,7 @@ impl Lines {
     }
 
     /// The next line without its line break, and its number; `None` at the end.
-    pub fn next(&mut self) -> io::Result<Option<(u64, &[u8])>> {
+    pub fn next_line(&mut self) -> io::Result<Option<(u64, &[u8])>> {
         self.line.clear();
         let mut read = 0;
         loop {
@@ -96,7 +96,7 @@ mod tests {
         text.extend_from_slice(b"\nlast");
         let mut lines = Lines::new(BufReader::with_capacity(7, io::Cursor::new(text)));
         let mut seen = Vec::new();
-        while let Some((number, line)) = lines.next().unwrap() {
+        while let Some((number, line)) = lines.next_line().unwrap() {
             seen.push((number, line.len()));
         }
         assert_eq!(seen, [(1, 3), (2, 0), (3, LINE_BYTES_MAX), (4, 4)]);
@@ -113,9 +113,9 @@ mod tests {
         std::fs::write(name("gz"), gz.finish().unwrap()).unwrap();
         for ending in ["zst", "gz"] {
             let mut lines = Lines::open(&name(ending)).unwrap();
-            assert_eq!(lines.next().unwrap().map(|(_, line)| line.to_vec()), Some(b"a".to_vec()));
-            assert_eq!(lines.next().unwrap().map(|(_, line)| line.to_vec()), Some(b"b".to_vec()));
-            assert!(lines.next().unwrap().is_none());
+            assert_eq!(lines.next_line().unwrap().map(|(_, line)| line.to_vec()), Some(b"a".to_vec()));
+            assert_eq!(lines.next_line().unwrap().map(|(_, line)| line.to_vec()), Some(b"b".to_vec()));
+            assert!(lines.next_line().unwrap().is_none());
             std::fs::remove_file(name(ending)).unwrap();
         }
     }

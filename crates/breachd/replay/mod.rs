@@ -104,7 +104,7 @@ impl Replay<'_> {
         // The first step is one line: it says when the file begins.
         let lines = if source.watermark == Timestamp::MIN { 1 } else { STEP_LINES };
         for _ in 0..lines {
-            let Some((number, line)) = source.lines.next()? else {
+            let Some((number, line)) = source.lines.next_line()? else {
                 source.ingester.expire(&mut self.tallier, &mut self.dead);
                 source.finished = true;
                 break;

@@ -257,7 +257,7 @@ fn offset_of(text: &str, path: &[Step]) -> Option<usize> {
             }
             Step::Index(index) => {
                 let Some(DeValue::Array(items)) = value else { return None };
-                let item = items.iter().nth(*index)?;
+                let item = items.get(*index)?;
                 offset = Some(item.span().start);
                 value = Some(item.get_ref());
             }

@@ -141,9 +141,12 @@ fn weigh(_: &Spec, look: &Look<'_>, metric: usize, unit: Metric, scale: Scale, a
     let own = tail::beyond_maximum(amount / widening, f64::from(level.max), n, alpha);
     let seen = n + usual.map_or(0.0, |usual| usual.n);
     let others = match usual {
-        Some(usual) if seen >= established(scale) => usual.survival(amount / widening, alpha),
-        // Nobody knows yet: what is least worth an alert is taken as usual, with the same tail.
-        _ => (least(unit) / amount).min(1.0).powf(alpha),
+        // A drill in a new installation: what is least worth an alert is taken as usual, with the same tail.
+        _ if seen < established(scale) && look.entity.key.mode.is_drill() => {
+            (least(unit) / amount).min(1.0).powf(alpha)
+        }
+        Some(usual) => usual.survival(amount / widening, alpha),
+        None => 0.5,
     };
     // A geometric mean of the two, by how well the entity is known.
     let weight = n / (n + TRUST);
