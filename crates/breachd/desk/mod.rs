@@ -27,6 +27,9 @@ const COMMAND_WAIT: Duration = Duration::from_secs(10);
 /// A drill that has not been detected and delivered after this long has failed.
 const DRILL_WAIT: activity::Span = activity::Span::from_minutes(10);
 
+/// How long a drill's report waits for confirmations of what was accepted.
+const CONFIRMATION_WAIT: activity::Span = activity::Span::from_secs(2);
+
 pub struct Desk {
     context: Arc<Context>,
     model: Arc<ReadModel>,
@@ -200,7 +203,12 @@ impl Desk {
                 confirmed_after: record.confirmed_at.map(|at| at - started_at),
             });
         }
-        let delivered = !channels.is_empty() && channels.values().all(|channel| channel.accepted_after.is_some());
+        // Confirmations follow at once, where a service can be asked at all; they are waited for a moment.
+        let arrived = |channel: &shown::DrillChannel| {
+            let accepted = channel.accepted_after.map(|after| started_at + after);
+            accepted.is_some_and(|at| channel.confirmed_after.is_some() || now - at > CONFIRMATION_WAIT)
+        };
+        let delivered = !channels.is_empty() && channels.values().all(arrived);
         let lost = channels.values().any(|channel| channel.state.is_lost());
         let over = now - started_at > DRILL_WAIT;
         let state = match (delivered, lost || over) {
