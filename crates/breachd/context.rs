@@ -30,8 +30,8 @@ pub struct Context {
     pub source_partitions: Vec<(Box<str>, u32)>,
     /// Raw records taken in by this process and committed; what a player of recorded logs keeps its lead by.
     pub taken: AtomicU64,
-    /// A new configuration, checked, that the notifier has not taken up yet.
-    pub reloaded: Mutex<Option<Settings>>,
+    /// The configuration as last read and found right: who has to know and how they are told.
+    pub latest: Mutex<Arc<Settings>>,
 }
 
 /// The word to stop; once given, it stays given.
@@ -67,13 +67,13 @@ impl Context {
         self.settings.engine(partition, self.settings.topics.tally_partitions, &self.source_partitions, false)
     }
 
-    /// Hands a new configuration over; one that was not taken up yet is replaced.
+    /// Puts a new configuration in the place of the last one; the active notifier takes it up at its next round.
     pub fn reload(&self, settings: Settings) {
-        *self.reloaded.lock().unwrap_or_else(PoisonError::into_inner) = Some(settings);
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
-    pub fn take_reloaded(&self) -> Option<Settings> {
-        self.reloaded.lock().unwrap_or_else(PoisonError::into_inner).take()
+    pub fn latest(&self) -> Arc<Settings> {
+        Arc::clone(&self.latest.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Tells the metrics how far a consumer is behind: records per topic, over the partitions this process reads.

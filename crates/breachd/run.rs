@@ -14,6 +14,7 @@ use crate::{
 use anyhow::{Context as _, bail};
 use std::{
     net::SocketAddr,
+    panic::{self, AssertUnwindSafe},
     path::PathBuf,
     sync::{Arc, Mutex, atomic::AtomicU64, mpsc},
     thread,
@@ -30,10 +31,10 @@ type Work = Box<dyn FnOnce(&Context) -> Result<(), RoleError> + Send>;
 /// One running process: its roles on threads, its console on the runtime.
 pub struct Daemon {
     pub context: Arc<Context>,
-    /// Where the console listens, if this process has one.
-    pub console: Option<SocketAddr>,
-    /// What the console reads, if this process has one.
-    pub model: Option<Arc<follower::ReadModel>>,
+    /// Where console, probes and metrics are served.
+    pub console: SocketAddr,
+    /// What the console reads.
+    pub model: Arc<follower::ReadModel>,
     threads: Vec<(RoleName, thread::JoinHandle<()>)>,
     ended: mpsc::Receiver<(RoleName, Result<(), RoleError>)>,
 }
@@ -58,30 +59,36 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
         stop: Stop::default(),
         source_partitions,
         taken: AtomicU64::new(0),
-        reloaded: Mutex::new(None),
+        latest: Mutex::new(Arc::clone(&settings)),
         broker,
         settings,
     });
+    if roles.contains(&RoleName::Notifier) {
+        // Not only when this instance's turn to notify comes.
+        channels_start(&context, &context.settings)?;
+    }
     for role in roles {
         context.healths.starting(*role);
     }
     let (sender, ended) = mpsc::channel();
-    let mut daemon = Daemon { context: Arc::clone(&context), console: None, model: None, threads: Vec::new(), ended };
+    // Every process answers probes and shows its metrics; only one with the role `console` follows the incidents.
+    let model = follower::ReadModel::new(&context, roles.contains(&RoleName::Console));
+    let console = serve(Arc::clone(&context), Arc::clone(&model)).await?;
+    let mut daemon =
+        Daemon { context: Arc::clone(&context), console, model: Arc::clone(&model), threads: Vec::new(), ended };
     for role in roles {
         let work: Work = match role {
             RoleName::Ingest => Box::new(roles::ingest::run),
             RoleName::Detector => Box::new(roles::detector::run),
             RoleName::Notifier => Box::new(roles::notifier::run),
             RoleName::Console => {
-                let model = follower::ReadModel::new(&context);
-                daemon.model = Some(Arc::clone(&model));
-                daemon.console = Some(serve(Arc::clone(&context), Arc::clone(&model)).await?);
+                let model = Arc::clone(&model);
                 Box::new(move |context| follower::follow(context, &model))
             }
         };
         let (context, sender, role) = (Arc::clone(&context), sender.clone(), *role);
         let thread = thread::Builder::new().name(role.to_string()).spawn(move || {
-            let outcome = work(&context);
+            let outcome = panic::catch_unwind(AssertUnwindSafe(|| work(&context))).unwrap_or(Err(RoleError::Panicked));
             if outcome.is_err() {
                 context.healths.failed(role);
             }
@@ -204,10 +211,26 @@ pub async fn run(settings: Settings, files: &[PathBuf], roles: &[RoleName]) -> a
     Ok(told)
 }
 
+/// Whether the channels can be set up: their secrets are there and fit. Starts and stops them; nothing is sent.
+fn channels_start(context: &Context, settings: &Settings) -> Result<(), notifier::ChannelError> {
+    let _inside = context.runtime.enter();
+    let (reporter, _reports) = tokio::sync::mpsc::channel(1);
+    notifier::Dispatcher::start(&settings.notifier(), reporter, Arc::new(notifier::NoObserver)).map(drop)
+}
+
 /// Reads the configuration again. What is wrong is said, and the old one stays whole.
 fn reload(context: &Context, files: &[PathBuf]) {
     match Settings::load(files, &load::environment()) {
-        Ok(settings) => context.reload(settings),
+        Ok(settings) => match channels_start(context, &settings) {
+            Ok(()) => {
+                context.reload(settings);
+                context.metrics.reload_successful(true);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the new configuration is not taken up");
+                context.metrics.reload_successful(false);
+            }
+        },
         Err(mistakes) => {
             for mistake in mistakes {
                 tracing::error!(%mistake, "the new configuration is not taken up");

@@ -115,6 +115,9 @@ impl Topics {
                 Some(have) if spec.name == self.tallies() && have != spec.partitions => {
                     return Err(PrepareError::Partitions { topic: spec.name, have, want: spec.partitions });
                 }
+                Some(have) if (spec.name == self.journal() || spec.name == self.commands()) && have != 1 => {
+                    return Err(PrepareError::NotOne { topic: spec.name, have });
+                }
                 Some(_) => {}
                 None => missing.push(spec),
             }
@@ -153,8 +156,10 @@ fn creation(spec: &TopicSpec) -> String {
     let retention = spec.retention.map_or(-1, Span::as_millis);
     let replication = spec.replication.map(|copies| format!(" --replication-factor {copies}")).unwrap_or_default();
     format!(
-        "kafka-topics.sh --create --topic {} --partitions {}{replication} --config retention.ms={retention}",
-        spec.name, spec.partitions
+        "kafka-topics.sh --create --topic {} --partitions {}{replication} --config retention.ms={retention} --config max.message.bytes={}",
+        spec.name,
+        spec.partitions,
+        stream::limits::MESSAGE_BYTES_MAX
     )
 }
 
@@ -165,6 +170,8 @@ pub enum PrepareError {
     Stream(#[from] StreamError),
     #[error("topics are missing and `topics.create` is false; create them:\n{commands}")]
     Missing { commands: String },
+    #[error("topic `{topic}` has {have} partitions and must have one: its order is what counts; create it anew")]
+    NotOne { topic: String, have: u32 },
     #[error(
         "topic `{topic}` has {have} partitions and `topics.tally_partitions` says {want}; set it to {have}, or use another \
          `topics.prefix`"

@@ -370,7 +370,9 @@ fn receivers_that_fail_are_tried_again_and_nothing_is_lost() {
     }
     until("an alert", || (!alerts_in(broker.as_ref(), &world.topic("alerts")).is_empty()).then_some(()));
     // The roles are split: another process notifies.
-    let mut second = Daemon::run(&world.config, &["--roles", "notifier,console"], world.scratch.0.join("second.log"));
+    let elsewhere = world.scratch.write("second.toml", format!("[console]\nlisten = \"127.0.0.1:{}\"\n", free_port()));
+    let more = ["--config", elsewhere.to_str().unwrap(), "--roles", "notifier,console"];
+    let mut second = Daemon::run(&world.config, &more, world.scratch.0.join("second.log"));
     until("PagerDuty has an open alert, after a 429", || (!sandbox.pagerduty.alerts().is_empty()).then_some(()));
     until("ServiceNow has a record, after a 500", || (!sandbox.servicenow.records().is_empty()).then_some(()));
     until("the webhook was called, after a reset", || {

@@ -28,6 +28,7 @@ use player::Played;
 use std::{
     io::Write,
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -99,7 +100,7 @@ pub async fn run(headless: bool, listen: SocketAddr) -> anyhow::Result<bool> {
         .collect();
     broker.create_topics(&topics)?;
     let daemon = run::start(Arc::new(settings), Arc::clone(&broker), &RoleName::ALL).await?;
-    let model = Arc::clone(daemon.model.as_ref().expect("the console is one of the roles"));
+    let model = Arc::clone(&daemon.model);
 
     let bar = bar(data::LOGS.len() as u64);
     let playing = {
@@ -108,7 +109,8 @@ pub async fn run(headless: bool, listen: SocketAddr) -> anyhow::Result<bool> {
         let begins = story_start(&story) + by;
         tokio::task::spawn_blocking(move || {
             bar.set_length(story_length as u64);
-            let consumed = || context.taken.load(Ordering::Relaxed);
+            // A role that has failed takes nothing more in: nobody waits for it.
+            let consumed = || if context.healths.live() { context.taken.load(Ordering::Relaxed) } else { u64::MAX };
             let mut progress = |records: u64, at: Timestamp| {
                 bar.set_position((at - begins).as_secs().max(0) as u64);
                 bar.set_message(format!("{records} log lines"));
@@ -149,7 +151,8 @@ pub async fn run(headless: bool, listen: SocketAddr) -> anyhow::Result<bool> {
 }
 
 async fn serve(daemon: &run::Daemon, file: &Path, out: &mut impl Write) -> anyhow::Result<()> {
-    if let Some(address) = daemon.console {
+    {
+        let address = daemon.console;
         writeln!(out, "\nconsole   http://{address}/")?;
         writeln!(out, "metrics   http://{address}/metrics")?;
         writeln!(out, "config    {}", file.display())?;
@@ -259,7 +262,10 @@ impl Scratch {
         let mut name = [0_u8; 8];
         getrandom::fill(&mut name).map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
         let path = std::env::temp_dir().join(format!("breachd-demo-{:016x}", u64::from_le_bytes(name)));
-        std::fs::create_dir(&path).with_context(|| format!("`{}` cannot be created", path.display()))?;
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("`{}` cannot be created", path.display()))?;
         Ok(Scratch(path))
     }
 }

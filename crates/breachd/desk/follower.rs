@@ -12,7 +12,10 @@ use incident::{Casebook, Decision};
 use journal::Entry;
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// What the console reads.
@@ -25,16 +28,22 @@ pub struct ReadModel {
     commands: DashMap<String, u64>,
     /// Woken by every entry applied.
     changed: tokio::sync::Notify,
+    /// Whether anybody follows the journal in this process.
+    pub followed: bool,
+    /// The chain is broken: what is shown is what was before.
+    pub broken: AtomicBool,
 }
 
 impl ReadModel {
-    pub fn new(context: &Context) -> Arc<ReadModel> {
+    pub fn new(context: &Context, followed: bool) -> Arc<ReadModel> {
         Arc::new(ReadModel {
             casebook: RwLock::new(Casebook::new(Arc::clone(&context.policy))),
             alerts: DashMap::new(),
             order: Mutex::default(),
             commands: DashMap::new(),
             changed: tokio::sync::Notify::new(),
+            followed,
+            broken: AtomicBool::new(false),
         })
     }
 
@@ -104,6 +113,7 @@ pub fn follow(context: &Context, model: &ReadModel) -> Result<(), RoleError> {
             Ok(entry) => model.apply(&entry),
             Err(error) => {
                 if broken.insert("journal", error.to_string()).is_none() {
+                    model.broken.store(true, Ordering::Release);
                     tracing::error!(%error, "the journal's hash chain is broken; the console stops following it");
                     context.metrics.invariant_violation("journal_chain", 1);
                 }

@@ -271,11 +271,20 @@ impl console::Desk for Desk {
         });
         let undeliverable =
             incidents.iter().flat_map(|incident| &incident.notices).filter(|record| record.undeliverable).count();
-        let troubles = match undeliverable {
+        let mut troubles: Vec<console::Text> = match undeliverable {
             0 => Vec::new(),
             1 => vec!["1 notice could not be delivered to anybody".into()],
             n => vec![format!("{n} notices could not be delivered to anybody").into()],
         };
+        if !self.model.followed {
+            troubles.push(
+                "This process does not follow the incidents: it runs without the role `console`. Ask one that does."
+                    .into(),
+            );
+        }
+        if self.model.broken.load(Ordering::Acquire) {
+            troubles.push("The journal's hash chain is broken: what is shown here ends before the break.".into());
+        }
         shown::Overview {
             at: now,
             incidents_left_off: incidents.len().saturating_sub(limits::INCIDENTS_SHOWN) as u64,

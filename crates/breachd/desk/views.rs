@@ -13,11 +13,7 @@ const VERDICTS: [(Verdict, &str, &str); 3] = [
         "Breach",
         "Sets the time of awareness to now where it is not set yet: the legal time limits that apply start to run, and people are told.",
     ),
-    (
-        Verdict::NotABreach,
-        "Not a breach",
-        "Withdraws the time limits that run for this incident; the detector learns from it.",
-    ),
+    (Verdict::NotABreach, "Not a breach", "Withdraws the time limits that run for this incident."),
     (
         Verdict::Undecided,
         "Undecided",

@@ -29,9 +29,12 @@ struct DetectorRole<'a> {
     raised: HashSet<AlertId>,
     /// Every roll-up seen, so that an engine adopted later hears them too; also those that need not be sent again.
     rollups: BTreeMap<Vec<u8>, Rollup>,
-    /// Wall time of the last thing heard from the fleet or a tally partition.
-    heard: Instant,
-    released: bool,
+    /// Since when an engine has waited for other partitions' roll-ups.
+    waiting_since: Option<Instant>,
+    /// The next offset of each tally partition read here.
+    next: BTreeMap<i32, i64>,
+    adopted: bool,
+    ready: bool,
     measured: Instant,
     /// As last told to the metrics.
     evicted: BTreeMap<EntityKind, u64>,
@@ -53,8 +56,10 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
         engines: BTreeMap::new(),
         raised: HashSet::new(),
         rollups: BTreeMap::new(),
-        heard: Instant::now(),
-        released: false,
+        waiting_since: None,
+        next: BTreeMap::new(),
+        adopted: false,
+        ready: false,
         measured: Instant::now(),
         evicted: BTreeMap::new(),
     };
@@ -68,10 +73,10 @@ impl DetectorRole<'_> {
         while !self.context.stop.requested() {
             self.context.heartbeat(Role::Detector);
             let mut payloads = Vec::new();
-            let mut bytes = 0;
+            let next = &mut self.next;
             let polled = self.member.poll(limits::POLL_TALLIES, limits::POLL_WAIT, &mut |record| {
                 let payload = record.payload.unwrap_or_default();
-                bytes += payload.len();
+                next.insert(record.partition, record.offset + 1);
                 payloads.push((record.partition, payload.to_vec()));
             })?;
             match polled {
@@ -82,25 +87,67 @@ impl DetectorRole<'_> {
             self.hear_fleet()?;
             self.release()?;
             self.measure();
+            self.announce();
         }
         Ok(())
     }
 
     fn adopt(&mut self) -> Result<(), RoleError> {
+        self.adopted = true;
         self.know_alerts()?;
         let assigned: Vec<i32> = self.member.assignment().iter().map(|assigned| assigned.partition).collect();
-        self.engines.clear();
-        self.evicted.clear();
+        if assigned.is_empty() {
+            // Between two assignments. What comes back is read on where it was left.
+            return Ok(());
+        }
+        self.know_fleet()?;
+        // Engines whose partition stays are kept, and read on where they are.
+        self.engines.retain(|partition, _| assigned.contains(partition));
+        self.next.retain(|partition, _| assigned.contains(partition));
+        let tallies = self.context.topics.tallies();
+        let kept: Vec<_> = self.next.iter().map(|(partition, offset)| (tallies.clone(), *partition, *offset)).collect();
+        self.member.rewind(&kept)?;
+        let known = self.known_rollups();
         for partition in assigned {
-            self.engines.insert(partition, self.context.engine(partition));
+            if self.engines.contains_key(&partition) {
+                continue;
+            }
+            let mut engine = self.context.engine(partition);
+            let effects: Vec<Effects> = known.iter().map(|rollup| engine.rollup(rollup)).collect();
+            self.engines.insert(partition, engine);
+            effects.into_iter().try_for_each(|effects| self.carry_out(effects))?;
         }
         tracing::info!(partitions = self.engines.len(), "tally partitions assigned");
-        let known: Vec<Rollup> = self.rollups.values().cloned().collect();
-        for rollup in known {
-            self.tell(&rollup)?;
-        }
-        self.context.ready(Role::Detector);
         Ok(())
+    }
+
+    /// What other instances rolled up before: all of it is heard before an engine begins.
+    fn know_fleet(&mut self) -> Result<(), RoleError> {
+        while !self.fleet.caught_up() && !self.context.stop.requested() {
+            self.context.heartbeat(Role::Detector);
+            self.hear_fleet()?;
+        }
+        Ok(())
+    }
+
+    /// Every roll-up kept. The topic forgets: the oldest kept one of a partition begins its chain.
+    fn known_rollups(&self) -> Vec<Rollup> {
+        let mut first: BTreeMap<u32, i64> = BTreeMap::new();
+        for rollup in self.rollups.values() {
+            let hour = first.entry(rollup.partition).or_insert(rollup.hour);
+            *hour = rollup.hour.min(*hour);
+        }
+        let begins = |rollup: &Rollup| first.get(&rollup.partition) == Some(&rollup.hour);
+        self.rollups.values().map(|rollup| if begins(rollup) { rollup.as_first() } else { rollup.clone() }).collect()
+    }
+
+    /// Ready once what was there has been read: an engine that is being rebuilt detects nothing yet.
+    fn announce(&mut self) {
+        let behind: i64 = self.member.lag().iter().map(|(_, _, records)| *records).sum();
+        if !self.ready && behind <= limits::READY_LAG && self.adopted {
+            self.ready = true;
+            self.context.ready(Role::Detector);
+        }
     }
 
     /// Reads which alerts exist already, so that rebuilt engines do not repeat them.
@@ -120,8 +167,6 @@ impl DetectorRole<'_> {
 
     fn take(&mut self, payloads: Vec<(i32, Vec<u8>)>) -> Result<(), RoleError> {
         for (partition, payload) in payloads {
-            self.heard = Instant::now();
-            self.released = false;
             let batch = match Batch::decode(&payload) {
                 Ok(batch) => batch,
                 Err(error) => {
@@ -160,7 +205,6 @@ impl DetectorRole<'_> {
     }
 
     fn hear(&mut self, rollup: Rollup) -> Result<(), RoleError> {
-        self.heard = Instant::now();
         if self.rollups.insert(rollup.key(), rollup.clone()).is_none() {
             self.tell(&rollup)?;
         }
@@ -174,10 +218,15 @@ impl DetectorRole<'_> {
 
     /// The wait for other partitions' roll-ups is bounded: beyond it the last known ones serve.
     fn release(&mut self) -> Result<(), RoleError> {
-        if self.released || self.heard.elapsed() < self.context.settings.fleet_wait() {
+        if !self.engines.values().any(Engine::waits_for_fleet) {
+            self.waiting_since = None;
             return Ok(());
         }
-        self.released = true;
+        if self.waiting_since.get_or_insert_with(Instant::now).elapsed() < self.context.settings.fleet_wait() {
+            return Ok(());
+        }
+        self.waiting_since = None;
+        tracing::warn!("roll-ups of other partitions did not come; the last known ones serve");
         let effects: Vec<Effects> = self.engines.values_mut().map(Engine::release_fleet).collect();
         effects.into_iter().try_for_each(|effects| self.carry_out(effects))
     }

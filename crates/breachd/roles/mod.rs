@@ -18,6 +18,8 @@ pub enum RoleError {
     Commit(#[from] CommitError),
     #[error("the journal's hash chain is broken: {0}; nothing is notified until a person has looked at it")]
     JournalBroken(String),
+    #[error("a panic; its message is in the log")]
+    Panicked,
     #[error("a decision could not be journaled: {0}")]
     JournalAborted(String),
     #[error("a channel cannot be set up: {0}")]

@@ -18,7 +18,7 @@ use detector::Alert;
 use incident::{Casebook, Command, Decision, DeliveryReport, Notice};
 use journal::{Chain, Entry};
 use notifier::{Dispatcher, Submission};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use stream::{CommitError, GroupSpec, Member, Outgoing, Polled, Reader, Start, Transactor};
 use tokio::sync::mpsc;
 
@@ -37,6 +37,10 @@ struct Active<'a> {
     reports: mpsc::Receiver<DeliveryReport>,
     /// Handed to each new dispatcher.
     reporter: mpsc::Sender<DeliveryReport>,
+    /// What the dispatcher runs on.
+    settings: Arc<Settings>,
+    /// Since when a channel's queue has had no room for a notice.
+    full_since: Option<Instant>,
 }
 
 /// What the journal says so far.
@@ -72,9 +76,11 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
         }
         let pending = std::mem::take(&mut commands);
         if let Some(active) = &mut active {
-            if let Some(settings) = context.take_reloaded() {
-                active.reload(&settings)?;
+            let latest = context.latest();
+            if !Arc::ptr_eq(&latest, &active.settings) {
+                active.reload(latest)?;
             }
+            active.resubmit();
             active.round(pending)?;
         }
     }
@@ -147,7 +153,8 @@ impl<'a> Active<'a> {
             .filter_map(|partition| Some((partition, next(&topic, partition)?)));
         let alerts = context.broker.read(&[(&topic, from.collect())])?;
         let (reporter, reports) = mpsc::channel(limits::REPORTS);
-        let dispatcher = dispatcher(context, &context.settings, &reporter)?;
+        let settings = context.latest();
+        let dispatcher = dispatcher(context, &settings, &reporter)?;
         let unsent: Vec<_> = casebook.unsent().cloned().collect();
         tracing::info!(
             entries = chain.head().seq,
@@ -165,7 +172,10 @@ impl<'a> Active<'a> {
             dispatcher: Some(dispatcher),
             reports,
             reporter,
+            settings,
+            full_since: None,
         };
+        active.casebook.set_policy(active.settings.policy());
         unsent.into_iter().for_each(|notice| active.submit(notice));
         // What a crash left undone is found by the first tick.
         let decisions = active.casebook.tick(wall::now());
@@ -174,21 +184,23 @@ impl<'a> Active<'a> {
     }
 
     /// Takes a new configuration up: who has to know, how they are told. All of it, or nothing.
-    fn reload(&mut self, settings: &Settings) -> Result<(), RoleError> {
-        let next = match dispatcher(self.context, settings, &self.reporter) {
+    fn reload(&mut self, settings: Arc<Settings>) -> Result<(), RoleError> {
+        let before = std::mem::replace(&mut self.settings, settings);
+        let next = match dispatcher(self.context, &self.settings, &self.reporter) {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "the new configuration is not taken up");
                 self.context.metrics.reload_successful(false);
+                self.context.reload((*before).clone());
+                self.settings = self.context.latest();
                 return Ok(());
             }
         };
         self.end_dispatcher(limits::RELOAD_DRAIN)?;
         self.dispatcher = Some(next);
-        self.casebook.set_policy(settings.policy());
+        self.casebook.set_policy(self.settings.policy());
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
-        self.context.metrics.reload_successful(true);
         tracing::info!(
             "new triggers, channels and secrets are in force; sources, detector and console change at a restart"
         );
@@ -243,25 +255,7 @@ impl<'a> Active<'a> {
             // Nothing was decided: the position travels with the next decision. Reading it again after a crash decides nothing again.
             return Ok(());
         }
-        let mut chain = self.chain.clone();
-        self.transactor.begin()?;
-        for decision in &decisions {
-            let entry =
-                chain.append(wall::now().as_millis(), decision.kind(), decision.to_json(), self.positions.clone());
-            self.transactor.send(Outgoing {
-                topic: self.context.topics.journal(),
-                partition: Some(0),
-                key: None,
-                payload: entry.to_line().into(),
-                headers: Vec::new(),
-            })?;
-        }
-        match self.transactor.commit(None) {
-            Ok(()) => {}
-            // The casebook in memory is now ahead of nothing, but the alert has been read: start again from the journal.
-            Err(CommitError::Aborted(reason)) => return Err(RoleError::JournalAborted(reason)),
-            Err(other) => return Err(other.into()),
-        }
+        let chain = self.journal(&decisions)?;
         self.chain = chain;
         self.context.metrics.journal_entries(decisions.len() as u64);
         for decision in &decisions {
@@ -273,13 +267,55 @@ impl<'a> Active<'a> {
         Ok(())
     }
 
+    /// One transaction with all of them. An aborted one has left nothing behind and is tried again; the chain's new end.
+    fn journal(&mut self, decisions: &[Decision]) -> Result<Chain, RoleError> {
+        let mut aborted = String::new();
+        for _ in 0..limits::JOURNAL_TRIES {
+            let mut chain = self.chain.clone();
+            self.transactor.begin()?;
+            for decision in decisions {
+                let entry =
+                    chain.append(wall::now().as_millis(), decision.kind(), decision.to_json(), self.positions.clone());
+                self.transactor.send(Outgoing {
+                    topic: self.context.topics.journal(),
+                    partition: Some(0),
+                    key: None,
+                    payload: entry.to_line().into(),
+                    headers: Vec::new(),
+                })?;
+            }
+            match self.transactor.commit(None) {
+                Ok(()) => return Ok(chain),
+                Err(CommitError::Aborted(reason)) => {
+                    tracing::warn!(%reason, "a decision's transaction was aborted; it is tried again");
+                    aborted = reason;
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Err(RoleError::JournalAborted(aborted))
+    }
+
+    /// Hands what is requested and has no room yet over again, now and then.
+    fn resubmit(&mut self) {
+        if self.full_since.is_none_or(|since| since.elapsed() < limits::RESUBMIT) {
+            return;
+        }
+        self.full_since = None;
+        let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
+        unsent.into_iter().for_each(|notice| self.submit(notice));
+    }
+
     /// Hands a notice over; a full channel is no loss: the notice is requested in the journal, and handed over again.
-    fn submit(&self, notice: Notice) {
+    fn submit(&mut self, notice: Notice) {
         let Some(dispatcher) = &self.dispatcher else { return };
         let (id, channel) = (notice.id.clone(), notice.channel.clone());
         if dispatcher.submit(notice) == Submission::Full {
-            tracing::error!(notice = %id, %channel, "too many notices wait for this channel; this one goes out after a restart");
-            self.context.metrics.invariant_violation("notice_not_queued", 1);
+            if self.full_since.is_none() {
+                tracing::error!(notice = %id, %channel, "too many notices wait for this channel; this one is handed over again");
+                self.context.metrics.invariant_violation("notice_not_queued", 1);
+            }
+            self.full_since.get_or_insert_with(Instant::now);
         }
     }
 

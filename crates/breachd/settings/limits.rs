@@ -8,6 +8,9 @@ pub const POLL_RECORDS: usize = 10_000;
 /// Packed tally messages per poll: each may hold thousands of tallies.
 pub const POLL_TALLIES: usize = 64;
 
+/// Tally messages a detector may be behind and count as ready.
+pub const READY_LAG: i64 = 100;
+
 /// Time between two looks at what the engines hold.
 pub const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -36,6 +39,12 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 
 /// Longest time a change of configuration waits for notices that are on their way.
 pub const RELOAD_DRAIN: Duration = Duration::from_secs(2);
+
+/// How often a decision's transaction is tried before the role gives up.
+pub const JOURNAL_TRIES: usize = 5;
+
+/// Pause before notices that found no room are handed over again.
+pub const RESUBMIT: Duration = Duration::from_secs(5);
 
 /// Longest time a stopping process waits for its roles.
 pub const SHUTDOWN: Duration = Duration::from_secs(25);

@@ -175,6 +175,12 @@ impl Engine {
         effects.finish()
     }
 
+    /// Whether an hour that the horizon would let go on waits for roll-ups of other partitions.
+    pub fn waits_for_fleet(&self) -> bool {
+        let waiting = self.hours.iter().filter(|(_, work)| work.usual.is_none()).map(|(hour, _)| *hour).min();
+        waiting.zip(self.closable()).is_some_and(|(hour, closable)| hour <= closable.saturating_add(2))
+    }
+
     /// The caller has waited long enough for roll-ups: go on with what is known of the hours that wait for them.
     pub fn release_fleet(&mut self) -> Effects {
         let mut effects = Effects::default();

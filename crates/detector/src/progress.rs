@@ -42,11 +42,13 @@ struct Line {
     position: Option<i64>,
     watermark: Timestamp,
     idle: bool,
+    /// Named by the configuration: the horizon waits for it.
+    expected: bool,
 }
 
 impl Progress {
     pub(crate) fn new(sources: &[(Box<str>, u32)], lateness: Span) -> Self {
-        let fresh = || Line { position: None, watermark: Timestamp::MIN, idle: false };
+        let fresh = || Line { position: None, watermark: Timestamp::MIN, idle: false, expected: true };
         let numbers = |n: u32| 0..i32::try_from(n).unwrap_or(i32::MAX);
         let partitions = sources
             .iter()
@@ -82,13 +84,14 @@ impl Progress {
             }
         }
         for range in &manifest.ranges {
-            let fresh = Line { position: None, watermark: Timestamp::MIN, idle: false };
+            // A source that is not configured any more, still named by old manifests: nobody waits for it.
+            let fresh = Line { position: None, watermark: Timestamp::MIN, idle: true, expected: false };
             let line = self.partitions.entry((range.source.clone(), range.partition)).or_insert(fresh);
             if range.from < range.to {
                 line.position = Some(line.position.map_or(range.to, |position| position.max(range.to)));
             }
             line.watermark = line.watermark.max(range.watermark);
-            line.idle = range.idle;
+            line.idle = range.idle || !line.expected;
         }
         self.advance();
         Heard::New

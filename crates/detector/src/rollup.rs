@@ -97,6 +97,12 @@ impl Rollup {
         format!("{}|{}", self.partition, self.hour).into_bytes()
     }
 
+    /// The same roll-up as the first of its partition: what was before it is not kept any more, and nobody waits for it.
+    #[must_use]
+    pub fn as_first(&self) -> Rollup {
+        Rollup { previous: None, ..self.clone() }
+    }
+
     pub fn encode(&self) -> Vec<u8> {
         let mut message = Encoder::new(MAGIC, VERSION);
         message.number(u64::from(self.partition));
