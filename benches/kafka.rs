@@ -288,8 +288,11 @@ impl Kafka {
             return Ok(Kafka { address, ours: None });
         }
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kafka-bench");
-        let kafka = Kafka { address: "127.0.0.1:29592".into(), ours: Some(folder) };
+        let mut kafka = Kafka { address: "127.0.0.1:29592".into(), ours: Some(folder) };
         if !kafka.tool(&["up", "--port", "29592"]) {
+            // Its logs, which it has just named, stay.
+            kafka.tool(&["stop"]);
+            kafka.ours = None;
             return Err("tests/kafka could not start a broker".into());
         }
         Ok(kafka)
