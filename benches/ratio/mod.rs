@@ -1,7 +1,7 @@
 //! A criterion group whose members are set beside a floor of the same run.
 //!
-//! The ratio is of the best samples: on a shared machine the fastest one is the least disturbed. Criterion's own report of
-//! each member (with its spread) stands above the table.
+//! The ratio is of processor time over all samples: a shared machine's other work delays a thread, but is not counted as its
+//! time. Criterion's own report of each member (wall time, with its spread) stands above the table.
 
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use std::{
@@ -15,8 +15,8 @@ pub(crate) struct Compared<'a> {
     /// What is counted, for the table.
     unit: &'static str,
     elements: u64,
-    /// Name and best time of one element in nanoseconds.
-    best: Vec<(String, f64)>,
+    /// Name and processor time of one element in nanoseconds.
+    figures: Vec<(String, f64)>,
 }
 
 impl<'a> Compared<'a> {
@@ -25,24 +25,25 @@ impl<'a> Compared<'a> {
         let mut group = criterion.benchmark_group(name);
         group.sampling_mode(SamplingMode::Flat).sample_size(10).measurement_time(Duration::from_secs(3));
         group.warm_up_time(Duration::from_millis(500)).throughput(Throughput::Elements(elements));
-        Compared { group, name, unit, elements, best: Vec::new() }
+        Compared { group, name, unit, elements, figures: Vec::new() }
     }
 
     pub(crate) fn measure<T>(mut self, member: &str, mut work: impl FnMut() -> T) -> Self {
-        let mut best = f64::INFINITY;
-        let elements = self.elements as f64;
+        let (mut cpu_ns, mut elements) = (0, 0);
+        let each = self.elements;
         self.group.bench_function(member, |bencher| {
             bencher.iter_custom(|n| {
-                let began = Instant::now();
+                let (began, before) = (Instant::now(), thread_cpu_ns());
                 (0..n).for_each(|_| drop(black_box(work())));
                 let took = began.elapsed();
-                best = best.min(took.as_nanos() as f64 / n as f64 / elements);
+                cpu_ns += thread_cpu_ns() - before;
+                elements += n * each;
                 took
             });
         });
         // A filter on the command line leaves members out.
-        if best.is_finite() {
-            self.best.push((member.to_owned(), best));
+        if cpu_ns > 0 && elements > 0 {
+            self.figures.push((member.to_owned(), cpu_ns as f64 / elements as f64));
         }
         self
     }
@@ -50,15 +51,15 @@ impl<'a> Compared<'a> {
     /// Prints every member's ratio to each floor (members whose name begins with `floor`).
     pub(crate) fn finish(self) {
         self.group.finish();
-        let floors: Vec<_> = self.best.iter().filter(|(member, _)| member.starts_with("floor")).collect();
-        for (member, ns) in &self.best {
+        let floors: Vec<_> = self.figures.iter().filter(|(member, _)| member.starts_with("floor")).collect();
+        for (member, ns) in &self.figures {
             let ratios: Vec<String> = floors
                 .iter()
                 .filter(|(floor, _)| floor != member)
                 .map(|(floor, base)| format!("{:.2} x {floor}", ns / base))
                 .collect();
             println!(
-                "ratio  {}/{member}: {ns:.0} ns per {}, {:.0} k/s   {}",
+                "ratio  {}/{member}: {ns:.0} CPU ns per {}, {:.0} k/s of one core   {}",
                 self.name,
                 self.unit,
                 1e6 / ns,
@@ -66,4 +67,10 @@ impl<'a> Compared<'a> {
             );
         }
     }
+}
+
+/// Processor time of this thread. The kernel renews it at its ticks, some milliseconds apart: less than a sample takes.
+fn thread_cpu_ns() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux with scheduler statistics");
+    text.split(' ').next().and_then(|ns| ns.parse().ok()).expect("nanoseconds come first")
 }
