@@ -81,10 +81,10 @@ fn explain(alert: &Alert, out: &mut dyn Write) -> std::io::Result<()> {
             alert.unit
         )?,
     }
-    let paged = if alert.page {
-        "the false-page budget lets it page: its probability lies beyond the bound of its detector"
-    } else {
-        "it does not page: it is ranked in the digest"
+    let paged = match (alert.page, alert.p_value) {
+        (true, Some(_)) => "the false-page budget lets it page: its probability lies beyond the bound of its detector",
+        (true, None) => "it pages: signatures have their own share of the false-page budget",
+        (false, _) => "it does not page: it is ranked in the digest",
     };
     writeln!(out, "  {paged}")?;
     let classes: Vec<&str> = alert.data_classes.iter().map(|class| class.as_str()).collect();

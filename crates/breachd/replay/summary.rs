@@ -123,7 +123,8 @@ impl Summary {
         let n_pages = self.pages.len();
         if let (Some(first), Some(last)) = (self.first, self.last) {
             let weeks = (last - first).as_millis() as f64 / (7.0 * 86_400_000.0);
-            let rate = if weeks > 0.0 { format!(" ({:.2} a week)", n_pages as f64 / weeks) } else { String::new() };
+            let rate =
+                if weeks >= 1.0 / 7.0 { format!(" ({:.2} a week)", n_pages as f64 / weeks) } else { String::new() };
             writeln!(out, "{n_pages} pages{rate} in {} of logs", last - first)?;
         }
         if self.violations > 0 {
