@@ -39,7 +39,7 @@ impl<'a> Account<'a> {
             story.breaches.iter().map(|breach| find(breach, by, &incidents, played)).collect();
         let mut notices = BTreeMap::new();
         for record in incidents.iter().flat_map(|incident| &incident.notices) {
-            *notices.entry(state(record.state)).or_default() += 1;
+            *notices.entry(record.state.as_str()).or_default() += 1;
         }
         let explained =
             |incident: &Incident| story.breaches.iter().any(|breach| !matching(breach, by, incident).is_empty());
@@ -101,7 +101,7 @@ fn print_found(finding: &Finding<'_>, incident: &Incident, now: Timestamp, out: 
         let label = if at == 0 { "told" } else { "" };
         let after = after.map_or_else(String::new, |span| format!(" after {span}"));
         let more = if *n > 1 { format!(", {} more notices since", n - 1) } else { String::new() };
-        writeln!(out, "   {label:<11} {channel}: {}{after}{more}", state(*how))?;
+        writeln!(out, "   {label:<11} {channel}: {}{after}{more}", how.as_str())?;
     }
     for (at, deadline) in incident.running_deadlines().into_iter().enumerate() {
         let label = if at == 0 { "time limits" } else { "" };
@@ -145,16 +145,4 @@ fn matching<'a>(breach: &Breach, by: Span, incident: &'a Incident) -> Vec<&'a in
         .iter()
         .filter(|alert| alert.page && within(alert.raised_at) && (about(&alert.subject) || about(&alert.entity)))
         .collect()
-}
-
-fn state(state: DeliveryState) -> &'static str {
-    match state {
-        DeliveryState::Requested => "requested",
-        DeliveryState::Retrying => "retrying",
-        DeliveryState::Accepted => "accepted",
-        DeliveryState::Confirmed => "confirmed",
-        DeliveryState::Rejected => "rejected",
-        DeliveryState::Expired => "expired",
-        DeliveryState::Stopped => "stopped",
-    }
 }

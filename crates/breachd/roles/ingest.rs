@@ -132,18 +132,23 @@ impl IngestRole<'_> {
     fn age(&mut self) {
         let settings = &self.context.settings.ingest;
         let (expire_after, idle_after) = (settings.expire_after.0, settings.idle_after.0);
-        // Silent is who has nothing to say, not who cannot be heard.
-        let behind: BTreeMap<(String, i32), i64> =
-            self.member.lag().into_iter().map(|(topic, number, records)| ((topic, number), records)).collect();
-        for (place, partition) in &mut self.partitions {
+        for partition in self.partitions.values_mut() {
             let silent = partition.heard.elapsed();
             if !partition.expired && silent >= expire_after {
                 partition.expired = true;
                 partition.ingester.expire(&mut self.tallier, &mut self.dead);
                 self.dirty = true;
             }
-            let unheard = behind.get(place).is_some_and(|records| *records > 0);
-            if !partition.idle && silent >= idle_after && !unheard {
+        }
+        let due = |partition: &Partition| !partition.idle && partition.heard.elapsed() >= idle_after;
+        if !self.partitions.values().any(due) {
+            return;
+        }
+        // Silent is who has nothing to say, not who cannot be heard. The client is asked only when somebody is due.
+        let behind: BTreeMap<(String, i32), i64> =
+            self.member.lag().into_iter().map(|(topic, number, records)| ((topic, number), records)).collect();
+        for (place, partition) in &mut self.partitions {
+            if due(partition) && behind.get(place).is_none_or(|records| *records <= 0) {
                 partition.idle = true;
                 self.dirty = true;
             }

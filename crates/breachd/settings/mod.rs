@@ -7,7 +7,6 @@ pub mod limits;
 pub mod load;
 
 use crate::{cli::InputFile, drill::mark::DrillKey, topics::TopicSettings};
-use activity::Span;
 use anyhow::Context as _;
 use detector::{Calendar, Directory, Engine, EngineSpec};
 use incident::{Jurisdictions, Policy};
@@ -382,9 +381,4 @@ fn host_name() -> String {
     let name: String =
         name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')).take(100).collect();
     if name.is_empty() { "breachd".into() } else { name }
-}
-
-/// A length of time as the vocabulary has it.
-pub fn span(period: notifier::Period) -> Span {
-    Span::from_millis(i64::try_from(period.as_millis()).unwrap_or(i64::MAX))
 }
