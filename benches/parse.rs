@@ -14,10 +14,7 @@ mod ratio;
 
 use criterion::Criterion;
 use floor::Access;
-use formats::{
-    Context, FormatSpec, Parsed, Scratch,
-    mariadb_slow_log::{Step, Tracker},
-};
+use formats::{Context, FormatSpec, Lines, Parsed, Scratch, Step, mariadb_slow_log::Tracker};
 use ratio::Compared;
 use std::{hint::black_box, path::Path};
 

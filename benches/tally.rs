@@ -172,7 +172,7 @@ impl Stream {
 }
 
 fn raw(bytes: &[u8], offset: usize) -> Raw<'_> {
-    Raw { bytes, offset: offset as i64, mode: Mode::Live, forged_mark: false }
+    Raw { bytes, offset: offset as i64, mode: Mode::Live, forged_mark: false, written_at: None }
 }
 
 fn fresh(plans: &[Arc<Plan>]) -> Vec<Ingester> {

@@ -15,6 +15,13 @@ pub struct Activity<'a> {
     pub actor: Actor<'a>,
     /// The portal user named by an SQL comment tag *at its configured position*.
     pub tag_user: Option<Cow<'a, str>>,
+    /// How a portal user in `actor` is known.
+    pub known_by: KnownBy,
+    /// The request's id, which a web log and the comment tag of a statement may share.
+    pub request_id: Option<Cow<'a, str>>,
+    /// Web: the host that ran the application for this request, as far as the log says; the database sees it as
+    /// `client_host`.
+    pub app_host: Option<Cow<'a, str>>,
     /// Client address as the log gives it (web: the client; database: the client host, if it is an address).
     pub address: Option<IpAddr>,
     /// Client host as the database names it.
@@ -23,6 +30,10 @@ pub struct Activity<'a> {
     pub agent: Option<Cow<'a, str>>,
     pub operation: Operation,
     pub resources: Vec<Resource<'a>>,
+    /// Of the columns that the source's configuration watches, those that the statement names.
+    pub columns: Vec<Cow<'a, str>>,
+    /// Hash of a statement without its literals: the same for statements that differ in values only.
+    pub fingerprint: Option<u64>,
     pub measures: Measures,
     pub outcome: Outcome,
     pub signals: Signals,
@@ -133,16 +144,40 @@ pub enum Signal {
     AuditOff,
     /// A drill's mark that does not verify: treated as live.
     ForgedDrillMark,
+    /// LOAD DATA, LOAD XML, LOAD_FILE(): a file of the server or the client read into the database.
+    LoadFile,
+    /// HANDLER … READ: a table read past the usual statements.
+    HandlerRead,
+    /// SET GLOBAL, SET PERSIST: a setting of the whole server changed.
+    SetGlobal,
+    /// A read of a table without WHERE, LIMIT, grouping or aggregation.
+    UnboundedRead,
+    /// Many rows packed into few: GROUP_CONCAT, JSON_ARRAYAGG and the like. Rows sent say little then.
+    GathersRows,
+    /// A comment with an attribution tag's key elsewhere than at its configured position, or two that disagree.
+    MisplacedTag,
+    /// Personal data in the query or path of a request, where every log, proxy and browser history keeps it.
+    PersonalDataInUrl,
+    /// A line inside a literal that poses as a log entry of its own.
+    ForgedEntry,
 }
 
 impl Signal {
-    pub const ALL: [Signal; 6] = [
+    pub const ALL: [Signal; 14] = [
         Signal::IntoOutfile,
         Signal::IntoDumpfile,
         Signal::DumpShape,
         Signal::Grant,
         Signal::AuditOff,
         Signal::ForgedDrillMark,
+        Signal::LoadFile,
+        Signal::HandlerRead,
+        Signal::SetGlobal,
+        Signal::UnboundedRead,
+        Signal::GathersRows,
+        Signal::MisplacedTag,
+        Signal::PersonalDataInUrl,
+        Signal::ForgedEntry,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -153,17 +188,25 @@ impl Signal {
             Signal::Grant => "grant",
             Signal::AuditOff => "audit_off",
             Signal::ForgedDrillMark => "forged_drill_mark",
+            Signal::LoadFile => "load_file",
+            Signal::HandlerRead => "handler_read",
+            Signal::SetGlobal => "set_global",
+            Signal::UnboundedRead => "unbounded_read",
+            Signal::GathersRows => "gathers_rows",
+            Signal::MisplacedTag => "misplaced_tag",
+            Signal::PersonalDataInUrl => "personal_data_in_url",
+            Signal::ForgedEntry => "forged_entry",
         }
     }
 
-    const fn bit(self) -> u16 {
+    const fn bit(self) -> u32 {
         1 << self as u16
     }
 }
 
 /// A set of signals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Signals(u16);
+pub struct Signals(u32);
 
 impl Signals {
     pub const EMPTY: Signals = Signals(0);
@@ -181,11 +224,11 @@ impl Signals {
     pub const fn union(self, other: Signals) -> Self {
         Signals(self.0 | other.0)
     }
-    pub const fn bits(self) -> u16 {
+    pub const fn bits(self) -> u32 {
         self.0
     }
     /// Unknown bits are dropped.
-    pub const fn from_bits(bits: u16) -> Self {
+    pub const fn from_bits(bits: u32) -> Self {
         Signals(bits & ((1 << Signal::ALL.len()) - 1))
     }
     pub fn iter(self) -> impl Iterator<Item = Signal> {
@@ -200,12 +243,17 @@ impl<'a> Activity<'a> {
             at,
             actor: Actor::Anonymous,
             tag_user: None,
+            known_by: KnownBy::Guess,
+            request_id: None,
+            app_host: None,
             address: None,
             client_host: None,
             session: None,
             agent: None,
             operation,
             resources: Vec::new(),
+            columns: Vec::new(),
+            fingerprint: None,
             measures: Measures::default(),
             outcome: Outcome::default(),
             signals: Signals::EMPTY,
@@ -242,7 +290,7 @@ mod tests {
             set.insert(signal);
             assert_eq!(Signals::from_bits(set.bits()).iter().collect::<Vec<_>>(), [signal]);
         }
-        assert_eq!(Signals::from_bits(u16::MAX).iter().count(), Signal::ALL.len());
+        assert_eq!(Signals::from_bits(u32::MAX).iter().count(), Signal::ALL.len());
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Replay<'_> {
             };
             let offset = i64::try_from(number).unwrap_or(i64::MAX);
             source.ingester.take(
-                Raw { bytes: line, offset, mode: Mode::Live, forged_mark: false },
+                Raw { bytes: line, offset, mode: Mode::Live, forged_mark: false, written_at: None },
                 &mut self.tallier,
                 &mut self.dead,
             );

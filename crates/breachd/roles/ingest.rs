@@ -265,6 +265,10 @@ impl Partition {
                 None => (Mode::Live, true),
             },
         };
-        self.ingester.take(Raw { bytes, offset: record.offset, mode, forged_mark: forged }, tallier, dead);
+        self.ingester.take(
+            Raw { bytes, offset: record.offset, mode, forged_mark: forged, written_at: None },
+            tallier,
+            dead,
+        );
     }
 }

@@ -67,7 +67,8 @@ fn world(seed: u64) -> Vec<Vec<Record>> {
                     let attack = hour > 5 * 24 && random.once_in(60);
                     let login = random.once_in(6);
                     let fails = random.once_in(if attack { 1 } else { 4 });
-                    let signal = random.once_in(60).then_some(Signal::ALL[random.below(6) as usize]);
+                    let signal =
+                        random.once_in(60).then_some(Signal::ALL[random.below(Signal::ALL.len() as u64) as usize]);
                     records.push(Record {
                         at: start() + Span::from_secs(hour * 3600 + second - jitter),
                         user: random.below(6),

@@ -4,10 +4,11 @@
 //! *total* (no bytes make it panic) and *linear* in its input. What it cannot read it refuses with a [`Rejected`], whose
 //! reason never repeats the text: logs are hostile.
 //!
-//! What it does not do: put lines together (the `ingest` crate does, with [`mariadb_slow_log::Tracker`]), judge what was
+//! What it does not do: put lines together (the `ingest` crate does, with a [`Lines`]), judge what was
 //! touched (classification), or say whose tally it goes to (attribution).
 
 mod glob;
+mod lines;
 pub mod mariadb_server_audit;
 pub mod mariadb_slow_log;
 pub mod nginx_json;
@@ -17,7 +18,13 @@ mod zone;
 
 use activity::{Activity, Timestamp};
 pub use glob::{Glob, Specificity};
+use ipnet::IpNet;
+pub use lines::{Lines, MEMORY_BYTES_MAX, Step};
 pub use sql::{SqlTag, TagPosition};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 pub use text::comparable_path;
 pub use zone::Zone;
 
@@ -32,16 +39,36 @@ pub struct FormatSpec {
     /// One line for a table of formats.
     pub summary: &'static str,
     pub framing: Framing,
+    /// Its stamps carry no zone: a source must say which one they are in.
+    pub needs_zone: bool,
+    /// What it can know.
+    pub knows: Knows,
     parse: for<'a> fn(&'a [u8], &'a mut Scratch, &Context) -> Result<Parsed<'a>, Rejected>,
 }
 
 /// How the bytes of a source become entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Framing {
     /// One message or file line is one entry.
     Line,
-    /// An entry spans lines, which may arrive one by one: see [`mariadb_slow_log::Tracker`].
-    SlowLog,
+    /// An entry spans lines, which may arrive one by one. Called with what [`Lines::memory`] said before a restart, or with
+    /// nothing; what cannot be read is as nothing.
+    Lines(fn(memory: &str) -> Box<dyn Lines>),
+}
+
+/// What a format can know: so that each measure gets one source of record, and gaps can be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Knows {
+    /// Requests of a web server.
+    pub requests: bool,
+    /// Statements, with the account and the tables.
+    pub statements: bool,
+    /// How a statement ended: errors, refusals.
+    pub results: bool,
+    /// Rows of a statement.
+    pub rows: bool,
+    /// People by name, as the application knows them.
+    pub people: bool,
 }
 
 /// What a parser must know of a source.
@@ -57,9 +84,38 @@ pub struct Context {
     pub login_routes: Vec<Glob>,
     /// server_audit's `query_log_limit` in bytes: a text that comes near it may have been cut.
     pub query_log_limit: usize,
+    /// When the entry was shipped, by the envelope it came in: the time of an entry that carries none.
+    pub shipped_at: Option<Timestamp>,
+    /// The host that runs the application, as the database names it, where a web log does not say.
+    pub app_host: Option<Arc<str>>,
+    /// Proxies whose X-Forwarded-For is believed.
+    pub trusted_proxies: Arc<[IpNet]>,
+    /// Columns to be watched for, lower-case; see [`Activity::columns`].
+    pub watched_columns: Arc<BTreeSet<Box<str>>>,
+    /// Tables behind views and triggers, by the lower-case `schema.name` that a statement would name.
+    pub tables_behind: Arc<BTreeMap<Box<str>, Vec<TableBehind>>>,
 }
 
-/// Room for what had to be decoded; one per caller, used again and again.
+/// A table that a statement touches without naming it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableBehind {
+    pub schema: Box<str>,
+    pub name: Box<str>,
+    /// Behind a view: read and written through. Else behind a trigger: only a write of the named table touches it.
+    pub through: Behind,
+}
+
+/// How a table is reached that a statement does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// The name is a view.
+    View,
+    /// The named table has a trigger.
+    Trigger,
+}
+
+/// Room for what had to be decoded, and what a format remembers between entries; one per source partition, used again and
+/// again.
 #[derive(Debug, Default)]
 pub struct Scratch {
     line: String,
@@ -150,6 +206,11 @@ impl Default for Context {
             sql_tags: vec![tag("uid"), tag("user")],
             login_routes: Self::LOGIN_ROUTES.iter().filter_map(|route| Glob::path(route)).collect(),
             query_log_limit: Self::QUERY_LOG_LIMIT,
+            shipped_at: None,
+            app_host: None,
+            trusted_proxies: Arc::default(),
+            watched_columns: Arc::default(),
+            tables_behind: Arc::default(),
         }
     }
 }

@@ -25,13 +25,15 @@
 use crate::sql::{Completeness, Statement};
 use crate::text::lossy;
 use crate::zone::{LocalTime, digits};
-use crate::{Context, FormatSpec, Framing, Parsed, Rejected, Scratch};
+use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
 use activity::{Activity, Actor, Operation, Outcome, Resource, Timestamp};
 
 pub(crate) const SPEC: FormatSpec = FormatSpec {
     name: "mariadb_server_audit",
     summary: "MariaDB server_audit plugin, file output: who ran which statement on which table",
     framing: Framing::Line,
+    needs_zone: true,
+    knows: Knows { statements: true, results: true, requests: false, rows: false, people: false },
     parse,
 };
 

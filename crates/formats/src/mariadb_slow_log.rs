@@ -27,10 +27,10 @@ mod tracker;
 use crate::sql::{Completeness, Statement};
 use crate::text::lossy;
 use crate::zone::{LocalTime, digits};
-use crate::{Context, FormatSpec, Framing, Parsed, Rejected, Scratch};
+use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
 use activity::{Activity, Actor, Measures, Operation, Span, Timestamp};
 use std::borrow::Cow;
-pub use tracker::{Step, Tracker};
+pub use tracker::Tracker;
 
 /// Longest believed statement.
 const LASTED_MAX: Span = Span::from_hours(24 * 28);
@@ -38,7 +38,9 @@ const LASTED_MAX: Span = Span::from_hours(24 * 28);
 pub(crate) const SPEC: FormatSpec = FormatSpec {
     name: "mariadb_slow_log",
     summary: "MariaDB slow query log: rows and bytes of every statement; entries of several lines",
-    framing: Framing::SlowLog,
+    framing: Framing::Lines(|memory| Box::new(Tracker::remembering(memory))),
+    needs_zone: false,
+    knows: Knows { statements: true, rows: true, requests: false, results: false, people: false },
     parse,
 };
 

@@ -21,8 +21,8 @@
 
 use crate::text::{comparable_path, lossy, query_value};
 use crate::zone::LocalTime;
-use crate::{Context, FormatSpec, Framing, Parsed, Rejected, Scratch};
-use activity::{Activity, Actor, Measures, Operation, Outcome, Resource, Timestamp};
+use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
+use activity::{Activity, Actor, KnownBy, Measures, Operation, Outcome, Resource, Timestamp};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::{borrow::Cow, fmt, net::IpAddr};
 
@@ -30,6 +30,8 @@ pub(crate) const SPEC: FormatSpec = FormatSpec {
     name: "nginx_json",
     summary: "nginx access log as JSON (escape=json), one object per line",
     framing: Framing::Line,
+    needs_zone: false,
+    knows: Knows { requests: true, people: true, results: true, statements: false, rows: false },
     parse,
 };
 
@@ -65,6 +67,7 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
 
     let mut activity = Activity::new(at, if login { Operation::Login } else { Operation::Request });
     activity.actor = user.map_or(Actor::Anonymous, Actor::PortalUser);
+    activity.known_by = KnownBy::AccessLog;
     activity.address = first([line.remote_addr, line.addr]).and_then(|address| canonical(&address));
     activity.session = named(line.session).filter(|session| session.bytes().any(|byte| byte != b'0'));
     activity.agent = first([line.http_user_agent, line.user_agent, line.ua]).filter(|agent| agent != "-");

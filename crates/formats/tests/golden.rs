@@ -7,8 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 use activity::{Activity, Actor, Resource};
-use formats::mariadb_slow_log::{Step, Tracker};
-use formats::{Context, FORMATS, FormatSpec, Framing, Parsed, Rejected, Scratch};
+use formats::{Context, FORMATS, FormatSpec, Framing, Parsed, Rejected, Scratch, Step};
 use proptest::prelude::*;
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -31,8 +30,8 @@ fn entries(format: &FormatSpec, bytes: &[u8]) -> Vec<(usize, Vec<u8>)> {
     let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes).split(|byte| *byte == b'\n').enumerate();
     match format.framing {
         Framing::Line => lines.map(|(at, line)| (at + 1, line.to_vec())).collect(),
-        Framing::SlowLog => {
-            let mut tracker = Tracker::default();
+        Framing::Lines(remembering) => {
+            let mut tracker = remembering("");
             let mut entries: Vec<(usize, Vec<u8>)> = Vec::new();
             for (at, line) in lines {
                 match tracker.step(line) {
@@ -156,9 +155,13 @@ fn parse_with_all(bytes: &[u8]) {
             }
         }
     }
-    let mut tracker = Tracker::default();
-    for line in bytes.split(|byte| *byte == b'\n') {
-        tracker.step(line);
+    for format in FORMATS {
+        if let Framing::Lines(remembering) = format.framing {
+            let mut lines = remembering("");
+            for line in bytes.split(|byte| *byte == b'\n') {
+                lines.step(line);
+            }
+        }
     }
 }
 

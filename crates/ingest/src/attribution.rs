@@ -19,7 +19,7 @@ use activity::{
     Activity, Actor, Bucket, DataClass, DataClasses, EntityKind, KnownBy, Measures, Mode, Operation, Outcome, Resource,
     Signals,
 };
-use formats::{Framing, comparable_path};
+use formats::comparable_path;
 use std::{collections::HashMap, fmt::Write, sync::Arc};
 use tally::{Metric, Tallier, Tally};
 
@@ -107,7 +107,7 @@ impl Attributor {
         match &activity.actor {
             Actor::PortalUser(user) => {
                 self.actor.push_str(user);
-                Some((EntityKind::PortalUser, KnownBy::AccessLog))
+                Some((EntityKind::PortalUser, activity.known_by))
             }
             Actor::DbAccount(account) => {
                 let host = activity.client_host.as_deref().unwrap_or_default();
@@ -244,7 +244,7 @@ impl Attributor {
             }
             let tally = tallier.tally(place.mode, EntityKind::Table, &self.table, place.bucket);
             add_reading(tally, &reading);
-            if self.plan.format.framing == Framing::SlowLog {
+            if self.plan.format.knows.rows {
                 // Without an audit log nobody else says which tables were touched.
                 tally.add(Metric::TableTouches, reading.statements);
             }

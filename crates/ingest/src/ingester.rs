@@ -18,8 +18,7 @@ use crate::plan::Plan;
 use crate::resume::Resume;
 use crate::watermark::Watermark;
 use activity::{EntityKind, Mode, Signal, Timestamp};
-use formats::mariadb_slow_log::{Step, Tracker};
-use formats::{Context, Framing, Parsed, Scratch};
+use formats::{Context, Framing, Lines, Parsed, Scratch, Step};
 use std::{collections::BTreeMap, sync::Arc};
 use tally::{Metric, Range, Tallier};
 
@@ -32,6 +31,8 @@ pub struct Raw<'a> {
     pub mode: Mode,
     /// It carried a drill's mark that does not verify: it is live, and that is a signal.
     pub forged_mark: bool,
+    /// When the broker or the producer says it was written; `None` for a file's line.
+    pub written_at: Option<Timestamp>,
 }
 
 /// Takes in the records of one source partition.
@@ -61,7 +62,8 @@ struct Counts {
 /// Lines on their way to an entry.
 #[derive(Debug, Default)]
 struct Assembly {
-    tracker: Tracker,
+    /// `None` for a format of single lines.
+    lines: Option<Box<dyn Lines>>,
     pending: Option<Pending>,
     /// Lines of the next record that were done before a restart, and what became of them.
     lines_done: u64,
@@ -99,7 +101,11 @@ struct Entry<'a> {
 
 impl Ingester {
     pub fn new(plan: Arc<Plan>, partition: i32, resume: Resume) -> Self {
-        let Resume { offset, watermark, lines_done, outcome_done, plain_threads } = resume;
+        let Resume { offset, watermark, lines_done, outcome_done, lines_memory } = resume;
+        let lines = match plan.format.framing {
+            Framing::Line => None,
+            Framing::Lines(remembering) => Some(remembering(&lines_memory)),
+        };
         Ingester {
             context: plan.context.clone(),
             attributor: Attributor::new(plan.clone()),
@@ -107,12 +113,7 @@ impl Ingester {
             partition,
             scratch: Scratch::default(),
             watermark,
-            assembly: Assembly {
-                tracker: Tracker::with_plain_threads(plain_threads),
-                lines_done,
-                outcome_done,
-                ..Assembly::default()
-            },
+            assembly: Assembly { lines, lines_done, outcome_done, ..Assembly::default() },
             next_offset: offset,
             flushed_to: offset,
             counts: Counts::default(),
@@ -126,10 +127,10 @@ impl Ingester {
         self.next_offset = Some(raw.offset.saturating_add(1));
         self.counts.bytes += raw.bytes.len() as u64;
         let done = (std::mem::take(&mut self.assembly.lines_done), std::mem::take(&mut self.assembly.outcome_done));
-        let Raw { bytes, offset, mode, forged_mark } = raw;
+        let Raw { bytes, offset, mode, forged_mark, .. } = raw;
         if mode.is_drill() {
             self.drill(bytes, offset, mode, tallier, dead);
-        } else if self.plan.format.framing == Framing::Line {
+        } else if self.assembly.lines.is_none() {
             let bytes = without_line_end(bytes);
             let outcome = if bytes.is_empty() {
                 Outcome::Ignored
@@ -145,7 +146,7 @@ impl Ingester {
     /// Takes a pending entry as complete: at the end of a file, or when nothing has come for a while.
     pub fn expire(&mut self, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
         self.complete(None, tallier, dead);
-        self.assembly.tracker.close();
+        self.close();
     }
 
     /// What happened since the last call.
@@ -178,7 +179,7 @@ impl Ingester {
             watermark: self.watermark,
             lines_done: pending.map_or(self.assembly.lines_done, |pending| pending.lines_before),
             outcome_done: pending.map_or(self.assembly.outcome_done, |pending| pending.outcome_before),
-            plain_threads: self.assembly.tracker.plain_threads().to_vec(),
+            lines_memory: self.assembly.lines.as_ref().map_or_else(String::new, |lines| lines.memory()),
         };
         (self.position(), resume.metadata())
     }
@@ -220,7 +221,7 @@ impl Ingester {
     /// A record with one or more lines of a format whose entries span lines.
     /// `done`: how many of its lines were done before a restart, and what became of them.
     fn lines(&mut self, raw: Raw<'_>, done: (u64, Outcome), tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
-        let Raw { bytes, offset, mode, forged_mark } = raw;
+        let Raw { bytes, offset, mode, forged_mark, .. } = raw;
         // What became of the entries that ended in this record, and whether the pending one has a line in it.
         let (lines_done, mut outcome) = done;
         let mut shares = false;
@@ -228,7 +229,8 @@ impl Ingester {
             if (at as u64) < lines_done {
                 continue;
             }
-            match self.assembly.tracker.step(line) {
+            let step = self.assembly.lines.as_mut().map_or(Step::Orphan, |lines| lines.step(line));
+            match step {
                 Step::Begin => {
                     outcome = outcome.max(self.complete(Some(shares), tallier, dead));
                     let mut bytes = std::mem::take(&mut self.assembly.spare);
@@ -271,7 +273,7 @@ impl Ingester {
             pending.bytes.extend_from_slice(&line[..line.len().min(room)]);
             if ENTRY_BYTES_MAX < pending.bytes.len() || ENTRY_LINES_MAX < pending.lines {
                 outcome = outcome.max(self.complete(Some(true), tallier, dead));
-                self.assembly.tracker.close();
+                self.close();
                 shares = false;
             }
         }
@@ -283,6 +285,12 @@ impl Ingester {
                 pending.records += 1;
             }
             _ => self.counts.add(outcome, 1),
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(lines) = &mut self.assembly.lines {
+            lines.close();
         }
     }
 
@@ -309,7 +317,7 @@ impl Ingester {
     /// One whole entry, or what was taken for one.
     fn judge(&mut self, entry: Entry<'_>, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) -> Outcome {
         let Entry { bytes, lines, offset, mode, forged_mark } = entry;
-        let limit = if self.plan.format.framing == Framing::Line { LINE_BYTES_MAX } else { ENTRY_BYTES_MAX };
+        let limit = if self.assembly.lines.is_none() { LINE_BYTES_MAX } else { ENTRY_BYTES_MAX };
         self.context.after = self.watermark.greatest();
         let parsed = if limit < bytes.len() || ENTRY_LINES_MAX < lines {
             Err("too_long")

@@ -20,7 +20,8 @@ pub const DRILLS_WAITING_MAX: usize = 256;
 pub const CLASSES_REMEMBERED_MAX: usize = 4096;
 
 /// Bytes of the metadata of a committed offset.
-pub const METADATA_BYTES_MAX: usize = 256;
+/// The broker's own limit, `offset.metadata.max.bytes`, is 4096 unless configured.
+pub const METADATA_BYTES_MAX: usize = 2560;
 
 /// Bytes of a browser's name that are kept.
 pub const AGENT_BYTES_MAX: usize = 120;

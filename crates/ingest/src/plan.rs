@@ -38,6 +38,7 @@ impl Plan {
             sql_tags: settings.attribution.sql_tags.iter().map(tag).collect(),
             login_routes: settings.attribution.login_routes.iter().filter_map(|route| Glob::path(route)).collect(),
             query_log_limit: source.query_log_limit,
+            ..Context::default()
         };
         let is_slow_log = |format: &str| format == "mariadb_slow_log";
         let audited = settings

@@ -14,8 +14,8 @@ pub struct Resume {
     /// Lines at the beginning of that record which are done, and what became of them.
     pub(crate) lines_done: u64,
     pub(crate) outcome_done: Outcome,
-    /// Database threads without backslash escapes.
-    pub(crate) plain_threads: Vec<u64>,
+    /// What the format's [`formats::Lines`] remembers.
+    pub(crate) lines_memory: String,
 }
 
 impl Resume {
@@ -31,7 +31,8 @@ impl Resume {
             .unwrap_or(Resume { offset: Some(offset), ..Resume::default() })
     }
 
-    /// `1 w=1772409600712 j=…,2 l=3,1 t=7,9`: version, watermark and leap in milliseconds, lines and their outcome, threads.
+    /// `1 w=1772409600712 j=…,2 l=3,1 t=7,9`: version, watermark and leap in milliseconds, lines and their outcome, what
+    /// the format remembers of lines.
     pub(crate) fn metadata(&self) -> String {
         let mut text = format!("1 w={}", self.watermark.greatest().as_millis());
         if let Some(leap) = self.watermark.leap() {
@@ -40,12 +41,9 @@ impl Resume {
         if 0 < self.lines_done {
             text += &format!(" l={},{}", self.lines_done, self.outcome_done as u8);
         }
-        for (at, thread) in self.plain_threads.iter().enumerate() {
-            let more = format!("{}{thread}", if at == 0 { " t=" } else { "," });
-            if METADATA_BYTES_MAX < text.len() + more.len() {
-                break;
-            }
-            text += &more;
+        if !self.lines_memory.is_empty() && text.len() + 3 + self.lines_memory.len() <= METADATA_BYTES_MAX {
+            text += " t=";
+            text += &self.lines_memory;
         }
         text
     }
@@ -68,7 +66,7 @@ impl Resume {
                     resume.outcome_done =
                         Outcome::ALL.into_iter().find(|known| outcome == (*known as u8).to_string())?;
                 }
-                "t" => resume.plain_threads = value.split(',').map(|id| id.parse().ok()).collect::<Option<_>>()?,
+                "t" => resume.lines_memory = value.to_owned(),
                 _ => return None,
             }
         }
@@ -89,10 +87,10 @@ mod tests {
             watermark: Watermark::new(Timestamp::from_millis(1_772_409_600_712), Some(leap)),
             lines_done: u64::MAX,
             outcome_done: Outcome::Late,
-            plain_threads: vec![u64::MAX / 3; 8],
+            lines_memory: "7".repeat(formats::MEMORY_BYTES_MAX),
         };
         assert!(full.metadata().len() <= METADATA_BYTES_MAX, "{}", full.metadata().len());
-        let usual = Resume { plain_threads: vec![14440, 7], ..full };
+        let usual = Resume { lines_memory: "14440,7".into(), ..full };
         assert_eq!(Resume::parse(7, &usual.metadata()), usual);
         let none = Resume { offset: Some(7), ..Resume::fresh() };
         assert_eq!(Resume::parse(7, &none.metadata()), none);

@@ -95,7 +95,8 @@ fn read(plan: &Arc<Plan>, records: &[Vec<u8>], restarts: &[usize]) -> Outcome {
     let mut restarts = restarts.to_vec();
     let mut at = 0;
     while at < records.len() {
-        let raw = Raw { bytes: &records[at], offset: at as i64, mode: Mode::Live, forged_mark: false };
+        let raw =
+            Raw { bytes: &records[at], offset: at as i64, mode: Mode::Live, forged_mark: false, written_at: None };
         ingester.take(raw, &mut tallier, &mut outcome.dead);
         at += 1;
         if let Some(place) = restarts.iter().position(|after| *after == at) {
@@ -303,7 +304,11 @@ fn a_drill_waits_for_the_entry_before_it_and_acts_on_shadows() {
     let live = entry(1_772_409_601, "employees");
     let drill = entry(1_772_500_000, "payslips");
     let mut take = |offset, bytes: &str, mode| {
-        ingester.take(Raw { bytes: bytes.as_bytes(), offset, mode, forged_mark: false }, &mut tallier, &mut dead);
+        ingester.take(
+            Raw { bytes: bytes.as_bytes(), offset, mode, forged_mark: false, written_at: None },
+            &mut tallier,
+            &mut dead,
+        );
         (ingester.resume().0, ingester.watermark())
     };
     assert_eq!(take(0, &live, Mode::Live).0, 0);
@@ -328,7 +333,7 @@ fn a_forged_mark_is_live_and_a_signal() {
     let mut ingester = Ingester::new(plan(&[AUDIT]), 0, Resume::fresh());
     let bytes = b"20260302 00:00:01,db1,app,10.0.1.1,7,1,QUERY,hr,'SELECT * FROM employees',0";
     for (offset, bytes) in [&bytes[..], b"junk"].into_iter().enumerate() {
-        let raw = Raw { bytes, offset: offset as i64, mode: Mode::Live, forged_mark: true };
+        let raw = Raw { bytes, offset: offset as i64, mode: Mode::Live, forged_mark: true, written_at: None };
         ingester.take(raw, &mut tallier, &mut dead);
     }
     let mut tallies = Tallies::new();

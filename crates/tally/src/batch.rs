@@ -1,6 +1,6 @@
 //! One message: a manifest, and the tallies of one tally partition.
 //!
-//! Layout (version 1): magic `BT`, version, partition, partitions, manifest, table of texts, entries ascending by
+//! Layout (version 2): magic `BT`, version, partition, partitions, manifest, table of texts, entries ascending by
 //! (mode, kind, id, bucket), checksum (the stable hash of all before, 8 bytes, little endian). A text is written once and
 //! named by its number; counts are sparse.
 
@@ -14,7 +14,7 @@ use activity::{Bucket, DataClasses, DrillId, Entity, EntityKind, KnownBy, Mode, 
 use std::{collections::HashMap, sync::Arc};
 
 const MAGIC: [u8; 2] = *b"BT";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What one flush covers. Every flush lists every source partition its instance owns, also those with nothing new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -214,9 +214,10 @@ fn decode_texts(decoder: &mut Decoder<'_>) -> Result<Vec<Known>, DecodeError> {
 const ENTRY_BYTES_MIN: usize = 10;
 const RANGE_BYTES_MIN: usize = 12;
 
-const PART_LOGINS: u8 = 1 << 5;
-const PART_EVIDENCE: u8 = 1 << 6;
-const PART_PERSON: u8 = 1 << 7;
+const PART_LOGINS: u64 = 1 << 8;
+const PART_EVIDENCE: u64 = 1 << 9;
+const PART_PERSON: u64 = 1 << 10;
+const PARTS: u64 = 11;
 
 fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'a>, last_bucket: &mut i64) {
     let (mode, kind, id, bucket, tally) = entry;
@@ -243,6 +244,9 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
         !tally.tables.is_empty(),
         !tally.accounts.is_empty(),
         !tally.agents.is_empty(),
+        !tally.networks.is_empty(),
+        !tally.fingerprints.is_empty(),
+        !tally.candidates.is_empty(),
         !tally.logins.is_empty(),
         !tally.evidence.is_empty(),
         tally.person.is_some(),
@@ -253,16 +257,22 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
         tally.tables.overflowed(),
         tally.accounts.overflowed(),
         tally.agents.overflowed(),
+        tally.networks.overflowed(),
+        tally.fingerprints.overflowed(),
+        tally.candidates.overflowed(),
         tally.logins.overflowed(),
     ];
-    let bits = |flags: &[bool]| flags.iter().enumerate().fold(0u8, |bits, (at, flag)| bits | u8::from(*flag) << at);
-    body.byte(bits(&has));
-    body.byte(bits(&overflowed));
+    let bits = |flags: &[bool]| flags.iter().enumerate().fold(0u64, |bits, (at, flag)| bits | u64::from(*flag) << at);
+    body.number(bits(&has));
+    body.number(bits(&overflowed));
     encode_set(body, texts, &tally.addresses);
     encode_set(body, texts, &tally.places);
     encode_set(body, texts, &tally.tables);
     encode_set(body, texts, &tally.accounts);
     encode_set(body, texts, &tally.agents);
+    encode_set(body, texts, &tally.networks);
+    encode_set(body, texts, &tally.fingerprints);
+    encode_set(body, texts, &tally.candidates);
     if !tally.logins.is_empty() {
         body.number(tally.logins.earliest.len() as u64);
         for login in &tally.logins.earliest {
@@ -315,26 +325,29 @@ fn decode_entry(decoder: &mut Decoder<'_>, texts: &[Known], bucket: &mut i64) ->
     }
     let classes = decoder.byte()?;
     tally.classes = DataClasses::from_bits(classes);
-    let signals = u16::try_from(decoder.number()?).map_err(|_| DecodeError::Range("a signal"))?;
+    let signals = u32::try_from(decoder.number()?).map_err(|_| DecodeError::Range("a signal"))?;
     tally.signals = Signals::from_bits(signals);
     if tally.classes.bits() != classes || tally.signals.bits() != signals {
         return Err(DecodeError::Range("a class or signal"));
     }
     tally.known_by =
         *KnownBy::ALL.get(usize::from(decoder.byte()?)).ok_or(DecodeError::Range("a way of knowing the actor"))?;
-    let has = decoder.byte()?;
-    let overflowed = decoder.byte()?;
-    if overflowed & !has != 0 || overflowed >> 6 != 0 {
+    let has = decoder.number()?;
+    let overflowed = decoder.number()?;
+    if has >> PARTS != 0 || overflowed & !has != 0 || overflowed & (PART_EVIDENCE | PART_PERSON) != 0 {
         return Err(DecodeError::Range("an overflow"));
     }
-    let flag = |bits: u8, at: u8| bits >> at & 1 == 1;
+    let flag = |bits: u64, at: u8| bits >> at & 1 == 1;
     tally.addresses = decode_set(decoder, texts, flag(has, 0), flag(overflowed, 0))?;
     tally.places = decode_set(decoder, texts, flag(has, 1), flag(overflowed, 1))?;
     tally.tables = decode_set(decoder, texts, flag(has, 2), flag(overflowed, 2))?;
     tally.accounts = decode_set(decoder, texts, flag(has, 3), flag(overflowed, 3))?;
     tally.agents = decode_set(decoder, texts, flag(has, 4), flag(overflowed, 4))?;
+    tally.networks = decode_set(decoder, texts, flag(has, 5), flag(overflowed, 5))?;
+    tally.fingerprints = decode_set(decoder, texts, flag(has, 6), flag(overflowed, 6))?;
+    tally.candidates = decode_set(decoder, texts, flag(has, 7), flag(overflowed, 7))?;
     if has & PART_LOGINS != 0 {
-        tally.logins = decode_logins(decoder, texts, flag(overflowed, 5))?;
+        tally.logins = decode_logins(decoder, texts, overflowed & PART_LOGINS != 0)?;
     }
     if has & PART_EVIDENCE != 0 {
         tally.evidence = decode_evidence(decoder, texts)?;

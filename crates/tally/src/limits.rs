@@ -6,6 +6,9 @@ pub const PLACES_MAX: usize = 8;
 pub const TABLES_MAX: usize = 32;
 pub const ACCOUNTS_MAX: usize = 64;
 pub const AGENTS_MAX: usize = 8;
+pub const NETWORKS_MAX: usize = 8;
+pub const FINGERPRINTS_MAX: usize = 16;
+pub const CANDIDATES_MAX: usize = 32;
 
 /// Login outcomes in order. Beyond: the earliest stay; the counts of logins stay exact.
 pub const LOGINS_MAX: usize = 64;

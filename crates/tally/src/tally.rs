@@ -1,7 +1,10 @@
 //! The tally: sums, bounded sets, pointers. No text of a record, no SQL.
 
 use crate::{
-    limits::{ACCOUNTS_MAX, ADDRESSES_MAX, AGENTS_MAX, EVIDENCE_MAX, LOGINS_MAX, PLACES_MAX, TABLES_MAX, cut},
+    limits::{
+        ACCOUNTS_MAX, ADDRESSES_MAX, AGENTS_MAX, CANDIDATES_MAX, EVIDENCE_MAX, FINGERPRINTS_MAX, LOGINS_MAX,
+        NETWORKS_MAX, PLACES_MAX, TABLES_MAX, cut,
+    },
     set::Set,
 };
 use activity::{DataClasses, KnownBy, Signals, Timestamp};
@@ -29,10 +32,17 @@ pub enum Metric {
     Failed,
     LoginsOk,
     LoginsFailed,
+    /// Statements on classified data that no tag and no other log gives a person for.
+    UnnamedStatements,
+    /// Statements on classified data seen by the source that knows rows. Fewer than [`Metric::Statements`]: rows were read that
+    /// nobody counted (server-side cursors, a sampled slow log).
+    CountedStatements,
+    /// Rows that a statement packed into fewer rows sent, or into a file: what GROUP_CONCAT, JSON_ARRAYAGG and DUMPFILE read.
+    RowsGathered,
 }
 
 impl Metric {
-    pub const ALL: [Metric; 12] = [
+    pub const ALL: [Metric; 15] = [
         Metric::Requests,
         Metric::ClassifiedRequests,
         Metric::Statements,
@@ -45,6 +55,9 @@ impl Metric {
         Metric::Failed,
         Metric::LoginsOk,
         Metric::LoginsFailed,
+        Metric::UnnamedStatements,
+        Metric::CountedStatements,
+        Metric::RowsGathered,
     ];
     pub const COUNT: usize = Self::ALL.len();
 
@@ -52,9 +65,9 @@ impl Metric {
     pub const fn unit(self) -> &'static str {
         match self {
             Metric::Requests | Metric::ClassifiedRequests | Metric::Denied | Metric::Failed => "requests",
-            Metric::Statements => "statements",
+            Metric::Statements | Metric::UnnamedStatements | Metric::CountedStatements => "statements",
             Metric::TableTouches => "tables",
-            Metric::RowsSent | Metric::RowsExamined | Metric::RowsAffected => "rows",
+            Metric::RowsSent | Metric::RowsExamined | Metric::RowsAffected | Metric::RowsGathered => "rows",
             Metric::Bytes => "bytes",
             Metric::LoginsOk | Metric::LoginsFailed => "logins",
         }
@@ -79,6 +92,12 @@ pub struct Tally {
     /// Accounts tried from an address, users seen at an application host, accounts that read a table.
     pub accounts: Set<ACCOUNTS_MAX>,
     pub agents: Set<AGENTS_MAX>,
+    /// Operators of the networks these addresses belong to, as far as known.
+    pub networks: Set<NETWORKS_MAX>,
+    /// Statement fingerprints, as 16 hexadecimal digits.
+    pub fingerprints: Set<FINGERPRINTS_MAX>,
+    /// Of an application host: who it may have been. Portal users with requests to classified routes on that host.
+    pub candidates: Set<CANDIDATES_MAX>,
     pub logins: Logins,
     pub evidence: Positions,
     /// The person behind the entity. If several are named, the smallest stays.
@@ -154,6 +173,9 @@ impl Tally {
         self.tables.merge(&other.tables);
         self.accounts.merge(&other.accounts);
         self.agents.merge(&other.agents);
+        self.networks.merge(&other.networks);
+        self.fingerprints.merge(&other.fingerprints);
+        self.candidates.merge(&other.candidates);
         self.logins.merge(&other.logins);
         self.evidence.merge(&other.evidence);
         if let Some(person) = &other.person {

@@ -9,7 +9,7 @@ use tally::{Batch, DecodeError, Entry, Manifest, Metric, Range, Tallier, Tally, 
 #[derive(Clone, Debug)]
 enum Seen {
     Count(usize, u64),
-    Bits(u8, u16, usize),
+    Bits(u8, u32, usize),
     Text(u8, u8),
     Login(i64, u8, bool),
     Evidence(u8, i64),
@@ -19,8 +19,8 @@ enum Seen {
 fn seen() -> impl Strategy<Value = Seen> {
     prop_oneof![
         (0..Metric::COUNT, prop_oneof![0..100u64, Just(u64::MAX / 2)]).prop_map(|(metric, n)| Seen::Count(metric, n)),
-        (any::<u8>(), any::<u16>(), 0..5usize).prop_map(|(classes, signals, by)| Seen::Bits(classes, signals, by)),
-        (0..5u8, any::<u8>()).prop_map(|(set, text)| Seen::Text(set, text)),
+        (any::<u8>(), any::<u32>(), 0..5usize).prop_map(|(classes, signals, by)| Seen::Bits(classes, signals, by)),
+        (0..8u8, any::<u8>()).prop_map(|(set, text)| Seen::Text(set, text)),
         (0..90i64, 0..4u8, any::<bool>()).prop_map(|(at, account, ok)| Seen::Login(at, account, ok)),
         (0..2u8, 0..9i64).prop_map(|(source, offset)| Seen::Evidence(source, offset)),
         (0..9u8).prop_map(Seen::Person),
@@ -42,7 +42,10 @@ fn add(tally: &mut Tally, seen: &Seen) {
                 1 => tally.places.insert(&text),
                 2 => tally.tables.insert(&text),
                 3 => tally.accounts.insert(&text),
-                _ => tally.agents.insert(&text),
+                4 => tally.agents.insert(&text),
+                5 => tally.networks.insert(&text),
+                6 => tally.fingerprints.insert(&text),
+                _ => tally.candidates.insert(&text),
             }
         }
         Seen::Login(at, account, ok) => tally.logins.insert(Timestamp::from_secs(at), &format!("u{account}"), ok),

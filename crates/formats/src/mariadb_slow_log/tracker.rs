@@ -14,24 +14,13 @@
 //! What remains: who can send statements of his own can write `SELECT 1;` and forged lines behind it. Nothing in the text
 //! tells these apart; server_audit, which escapes, does.
 
+use crate::lines::{Lines, Step};
+
 /// Threads without backslash escapes that are remembered; the one that was set longest ago is forgotten first.
 const THREADS_MAX: usize = 8;
 
 /// How far into a statement's first line the setting of `sql_mode` is looked for, in bytes.
 const SQL_MODE_BYTES_MAX: usize = 512;
-
-/// What a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The first line of an entry: what was before is complete.
-    Begin,
-    /// Another line of the entry.
-    Continue,
-    /// A line that the server writes when it opens the log: what was before is complete, this is nothing.
-    Banner,
-    /// No entry is open and none begins here.
-    Orphan,
-}
 
 /// Follows the lines of one slow log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,45 +44,10 @@ enum Part {
 }
 
 impl Tracker {
-    /// With the threads that [`Tracker::plain_threads`] gave.
-    pub fn with_plain_threads(threads: impl IntoIterator<Item = u64>) -> Self {
-        Tracker { plain_threads: threads.into_iter().take(THREADS_MAX).collect(), ..Tracker::default() }
-    }
-
-    /// Threads without backslash escapes: all that must be remembered when no entry is open.
-    pub fn plain_threads(&self) -> &[u64] {
-        &self.plain_threads
-    }
-
-    /// Forgets the open entry, if there is one.
-    pub fn close(&mut self) {
-        self.part = Part::None;
-    }
-
-    /// Takes in a line, without its line end.
-    pub fn step(&mut self, line: &[u8]) -> Step {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let finished = match self.part {
-            Part::None => true,
-            Part::Header => self.has_user && line.starts_with(b"# User@Host: "),
-            Part::Statement => self.text.is_finished(self.touched_rows),
-        };
-        if finished && is_beginning(line) {
-            let plain_threads = std::mem::take(&mut self.plain_threads);
-            *self = Tracker { part: Part::Header, plain_threads, ..Tracker::default() };
-            self.header(line);
-            return Step::Begin;
-        }
-        if finished && is_banner(line) {
-            self.part = Part::None;
-            return Step::Banner;
-        }
-        match self.part {
-            Part::None => return Step::Orphan,
-            Part::Header => self.header(line),
-            Part::Statement => self.text.feed(line),
-        }
-        Step::Continue
+    /// With the threads that [`Lines::memory`] gave: their numbers with commas between.
+    pub fn remembering(memory: &str) -> Self {
+        let plain_threads = memory.split(',').filter_map(|thread| thread.parse().ok()).take(THREADS_MAX).collect();
+        Tracker { plain_threads, ..Tracker::default() }
     }
 
     fn header(&mut self, line: &[u8]) {
@@ -137,6 +91,42 @@ impl Tracker {
             }
             self.plain_threads.push(self.thread);
         }
+    }
+}
+
+impl Lines for Tracker {
+    fn close(&mut self) {
+        self.part = Part::None;
+    }
+
+    fn step(&mut self, line: &[u8]) -> Step {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let finished = match self.part {
+            Part::None => true,
+            Part::Header => self.has_user && line.starts_with(b"# User@Host: "),
+            Part::Statement => self.text.is_finished(self.touched_rows),
+        };
+        if finished && is_beginning(line) {
+            let plain_threads = std::mem::take(&mut self.plain_threads);
+            *self = Tracker { part: Part::Header, plain_threads, ..Tracker::default() };
+            self.header(line);
+            return Step::Begin;
+        }
+        if finished && is_banner(line) {
+            self.part = Part::None;
+            return Step::Banner;
+        }
+        match self.part {
+            Part::None => return Step::Orphan,
+            Part::Header => self.header(line),
+            Part::Statement => self.text.feed(line),
+        }
+        Step::Continue
+    }
+
+    /// Threads without backslash escapes.
+    fn memory(&self) -> String {
+        self.plain_threads.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
     }
 }
 
@@ -338,11 +328,11 @@ mod tests {
             "{plain}SET SESSION sql_mode='ANSI_QUOTES,NO_BACKSLASH_ESCAPES';\n{plain}SELECT '\\';\n{other}SELECT '\\';\n{other}x';\n"
         );
         assert_eq!(steps(&mut tracker, &off), "B....B....B.........");
-        assert_eq!(tracker.plain_threads(), [5]);
-        let mut restarted = Tracker::with_plain_threads([5]);
+        assert_eq!(tracker.memory(), "5");
+        let mut restarted = Tracker::remembering("5");
         assert_eq!(steps(&mut restarted, &format!("{plain}SELECT '\\';\n{plain}")), "B....B...");
         assert_eq!(steps(&mut restarted, &format!("SET sql_mode=DEFAULT;\n{plain}")), ".B...");
-        assert!(restarted.plain_threads().is_empty());
+        assert_eq!(restarted.memory(), "");
     }
 
     #[test]
