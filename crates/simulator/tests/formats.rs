@@ -1,10 +1,7 @@
 //! Every line the simulator writes is an entry of its format to breachd's own parsers, and means what it was written for.
 
 use activity::{Activity, Actor, Operation, Outcome, Timestamp};
-use formats::{
-    Context, FormatSpec, Parsed, Scratch,
-    mariadb_slow_log::{Step, Tracker},
-};
+use formats::{Context, FormatSpec, Lines, Parsed, Scratch, Step, mariadb_slow_log::Tracker};
 use simulator::{
     World,
     attacks::DEMO,
