@@ -4,8 +4,10 @@
 //! an entity does anything at all is the season's business, how much it then does is the level's), and the decayed
 //! maximum. Season: 48 slots, hour of the day × (working day, weekend), one for all metrics. About 500 bytes.
 
+use crate::limits::UNEXPLAINED_HOURS_MAX;
 use crate::watch::{Amounts, CELLS, METRICS_MAX, Scale, cell};
 use activity::HourOfWeek;
+use tally::{Metric, Tally};
 
 const SLOTS: usize = 48;
 
@@ -22,6 +24,11 @@ pub(crate) struct Baseline {
     pub(crate) days: f32,
     /// Most accounts in an hour that did not page; of an address.
     pub(crate) people: usize,
+    /// Hours of an application host in which every statement on classified data named a person, and in which some did not.
+    pub(crate) named_hours: u32,
+    pub(crate) unnamed_hours: u32,
+    /// Unexplained hours that paged and were therefore not learned.
+    excused: u32,
     /// Hours in which a new network, place, table was met.
     pub(crate) novel: [f32; 3],
     /// The hour through which this is decayed; `None`: nothing learned.
@@ -47,9 +54,25 @@ impl Default for Baseline {
             hours: 0.0,
             days: 0.0,
             people: 0,
+            named_hours: 0,
+            unnamed_hours: 0,
+            excused: 0,
             novel: [0.0; 3],
             through: None,
             last_day: i64::MIN,
+        }
+    }
+}
+
+impl Baseline {
+    /// Whether the statements of an hour named somebody. What paged is left out, up to a limit.
+    pub(crate) fn learn_names(&mut self, tally: &Tally, paged: bool) {
+        if tally.get(Metric::UnnamedStatements) == 0 {
+            self.named_hours += u32::from(tally.get(Metric::Statements) > 0);
+        } else if paged && self.excused < UNEXPLAINED_HOURS_MAX {
+            self.excused += 1;
+        } else {
+            self.unnamed_hours += 1;
         }
     }
 }

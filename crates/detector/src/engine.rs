@@ -582,7 +582,7 @@ impl Engine {
 
     /// Each detector speaks once per entity and nominal window, and pages win over the digest.
     fn raise(&mut self, at: u32, hour: i64, detector: usize, finding: Finding, effects: &mut Effects) {
-        let bit = 1u16 << detector;
+        let bit = 1u32 << detector;
         let volume = DETECTORS[detector].name == "volume";
         let day = hour.div_euclid(24);
         let entity = self.held_mut(at);

@@ -57,7 +57,7 @@ pub(crate) struct HourState {
     pub(crate) fives: Amounts,
     pub(crate) closed: bool,
     /// Detectors (bits, by place in the list) that have paged for this hour.
-    pub(crate) paged: u16,
+    pub(crate) paged: u32,
     /// Volume paged: not to be learned, for a bounded time. What the digest lists is learned: it is often only new, and
     /// what is never learned is listed for ever.
     pub(crate) unusual: bool,
@@ -77,7 +77,7 @@ pub(crate) struct DayState {
     pub(crate) day: i64,
     /// Of closed hours.
     pub(crate) amounts: Amounts,
-    pub(crate) paged: u16,
+    pub(crate) paged: u32,
     pub(crate) unusual: bool,
     /// What the digest will list if nothing pages before the day is over.
     pub(crate) digest: Vec<(usize, Finding, Source)>,
@@ -311,6 +311,9 @@ fn fold(
         let skip = if state.unusual { quarantine.admits(state.hour) } else { one_off(state.hour) };
         if !state.suspicious {
             baseline.people = baseline.people.max(state.tally.accounts.len());
+        }
+        if kind == EntityKind::AppHost {
+            baseline.learn_names(&state.tally, state.suspicious);
         }
         let whole = amounts(kind, &state.tally);
         if kind == EntityKind::Source {

@@ -42,6 +42,12 @@ pub const RAISED_HOURS: i64 = 48;
 /// Hours a drill's shadow is kept after its last tally.
 pub const SHADOW_HOURS: i64 = 48;
 
+/// Application hosts: hours with unexplained statements that paged and are therefore not learned. Beyond, they are.
+pub const UNEXPLAINED_HOURS_MAX: u32 = 12;
+
+/// People named in a sentence about who it may have been.
+pub const CANDIDATES_SHOWN_MAX: usize = 3;
+
 /// Characters of an id shown in a sentence.
 pub const SHOWN_CHARACTERS_MAX: usize = 64;
 

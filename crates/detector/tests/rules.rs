@@ -2,7 +2,7 @@
 
 mod world;
 
-use activity::{DrillId, EntityKind, Mode, Signal, Timestamp};
+use activity::{DataClass, DrillId, EntityKind, Mode, Signal, Timestamp};
 use detector::{Alert, Settings, Severity};
 use tally::Metric;
 use world::World;
@@ -263,6 +263,8 @@ fn signatures_page_at_once_without_a_p_value() {
     assert_eq!(of(account, "a@h", Signal::Grant), ("grant".into(), Severity::High));
     assert_eq!(of(account, "a@h", Signal::AuditOff), ("audit_off".into(), Severity::Critical));
     assert_eq!(of(account, "a@h", Signal::DumpShape), ("dump_shape".into(), Severity::High));
+    assert_eq!(of(EntityKind::PortalUser, "e1", Signal::IntoOutfile), ("into_outfile".into(), Severity::Critical));
+    assert_eq!(of(account, "a@h", Signal::ForgedEntry), ("forged_entry".into(), Severity::High));
     assert_eq!(of(EntityKind::Source, "audit", Signal::ForgedDrillMark), ("forged_drill_mark".into(), Severity::High));
 }
 
@@ -317,4 +319,114 @@ fn silence_pages_where_a_source_always_speaks() {
     assert_eq!(silence(1, 0..60).len(), 1, "also without any record in the hour");
     assert_eq!(silence(1, 20..39), [], "shorter than configured");
     assert_eq!(silence(12, 20..60), [], "quiet by nature");
+}
+
+#[test]
+fn a_handler_read_pages_on_classified_tables_only() {
+    let of = |classes: &[DataClass]| {
+        after(|world| {
+            signal(world, EntityKind::DbAccount, "a@h", Signal::HandlerRead);
+            classes.iter().for_each(|class| world.tally(EntityKind::DbAccount, "a@h", 7).classes.insert(*class));
+        })
+    };
+    assert_eq!(pages(&of(&[DataClass::Hr]), "handler_read").len(), 1);
+    assert_eq!(of(&[]), []);
+}
+
+#[test]
+fn weaknesses_are_for_the_digest() {
+    for (kind, id, seen, detector) in [
+        (EntityKind::DbAccount, "a@h", Signal::MisplacedTag, "misplaced_tag"),
+        (EntityKind::Route, "/portal/search", Signal::PersonalDataInUrl, "personal_data_in_url"),
+    ] {
+        let alerts = after(|world| signal(world, kind, id, seen));
+        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        assert!(!alerts[0].page && alerts[0].detector == detector, "{alerts:?}");
+    }
+    let elsewhere = after(|world| signal(world, EntityKind::PortalUser, "e1", Signal::PersonalDataInUrl));
+    assert_eq!(elsewhere, [], "the route answers for it, once");
+}
+
+#[test]
+fn gathered_rows_were_read() {
+    let alerts = after(|world| {
+        for (kind, id) in [(EntityKind::PortalUser, "e1"), (EntityKind::UserTable, "e1|hr.employees")] {
+            let tally = world.tally(kind, id, 3);
+            tally.add(Metric::Statements, 1);
+            tally.add(Metric::RowsSent, 1);
+            tally.add(Metric::RowsGathered, 30_000);
+            tally.classes.insert(DataClass::Hr);
+        }
+    });
+    let paged = pages(&alerts, "volume");
+    assert!(!paged.is_empty() && paged.iter().all(|alert| alert.observed >= 30_001.0), "{alerts:?}");
+}
+
+/// What an application host does in an hour of work: so many statements, of which so many name nobody.
+fn host(world: &mut World, statements: u64, unnamed: u64, people: &[&str]) {
+    let tally = world.tally(EntityKind::AppHost, "10.0.1.12", 9);
+    tally.add(Metric::Statements, statements);
+    tally.add(Metric::UnnamedStatements, unnamed);
+    tally.classes.insert(DataClass::Hr);
+    tally.tables.insert(TABLE);
+    people.iter().for_each(|person| tally.candidates.insert(person));
+}
+
+fn tagged_work(world: &mut World) {
+    if world.office() {
+        host(world, 40, 0, &["e1", "e2"]);
+    }
+}
+
+#[test]
+fn unexplained_reads_page_where_everything_is_explained() {
+    let alerts = after_with(tagged_work, |world| host(world, 40, 3, &["e5", "e2", "e3", "e1"]));
+    let paged = pages(&alerts, "unexplained_reads");
+    assert_eq!(paged.len(), 1, "{alerts:?}");
+    assert_eq!(
+        paged[0].why,
+        "10.0.1.12 ran 3 statements on hr.employees that name nobody; in 135 of its last 135 active hours all did; people \
+         with requests for such data on that host were e1, e2, e3 and 1 other"
+    );
+    assert_eq!(paged[0].subject.kind, EntityKind::AppHost);
+    let nobody = after_with(tagged_work, |world| host(world, 1, 1, &[]));
+    assert!(
+        pages(&nobody, "unexplained_reads")[0].why.ends_with("no person's request for such data is known on that host")
+    );
+}
+
+#[test]
+fn unexplained_reads_are_quiet_where_tags_are_not_in_use() {
+    let untagged = |world: &mut World| host(world, 40, 40, &[]);
+    assert_eq!(after_with(untagged, untagged), [], "no tags at all");
+    let mixed = |world: &mut World| {
+        if world.office() {
+            let unnamed = u64::from(world.hour % 10 == 0);
+            host(world, 40, unnamed, &[]);
+        }
+    };
+    let alerts = after_with(mixed, |world| host(world, 40, 2, &[]));
+    assert!(alerts.iter().all(|alert| !alert.page), "a habit is for the digest: {alerts:?}");
+    assert_eq!(alerts.iter().filter(|alert| alert.detector == "unexplained_reads").count(), 1);
+    let fresh = |world: &mut World| {
+        if world.hour % 24 == 9 && world.office() {
+            host(world, 40, 0, &[]);
+        }
+    };
+    let alerts = after_with(fresh, |world| host(world, 40, 2, &[]));
+    assert_eq!(pages(&alerts, "unexplained_reads"), Vec::<&Alert>::new(), "too few hours are known");
+}
+
+#[test]
+fn unexplained_work_that_goes_on_is_learned_in_the_end() {
+    let mut world = routine(tagged_work);
+    let from = world.hour;
+    for _ in 0..21 * 24 {
+        if world.office() {
+            host(&mut world, 40, 1, &[]);
+        }
+        world.next_hour();
+    }
+    let n = pages(&outcome(world, from), "unexplained_reads").len();
+    assert!((12..=20).contains(&n), "told often enough, then a habit: {n}");
 }

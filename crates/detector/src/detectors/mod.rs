@@ -9,6 +9,7 @@ mod first_seen;
 mod login_failures;
 mod signature;
 mod silence;
+mod unexplained;
 mod volume;
 
 use crate::{
@@ -42,6 +43,11 @@ pub const DETECTORS: &[Spec] = &[
     signature::GRANT,
     signature::AUDIT_OFF,
     signature::FORGED_DRILL_MARK,
+    signature::FORGED_ENTRY,
+    signature::HANDLER_READ,
+    signature::MISPLACED_TAG,
+    signature::PERSONAL_DATA_IN_URL,
+    unexplained::SPEC,
     silence::SPEC,
 ];
 
@@ -140,7 +146,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), DETECTORS.len());
-        assert!(DETECTORS.len() <= 16, "the bits of `paged`");
+        assert!(DETECTORS.len() <= 32, "the bits of `paged`");
         for spec in DETECTORS {
             assert!(spec.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", spec.name);
             assert!(!spec.summary.is_empty() && !spec.summary.contains('\n') && !spec.summary.ends_with('.'));

@@ -130,9 +130,117 @@ pub(super) const FORGED_DRILL_MARK: Spec = Spec {
     judge: |_, look, found| found.extend(simple(look, Signal::ForgedDrillMark)),
 };
 
-/// One statement touches several entities; the account answers for it, so that it is one alert and not five.
+pub(super) const FORGED_ENTRY: Spec = Spec {
+    name: "forged_entry",
+    summary: "a statement that carries a line which poses as a log entry of its own",
+    manual: manual! {
+        "## What it notices"
+        "A literal or comment with a line in it that looks like the beginning of another entry of the same log."
+        ""
+        "## Why"
+        "Nobody writes such a line by chance. It is there to put words into somebody else's mouth, or to hide what follows from"
+        "readers that split a log at its headers. breachd counts it as the text it is."
+        ""
+        "## Example"
+        "`u1042 ran a statement with a line in it that poses as a log entry of its own`"
+        ""
+        "## What it misses"
+        "Forgeries in logs that escape line breaks: they have no effect there."
+        ""
+        "## Settings"
+        "None. Share of the budget: `shares.signature`."
+        ""
+        "## Reference"
+        "MITRE ATT&CK T1070, T1565.001. CWE-117."
+    },
+    judge: |_, look, found| found.extend(simple(look, Signal::ForgedEntry)),
+};
+
+pub(super) const HANDLER_READ: Spec = Spec {
+    name: "handler_read",
+    summary: "a classified table read with HANDLER, past the usual statements",
+    manual: manual! {
+        "## What it notices"
+        "`HANDLER … READ` on a classified table."
+        ""
+        "## Why"
+        "No shop software reads so. An injection does where the word SELECT is filtered."
+        ""
+        "## Example"
+        "`portal_app@10.0.1.11 read a classified table with HANDLER`"
+        ""
+        "## What it misses"
+        "The rows that were read: they are in the slow log only, one by one."
+        ""
+        "## Settings"
+        "None. Share of the budget: `shares.signature`."
+        ""
+        "## Reference"
+        "MITRE ATT&CK T1190, T1213. MariaDB manual, HANDLER."
+    },
+    judge: |_, look, found| {
+        found.extend(simple(look, Signal::HandlerRead).filter(|_| !look.hour.tally.classes.is_empty()));
+    },
+};
+
+pub(super) const MISPLACED_TAG: Spec = Spec {
+    name: "misplaced_tag",
+    summary: "a comment that names a user elsewhere than the application does",
+    manual: manual! {
+        "## What it notices"
+        "An attribution tag's key in a comment that does not stand at its configured position, or two tags that disagree."
+        ""
+        "## Why"
+        "The tag is ignored. Whoever put it there wanted the statement to be somebody else's, or wanted the true tag cut off."
+        ""
+        "## Example"
+        "`portal_app@10.0.1.11 ran a statement with a user's tag where the application puts none`"
+        ""
+        "## What it misses"
+        "A forged tag at the configured position: a front tag that the application itself writes cannot be preceded."
+        ""
+        "## Settings"
+        "None. For the digest: a library that puts its comment elsewhere is more frequent than an attack."
+        ""
+        "## Reference"
+        "MITRE ATT&CK T1036, T1070."
+    },
+    judge: |_, look, found| found.extend(simple(look, Signal::MisplacedTag)),
+};
+
+pub(super) const PERSONAL_DATA_IN_URL: Spec = Spec {
+    name: "personal_data_in_url",
+    summary: "personal data in the address of a page",
+    manual: manual! {
+        "## What it notices"
+        "Requests whose path or query holds personal data: e-mail addresses, bank accounts, social security or card numbers,"
+        "dates of birth, passwords or tokens by name. Told by the route, never by the value."
+        ""
+        "## Why"
+        "Addresses of pages are kept by every log, proxy, browser history and analytics script on the way."
+        ""
+        "## Example"
+        "`requests to /employee-portal/search carry personal data in their address`"
+        ""
+        "## What it misses"
+        "What has no shape: names, addresses, free text; and whatever is in the body."
+        ""
+        "## Settings"
+        "None. For the digest: it is a weakness to mend, not an attack."
+        ""
+        "## Reference"
+        "CWE-598. GDPR art. 25, 32. OWASP ASVS 8.3.1."
+    },
+    judge: |_, look, found| found.extend(simple(look, Signal::PersonalDataInUrl)),
+};
+
+/// One statement touches several entities; its actor answers for it, so that it is one alert and not five.
 fn answers(kind: EntityKind, signal: Signal) -> bool {
-    kind == EntityKind::DbAccount || (signal == Signal::ForgedDrillMark && kind == EntityKind::Source)
+    match signal {
+        Signal::ForgedDrillMark => kind == EntityKind::Source,
+        Signal::PersonalDataInUrl => kind == EntityKind::Route,
+        _ => matches!(kind, EntityKind::DbAccount | EntityKind::PortalUser | EntityKind::IntegrationKey),
+    }
 }
 
 fn outfile(look: &Look<'_>) -> Option<Finding> {
@@ -179,23 +287,41 @@ fn simple(look: &Look<'_>, signal: Signal) -> Option<Finding> {
         return None;
     }
     let who = shown(&look.entity.key.id);
-    Some(match signal {
-        Signal::AuditOff => finding(
-            look,
+    let (severity, page, why, attack): (_, _, _, &'static [&'static str]) = match signal {
+        Signal::AuditOff => (
             Severity::Critical,
             true,
             format!("{who} switched audit logging off or narrowed it"),
             &["T1562.001", "T1562.008"],
         ),
-        Signal::Grant => finding(look, Severity::High, true, format!("{who} granted rights on tables"), &["T1098"]),
-        _ => finding(
-            look,
+        Signal::Grant => (Severity::High, true, format!("{who} granted rights on tables"), &["T1098"]),
+        Signal::ForgedEntry => (
+            Severity::High,
+            true,
+            format!("{who} ran a statement with a line in it that poses as a log entry of its own"),
+            &["T1070", "T1565.001"],
+        ),
+        Signal::HandlerRead => {
+            (Severity::High, true, format!("{who} read a classified table with HANDLER"), &["T1190", "T1213"])
+        }
+        Signal::MisplacedTag => (
+            Severity::Medium,
+            false,
+            format!("{who} ran a statement with a user's tag where the application puts none"),
+            &["T1036", "T1070"],
+        ),
+        Signal::PersonalDataInUrl => {
+            (Severity::Low, false, format!("requests to {who} carry personal data in their address"), &["T1552"])
+        }
+        _ => (
             Severity::High,
             true,
             format!("the source {who} holds a record with a drill's mark that does not verify"),
             &["T1036"],
         ),
-    })
+    };
+    // The digest comes when the hour is over: a page could still win over it.
+    (page || look.closing).then(|| finding(look, severity, page, why, attack))
 }
 
 fn finding(look: &Look<'_>, severity: Severity, page: bool, why: String, attack: &'static [&'static str]) -> Finding {

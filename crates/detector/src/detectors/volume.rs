@@ -1,6 +1,6 @@
 //! Volume: far more than usual, of rows, statements, requests or bytes.
 
-use super::{Finding, Look, Spec, Window, count, manual, shown};
+use super::{Finding, Look, Spec, Window, count, manual, shown, unexplained::candidates};
 use crate::{
     alert::Severity,
     tail,
@@ -214,8 +214,9 @@ fn why(look: &Look<'_>, unit: Metric, scale: Scale, amount: f64, expected: f64, 
     } else {
         String::from(", none were seen of late")
     };
+    let candidates = if look.kind() == EntityKind::AppHost { candidates(&look.hour.tally) } else { String::new() };
     format!(
-        "{subject} {} {unit}{of} in {}; {} is usual{role} on {when}{most}",
+        "{subject} {} {unit}{of} in {}; {} is usual{role} on {when}{most}{candidates}",
         count(amount),
         scale.name(),
         count(expected)
