@@ -12,6 +12,7 @@ mod lines;
 pub mod mariadb_server_audit;
 pub mod mariadb_slow_log;
 pub mod nginx_json;
+mod sniff;
 pub mod sql;
 mod text;
 mod zone;
@@ -29,7 +30,7 @@ pub use text::comparable_path;
 pub use zone::Zone;
 
 /// All formats, in the order in which the manual shows them.
-pub const FORMATS: &[FormatSpec] = &[nginx_json::SPEC, mariadb_server_audit::SPEC, mariadb_slow_log::SPEC];
+pub const FORMATS: &[FormatSpec] = &[nginx_json::SPEC, mariadb_server_audit::SPEC, mariadb_slow_log::SPEC, sniff::SPEC];
 
 /// One format.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,9 @@ pub struct FormatSpec {
     pub needs_zone: bool,
     /// What it can know.
     pub knows: Knows,
+    /// Whether the beginning of an entry has its shape; for `auto`. Cheap, and strict enough that no other format's entry
+    /// has it. Of an entry that spans lines the first line is asked.
+    pub looks_like: fn(&[u8]) -> bool,
     parse: for<'a> fn(&'a [u8], &'a mut Scratch, &Context) -> Result<Parsed<'a>, Rejected>,
 }
 
@@ -120,6 +124,7 @@ pub enum Behind {
 pub struct Scratch {
     line: String,
     statement: String,
+    memory: String,
 }
 
 /// What an entry is.
@@ -147,16 +152,19 @@ pub enum Rejected {
     Ambiguous,
     #[error("lines without the beginning of their entry")]
     NoHeader,
+    #[error("in the shape of no format")]
+    UnknownFormat,
 }
 
 impl Rejected {
-    pub const ALL: [Rejected; 6] = [
+    pub const ALL: [Rejected; 7] = [
         Rejected::NotJson,
         Rejected::Malformed,
         Rejected::BadTime,
         Rejected::MissingField,
         Rejected::Ambiguous,
         Rejected::NoHeader,
+        Rejected::UnknownFormat,
     ];
 
     /// A name for metrics.
@@ -168,6 +176,7 @@ impl Rejected {
             Rejected::MissingField => "missing_field",
             Rejected::Ambiguous => "ambiguous",
             Rejected::NoHeader => "no_header",
+            Rejected::UnknownFormat => "unknown_format",
         }
     }
 }
@@ -185,6 +194,19 @@ impl FormatSpec {
         context: &Context,
     ) -> Result<Parsed<'a>, Rejected> {
         (self.parse)(bytes, scratch, context)
+    }
+}
+
+impl Scratch {
+    /// What the format must remember after the entries read so far, to read those that follow. It travels with the committed
+    /// offset: letters, digits, `,` and `:` only, at most [`MEMORY_BYTES_MAX`] bytes; empty if nothing.
+    pub fn memory(&self) -> String {
+        self.memory.clone()
+    }
+
+    /// Goes on with what [`Scratch::memory`] said before a restart. A format takes what it cannot read as nothing.
+    pub fn remember(&mut self, memory: &str) {
+        memory.clone_into(&mut self.memory);
     }
 }
 

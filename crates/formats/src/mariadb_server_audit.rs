@@ -34,6 +34,11 @@ pub(crate) const SPEC: FormatSpec = FormatSpec {
     framing: Framing::Line,
     needs_zone: true,
     knows: Knows { statements: true, results: true, requests: false, rows: false, people: false },
+    looks_like: |bytes| {
+        let digits =
+            |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+        digits(0, 8) && bytes.get(8) == Some(&b' ') && digits(9, 11) && bytes.get(17) == Some(&b',')
+    },
     parse,
 };
 

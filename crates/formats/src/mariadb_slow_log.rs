@@ -41,6 +41,7 @@ pub(crate) const SPEC: FormatSpec = FormatSpec {
     framing: Framing::Lines(|memory| Box::new(Tracker::remembering(memory))),
     needs_zone: false,
     knows: Knows { statements: true, rows: true, requests: false, results: false, people: false },
+    looks_like: |bytes| bytes.starts_with(b"# Time: ") || bytes.starts_with(b"# User@Host: "),
     parse,
 };
 

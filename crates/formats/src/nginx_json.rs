@@ -32,6 +32,11 @@ pub(crate) const SPEC: FormatSpec = FormatSpec {
     framing: Framing::Line,
     needs_zone: false,
     knows: Knows { requests: true, people: true, results: true, statements: false, rows: false },
+    looks_like: |bytes| {
+        crate::sniff::has_key(bytes, &["status"])
+            && crate::sniff::has_key(bytes, &["request", "request_uri", "uri"])
+            && crate::sniff::has_key(bytes, &["remote_addr", "addr"])
+    },
     parse,
 };
 

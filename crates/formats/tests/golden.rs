@@ -210,3 +210,27 @@ proptest! {
         parse_with_all(&bytes);
     }
 }
+
+#[test]
+fn real_entries_are_claimed_by_their_own_format() {
+    for format in FORMATS.iter().filter(|format| !format.is_auto()) {
+        for file in golden_files(format) {
+            let mut claimed = 0;
+            for (line, entry) in entries(format, &fs::read(&file).unwrap()) {
+                let first = entry.split(|byte| *byte == b'\n').next().unwrap_or_default();
+                match FormatSpec::sniff(first) {
+                    Some(by) => {
+                        assert_eq!(by.name, format.name, "{}:{line}", file.display());
+                        claimed += 1;
+                    }
+                    // What the format itself cannot read need not be known.
+                    None => {
+                        let parsed = shown(&format.parse(&entry, &mut Scratch::default(), &Context::default()));
+                        assert!(parsed.starts_with("rejected"), "{}:{line}: {parsed}", file.display());
+                    }
+                }
+            }
+            assert!(0 < claimed, "{}", file.display());
+        }
+    }
+}
