@@ -34,6 +34,8 @@ pub struct Written {
     pub sources: Vec<ingest::settings::Source>,
     pub classification: ingest::settings::Classification,
     pub attribution: ingest::settings::Attribution,
+    pub network: ingest::settings::Network,
+    pub privacy: ingest::settings::Privacy,
     pub detector: detector::Settings,
     /// The HR directory: columns user, role, department, employee_id, from, to, zone.
     pub directory: FileSetting,
@@ -180,7 +182,7 @@ impl Settings {
                     configured.cloned().unwrap_or_else(|| ingest::settings::Source::new(&input.name, &input.format));
                 source.format.clone_from(&input.format);
                 if let Some(zone) = &input.zone {
-                    source.zone.clone_from(zone);
+                    source.zone = Some(zone.clone());
                 }
                 source
             })
@@ -241,6 +243,8 @@ impl Written {
             sources: self.sources.clone(),
             classification: self.classification.clone(),
             attribution: self.attribution.clone(),
+            network: self.network.clone(),
+            privacy: self.privacy.clone(),
         }
     }
 

@@ -2,25 +2,50 @@
 //!
 //! | activity | entities |
 //! |---|---|
-//! | request | portal user (if the log names one), address, session (classified requests only) |
+//! | request | portal user (if the log names one), integration key, address, session and application host (classified requests only) |
 //! | login | the same; a refused one says nothing of where the user is, and its name is only what was tried |
 //! | statement, tagged | portal user, user × table and table for each classified table, application host |
 //! | statement, untagged | database account, table, application host |
+//! | line of an application's own log | as a tagged statement, and where the person is; no application host |
 //! | READ or WRITE row | table |
 //! | connection | database account; a refused one also the address |
 //!
 //! Requests count always; rows, bytes and statements only where classified data is touched, statements that were refused
 //! only as refused. In a join each classified table gets all rows; the user and the host get them once. Signals go to the
-//! actor, whatever was touched. Each measure has one source of record, see [`Plan::new`].
+//! actor, whatever was touched. Each measure has one source of record, see [`Plan::new`]; a source that is not adds who and
+//! what, and no numbers.
+//!
+//! # Who it was
+//! In order of trust: the comment tag at its position, the application's own log, the access log. Where nothing names the
+//! person, the tally of the *application host* brings both logs together without joining them: from SQL
+//! [`Metric::UnnamedStatements`] and the tables, from the web log [`Metric::ClassifiedRequests`] and `candidates`, the users
+//! with classified requests on that host in that minute. A web server stamps a request when it ends, so candidates of the
+//! next minute belong to statements of this one too. Both logs must name the host alike: `[attribution.app_hosts]`.
+//!
+//! **Request ids.** With `[attribution] request_ids = true` the web log adds `rid:HASH|USER` to `candidates` and an unnamed
+//! statement whose tag carries the id adds `rid:HASH|schema.table` to `accounts`, HASH being 12 digits of the id's hash:
+//! whoever reads the tally finds equal HASHes ([`requests_in_common`]). It costs one member of `candidates` per request, so beyond
+//! [`tally::limits::CANDIDATES_MAX`] requests in one minute on one host only a part is found; the plain candidates
+//! compete for the same room. An entity per request id would find all, at the price of an entity per request: the detector's
+//! state would be filled by ordinary traffic.
 
+use crate::coverage::Coverage;
+use crate::discover::Discovery;
 use crate::limits::{AGENT_BYTES_MAX, CLASSES_REMEMBERED_MAX};
 use crate::plan::Plan;
+use crate::privacy::Sort;
 use activity::{
     Activity, Actor, Bucket, DataClass, DataClasses, EntityKind, KnownBy, Measures, Mode, Operation, Outcome, Resource,
-    Signals,
+    Signal, Signals,
 };
 use formats::comparable_path;
-use std::{collections::HashMap, fmt::Write, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+    fmt::Write,
+    net::IpAddr,
+    sync::Arc,
+};
 use tally::{Metric, Tallier, Tally};
 
 /// Where a tally goes and what points to it.
@@ -38,6 +63,8 @@ pub(crate) struct Attributor {
     plan: Arc<Plan>,
     /// Class by `schema.table`.
     classes: HashMap<Box<str>, DataClass>,
+    pub(crate) coverage: Coverage,
+    discovery: Discovery,
     /// Room for ids, used again and again.
     actor: String,
     table: String,
@@ -45,16 +72,48 @@ pub(crate) struct Attributor {
 }
 
 /// What a statement adds wherever classified data is touched.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Reading {
     statements: u64,
     measures: Measures,
+    /// Statements whose rows are known.
+    counted: u64,
+    gathered: u64,
     refused: u64,
 }
 
 impl Attributor {
-    pub(crate) fn new(plan: Arc<Plan>) -> Self {
-        Attributor { plan, classes: HashMap::new(), actor: String::new(), table: String::new(), pair: String::new() }
+    pub(crate) fn new(plan: Arc<Plan>, partition: i32) -> Self {
+        let coverage = Coverage {
+            source: plan.source.to_string(),
+            partition,
+            format: plan.format.name.to_owned(),
+            ..Coverage::default()
+        };
+        Attributor {
+            plan,
+            classes: HashMap::new(),
+            coverage,
+            discovery: Discovery::new(),
+            actor: String::new(),
+            table: String::new(),
+            pair: String::new(),
+        }
+    }
+
+    /// Goes on by another plan of the same source.
+    pub(crate) fn replan(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
+        self.classes.clear();
+    }
+
+    /// For `breachd discover`: looks at the entry and tallies nothing.
+    pub(crate) fn observe(&mut self, activity: &Activity<'_>, text: &[u8]) {
+        self.discovery.observe(&self.plan.source, activity, text);
+    }
+
+    pub(crate) fn take_discovery(&mut self) -> Discovery {
+        std::mem::take(&mut self.discovery)
     }
 
     /// Adds all the activity says; false if it says nothing that is counted.
@@ -101,13 +160,13 @@ impl Attributor {
     fn name_actor(&mut self, activity: &Activity<'_>) -> Option<(EntityKind, KnownBy)> {
         self.actor.clear();
         if let Some(user) = &activity.tag_user {
-            self.actor.push_str(user);
+            self.actor.push_str(&self.plan.privacy.of(user));
             return Some((EntityKind::PortalUser, KnownBy::SqlTag));
         }
         match &activity.actor {
             Actor::PortalUser(user) => {
-                self.actor.push_str(user);
-                Some((EntityKind::PortalUser, activity.known_by))
+                self.actor.push_str(&self.plan.privacy.of(user));
+                Some((EntityKind::PortalUser, known_by_log(activity)))
             }
             Actor::DbAccount(account) => {
                 let host = activity.client_host.as_deref().unwrap_or_default();
@@ -115,7 +174,7 @@ impl Attributor {
                 Some((EntityKind::DbAccount, KnownBy::DbAccount))
             }
             Actor::IntegrationKey(key) => {
-                self.actor.push_str(key);
+                self.plan.privacy.write::<16>(Sort::IntegrationKey, key, &mut self.actor);
                 Some((EntityKind::IntegrationKey, KnownBy::AccessLog))
             }
             Actor::Anonymous => {
@@ -126,100 +185,151 @@ impl Attributor {
     }
 
     fn request(&mut self, activity: &Activity<'_>, place: Place, tallier: &mut Tallier) -> bool {
+        let plan = self.plan.clone();
         let class = activity.resources.iter().find_map(|resource| match resource {
-            Resource::Route(path) => Some(self.plan.routes.class(&comparable_path(path))),
+            Resource::Route(path) => Some(plan.routes.class(&comparable_path(path))),
             Resource::Table { .. } => None,
         });
         let class = class.unwrap_or(DataClass::None);
+        let is_web = plan.format.knows.requests;
         let login = activity.operation == Operation::Login;
         let authenticated = !login || activity.outcome == Outcome::Success;
         let user = match &activity.actor {
-            Actor::PortalUser(user) => Some(&**user),
+            Actor::PortalUser(user) => Some(plan.privacy.of(user)),
             _ => None,
         };
+        let user = user.as_deref();
         let mut address = String::new();
         if let Some(client) = activity.address {
             write!(address, "{client}").expect("a string takes all");
         }
-        let geo = self.plan.geo.clone();
-        let origin = Origin {
-            address: &address,
-            place: activity.address.and_then(|client| geo.place(client)),
-            agent: activity.agent.as_deref().map(cut_agent),
-        };
+        let origin = Origin::new(&plan, activity, &address);
+        if is_web && class != DataClass::None {
+            self.coverage.request(user.is_some());
+        }
         if let Some(user) = user {
             let tally = tallier.tally(place.mode, EntityKind::PortalUser, user, place.bucket);
             if authenticated {
-                tally.known(KnownBy::AccessLog);
+                tally.known(known_by_log(activity));
                 tally.name_person(user);
                 origin.add(tally);
-                add_request(tally, activity, class, self.plan.counts_bytes_of_users);
+                if is_web {
+                    add_request(tally, activity, class, plan.counts_bytes_of_users);
+                }
+                tally.signals = tally.signals.union(activity.signals);
             }
-            add_login(tally, activity, user);
+            if plan.counts.logins_of_users {
+                add_login(tally, activity, user);
+            }
+            self.point_to(tally, place);
+        }
+        let key = matches!(activity.actor, Actor::IntegrationKey(_)) && self.name_actor(activity).is_some();
+        if key {
+            let tally = tallier.tally(place.mode, EntityKind::IntegrationKey, &self.actor, place.bucket);
+            tally.known(KnownBy::AccessLog);
+            origin.add(tally);
+            add_request(tally, activity, class, true);
+            tally.signals = tally.signals.union(activity.signals);
             self.point_to(tally, place);
         }
         if !address.is_empty() {
             let tally = tallier.tally(place.mode, EntityKind::Address, &address, place.bucket);
             origin.add(tally);
-            add_request(tally, activity, class, true);
-            add_login(tally, activity, user.unwrap_or_default());
+            if is_web {
+                add_request(tally, activity, class, true);
+            }
+            if plan.counts.logins_of_addresses {
+                add_login(tally, activity, user.unwrap_or_default());
+            }
             if let Some(user) = user.filter(|_| login) {
                 tally.accounts.insert(user);
             }
+            if !(key || user.is_some() && authenticated) {
+                tally.signals = tally.signals.union(activity.signals);
+            }
             self.point_to(tally, place);
         }
-        if let (Some(session), true) = (&activity.session, class != DataClass::None) {
-            let tally = tallier.tally(place.mode, EntityKind::Session, session, place.bucket);
+        if class == DataClass::None || !is_web {
+            return user.is_some() || key || !address.is_empty();
+        }
+        if let Some(session) = &activity.session {
+            let session = plan.privacy.hash(Sort::Session, session);
+            let tally = tallier.tally(place.mode, EntityKind::Session, &session, place.bucket);
             origin.add(tally);
             add_request(tally, activity, class, true);
             if let Some(user) = user.filter(|_| authenticated) {
-                tally.known(KnownBy::AccessLog);
+                tally.known(known_by_log(activity));
                 tally.accounts.insert(user);
                 tally.name_person(user);
             }
             self.point_to(tally, place);
         }
-        user.is_some() || !address.is_empty()
+        let host = app_host(&plan, activity);
+        if let (Some(host), false) = (host, activity.outcome == Outcome::Denied) {
+            let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
+            tally.add(Metric::ClassifiedRequests, 1);
+            tally.classes.insert(class);
+            add_candidate(tally, &plan, activity, user);
+            self.point_to(tally, place);
+        }
+        user.is_some() || key || host.is_some() || !address.is_empty()
     }
 
     fn statement(&mut self, activity: &Activity<'_>, place: Place, tallier: &mut Tallier) -> bool {
+        let plan = self.plan.clone();
         let mut classes = DataClasses::EMPTY;
         let mut classified: Vec<(usize, DataClass)> = Vec::new();
         for (at, resource) in activity.resources.iter().enumerate() {
             if let Resource::Table { schema, name } = resource {
                 let class = self.class_of_table(schema, name);
+                let class = match plan.columns.class(&self.table, activity.columns.iter().map(|name| &**name)) {
+                    Some(by_column) => class.min(by_column),
+                    None => class,
+                };
                 if class != DataClass::None {
                     classes.insert(class);
                     classified.push((at, class));
                 }
             }
         }
-        let went_wrong = activity.outcome != Outcome::Success && self.plan.counts_statements;
+        let counts = plan.counts;
+        let went_wrong = activity.outcome != Outcome::Success && counts.statements;
         if classified.is_empty() && activity.signals.is_empty() && !went_wrong {
             return false;
         }
         let Some((kind, known_by)) = self.name_actor(activity) else { return false };
-        let refused = activity.outcome == Outcome::Denied;
-        let reading = Reading {
-            statements: u64::from(self.plan.counts_statements && !refused),
-            measures: activity.measures,
-            refused: u64::from(refused),
-        };
         let person = kind == EntityKind::PortalUser;
+        // The application's own log names the person itself, and says where the person is; a tag in SQL does not.
+        let own_log = matches!(activity.actor, Actor::PortalUser(_));
+        let refused = activity.outcome == Outcome::Denied;
+        let with_rows = activity.measures != Measures::default();
+        self.cover(activity, &classified, person && !own_log, with_rows);
+
+        let reading = self.reading(activity, counts.statements, counts.rows);
+        let personal = self.reading(activity, counts.statements_of_people, counts.rows_of_people);
+        let own = if person { personal } else { reading };
+        let fingerprint = activity.fingerprint.map(|hash| format!("{hash:016x}"));
+        let unnamed = if person || refused || classified.is_empty() { 0 } else { reading.statements };
 
         let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);
         if !classified.is_empty() {
-            add_reading(tally, &Reading { refused: 0, ..reading });
+            add_reading(tally, &Reading { refused: 0, ..own });
+            tally.add(Metric::UnnamedStatements, unnamed);
+            fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
         }
         if went_wrong {
             tally.add(if refused { Metric::Denied } else { Metric::Failed }, 1);
         }
         tally.signals = tally.signals.union(activity.signals);
         tally.known(known_by);
+        if own_log {
+            let address = activity.address.map(|address| address.to_string()).unwrap_or_default();
+            Origin::new(&plan, activity, &address).add(tally);
+        } else if let (Some(address), false) = (activity.address, person) {
+            tally.addresses.insert(&address.to_string());
+        }
         if person {
             tally.name_person(&self.actor);
-        } else if let Some(address) = activity.address {
-            tally.addresses.insert(&address.to_string());
         }
         tally.classes = tally.classes.union(classes);
         for (at, resource) in activity.resources.iter().enumerate() {
@@ -236,7 +346,7 @@ impl Attributor {
                 self.pair.clear();
                 write!(self.pair, "{}|{}", self.actor, self.table).expect("a string takes all");
                 let tally = tallier.tally(place.mode, EntityKind::UserTable, &self.pair, place.bucket);
-                add_reading(tally, &reading);
+                add_reading(tally, &personal);
                 tally.known(known_by);
                 tally.name_person(&self.actor);
                 tally.classes.insert(*class);
@@ -244,26 +354,82 @@ impl Attributor {
             }
             let tally = tallier.tally(place.mode, EntityKind::Table, &self.table, place.bucket);
             add_reading(tally, &reading);
-            if self.plan.format.knows.rows {
-                // Without an audit log nobody else says which tables were touched.
+            if !has_table_rows(plan.format.name) {
+                // Nobody else says which tables were touched.
                 tally.add(Metric::TableTouches, reading.statements);
             }
+            fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
             tally.accounts.insert(&self.actor);
             tally.classes.insert(*class);
             self.point_to(tally, place);
         }
-        if let (Some(host), false) = (&activity.client_host, classified.is_empty()) {
+        if classified.is_empty() {
+            return true;
+        }
+        if own_log {
+            if let Some(host) = app_host(&plan, activity) {
+                let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
+                tally.classes = tally.classes.union(classes);
+                add_candidate(tally, &plan, activity, Some(&self.actor));
+                self.point_to(tally, place);
+            }
+        } else if let Some(host) = &activity.client_host {
             let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
             add_reading(tally, &reading);
+            tally.add(Metric::UnnamedStatements, unnamed);
             tally.known(known_by);
             tally.classes = tally.classes.union(classes);
             tally.accounts.insert(&self.actor);
             for (at, _) in &classified {
-                tally.tables.insert(&activity.resources[*at].name());
+                let table = activity.resources[*at].name();
+                tally.tables.insert(&table);
+                if let (Some(id), true, false) = (&activity.request_id, plan.request_ids, person) {
+                    tally.accounts.insert(&request_member(&plan, id, &table));
+                }
             }
             self.point_to(tally, place);
         }
         true
+    }
+
+    /// What a statement adds, where this source counts statements, and where it counts rows.
+    fn reading(&self, activity: &Activity<'_>, statements: bool, rows: bool) -> Reading {
+        let refused = activity.outcome == Outcome::Denied;
+        let times = self.plan.one_in;
+        let many = |amount: Option<u64>| amount.map(|amount| amount.saturating_mul(times));
+        let Measures { rows_sent, rows_examined, rows_affected, bytes } = activity.measures;
+        let measures = Measures {
+            rows_sent: many(rows_sent),
+            rows_examined: many(rows_examined),
+            rows_affected: many(rows_affected),
+            bytes: many(bytes),
+        };
+        let has_rows = rows_sent.or(rows_examined).or(rows_affected).is_some();
+        let gathered = [
+            (Signal::GathersRows, measures.rows_examined),
+            (Signal::IntoDumpfile, measures.rows_examined.max(measures.rows_affected)),
+        ];
+        let gathered = gathered.into_iter().filter(|(signal, _)| activity.signals.contains(*signal));
+        Reading {
+            statements: if statements && !refused { times } else { 0 },
+            measures: if rows { measures } else { Measures::default() },
+            counted: u64::from(rows && has_rows && !refused && self.plan.format.knows.statements),
+            gathered: if rows { gathered.filter_map(|(_, rows)| rows).max().unwrap_or(0) } else { 0 },
+            refused: u64::from(statements && refused),
+        }
+    }
+
+    /// Notes what this source knows of classified tables.
+    fn cover(&mut self, activity: &Activity<'_>, classified: &[(usize, DataClass)], tagged: bool, with_rows: bool) {
+        if classified.is_empty() {
+            return;
+        }
+        for (at, class) in classified {
+            self.coverage.table(&activity.resources[*at].name(), class.as_str(), 1, u64::from(with_rows));
+        }
+        if matches!(activity.actor, Actor::DbAccount(_)) {
+            self.coverage.statement(tagged);
+        }
     }
 
     fn table_row(&mut self, activity: &Activity<'_>, place: Place, tallier: &mut Tallier) -> bool {
@@ -273,9 +439,12 @@ impl Attributor {
             let class = self.class_of_table(schema, name);
             if class != DataClass::None {
                 let tally = tallier.tally(place.mode, EntityKind::Table, &self.table, place.bucket);
-                tally.add(Metric::TableTouches, 1);
+                if self.plan.counts.statements {
+                    tally.add(Metric::TableTouches, 1);
+                }
                 tally.classes.insert(class);
                 self.point_to(tally, place);
+                self.coverage.table(&self.table, class.as_str(), 1, 0);
                 added = true;
             }
         }
@@ -285,8 +454,11 @@ impl Attributor {
     fn connection(&mut self, activity: &Activity<'_>, place: Place, tallier: &mut Tallier) -> bool {
         let Some((kind, known_by)) = self.name_actor(activity) else { return false };
         let Actor::DbAccount(account) = &activity.actor else { return false };
+        let counts = self.plan.counts.logins;
         let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);
-        add_login(tally, activity, account);
+        if counts {
+            add_login(tally, activity, account);
+        }
         if activity.outcome == Outcome::Success {
             tally.known(known_by);
         }
@@ -298,7 +470,9 @@ impl Attributor {
         self.point_to(tally, place);
         if activity.outcome != Outcome::Success {
             let tally = tallier.tally(place.mode, EntityKind::Address, &address, place.bucket);
-            add_login(tally, activity, account);
+            if counts {
+                add_login(tally, activity, account);
+            }
             tally.accounts.insert(account);
             self.point_to(tally, place);
         }
@@ -340,22 +514,76 @@ impl Attributor {
 /// Where a request came from.
 struct Origin<'a> {
     address: &'a str,
-    place: Option<&'a str>,
+    place: Option<Cow<'a, str>>,
+    network: Option<Cow<'a, str>>,
     agent: Option<&'a str>,
 }
 
-impl Origin<'_> {
+impl<'a> Origin<'a> {
+    fn new(plan: &'a Plan, activity: &'a Activity<'_>, address: &'a str) -> Self {
+        let look_up = |find: fn(&'a crate::Geo, IpAddr) -> Option<Cow<'a, str>>| {
+            activity.address.and_then(|client| find(&plan.geo, client))
+        };
+        Origin {
+            address,
+            place: look_up(crate::Geo::place),
+            network: look_up(crate::Geo::operator),
+            agent: activity.agent.as_deref().map(cut_agent),
+        }
+    }
+
     fn add(&self, tally: &mut Tally) {
         if !self.address.is_empty() {
             tally.addresses.insert(self.address);
         }
-        if let Some(place) = self.place {
-            tally.places.insert(place);
-        }
-        if let Some(agent) = self.agent {
-            tally.agents.insert(agent);
-        }
+        self.place.iter().for_each(|place| tally.places.insert(place));
+        self.network.iter().for_each(|network| tally.networks.insert(network));
+        self.agent.iter().for_each(|agent| tally.agents.insert(agent));
     }
+}
+
+/// Whether the log has rows of its own for the tables a statement touched.
+fn has_table_rows(format: &str) -> bool {
+    format == "mariadb_server_audit"
+}
+
+/// How a log that names a portal user knows it: a web log does not say, and the application's does.
+fn known_by_log(activity: &Activity<'_>) -> KnownBy {
+    if activity.known_by == KnownBy::Guess { KnownBy::AccessLog } else { activity.known_by }
+}
+
+/// The host that ran the application, as the database names it.
+fn app_host<'a>(plan: &'a Plan, activity: &'a Activity<'_>) -> Option<&'a str> {
+    let host = activity.app_host.as_deref().or(plan.context.app_host.as_deref())?;
+    (!host.is_empty()).then(|| plan.app_host(host))
+}
+
+/// Who may have been behind the statements of an application host.
+fn add_candidate(tally: &mut Tally, plan: &Plan, activity: &Activity<'_>, user: Option<&str>) {
+    let Some(user) = user else { return };
+    tally.candidates.insert(user);
+    if let (Some(id), true) = (&activity.request_id, plan.request_ids) {
+        tally.candidates.insert(&request_member(plan, id, user));
+    }
+}
+
+/// `rid:`, 12 digits of the hash of a request's id, `|` and what the request did or whose it was.
+fn request_member(plan: &Plan, id: &str, what: &str) -> String {
+    let mut member = String::from("rid:");
+    plan.privacy.write::<6>(Sort::RequestId, id, &mut member);
+    member.push('|');
+    member.push_str(what);
+    member
+}
+
+/// Of the tally of an application host: which user is behind which table by a request id that both logs have.
+pub fn requests_in_common(tally: &Tally) -> BTreeSet<(&str, &str)> {
+    fn members<'t>(texts: impl Iterator<Item = (u64, &'t str)>) -> Vec<(&'t str, &'t str)> {
+        texts.filter_map(|(_, text)| text.strip_prefix("rid:")?.split_once('|')).collect()
+    }
+    let users: HashMap<&str, &str> = members(tally.candidates.iter()).into_iter().collect();
+    let touched = members(tally.accounts.iter()).into_iter();
+    touched.filter_map(|(id, table)| Some((*users.get(id)?, table))).collect()
 }
 
 fn add_request(tally: &mut Tally, activity: &Activity<'_>, class: DataClass, count_bytes: bool) {
@@ -389,9 +617,11 @@ fn add_reading(tally: &mut Tally, reading: &Reading) {
     let Measures { rows_sent, rows_examined, rows_affected, bytes } = reading.measures;
     for (metric, amount) in [
         (Metric::Statements, reading.statements),
+        (Metric::CountedStatements, reading.counted),
         (Metric::RowsSent, rows_sent.unwrap_or(0)),
         (Metric::RowsExamined, rows_examined.unwrap_or(0)),
         (Metric::RowsAffected, rows_affected.unwrap_or(0)),
+        (Metric::RowsGathered, reading.gathered),
         (Metric::Bytes, bytes.unwrap_or(0)),
         (Metric::Denied, reading.refused),
     ] {

@@ -6,6 +6,7 @@
 
 use activity::DataClass;
 use formats::{Glob, Specificity};
+use std::collections::BTreeMap;
 
 use DataClass::{Credentials, Customer, Hr, None as Nothing, Payment};
 
@@ -129,6 +130,62 @@ impl Patterns {
             }
         }
         best.map(|(_, class)| class)
+    }
+}
+
+/// Columns with classes: patterns of `schema.table.column`.
+///
+/// The reader of SQL is told which names to watch for ([`Columns::names`], so a column's own name holds no star), and says
+/// which of them a statement names, or `*`. It does not say which table of a join a column belongs to: every table of the
+/// statement that the pattern allows gets the class. That errs towards protecting, at the price of a class too many for the
+/// other tables of a join.
+#[derive(Clone, Debug, Default)]
+pub struct Columns {
+    /// By column name, lower-case: which tables, which class.
+    by_name: BTreeMap<Box<str>, Vec<(Glob, DataClass)>>,
+}
+
+impl Columns {
+    /// Patterns that are none are left out ([`crate::Settings::check`] names them).
+    pub fn new<'a>(configured: impl IntoIterator<Item = (&'a str, DataClass)>) -> Self {
+        let mut by_name: BTreeMap<Box<str>, Vec<(Glob, DataClass)>> = BTreeMap::new();
+        for (pattern, class) in configured {
+            if let Some((table, column)) = Self::parts(pattern) {
+                by_name.entry(column.to_lowercase().into()).or_default().push((table, class));
+            }
+        }
+        Columns { by_name }
+    }
+
+    /// The pattern of the table and the name of the column; `None` if it is no such pattern.
+    pub(crate) fn parts(pattern: &str) -> Option<(Glob, &str)> {
+        let (table, column) = pattern.rsplit_once('.')?;
+        let plain = !column.is_empty() && !column.contains('*') && table.contains('.');
+        plain.then(|| Glob::table(table)).flatten().map(|table| (table, column))
+    }
+
+    /// Names to watch for, lower-case.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(|name| &**name)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// The class that the columns named give a table, of `schema.table`: the most sensitive. `*` names all of them.
+    pub fn class<'a>(&self, table: &str, named: impl IntoIterator<Item = &'a str>) -> Option<DataClass> {
+        let of = |patterns: &[(Glob, DataClass)]| {
+            patterns.iter().filter(|(glob, _)| glob.matches(table)).map(|(_, class)| *class).min()
+        };
+        let of_name = |name: &str| {
+            if name == "*" {
+                self.by_name.values().filter_map(|patterns| of(patterns)).min()
+            } else {
+                self.by_name.get(name).and_then(|patterns| of(patterns))
+            }
+        };
+        named.into_iter().filter_map(of_name).min()
     }
 }
 

@@ -5,6 +5,7 @@
 
 use ipnet::IpNet;
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     net::IpAddr,
 };
@@ -73,7 +74,7 @@ impl Geo {
     }
 
     /// `GB/home`, or `/office` where the country is not known.
-    pub fn place(&self, address: IpAddr) -> Option<&str> {
+    pub fn place(&self, address: IpAddr) -> Option<Cow<'_, str>> {
         let number = match address {
             IpAddr::V4(address) => {
                 let bits = u32::from(address);
@@ -90,7 +91,13 @@ impl Geo {
                 })
             }
         };
-        number.and_then(|number| self.places.get(*number as usize)).map(|place| &**place)
+        number.and_then(|number| self.places.get(*number as usize)).map(|place| Cow::Borrowed(&**place))
+    }
+
+    /// Who runs the address's network.
+    pub fn operator(&self, address: IpAddr) -> Option<Cow<'_, str>> {
+        let _ = address;
+        None
     }
 }
 
@@ -105,12 +112,12 @@ mod tests {
     #[test]
     fn the_longest_prefix_wins() {
         let geo = Geo::parse("network,country,kind\n24.0.0.0/8,US,home\n24.16.0.0/16,CA,mobile\n\n203.0.0.0/16,,office\n2001:db8::/32,DE,vpn\n0.0.0.0/0,NL,hosting\n").unwrap();
-        let at = |address: &str| geo.place(address.parse().unwrap());
-        assert_eq!(at("24.16.9.9"), Some("CA/mobile"));
-        assert_eq!(at("24.17.9.9"), Some("US/home"));
-        assert_eq!(at("203.0.255.1"), Some("/office"));
-        assert_eq!(at("9.9.9.9"), Some("NL/hosting"));
-        assert_eq!(at("2001:db8:1::1"), Some("DE/vpn"));
+        let at = |address: &str| geo.place(address.parse().unwrap()).map(String::from);
+        assert_eq!(at("24.16.9.9"), Some("CA/mobile".into()));
+        assert_eq!(at("24.17.9.9"), Some("US/home".into()));
+        assert_eq!(at("203.0.255.1"), Some("/office".into()));
+        assert_eq!(at("9.9.9.9"), Some("NL/hosting".into()));
+        assert_eq!(at("2001:db8:1::1"), Some("DE/vpn".into()));
         assert_eq!(at("2001:db9::1"), None);
         assert_eq!(Geo::default().place("9.9.9.9".parse().unwrap()), None);
     }

@@ -11,7 +11,9 @@
 //! because it must not be committed before records that were read earlier.
 
 use crate::attribution::{Attributor, Place};
+use crate::coverage::{Coverage, Records};
 use crate::dead_letter::DeadLetter;
+use crate::discover::Discovery;
 use crate::limits::{DRILLS_WAITING_MAX, ENTRY_BYTES_MAX, ENTRY_LINES_MAX, LINE_BYTES_MAX};
 use crate::outcome::Outcome;
 use crate::plan::Plan;
@@ -51,6 +53,8 @@ pub struct Ingester {
     flushed_to: Option<i64>,
     counts: Counts,
     rejected: BTreeMap<&'static str, u64>,
+    /// When the record being taken was written.
+    written_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,7 +112,7 @@ impl Ingester {
         };
         Ingester {
             context: plan.context.clone(),
-            attributor: Attributor::new(plan.clone()),
+            attributor: Attributor::new(plan.clone(), partition),
             plan,
             partition,
             scratch: Scratch::default(),
@@ -118,13 +122,39 @@ impl Ingester {
             flushed_to: offset,
             counts: Counts::default(),
             rejected: BTreeMap::new(),
+            written_at: None,
         }
+    }
+
+    /// Goes on by another plan of the same source: its networks, classes or privacy changed.
+    pub fn replan(&mut self, plan: &Arc<Plan>) {
+        let after = self.context.after;
+        self.context = plan.context.clone();
+        self.context.after = after;
+        self.attributor.replan(plan.clone());
+        self.plan = plan.clone();
+    }
+
+    /// What this source partition has shown so far.
+    pub fn coverage(&self) -> &Coverage {
+        &self.attributor.coverage
+    }
+
+    /// Goes on with what was shown before a restart.
+    pub fn restore_coverage(&mut self, before: &Coverage) {
+        self.attributor.coverage.merge(before);
+    }
+
+    /// What was observed by a plan that discovers; empty otherwise.
+    pub fn take_discovery(&mut self) -> Discovery {
+        self.attributor.take_discovery()
     }
 
     /// Takes in the next record. Dead letters are added to `dead`.
     pub fn take(&mut self, raw: Raw<'_>, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
         self.flushed_to.get_or_insert(raw.offset);
         self.next_offset = Some(raw.offset.saturating_add(1));
+        self.written_at = raw.written_at;
         self.counts.bytes += raw.bytes.len() as u64;
         let done = (std::mem::take(&mut self.assembly.lines_done), std::mem::take(&mut self.assembly.outcome_done));
         let Raw { bytes, offset, mode, forged_mark, .. } = raw;
@@ -155,6 +185,7 @@ impl Ingester {
         let from = self.flushed_to.unwrap_or(to);
         self.flushed_to = self.flushed_to.map(|_| to);
         let Counts { outcomes: [ignored, contributed, late, dead_lettered], bytes } = std::mem::take(&mut self.counts);
+        self.attributor.coverage.account(Records { contributed, ignored, late, dead_lettered, bytes });
         Range {
             source: (&*self.plan.source).into(),
             partition: self.partition,
@@ -329,12 +360,13 @@ impl Ingester {
             Ok(Parsed::Ignored(_)) => None,
             Err(reason) => {
                 *self.rejected.entry(reason).or_default() += 1;
+                self.attributor.coverage.reject(reason);
                 dead.push(DeadLetter {
                     source: self.plan.source.clone(),
                     partition: self.partition,
                     offset,
                     reason,
-                    excerpt: DeadLetter::excerpt(bytes),
+                    excerpt: self.plan.privacy.excerpt(&DeadLetter::excerpt(bytes)),
                     bytes: bytes.len() as u64,
                     mode,
                 });
@@ -359,6 +391,11 @@ impl Ingester {
             forged(&self.plan, place, tallier);
         }
         let Some(activity) = activity else { return Outcome::Ignored };
+        if self.plan.discovers {
+            self.watermark.advance(activity.at);
+            self.attributor.observe(&activity, bytes);
+            return Outcome::Contributed;
+        }
         if late {
             if !activity.signals.is_empty() {
                 self.attributor.add_signals(&activity, activity.signals, place, tallier);
@@ -367,6 +404,7 @@ impl Ingester {
         }
         if !mode.is_drill() {
             self.watermark.advance(activity.at);
+            self.attributor.coverage.seen(activity.at, self.written_at);
         }
         // Every entry, also one that is ignored: silence is judged by the minutes in which a source speaks at all.
         tallier.tally(mode, EntityKind::Source, &self.plan.source, place.bucket).add(Metric::Requests, 1);

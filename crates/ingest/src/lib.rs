@@ -16,19 +16,26 @@
 
 mod attribution;
 pub mod classification;
+pub mod coverage;
 mod dead_letter;
+pub mod discover;
 mod geo;
 mod ingester;
 pub mod limits;
 mod outcome;
 mod plan;
+mod privacy;
 mod resume;
 pub mod settings;
 mod watermark;
 
+pub use attribution::requests_in_common;
+pub use coverage::{Coverage, Gap, gaps};
 pub use dead_letter::DeadLetter;
+pub use discover::{Discovery, Proposal};
 pub use geo::Geo;
 pub use ingester::{Ingester, Raw};
-pub use plan::Plan;
+pub use plan::{Counts, Plan};
+pub use privacy::Pseudonyms;
 pub use resume::Resume;
 pub use settings::Settings;

@@ -1,10 +1,22 @@
 //! What the settings mean for one source: resolved once, shared by its partitions.
+//!
+//! # One source of record
+//! Two logs of one database see the same statement, in different topics, so they are not joined record by record. Instead
+//! each [`Measure`] of a database is counted from one kind of log; the table is at [`Measure`]. Where several sources are of
+//! that same kind they are taken for logs of different servers and all count. A source that writes `counts` takes exactly
+//! those measures, and takes them from all that do not write it.
+//!
+//! What it costs: a statement that only the other log holds is not counted (a server-side cursor leaves no slow entry, so its
+//! rows are nowhere; the audit log's [`Metric::Statements`](tally::Metric::Statements) then exceed the slow log's
+//! [`Metric::CountedStatements`](tally::Metric::CountedStatements), which shows it). Joining both logs on time and text was the
+//! alternative: it needs both topics in one instance, and stamps of one second are not enough to tell statements apart.
 
-use crate::classification::Patterns;
+use crate::classification::{Columns, Patterns};
 use crate::geo::Geo;
-use crate::settings::Settings;
+use crate::privacy::Pseudonyms;
+use crate::settings::{Measure, Settings, Source};
 use activity::{DataClass, Span, Timestamp};
-use formats::{Context, FormatSpec, Glob, SqlTag, Zone};
+use formats::{Behind, Context, FormatSpec, Glob, SqlTag, TableBehind, Zone};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// How one source is read.
@@ -15,48 +27,104 @@ pub struct Plan {
     pub(crate) context: Context,
     pub(crate) tables: Patterns,
     pub(crate) routes: Patterns,
+    pub(crate) columns: Columns,
     pub(crate) geo: Arc<Geo>,
+    pub(crate) privacy: Arc<Pseudonyms>,
     pub(crate) allowed_lateness: Span,
-    /// This source is the one that counts statements of its database (rows and bytes: whichever knows them, which only
-    /// slow logs do).
-    pub(crate) counts_statements: bool,
+    pub(crate) counts: Counts,
+    /// Rows and bytes stand for so many times as many.
+    pub(crate) one_in: u64,
     /// Bytes of a portal user come from here; where a slow log is read they come from there, once.
     pub(crate) counts_bytes_of_users: bool,
+    /// Application hosts by their name in web logs, lower-case.
+    pub(crate) app_hosts: Arc<BTreeMap<Box<str>, Box<str>>>,
+    pub(crate) request_ids: bool,
+    /// Observe instead of tally.
+    pub(crate) discovers: bool,
+}
+
+/// The measures for which a source is the source of record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub statements: bool,
+    /// And bytes of result sets.
+    pub rows: bool,
+    /// At the database.
+    pub logins: bool,
+    /// Statements and rows of a portal user.
+    pub statements_of_people: bool,
+    pub rows_of_people: bool,
+    /// At the portal: of users, and from addresses.
+    pub logins_of_users: bool,
+    pub logins_of_addresses: bool,
 }
 
 impl Plan {
     /// The plan of `settings.sources[at]`; `None` if there is none, or its format or zone is not known.
     ///
-    /// All sources are looked at, because each measure has one source of record: where a database has an audit log, its
-    /// statements are counted there, not in its slow log.
+    /// All sources are looked at, because each measure has one source of record.
     pub fn new(settings: &Settings, at: usize, geo: &Arc<Geo>, allowed_lateness: Span) -> Option<Self> {
         let source = settings.sources.get(at)?;
         let tag = |tag: &crate::settings::Tag| SqlTag { key: tag.key.clone(), position: tag.position.into() };
+        let attribution = &settings.attribution;
+        let columns = Columns::new(classes(&settings.classification.columns));
         let context = Context {
-            zone: Zone::parse(&source.zone)?,
+            zone: source.zone.as_deref().map_or(Some(Zone::UTC), Zone::parse)?,
             after: Timestamp::MIN,
-            sql_tags: settings.attribution.sql_tags.iter().map(tag).collect(),
-            login_routes: settings.attribution.login_routes.iter().filter_map(|route| Glob::path(route)).collect(),
+            sql_tags: attribution.sql_tags.iter().map(tag).collect(),
+            login_routes: attribution.login_routes.iter().filter_map(|route| Glob::path(route)).collect(),
             query_log_limit: source.query_log_limit,
+            app_host: source.app_host.as_deref().map(Arc::from),
+            trusted_proxies: settings.network.trusted_proxies.iter().filter_map(|net| net.parse().ok()).collect(),
+            watched_columns: Arc::new(columns.names().map(Box::from).collect()),
+            tables_behind: Arc::new(tables_behind(settings)),
             ..Context::default()
         };
-        let is_slow_log = |format: &str| format == "mariadb_slow_log";
-        let audited = settings
-            .sources
-            .iter()
-            .any(|other| other.database == source.database && other.format == "mariadb_server_audit");
+        let knows_bytes = |format: &str| format == "mariadb_slow_log";
         Some(Plan {
             source: source.name.as_str().into(),
             format: FormatSpec::by_name(&source.format)?,
             context,
             tables: Patterns::of_tables(classes(&settings.classification.tables)),
             routes: Patterns::of_routes(classes(&settings.classification.routes)),
+            columns,
             geo: geo.clone(),
+            privacy: Arc::new(Pseudonyms::new(&settings.privacy, None)),
             allowed_lateness,
-            counts_statements: !(is_slow_log(&source.format) && audited),
-            counts_bytes_of_users: is_slow_log(&source.format)
-                || !settings.sources.iter().any(|other| is_slow_log(&other.format)),
+            counts: Counts::of(settings, source),
+            one_in: u64::from(source.one_in.max(1)),
+            counts_bytes_of_users: knows_bytes(&source.format)
+                || !settings.sources.iter().any(|other| knows_bytes(&other.format)),
+            app_hosts: Arc::new(
+                attribution
+                    .app_hosts
+                    .iter()
+                    .map(|(web, database)| (web.to_ascii_lowercase().into(), database.as_str().into()))
+                    .collect(),
+            ),
+            request_ids: attribution.request_ids,
+            discovers: false,
         })
+    }
+
+    /// The same, with the hashes and pseudonyms under the key that `[privacy] key_file` holds.
+    #[must_use]
+    pub fn with_privacy(self, privacy: &Arc<Pseudonyms>) -> Self {
+        Plan { privacy: privacy.clone(), ..self }
+    }
+
+    /// The same with other networks: the file was changed.
+    #[must_use]
+    pub fn with_geo(&self, geo: &Arc<Geo>) -> Self {
+        Plan { geo: geo.clone(), ..self.clone() }
+    }
+
+    /// The same, for `breachd discover`: entries are observed, nothing is tallied.
+    #[must_use]
+    pub fn discovering(mut self) -> Self {
+        self.context.watched_columns =
+            Arc::new(crate::discover::DISCOVERY_COLUMNS.iter().map(|name| (*name).into()).collect());
+        Plan { discovers: true, ..self }
     }
 
     /// Name of the source.
@@ -67,8 +135,114 @@ impl Plan {
     pub fn format(&self) -> &'static FormatSpec {
         self.format
     }
+
+    /// What this source is the source of record for.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// An application host as the database names it.
+    pub(crate) fn app_host<'a>(&'a self, name: &'a str) -> &'a str {
+        if self.app_hosts.is_empty() {
+            return name;
+        }
+        self.app_hosts.get(name.to_ascii_lowercase().as_str()).map_or(name, |host| host)
+    }
 }
 
-fn classes(patterns: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, DataClass)> {
+impl Counts {
+    /// What `source` counts of its database.
+    pub(crate) fn of(settings: &Settings, source: &Source) -> Self {
+        let counts = |measure: Measure| match &source.counts {
+            Some(counts) => counts.contains(&measure),
+            None => {
+                let Some(rank) = rank(&source.format, measure) else { return false };
+                settings.sources.iter().filter(|other| other.database == source.database).all(|other| {
+                    match &other.counts {
+                        Some(counts) => !counts.contains(&measure),
+                        None => rank <= self::rank(&other.format, measure).unwrap_or(u8::MAX),
+                    }
+                })
+            }
+        };
+        let (statements, rows) = (counts(Measure::Statements), counts(Measure::Rows));
+        let claims = |source: &Source, measure| source.counts.as_ref().is_some_and(|counts| counts.contains(&measure));
+        let people_elsewhere =
+            settings.sources.iter().any(|other| other.database == source.database && claims(other, Measure::People));
+        let of_people = |counts: bool| claims(source, Measure::People) || counts && !people_elsewhere;
+        // The application knows whom it refused, the web server from where; each serves for both where the other is not read.
+        let sort = |source: &Source| FormatSpec::by_name(&source.format).map(|format| format.knows);
+        let is_web = |source: &Source| sort(source).is_some_and(|knows| knows.requests);
+        let is_application = |source: &Source| sort(source).is_some_and(|knows| knows.people && !knows.requests);
+        let any = |is: &dyn Fn(&Source) -> bool| settings.sources.iter().any(is);
+        let web_claims = any(&|source| is_web(source) && claims(source, Measure::Logins));
+        let application_counts = any(&is_application) && !web_claims;
+        Counts {
+            statements,
+            rows,
+            logins: counts(Measure::Logins),
+            statements_of_people: of_people(statements),
+            rows_of_people: of_people(rows),
+            logins_of_users: if is_web(source) { !application_counts } else { application_counts },
+            logins_of_addresses: is_web(source) || !any(&is_web),
+        }
+    }
+}
+
+/// How good a source of record a log of that format is, 0 the best; `None`: it cannot know.
+///
+/// By name, because what makes one log better than another is more than what it knows; a format without an entry here is
+/// judged by what it says it knows.
+pub(crate) fn rank(format: &str, measure: Measure) -> Option<u8> {
+    let audit = matches!(format, "mariadb_server_audit" | "mysql_audit_json" | "postgres_csv" | "postgres_json");
+    let knows = FormatSpec::by_name(format)?.knows;
+    match measure {
+        Measure::Statements => match format {
+            _ if !knows.statements && format != "hr_audit_json" => None,
+            _ if audit => Some(0),
+            "mariadb_general_log" => Some(1),
+            "mariadb_slow_log" => Some(2),
+            "magento_db_log" => Some(3),
+            "debezium" => Some(4),
+            "hr_audit_json" => Some(9),
+            _ => Some(5),
+        },
+        Measure::Rows => match format {
+            _ if !knows.rows => None,
+            "mariadb_slow_log" => Some(0),
+            _ if audit => Some(1),
+            "magento_db_log" => Some(2),
+            "debezium" => Some(3),
+            "hr_audit_json" => Some(9),
+            _ => Some(5),
+        },
+        Measure::Logins => match format {
+            _ if audit => Some(0),
+            "mariadb_error_log" => Some(1),
+            "mariadb_general_log" => Some(2),
+            _ => None,
+        },
+        Measure::People => None,
+    }
+}
+
+fn tables_behind(settings: &Settings) -> BTreeMap<Box<str>, Vec<TableBehind>> {
+    let mut behind: BTreeMap<Box<str>, Vec<TableBehind>> = BTreeMap::new();
+    let sections =
+        [(&settings.classification.views, Behind::View), (&settings.classification.triggers, Behind::Trigger)];
+    for (section, through) in sections {
+        for (name, tables) in section {
+            let tables = tables.iter().filter_map(|table| table.split_once('.')).map(|(schema, name)| TableBehind {
+                schema: schema.into(),
+                name: name.into(),
+                through,
+            });
+            behind.entry(name.to_ascii_lowercase().into()).or_default().extend(tables);
+        }
+    }
+    behind
+}
+
+pub(crate) fn classes(patterns: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, DataClass)> {
     patterns.iter().filter_map(|(pattern, class)| Some((pattern.as_str(), DataClass::parse(class)?)))
 }

@@ -5,7 +5,7 @@ use crate::plan::Plan;
 use activity::{DataClass, Span};
 use formats::{FORMATS, FormatSpec, Glob, TagPosition, Zone};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// The part of the configuration that ingest reads.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -14,6 +14,8 @@ pub struct Settings {
     pub sources: Vec<Source>,
     pub classification: Classification,
     pub attribution: Attribution,
+    pub network: Network,
+    pub privacy: Privacy,
 }
 
 /// One log that is read.
@@ -24,19 +26,85 @@ pub struct Source {
     pub name: String,
     /// Name of its format, as `breachd formats` lists them.
     pub format: String,
-    /// IANA time zone of stamps that carry none, such as `Europe/Berlin`.
-    #[serde(default = "utc")]
-    pub zone: String,
+    /// IANA time zone of stamps that carry none, such as `Europe/Berlin`; required where the format's stamps never carry one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Kafka topic; absent in a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// Which database this log is about, if there are several. Where one database has both an audit and a slow log,
-    /// statements are counted from the audit log, rows and bytes from the slow log.
+    /// Which database this log is about, if there are several. Each measure of a database is counted from one kind of log,
+    /// so that a statement which two logs saw is counted once: see [`Measure`].
     #[serde(default)]
     pub database: String,
+    /// The measures for which this log is the source of record of its database, instead of what breachd would choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Vec<Measure>>,
+    /// The log holds one of so many statements (`log_slow_rate_limit`): its rows and bytes are multiplied by it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub one_in: u32,
+    /// Web logs: the host that runs the application, as the database names it, where the log does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_host: Option<String>,
     /// `server_audit_query_log_limit` of the server, in bytes: texts that come near it may have been cut.
     #[serde(default = "query_log_limit")]
     pub query_log_limit: usize,
+}
+
+/// What is counted of a database, each from one kind of log.
+///
+/// | measure | counted from the first of these that a database has |
+/// |---|---|
+/// | statements, tables touched | audit log (server_audit, MySQL's, pgaudit), general log, slow log, Magento's `db.log`, Debezium, hr_audit |
+/// | rows, bytes | slow log, pgaudit and other audit logs that know rows, `db.log`, Debezium, hr_audit |
+/// | failed logins | audit log, error log, general log |
+/// | people | whatever counts statements and rows; name it for an hr_audit log where SQL carries no tags |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Measure {
+    /// Statements and the tables they touch.
+    Statements,
+    /// Rows and bytes.
+    Rows,
+    /// Logins at the database.
+    Logins,
+    /// Statements and rows of portal users.
+    People,
+}
+
+/// `[network]`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// Proxies whose X-Forwarded-For is believed, in CIDR notation, such as `10.0.0.0/8`. Anybody can write that header: what
+    /// comes from elsewhere is not looked at.
+    pub trusted_proxies: Vec<String>,
+}
+
+/// `[privacy]`: what may leave the reading of logs.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Privacy {
+    /// File with the key (at least 16 bytes) of the hashes that stand for sessions, integration keys and pseudonyms. Without
+    /// one whoever knows a session id can find its hash. The same key on every instance; a new key makes everybody a newcomer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// Portal users become pseudonyms (`p-` and 16 digits), in alerts too; needs a key. The directory is mapped alike.
+    pub pseudonymise_users: bool,
+    /// What a dead letter keeps of its record.
+    pub dead_letters: DeadLetters,
+}
+
+/// What a dead letter keeps of its record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeadLetters {
+    /// Its shape: letters become `a`, digits `0`; field names and SQL keywords stay.
+    #[default]
+    Masked,
+    /// Its bytes: they may hold passwords and personal data.
+    Full,
+    /// Nothing but where it lies and how long it is.
+    None,
 }
 
 /// What tables and routes hold. A class is one of `hr`, `payment`, `hr_adjacent`, `customer`, `credentials`, `none`. In a
@@ -49,6 +117,16 @@ pub struct Classification {
     pub tables: BTreeMap<String, String>,
     /// Pattern of a request path → class.
     pub routes: BTreeMap<String, String>,
+    /// Pattern of `schema.table.column` → class: a statement that names such a column, or all columns of such a table, gives
+    /// its table that class.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, String>,
+    /// View → tables behind it, each `schema.name`: whoever reads the view reads them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub views: BTreeMap<String, Vec<String>>,
+    /// Table → tables that its triggers touch: whoever writes the table touches them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub triggers: BTreeMap<String, Vec<String>>,
 }
 
 /// How a person is recognised.
@@ -59,6 +137,11 @@ pub struct Attribution {
     pub sql_tags: Vec<Tag>,
     /// Request paths at which a POST is an attempt to log in.
     pub login_routes: Vec<String>,
+    /// Name of an application host in web logs → the host as the database sees it, so that both logs speak of one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub app_hosts: BTreeMap<String, String>,
+    /// Web and SQL share a request id: note which requests may be behind statements that carry nothing else.
+    pub request_ids: bool,
 }
 
 /// One tag: `/*key=value*/` or sqlcommenter's `/*key='value'*/`.
@@ -77,8 +160,14 @@ pub enum Position {
     End,
 }
 
-fn utc() -> String {
-    "UTC".into()
+fn one() -> u32 {
+    1
+}
+
+// serde hands a reference over.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 fn query_log_limit() -> usize {
@@ -91,9 +180,12 @@ impl Source {
         Source {
             name: name.into(),
             format: format.into(),
-            zone: utc(),
+            zone: None,
             topic: None,
             database: String::new(),
+            counts: None,
+            one_in: one(),
+            app_host: None,
             query_log_limit: query_log_limit(),
         }
     }
@@ -106,6 +198,8 @@ impl Default for Attribution {
         Attribution {
             sql_tags: context.sql_tags.iter().map(tag).collect(),
             login_routes: context.login_routes.iter().map(|route| route.pattern().to_owned()).collect(),
+            app_hosts: BTreeMap::new(),
+            request_ids: false,
         }
     }
 }
@@ -142,21 +236,34 @@ impl Settings {
             if self.sources[..at].iter().any(|other| other.name == source.name) {
                 problem("name", format!("name `{}` is used twice; choose another", printable(&source.name)));
             }
-            if FormatSpec::by_name(&source.format).is_none() {
+            let format = FormatSpec::by_name(&source.format);
+            if format.is_none() {
                 let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
                 problem(
                     "format",
                     format!("format `{}` is not known; use one of `{}`", printable(&source.format), known.join("`, `")),
                 );
             }
-            if Zone::parse(&source.zone).is_none() {
-                problem(
+            match &source.zone {
+                Some(zone) if Zone::parse(zone).is_none() => problem(
                     "zone",
                     format!(
                         "zone `{}` is no IANA time zone; use one such as `Europe/Berlin` or `UTC`",
-                        printable(&source.zone)
+                        printable(zone)
                     ),
-                );
+                ),
+                None if format.is_some_and(|format| format.needs_zone) => problem(
+                    "zone",
+                    format!(
+                        "zone is missing, and stamps of `{}` carry none; write the zone the server writes them in, such as \
+                         `Europe/Berlin` or `UTC`",
+                        source.format
+                    ),
+                ),
+                _ => {}
+            }
+            if source.one_in == 0 {
+                problem("one_in", "one_in `0` must be at least 1: the log holds one of so many statements".into());
             }
             if source.topic.as_ref().is_some_and(String::is_empty) {
                 problem("topic", "topic is empty; name a topic, or leave the key out for a replay".into());

@@ -29,7 +29,8 @@ fn settings(sources: &[(&str, &str)]) -> Settings {
         "#,
     )
     .unwrap();
-    settings.sources = sources.iter().map(|(name, format)| Source::new(name, format)).collect();
+    let source = |(name, format): &(&str, &str)| Source { zone: Some("UTC".into()), ..Source::new(name, format) };
+    settings.sources = sources.iter().map(source).collect();
     settings
 }
 
@@ -214,7 +215,9 @@ fn requests_and_logins() {
     assert_eq!(counts(&address), [3, 0, 0, 0, 1, 2]);
     assert!(address.accounts.contains("u1") && address.accounts.contains("u2") && address.places.contains("/office"));
     assert_eq!(address.logins.iter().map(|login| login.ok).collect::<Vec<_>>(), [false, false, true]);
-    let session = alone.of(EntityKind::Session, "s1");
+    assert_eq!(alone.of(EntityKind::Session, "s1"), Tally::default(), "a session's id leaves only as a hash");
+    let hashed = alone.tallies.keys().find(|(_, kind, ..)| *kind == EntityKind::Session).unwrap().2.clone();
+    let session = alone.of(EntityKind::Session, &hashed);
     assert_eq!(counts(&session), [2, 2, 200, 1, 0, 0]);
     assert!(session.accounts.contains("u1"));
     let with_slow_log = read_text(&plan(&[ACCESS, SLOW]), &text);
