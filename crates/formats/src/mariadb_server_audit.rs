@@ -72,11 +72,7 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
                 Completeness::Whole
             };
             let text = unescaped(text, &mut scratch.statement);
-            let statement = Statement::read(text, schema, completeness, &context.sql_tags);
-            activity.operation = statement.operation;
-            activity.resources = statement.tables;
-            activity.signals = statement.signals;
-            activity.tag_user = statement.tag_user;
+            Statement::read(text, schema, completeness, context).fill(&mut activity);
             activity.outcome = outcome(code);
         }
         Body::Table { operation, database, object } => {

@@ -62,15 +62,11 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
     if text.is_empty() {
         return Err(Rejected::MissingField);
     }
-    let statement = Statement::read(text, header.schema, Completeness::Whole, &context.sql_tags);
     let mut activity = Activity::new(at, Operation::Other);
     activity.actor = Actor::DbAccount(Cow::Borrowed(user));
     activity.address = host.parse().ok();
     activity.client_host = Some(host.into());
-    activity.operation = statement.operation;
-    activity.resources = statement.tables;
-    activity.signals = statement.signals;
-    activity.tag_user = statement.tag_user;
+    Statement::read(text, header.schema, Completeness::Whole, context).fill(&mut activity);
     activity.measures = header.measures;
     Ok(Parsed::Activity(activity))
 }

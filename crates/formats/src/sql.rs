@@ -10,7 +10,8 @@
 mod lexer;
 mod tags;
 
-use activity::{Operation, Resource, Signal, Signals};
+use crate::Context;
+use activity::{Activity, Operation, Resource, Signal, Signals};
 use lexer::{Lexer, Token};
 use std::borrow::Cow;
 pub use tags::{SqlTag, TagPosition};
@@ -42,11 +43,19 @@ pub struct Statement<'a> {
     pub signals: Signals,
     /// The portal user that a tag at its configured position names.
     pub tag_user: Option<Cow<'a, str>>,
+    /// The request's id, from the same comment.
+    pub request_id: Option<Cow<'a, str>>,
+    /// Of [`Context::watched_columns`], those that the text names.
+    pub columns: Vec<Cow<'a, str>>,
+    /// Columns that are not named may have been read too: `SELECT *`.
+    pub star: bool,
+    /// Hash of the statement without its literals; see [`Activity::fingerprint`].
+    pub fingerprint: Option<u64>,
 }
 
 impl<'a> Statement<'a> {
-    /// Reads a statement. `schema` is the current one, for tables named without; empty if unknown.
-    pub fn read(text: &'a str, schema: &'a str, completeness: Completeness, tags: &[SqlTag]) -> Self {
+    /// Reads a statement of MariaDB or MySQL. `schema` is the current one, for tables named without; empty if unknown.
+    pub fn read(text: &'a str, schema: &'a str, completeness: Completeness, context: &Context) -> Self {
         let mut reader = Reader::new(Lexer::new(text), schema, completeness);
         reader.read();
         if reader.lexer.ended_in_quotes() && completeness == Completeness::Whole && text.contains('\\') {
@@ -57,7 +66,23 @@ impl<'a> Statement<'a> {
                 reader = second;
             }
         }
-        reader.finish(tags)
+        reader.finish(context)
+    }
+
+    /// Reads a statement of PostgreSQL.
+    pub fn read_postgres(text: &'a str, schema: &'a str, completeness: Completeness, context: &Context) -> Self {
+        Statement::read(text, schema, completeness, context)
+    }
+
+    /// Says all this in an activity.
+    pub fn fill(self, activity: &mut Activity<'a>) {
+        activity.operation = self.operation;
+        activity.resources = self.tables;
+        activity.signals = self.signals;
+        activity.tag_user = self.tag_user;
+        activity.request_id = self.request_id;
+        activity.columns = self.columns;
+        activity.fingerprint = self.fingerprint;
     }
 }
 
@@ -306,7 +331,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn finish(mut self, tags: &[SqlTag]) -> Statement<'a> {
+    fn finish(mut self, context: &Context) -> Statement<'a> {
         let cut = self.completeness == Completeness::MaybeCut;
         if self.operation == Operation::Other && self.reads && (!self.tables.is_empty() || cut) {
             self.operation = Operation::Read;
@@ -315,7 +340,7 @@ impl<'a> Reader<'a> {
             self.signals.insert(Signal::DumpShape);
         }
         let edge = self.lexer.edge_comments();
-        let tag_user = tags.iter().find_map(|tag| {
+        let tag_user = context.sql_tags.iter().find_map(|tag| {
             let comment = match tag.position {
                 TagPosition::Front => edge.front,
                 TagPosition::End if cut => None,
@@ -323,7 +348,16 @@ impl<'a> Reader<'a> {
             };
             tags::value(comment?, &tag.key)
         });
-        Statement { operation: self.operation, tables: self.tables, signals: self.signals, tag_user }
+        Statement {
+            operation: self.operation,
+            tables: self.tables,
+            signals: self.signals,
+            tag_user,
+            request_id: None,
+            columns: Vec::new(),
+            star: false,
+            fingerprint: None,
+        }
     }
 
     fn read(&mut self) {

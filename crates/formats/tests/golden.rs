@@ -184,7 +184,7 @@ proptest! {
         let completeness =
             if cut { formats::sql::Completeness::MaybeCut } else { formats::sql::Completeness::Whole };
         let context = Context::default();
-        let statement = formats::sql::Statement::read(&text, "db", completeness, &context.sql_tags);
+        let statement = formats::sql::Statement::read(&text, "db", completeness, &context);
         prop_assert!(statement.tables.len() <= 64);
     }
 

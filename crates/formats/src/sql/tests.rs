@@ -1,16 +1,20 @@
 use super::*;
 
+fn context(sql_tags: Vec<SqlTag>) -> Context {
+    Context { sql_tags, ..Context::default() }
+}
+
 fn tables(text: &str) -> String {
-    let statement = Statement::read(text, "db", Completeness::Whole, &[]);
+    let statement = Statement::read(text, "db", Completeness::Whole, &context(Vec::new()));
     statement.tables.iter().map(|table| table.name().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
 fn operation(text: &str) -> Operation {
-    Statement::read(text, "db", Completeness::Whole, &[]).operation
+    Statement::read(text, "db", Completeness::Whole, &context(Vec::new())).operation
 }
 
 fn signals(text: &str) -> Vec<&'static str> {
-    Statement::read(text, "db", Completeness::Whole, &[]).signals.iter().map(Signal::as_str).collect()
+    Statement::read(text, "db", Completeness::Whole, &context(Vec::new())).signals.iter().map(Signal::as_str).collect()
 }
 
 #[test]
@@ -187,7 +191,7 @@ fn what_the_shape_gives_away() {
 #[test]
 fn text_that_was_cut() {
     let cut = |text| {
-        let statement = Statement::read(text, "db", Completeness::MaybeCut, &[]);
+        let statement = Statement::read(text, "db", Completeness::MaybeCut, &context(Vec::new()));
         let tables: Vec<_> = statement.tables.iter().map(|table| table.name().into_owned()).collect();
         (statement.operation, tables.join(" "))
     };
@@ -197,7 +201,8 @@ fn text_that_was_cut() {
     assert_eq!(cut("SELECT * FROM a WHERE x = 'y"), (Operation::Read, "db.a".into()));
     assert_eq!(cut("INSERT INTO a VALUES (1, 'x"), (Operation::Write, "db.a".into()));
     assert_eq!(cut("SELECT a, b, c"), (Operation::Read, String::new()));
-    let dump = Statement::read("SELECT /*!40001 SQL_NO_CACHE */ `a`, `b", "db", Completeness::MaybeCut, &[]);
+    let dump =
+        Statement::read("SELECT /*!40001 SQL_NO_CACHE */ `a`, `b", "db", Completeness::MaybeCut, &context(Vec::new()));
     assert!(dump.signals.contains(Signal::DumpShape));
 }
 
@@ -209,8 +214,8 @@ fn an_open_quote_in_whole_text_is_read_without_backslash_escapes() {
 #[test]
 fn tags_count_only_at_their_position() {
     let tag = |text, position, completeness| {
-        let tags = [SqlTag { key: "uid".into(), position }, SqlTag { key: "user".into(), position }];
-        Statement::read(text, "", completeness, &tags).tag_user.map(Cow::into_owned)
+        let tags = vec![SqlTag { key: "uid".into(), position }, SqlTag { key: "user".into(), position }];
+        Statement::read(text, "", completeness, &context(tags)).tag_user.map(Cow::into_owned)
     };
     let whole = Completeness::Whole;
     let end = |text| tag(text, TagPosition::End, whole);
@@ -233,5 +238,5 @@ fn nesting_and_tables_are_bounded() {
     let deep = format!("SELECT {}SELECT * FROM a{}", "(".repeat(5000), ")".repeat(5000));
     assert_eq!(tables(&deep), "db.a");
     let many = (0..500).fold(String::from("SELECT * FROM a"), |text, at| text + ", t" + &at.to_string());
-    assert_eq!(Statement::read(&many, "", Completeness::Whole, &[]).tables.len(), TABLES_MAX);
+    assert_eq!(Statement::read(&many, "", Completeness::Whole, &context(Vec::new())).tables.len(), TABLES_MAX);
 }
