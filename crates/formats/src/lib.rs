@@ -8,10 +8,15 @@
 //! touched (classification), or say whose tally it goes to (attribution).
 
 mod glob;
+mod hr_audit;
+mod hr_audit_json;
 mod lines;
 pub mod mariadb_server_audit;
 pub mod mariadb_slow_log;
+mod monolog;
+mod monolog_json;
 pub mod nginx_json;
+mod scalar;
 mod sniff;
 pub mod sql;
 mod text;
@@ -30,7 +35,14 @@ pub use text::comparable_path;
 pub use zone::Zone;
 
 /// All formats, in the order in which the manual shows them.
-pub const FORMATS: &[FormatSpec] = &[nginx_json::SPEC, mariadb_server_audit::SPEC, mariadb_slow_log::SPEC, sniff::SPEC];
+pub const FORMATS: &[FormatSpec] = &[
+    nginx_json::SPEC,
+    mariadb_server_audit::SPEC,
+    mariadb_slow_log::SPEC,
+    hr_audit_json::SPEC,
+    monolog_json::SPEC,
+    sniff::SPEC,
+];
 
 /// One format.
 #[derive(Clone, Copy, Debug)]

@@ -69,6 +69,8 @@ fn shown(parsed: &Result<Parsed<'_>, Rejected>) -> String {
         ("address", activity.address.map(|address| address.to_string())),
         ("host", activity.client_host.as_deref().map(str::to_owned)),
         ("session", activity.session.as_deref().map(str::to_owned)),
+        ("request", activity.request_id.as_deref().map(str::to_owned)),
+        ("app_host", activity.app_host.as_deref().map(str::to_owned)),
         ("agent", activity.agent.as_deref().map(|agent| agent.chars().take(30).collect())),
     ];
     for (name, value) in fields {

@@ -195,16 +195,17 @@ impl Counts {
 /// judged by what it says it knows.
 pub(crate) fn rank(format: &str, measure: Measure) -> Option<u8> {
     let audit = matches!(format, "mariadb_server_audit" | "mysql_audit_json" | "postgres_csv" | "postgres_json");
+    let is_own_log = matches!(format, "hr_audit_json" | "monolog_json" | "monolog_line");
     let knows = FormatSpec::by_name(format)?.knows;
     match measure {
         Measure::Statements => match format {
-            _ if !knows.statements && format != "hr_audit_json" => None,
+            _ if !knows.statements && !is_own_log => None,
             _ if audit => Some(0),
             "mariadb_general_log" => Some(1),
             "mariadb_slow_log" => Some(2),
             "magento_db_log" => Some(3),
             "debezium" => Some(4),
-            "hr_audit_json" => Some(9),
+            _ if is_own_log => Some(9),
             _ => Some(5),
         },
         Measure::Rows => match format {
@@ -213,7 +214,7 @@ pub(crate) fn rank(format: &str, measure: Measure) -> Option<u8> {
             _ if audit => Some(1),
             "magento_db_log" => Some(2),
             "debezium" => Some(3),
-            "hr_audit_json" => Some(9),
+            _ if is_own_log => Some(9),
             _ => Some(5),
         },
         Measure::Logins => match format {
