@@ -2,7 +2,7 @@
 //!
 //! | activity | entities |
 //! |---|---|
-//! | request | portal user (if the log names one), integration key, address, session and application host (classified requests only) |
+//! | request | portal user (if the log names one), integration key, address, session (classified only), application host (HR only) |
 //! | login | the same; a refused one says nothing of where the user is, and its name is only what was tried |
 //! | statement, tagged | portal user, user × table and table for each classified table, application host |
 //! | statement, untagged | database account, table, application host |
@@ -19,12 +19,14 @@
 //! In order of trust: the comment tag at its position, the application's own log, the access log. Where nothing names the
 //! person, the tally of the *application host* brings both logs together without joining them: from SQL
 //! [`Metric::UnnamedStatements`] and the tables, from the web log [`Metric::ClassifiedRequests`] and `candidates`, the users
-//! with classified requests on that host in that minute. A web server stamps a request when it ends, so candidates of the
+//! with such requests on that host in that minute. Here only HR data counts: a shop's guests cause statements on orders and
+//! customers all day that nobody could be named for. (Rows and statements of the host are those of all classified data, named or
+//! not.) A web server stamps a request when it ends, so candidates of the
 //! next minute belong to statements of this one too. Both logs must name the host alike: `[attribution.app_hosts]`.
 //!
 //! **Request ids.** With `[attribution] request_ids = true` the web log adds `rid:HASH|USER` to `candidates` and an unnamed
 //! statement whose tag carries the id adds `rid:HASH|schema.table` to `accounts`, HASH being 12 digits of the id's hash:
-//! whoever reads the tally finds equal HASHes ([`requests_in_common`]). It costs one member of `candidates` per request, so beyond
+//! whoever reads the tally finds equal HASHes ([`Tally::requests_in_common`]). It costs one member of `candidates` per request, so beyond
 //! [`tally::limits::CANDIDATES_MAX`] requests in one minute on one host only a part is found; the plain candidates
 //! compete for the same room. An entity per request id would find all, at the price of an entity per request: the detector's
 //! state would be filled by ordinary traffic.
@@ -39,13 +41,7 @@ use activity::{
     Signal, Signals,
 };
 use formats::comparable_path;
-use std::{
-    borrow::Cow,
-    collections::{BTreeSet, HashMap},
-    fmt::Write,
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::HashMap, fmt::Write, net::IpAddr, sync::Arc};
 use tally::{Metric, Tallier, Tally};
 
 /// Where a tally goes and what points to it.
@@ -264,8 +260,9 @@ impl Attributor {
             }
             self.point_to(tally, place);
         }
-        let host = app_host(&plan, activity);
-        if let (Some(host), false) = (host, activity.outcome == Outcome::Denied) {
+        let answered = activity.outcome != Outcome::Denied;
+        let host = app_host(&plan, activity).filter(|_| answered && class == DataClass::Hr);
+        if let Some(host) = host {
             let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
             tally.add(Metric::ClassifiedRequests, 1);
             tally.classes.insert(class);
@@ -309,7 +306,7 @@ impl Attributor {
         let personal = self.reading(activity, counts.statements_of_people, counts.rows_of_people);
         let own = if person { personal } else { reading };
         let fingerprint = activity.fingerprint.map(|hash| format!("{hash:016x}"));
-        let unnamed = if person || refused || classified.is_empty() { 0 } else { reading.statements };
+        let unnamed = if person || !classes.contains(DataClass::Hr) { 0 } else { reading.statements };
 
         let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);
         if !classified.is_empty() {
@@ -367,7 +364,7 @@ impl Attributor {
             return true;
         }
         if own_log {
-            if let Some(host) = app_host(&plan, activity) {
+            if let Some(host) = app_host(&plan, activity).filter(|_| classes.contains(DataClass::Hr)) {
                 let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
                 tally.classes = tally.classes.union(classes);
                 add_candidate(tally, &plan, activity, Some(&self.actor));
@@ -567,23 +564,11 @@ fn add_candidate(tally: &mut Tally, plan: &Plan, activity: &Activity<'_>, user: 
     }
 }
 
-/// `rid:`, 12 digits of the hash of a request's id, `|` and what the request did or whose it was.
+/// A member that tells by which request: 12 digits of the hash of its id.
 fn request_member(plan: &Plan, id: &str, what: &str) -> String {
-    let mut member = String::from("rid:");
-    plan.privacy.write::<6>(Sort::RequestId, id, &mut member);
-    member.push('|');
-    member.push_str(what);
-    member
-}
-
-/// Of the tally of an application host: which user is behind which table by a request id that both logs have.
-pub fn requests_in_common(tally: &Tally) -> BTreeSet<(&str, &str)> {
-    fn members<'t>(texts: impl Iterator<Item = (u64, &'t str)>) -> Vec<(&'t str, &'t str)> {
-        texts.filter_map(|(_, text)| text.strip_prefix("rid:")?.split_once('|')).collect()
-    }
-    let users: HashMap<&str, &str> = members(tally.candidates.iter()).into_iter().collect();
-    let touched = members(tally.accounts.iter()).into_iter();
-    touched.filter_map(|(id, table)| Some((*users.get(id)?, table))).collect()
+    let mut hash = String::with_capacity(12);
+    plan.privacy.write::<6>(Sort::RequestId, id, &mut hash);
+    Tally::request_member(&hash, what)
 }
 
 fn add_request(tally: &mut Tally, activity: &Activity<'_>, class: DataClass, count_bytes: bool) {

@@ -133,6 +133,115 @@ impl Patterns {
     }
 }
 
+/// What a pattern is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatternKind {
+    Table,
+    Route,
+}
+
+impl PatternKind {
+    fn glob(self, pattern: &str) -> Option<Glob> {
+        match self {
+            PatternKind::Table => Glob::table(pattern),
+            PatternKind::Route => Glob::path(pattern),
+        }
+    }
+
+    const fn separator(self) -> char {
+        match self {
+            PatternKind::Table => '.',
+            PatternKind::Route => '/',
+        }
+    }
+
+    fn patterns<'a>(self, configured: impl IntoIterator<Item = (&'a str, DataClass)>) -> Patterns {
+        match self {
+            PatternKind::Table => Patterns::of_tables(configured),
+            PatternKind::Route => Patterns::of_routes(configured),
+        }
+    }
+}
+
+/// What of some patterns is probably not meant: the pattern, and why. `seen`: names or paths that logs hold; empty if not
+/// known.
+///
+/// Whether one pattern covers another is tried on texts made from it, a star standing for nothing, a letter, or (two stars)
+/// a separator between letters. That can miss a case, which costs a note.
+pub(crate) fn lint(written: &[(&str, DataClass)], seen: &[&str], kind: PatternKind) -> Vec<(String, String)> {
+    let mut notes = Vec::new();
+    let without_any = kind.patterns([]);
+    for (at, (pattern, class)) in written.iter().enumerate() {
+        let Some(glob) = kind.glob(pattern) else { continue };
+        let mut note = |text: String| notes.push(((*pattern).to_owned(), text));
+        let texts = samples(pattern, kind);
+        let others: Vec<_> =
+            written.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, other)| other).collect();
+        // Who decides about a text, if this pattern is asked last or is not there at all.
+        let closest = |text: &str| {
+            let matching = others.iter().filter_map(|(other, of)| {
+                let other_glob = kind.glob(other).filter(|glob| glob.matches(text))?;
+                Some((other_glob.specificity(), *other, *of))
+            });
+            matching.max_by_key(|(specificity, _, of)| (*specificity, std::cmp::Reverse(*of)))
+        };
+        let decides = |text: &String| {
+            closest(text).is_none_or(|(specificity, _, of)| {
+                specificity < glob.specificity() || specificity == glob.specificity() && *class <= of
+            })
+        };
+        if !texts.iter().any(decides) {
+            let by = texts.first().and_then(|text| closest(text)).map_or("", |(_, other, _)| other);
+            note(format!("never decides: `{by}` always does"));
+        } else if let Some((_, by, _)) = texts.first().and_then(|text| closest(text))
+            && texts.iter().all(|text| closest(text).is_some_and(|(_, _, of)| of == *class))
+        {
+            note(format!("says nothing that `{by}` does not say: the same class without it"));
+        }
+        if *class == Nothing {
+            let hidden = hidden_hr(pattern, &glob, &without_any, kind);
+            if let Some(hidden) = hidden {
+                note(format!("class `none` hides what the built-in pattern `{hidden}` calls `hr`"));
+            }
+        }
+        if !seen.is_empty() && *class != Nothing && !seen.iter().any(|text| glob.matches(text)) {
+            note("matches nothing in the logs that were read: is it spelt as they do?".into());
+        }
+    }
+    notes
+}
+
+/// A built-in HR pattern of which `pattern` takes something.
+fn hidden_hr(pattern: &str, glob: &Glob, built_in: &Patterns, kind: PatternKind) -> Option<&'static str> {
+    let known = match kind {
+        PatternKind::Table => BUILT_IN_TABLES,
+        PatternKind::Route => BUILT_IN_ROUTES,
+    };
+    let hr = known.iter().filter(|(_, class)| *class == Hr);
+    let of_both = |other: &str| {
+        let mut texts = samples(pattern, kind);
+        texts.extend(samples(other, kind));
+        if let (PatternKind::Table, Some((schema, _)), Some((_, name))) =
+            (kind, pattern.split_once('.'), other.split_once('.'))
+        {
+            texts.extend(samples(&format!("{schema}.{name}"), kind));
+        }
+        let other = kind.glob(other);
+        texts.iter().any(|text| {
+            glob.matches(text) && other.as_ref().is_some_and(|other| other.matches(text)) && built_in.class(text) == Hr
+        })
+    };
+    hr.map(|(other, _)| *other).find(|other| of_both(other))
+}
+
+/// Texts that a pattern matches.
+fn samples(pattern: &str, kind: PatternKind) -> Vec<String> {
+    let separator = kind.separator();
+    let one = ["q", "", "zz"];
+    let many = ["q".to_owned(), String::new(), format!("q{separator}z")];
+    one.iter().zip(&many).map(|(one, many)| pattern.replace("**", many).replace('*', one)).collect()
+}
+
 /// Columns with classes: patterns of `schema.table.column`.
 ///
 /// The reader of SQL is told which names to watch for ([`Columns::names`], so a column's own name holds no star), and says

@@ -29,7 +29,6 @@ mod resume;
 pub mod settings;
 mod watermark;
 
-pub use attribution::requests_in_common;
 pub use coverage::{Coverage, Gap, gaps};
 pub use dead_letter::DeadLetter;
 pub use discover::{Discovery, Proposal};

@@ -28,3 +28,6 @@ pub const AGENT_BYTES_MAX: usize = 120;
 
 /// Classified tables that the coverage of one source partition names. Beyond: the smallest names stay, the rest is counted.
 pub const COVERED_TABLES_MAX: usize = 512;
+
+/// Bytes of the name of a network's operator that are kept.
+pub const OPERATOR_BYTES_MAX: usize = 64;

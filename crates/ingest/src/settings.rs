@@ -1,7 +1,9 @@
 //! What is configured: sources, classification, attribution.
 
+use crate::classification::{Columns, PatternKind};
+use crate::coverage::Coverage;
 use crate::geo::Geo;
-use crate::plan::Plan;
+use crate::plan::{Counts, Plan, classes, rank};
 use activity::{DataClass, Span};
 use formats::{FORMATS, FormatSpec, Glob, TagPosition, Zone};
 use serde::{Deserialize, Serialize};
@@ -222,6 +224,35 @@ impl From<Position> for TagPosition {
     }
 }
 
+impl Measure {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Measure::Statements => "statements",
+            Measure::Rows => "rows",
+            Measure::Logins => "logins",
+            Measure::People => "people",
+        }
+    }
+}
+
+/// Names that logs hold, for [`Settings::lint`]. Empty: not known.
+#[derive(Clone, Debug, Default)]
+pub struct Seen<'a> {
+    /// `schema.table`.
+    pub tables: Vec<&'a str>,
+    /// Paths.
+    pub routes: Vec<&'a str>,
+}
+
+impl<'a> Seen<'a> {
+    /// Classified tables that sources have named; nothing if one of them knows more than it names.
+    pub fn of(seen: &'a [Coverage]) -> Self {
+        let whole = seen.iter().all(|coverage| coverage.tables_beyond == 0);
+        let tables = seen.iter().filter(|_| whole).flat_map(|coverage| coverage.tables.keys().map(String::as_str));
+        Seen { tables: tables.collect(), routes: Vec::new() }
+    }
+}
+
 impl Settings {
     /// Every mistake: the key's path, and what to do about it.
     pub fn check(&self) -> Vec<(String, String)> {
@@ -262,6 +293,23 @@ impl Settings {
                 ),
                 _ => {}
             }
+            for measure in source.counts.iter().flatten() {
+                let known = *measure == Measure::People || rank(&source.format, *measure).is_some();
+                if format.is_some() && !known {
+                    let text = format!(
+                        "counts `{}`, which a log of format `{}` does not know",
+                        measure.as_str(),
+                        source.format
+                    );
+                    problem("counts", text);
+                }
+            }
+            if source.app_host.as_ref().is_some_and(String::is_empty) {
+                problem(
+                    "app_host",
+                    "app_host is empty; name the host as the database sees it, or leave the key out".into(),
+                );
+            }
             if source.one_in == 0 {
                 problem("one_in", "one_in `0` must be at least 1: the log holds one of so many statements".into());
             }
@@ -288,16 +336,25 @@ impl Settings {
                 );
             }
         }
+        self.check_sections(&mut problems);
         let classes: Vec<_> = DataClass::ALL.iter().map(|class| class.as_str()).collect();
         let patterns = [
             ("classification.tables", &self.classification.tables, Glob::table as fn(&str) -> Option<Glob>),
             ("classification.routes", &self.classification.routes, Glob::path),
+            ("classification.columns", &self.classification.columns, |pattern| {
+                Columns::parts(pattern).map(|(table, _)| table)
+            }),
         ];
         for (section, patterns, glob) in patterns {
             for (pattern, class) in patterns {
                 let key = format!("{section}.{pattern:?}");
                 if glob(pattern).is_none() {
-                    problems.push((key.clone(), format!("a pattern has 1 to {} characters", Glob::LENGTH_MAX)));
+                    let text = if section.ends_with("columns") {
+                        "a column is `schema.table.column`; only schema and table may hold stars".into()
+                    } else {
+                        format!("a pattern has 1 to {} characters", Glob::LENGTH_MAX)
+                    };
+                    problems.push((key.clone(), text));
                 }
                 if DataClass::parse(class).is_none() {
                     problems.push((
@@ -321,6 +378,85 @@ impl Settings {
             }
         }
         problems
+    }
+
+    /// The smaller sections.
+    fn check_sections(&self, problems: &mut Vec<(String, String)>) {
+        for (at, net) in self.network.trusted_proxies.iter().enumerate() {
+            if net.parse::<ipnet::IpNet>().is_err() {
+                let text = format!("`{}` is no network in CIDR notation, such as `10.0.0.0/8`", printable(net));
+                problems.push((format!("network.trusted_proxies[{at}]"), text));
+            }
+        }
+        if self.privacy.pseudonymise_users && self.privacy.key_file.is_none() {
+            let text = "pseudonyms need a key, else anybody can make them from the names; write the path of a file";
+            problems.push(("privacy.key_file".into(), text.into()));
+        }
+        for (section, names) in [("views", &self.classification.views), ("triggers", &self.classification.triggers)] {
+            for (name, tables) in names {
+                let is_name = |name: &str| {
+                    name.split_once('.').is_some_and(|(schema, table)| !schema.is_empty() && !table.is_empty())
+                };
+                let wrong = std::iter::once(name).chain(tables).find(|name| !is_name(name) || name.contains('*'));
+                let key = || format!("classification.{section}.{name:?}");
+                if let Some(wrong) = wrong {
+                    let text = format!("`{}` must be `schema.name`, without stars", printable(wrong));
+                    problems.push((key(), text));
+                } else if tables.is_empty() {
+                    problems.push((key(), "names no table".into()));
+                }
+            }
+        }
+        for (web, database) in &self.attribution.app_hosts {
+            if web.is_empty() || database.is_empty() {
+                problems.push((format!("attribution.app_hosts.{web:?}"), "names no host".into()));
+            }
+        }
+    }
+
+    /// What is allowed and probably not meant: the key's path, and why. `seen`: what logs hold, as far as known.
+    pub fn lint(&self, seen: &Seen<'_>) -> Vec<(String, String)> {
+        let mut notes = Vec::new();
+        if self.privacy.key_file.is_none() {
+            let text = "no key: sessions leave as hashes that whoever knows a session's id can make too; write the path of \
+                        a file with at least 16 random bytes";
+            notes.push(("privacy.key_file".into(), text.into()));
+        }
+        if self.privacy.dead_letters == DeadLetters::Full {
+            let text = "dead letters keep the bytes of records, with passwords and personal data in them";
+            notes.push(("privacy.dead_letters".into(), text.into()));
+        }
+        for (section, written, seen, kind) in [
+            ("classification.tables", &self.classification.tables, &seen.tables, PatternKind::Table),
+            ("classification.routes", &self.classification.routes, &seen.routes, PatternKind::Route),
+        ] {
+            let written: Vec<_> = classes(written).collect();
+            let found = crate::classification::lint(&written, seen, kind);
+            notes.extend(found.into_iter().map(|(pattern, text)| (format!("{section}.{pattern:?}"), text)));
+        }
+        for (at, source) in self.sources.iter().enumerate() {
+            if 1 < source.one_in && !FormatSpec::by_name(&source.format).is_some_and(|format| format.knows.rows) {
+                let text = format!("a log of format `{}` has no rows to multiply", source.format);
+                notes.push((format!("sources[{at}].one_in"), text));
+            }
+            let other = self.sources[..at].iter().find(|other| {
+                other.database == source.database
+                    && other.format != source.format
+                    && other.counts.is_none()
+                    && source.counts.is_none()
+                    && rank(&other.format, Measure::Statements) == rank(&source.format, Measure::Statements)
+                    && Counts::of(self, source).statements
+            });
+            if let Some(other) = other {
+                let text = format!(
+                    "counts the same statements as `{}` if both are logs of one server; give one of them `counts = []`, or \
+                     each its `database`",
+                    other.name
+                );
+                notes.push((format!("sources[{at}].format"), text));
+            }
+        }
+        notes
     }
 
     /// A plan for each source, in their order. Errors: as [`Settings::check`].
@@ -372,6 +508,87 @@ mod tests {
     fn unknown_keys_are_refused() {
         assert!(toml::from_str::<Settings>("[[sources]]\nname='a'\nformat='nginx_json'\nzones='UTC'").is_err());
         assert!(toml::from_str::<Settings>("[attribution]\nsql_tags=[{key='a',position='middle'}]").is_err());
+    }
+
+    #[test]
+    fn mistakes_of_the_smaller_sections_are_named() {
+        let settings: Settings = toml::from_str(
+            r#"
+            network.trusted_proxies = ["10.0.0.0/8", "10.0.0.1/99"]
+            privacy = { pseudonymise_users = true }
+            attribution.app_hosts = { "web1" = "" }
+            [classification]
+            columns = { "*.*.salary" = "hr", "salary" = "hr", "hr.t.sal*" = "hr", "hr.t.iban" = "bank" }
+            views = { "hr.v" = ["hr.employees"], "v" = ["hr.employees"], "hr.w" = [] }
+            triggers = { "hr.t" = ["log"] }
+            [[sources]]
+            name = "audit"
+            format = "mariadb_server_audit"
+            counts = ["statements", "rows"]
+            one_in = 0
+            app_host = ""
+            "#,
+        )
+        .unwrap();
+        let keys: Vec<_> = settings.check().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(
+            keys,
+            [
+                "sources[0].zone",
+                "sources[0].counts",
+                "sources[0].app_host",
+                "sources[0].one_in",
+                "network.trusted_proxies[1]",
+                "privacy.key_file",
+                "classification.views.\"hr.w\"",
+                "classification.views.\"v\"",
+                "classification.triggers.\"hr.t\"",
+                "attribution.app_hosts.\"web1\"",
+                "classification.columns.\"hr.t.iban\"",
+                "classification.columns.\"hr.t.sal*\"",
+                "classification.columns.\"salary\"",
+            ]
+        );
+        assert!(toml::from_str::<Settings>("[[sources]]\nname='a'\nformat='nginx_json'\ncounts=['row']").is_err());
+    }
+
+    #[test]
+    fn what_is_probably_not_meant_is_told() {
+        let settings: Settings = toml::from_str(
+            r#"
+            [classification.tables]
+            "hr.*" = "hr"
+            "HR.*" = "customer"
+            "hr.employees" = "hr"
+            "hr.portal_users" = "credentials"
+            "shop.*" = "none"
+            "shop.sales_order" = "payment"
+            "shop.gone" = "payment"
+            [classification.routes]
+            "/rest/V1/hr/**" = "hr"
+            [[sources]]
+            name = "audit"
+            format = "mariadb_server_audit"
+            zone = "UTC"
+            one_in = 10
+            "#,
+        )
+        .unwrap();
+        assert_eq!(settings.check(), []);
+        let seen = Seen {
+            tables: vec!["hr.employees", "hr.portal_users", "shop.sales_order"],
+            routes: vec!["/product-1.html"],
+        };
+        let notes: Vec<_> = settings.lint(&seen).into_iter().map(|(key, text)| format!("{key}: {text}")).collect();
+        let told = |key: &str, part: &str| notes.iter().any(|note| note.starts_with(key) && note.contains(part));
+        assert!(told("privacy.key_file", "no key"), "{notes:#?}");
+        assert!(told("classification.tables.\"HR.*\"", "never decides"), "{notes:#?}");
+        assert!(told("classification.tables.\"hr.employees\"", "`hr.*`"), "{notes:#?}");
+        assert!(told("classification.tables.\"shop.*\"", "hides"), "{notes:#?}");
+        assert!(told("classification.tables.\"shop.gone\"", "matches nothing"), "{notes:#?}");
+        assert!(told("classification.routes.\"/rest/V1/hr/**\"", "matches nothing"), "{notes:#?}");
+        assert!(told("sources[0].one_in", "no rows"), "{notes:#?}");
+        assert_eq!(notes.len(), 7, "{notes:#?}");
     }
 
     #[test]

@@ -8,7 +8,14 @@ use crate::{
     set::Set,
 };
 use activity::{DataClasses, KnownBy, Signals, Timestamp};
-use std::{cmp::Ordering, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// What a member begins with that tells of a request.
+const REQUEST: &str = "rid:";
 
 /// What is counted. Each measure has one source of record, chosen by ingest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,7 +39,7 @@ pub enum Metric {
     Failed,
     LoginsOk,
     LoginsFailed,
-    /// Statements on classified data that no tag and no other log gives a person for.
+    /// Statements on HR data that no tag and no other log gives a person for.
     UnnamedStatements,
     /// Statements on classified data seen by the source that knows rows. Fewer than [`Metric::Statements`]: rows were read that
     /// nobody counted (server-side cursors, a sampled slow log).
@@ -96,7 +103,8 @@ pub struct Tally {
     pub networks: Set<NETWORKS_MAX>,
     /// Statement fingerprints, as 16 hexadecimal digits.
     pub fingerprints: Set<FINGERPRINTS_MAX>,
-    /// Of an application host: who it may have been. Portal users with requests to classified routes on that host.
+    /// Of an application host: who it may have been, portal users with requests to HR routes on that host; and members
+    /// `rid:HASH|user` for requests whose id the log knows, see [`Tally::request_member`].
     pub candidates: Set<CANDIDATES_MAX>,
     pub logins: Logins,
     pub evidence: Positions,
@@ -159,6 +167,26 @@ impl Tally {
     /// The most trusted way stays.
     pub fn known(&mut self, by: KnownBy) {
         self.known_by = self.known_by.min(by);
+    }
+
+    /// A member of `candidates` (`what`: the user) or of `accounts` (`what`: the table) that tells by which request, by the hash
+    /// of its id.
+    pub fn request_member(hash: &str, what: &str) -> String {
+        format!("{REQUEST}{hash}|{what}")
+    }
+
+    /// Candidates without those members, in no order that means anything.
+    pub fn candidate_users(&self) -> impl Iterator<Item = &str> {
+        self.candidates.iter().map(|(_, user)| user).filter(|user| !user.starts_with(REQUEST))
+    }
+
+    /// Of an application host: which user is behind a statement on which table, by a request id that both logs have.
+    pub fn requests_in_common(&self) -> BTreeSet<(&str, &str)> {
+        fn members<const MAX: usize>(set: &Set<MAX>) -> impl Iterator<Item = (&str, &str)> {
+            set.iter().filter_map(|(_, text)| text.strip_prefix(REQUEST)?.split_once('|'))
+        }
+        let users: BTreeMap<&str, &str> = members(&self.candidates).collect();
+        members(&self.accounts).filter_map(|(request, table)| Some((*users.get(request)?, table))).collect()
     }
 
     pub fn merge(&mut self, other: &Tally) {
@@ -277,6 +305,20 @@ mod tests {
             positions.insert(&source, 0, offset);
         }
         assert_eq!(positions.iter().map(|position| position.offset).collect::<Vec<_>>(), [1, 3, 7]);
+    }
+
+    #[test]
+    fn requests_that_both_logs_know_name_the_user() {
+        let mut tally = Tally::default();
+        tally.candidates.insert("u1");
+        for (hash, user) in [("aa", "u1"), ("bb", "o|brien")] {
+            tally.candidates.insert(&Tally::request_member(hash, user));
+        }
+        for (hash, table) in [("bb", "hr.payslips"), ("cc", "hr.reviews")] {
+            tally.accounts.insert(&Tally::request_member(hash, table));
+        }
+        assert_eq!(tally.requests_in_common().into_iter().collect::<Vec<_>>(), [("o|brien", "hr.payslips")]);
+        assert_eq!(tally.candidate_users().collect::<Vec<_>>(), ["u1"]);
     }
 
     #[test]

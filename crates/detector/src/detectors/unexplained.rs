@@ -96,7 +96,7 @@ fn tables(tally: &Tally) -> String {
 
 /// `; people with requests for such data on that host were u1, u2 and 3 others`, or that there were none.
 pub(super) fn candidates(tally: &Tally) -> String {
-    let mut names: Vec<&str> = tally.candidates.iter().map(|(_, name)| name).collect();
+    let mut names: Vec<&str> = tally.candidate_users().collect();
     names.sort_unstable();
     if names.is_empty() {
         return String::from("; no person's request for such data is known on that host");
