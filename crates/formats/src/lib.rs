@@ -7,6 +7,8 @@
 //! What it does not do: put lines together (the `ingest` crate does, with a [`Lines`]), judge what was
 //! touched (classification), or say whose tally it goes to (attribution).
 
+pub mod access_combined;
+pub mod apache_json;
 mod glob;
 mod hr_audit;
 mod hr_audit_json;
@@ -20,6 +22,7 @@ mod scalar;
 mod sniff;
 pub mod sql;
 mod text;
+mod web;
 mod zone;
 
 use activity::{Activity, Timestamp};
@@ -37,6 +40,8 @@ pub use zone::Zone;
 /// All formats, in the order in which the manual shows them.
 pub const FORMATS: &[FormatSpec] = &[
     nginx_json::SPEC,
+    access_combined::SPEC,
+    apache_json::SPEC,
     mariadb_server_audit::SPEC,
     mariadb_slow_log::SPEC,
     hr_audit_json::SPEC,

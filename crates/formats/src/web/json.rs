@@ -1,0 +1,393 @@
+//! A flat JSON object of a web log, read in one pass.
+//!
+//! Why not serde: a web log's line is one object with some twenty short values of which a dozen matter, and the same reader has to
+//! take what is not quite JSON: Apache's `\xHH`, and lines whose values nobody escaped. Strictly read, it takes what
+//! `serde_json` takes (a property test compares them), except that it does not refuse half a surrogate pair.
+//!
+//! A line that is no JSON is read a second time, for what is sure of it ([`recovered`]).
+
+use super::{
+    escape::{Escapes, Raw},
+    line::{Known, Line, Meaning},
+};
+use crate::Rejected;
+use memchr::memmem;
+
+/// How values are escaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Strictly.
+    Json,
+    /// As Apache does: any escape is taken, and decoded by [`Escapes::Log`].
+    Apache,
+}
+
+/// Reads a whole line; any mistake refuses it, a known field that comes twice as well: two readers could see two truths.
+pub(crate) fn strict<'a>(text: &'a str, dialect: Dialect) -> Result<Line<'a>, Rejected> {
+    let mut line = Line::default();
+    let mut reader = Reader::new(text, dialect, Manner::Strict).ok_or(Rejected::NotJson)?;
+    loop {
+        match reader.field() {
+            Ok(Some((known, value))) => {
+                if !line.offer(known, value) {
+                    return Err(Rejected::Ambiguous);
+                }
+            }
+            Ok(None) => return Ok(line),
+            Err(_) => return Err(Rejected::NotJson),
+        }
+    }
+}
+
+/// What is sure of a line that is no JSON, because values were not escaped (nginx `escape=none`), or because it was cut.
+///
+/// - Raw control characters, invalid escapes and bare numbers in odd forms do not hide where a value ends: they are read.
+/// - A value with an unescaped quote in it, and what comes behind it, may have been written by whoever sent the request. What
+///   came before it is believed. The value itself is believed if no other field follows it. Of a request the part before the
+///   quote is: the client sent it.
+/// - A field that occurs twice is not believed, except status and bytes if every occurrence says the same: one of them is the
+///   server's own, whoever wrote the others. So they are believed behind the damage too. Occurrences that disagree about the
+///   status refuse the line as ambiguous: an attacker can hide a line so, which is counted, but not forge one.
+pub(crate) fn recovered<'a>(text: &'a str, dialect: Dialect) -> Result<Line<'a>, Rejected> {
+    let mut line = Line::default();
+    let mut reader = Reader::new(text, dialect, Manner::Tolerant).ok_or(Rejected::NotJson)?;
+    let damage = loop {
+        match reader.field() {
+            // The first counts for now; what comes twice is looked at below.
+            Ok(Some((known, value))) => drop(line.offer(known, value)),
+            Ok(None) => break None,
+            Err(damage) => break Some(damage),
+        }
+    };
+    let occurrences = Occurrences::of(text);
+    for meaning in occurrences.twice() {
+        line.forget(meaning);
+    }
+    if line.is_absent(Meaning::Status)
+        && let Some(agreed) = occurrences.status
+    {
+        let (known, status) = agreed.ok_or(Rejected::Ambiguous)?;
+        line.offer(known, Raw::plain(status));
+    }
+    if line.is_absent(Meaning::Bytes)
+        && let Some(Some((known, bytes))) = occurrences.bytes
+    {
+        line.offer(known, Raw::plain(bytes));
+    }
+    if let Some(Damage { known: Some(known), from, to }) = damage {
+        let last = memmem::find(&text.as_bytes()[from..], b"\":").is_none();
+        let whole = text.trim_end().strip_suffix("\"}").filter(|whole| last && from <= whole.len());
+        match known.meaning {
+            _ if occurrences.is_twice(known.meaning) => {}
+            Meaning::Request | Meaning::Target => drop(line.offer(known, Raw::plain(&text[from..to]))),
+            _ => drop(whole.map(|whole| line.offer(known, Raw::plain(&whole[from..])))),
+        }
+    }
+    line.names_an_unsure_user = line.is_absent(Meaning::RemoteUser) && occurrences.names_a_user;
+    Ok(line)
+}
+
+/// Where known fields seem to stand in a text, read without regard to quotes.
+#[derive(Default)]
+struct Occurrences<'a> {
+    /// By [`Meaning`] and rank.
+    counts: [[u8; Known::RANKS]; Meaning::COUNT],
+    /// The number behind each occurrence of status and bytes; `None` where they disagree.
+    status: Option<Option<(Known, &'a str)>>,
+    bytes: Option<Option<(Known, &'a str)>>,
+    names_a_user: bool,
+}
+
+impl<'a> Occurrences<'a> {
+    /// Longest known name.
+    const NAME_BYTES_MAX: usize = 24;
+
+    fn of(text: &'a str) -> Self {
+        let mut found = Self::default();
+        let bytes = text.as_bytes();
+        for quote in memmem::find_iter(bytes, b"\":") {
+            let before = &bytes[quote.saturating_sub(Self::NAME_BYTES_MAX + 1)..quote];
+            let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'@');
+            let length = before.iter().rev().take_while(|byte| is_name(byte)).count();
+            if length == before.len() || before[before.len() - length - 1] != b'"' {
+                continue;
+            }
+            let Some(known) = Known::field(&text[quote - length..quote]) else { continue };
+            let count = &mut found.counts[known.meaning as usize][usize::from(known.rank)];
+            *count = count.saturating_add(1);
+            let value = text[quote + 2..].trim_start();
+            let number = value.strip_prefix('"').unwrap_or(value);
+            let number = &number[..number.bytes().take_while(u8::is_ascii_digit).count()];
+            match known.meaning {
+                Meaning::Status => agree(&mut found.status, known, number),
+                Meaning::Bytes => agree(&mut found.bytes, known, number),
+                Meaning::RemoteUser => {
+                    found.names_a_user |= !["\"\"", "\"-\""].iter().any(|nobody| value.starts_with(nobody))
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn is_twice(&self, meaning: Meaning) -> bool {
+        self.counts[meaning as usize].iter().any(|count| *count > 1)
+    }
+
+    fn twice(&self) -> impl Iterator<Item = Meaning> {
+        Meaning::ALL.into_iter().filter(|meaning| self.is_twice(*meaning))
+    }
+}
+
+fn agree<'a>(so_far: &mut Option<Option<(Known, &'a str)>>, known: Known, number: &'a str) {
+    *so_far = Some(match so_far.take() {
+        None if !number.is_empty() => Some((known, number)),
+        Some(Some((other, same))) if same == number => {
+            Some((if known.rank < other.rank { known } else { other }, same))
+        }
+        _ => None,
+    });
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Strict,
+    Tolerant,
+}
+
+/// Where reading had to stop, and in the value of which field.
+struct Damage {
+    known: Option<Known>,
+    /// Begin and end of the value as far as it was read.
+    from: usize,
+    to: usize,
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    dialect: Dialect,
+    manner: Manner,
+    first: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// `None` if it is no object.
+    fn new(text: &'a str, dialect: Dialect, manner: Manner) -> Option<Self> {
+        let mut reader = Reader { text, at: 0, dialect, manner, first: true };
+        reader.skip_blanks();
+        reader.take(b'{').then_some(reader)
+    }
+
+    /// The next known field with a text or a number; `None` behind the last.
+    fn field(&mut self) -> Result<Option<(Known, Raw<'a>)>, Damage> {
+        loop {
+            self.skip_blanks();
+            let more = if self.first { self.peek() != Some(b'}') } else { self.take(b',') };
+            self.first = false;
+            if !more {
+                let ended = self.take(b'}') && {
+                    self.skip_blanks();
+                    self.at == self.text.len()
+                };
+                return if ended { Ok(None) } else { Err(self.damage(None, self.at)) };
+            }
+            self.skip_blanks();
+            let key = if self.take(b'"') { self.string() } else { None };
+            let Some(key) = key else { return Err(self.damage(None, self.at)) };
+            let known = match key.escapes {
+                Escapes::None => Known::field(key.text),
+                _ => Known::field(&key.decoded()),
+            };
+            self.skip_blanks();
+            if !self.take(b':') {
+                return Err(self.damage(None, self.at));
+            }
+            self.skip_blanks();
+            let value = self.value(known)?;
+            if let (Some(known), Some(value)) = (known, value) {
+                return Ok(Some((known, value)));
+            }
+        }
+    }
+
+    /// `None` for what is neither text nor number.
+    fn value(&mut self, known: Option<Known>) -> Result<Option<Raw<'a>>, Damage> {
+        if self.take(b'"') {
+            let from = self.at;
+            let text = self.string().ok_or_else(|| self.damage(known, from))?;
+            if self.manner == Manner::Tolerant && !self.at_end_of_value() {
+                return Err(Damage { known, from, to: self.at - 1 });
+            }
+            return Ok(Some(text));
+        }
+        let from = self.at;
+        match self.peek() {
+            Some(b'{' | b'[') => self.nested().ok_or_else(|| self.damage(known, from))?,
+            Some(b't' | b'f' | b'n') => {
+                let rest = &self.text[from..];
+                let word = ["true", "false", "null"].into_iter().find(|word| rest.starts_with(word));
+                self.at += word.ok_or_else(|| self.damage(known, from))?.len();
+            }
+            _ => {
+                let number = match self.manner {
+                    Manner::Strict => number_length(&self.text.as_bytes()[from..]),
+                    Manner::Tolerant => bare_length(&self.text.as_bytes()[from..]),
+                };
+                self.at += number.ok_or_else(|| self.damage(known, from))?;
+                return Ok(Some(Raw::plain(self.text[from..self.at].trim_end())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The rest of a string behind its opening quote.
+    #[inline]
+    fn string(&mut self) -> Option<Raw<'a>> {
+        let bytes = self.text.as_bytes();
+        let from = self.at;
+        let mut escapes = Escapes::None;
+        loop {
+            self.at += plain_length(&bytes[self.at..]);
+            match *bytes.get(self.at)? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(Raw { text: &self.text[from..self.at - 1], escapes });
+                }
+                b'\\' => {
+                    escapes = if self.dialect == Dialect::Json { Escapes::Json } else { Escapes::Log };
+                    self.at += self.escape_length()?;
+                }
+                _ if self.manner == Manner::Tolerant => self.at += 1,
+                _ => return None,
+            }
+        }
+    }
+
+    fn escape_length(&self) -> Option<usize> {
+        let escape = &self.text.as_bytes()[self.at + 1..];
+        let is_strict = self.manner == Manner::Strict && self.dialect == Dialect::Json;
+        match escape.first()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
+            b'u' if escape.get(1..5).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) => Some(6),
+            _ if is_strict => None,
+            other => Some(if other.is_ascii() { 2 } else { 1 }),
+        }
+    }
+
+    /// Over an object or an array. No web server writes one; a shipper may add some.
+    fn nested(&mut self) -> Option<()> {
+        let from = self.at;
+        let mut depth = 0usize;
+        loop {
+            let at = self.at + memchr_any(&self.text.as_bytes()[self.at..])?;
+            self.at = at + 1;
+            match self.text.as_bytes()[at] {
+                b'"' => drop(self.string()?),
+                b'{' | b'[' => depth += 1,
+                _ => depth = depth.checked_sub(1)?,
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        let whole = &self.text[from..self.at];
+        serde_json::from_str::<serde::de::IgnoredAny>(whole).is_ok().then_some(())
+    }
+
+    /// Whether a field or the end of the object follows.
+    fn at_end_of_value(&self) -> bool {
+        let rest = self.text[self.at..].trim_start_matches(BLANKS);
+        match rest.strip_prefix(',') {
+            Some(rest) => rest.trim_start_matches(BLANKS).starts_with('"'),
+            None => rest.strip_prefix('}').is_some_and(|rest| rest.trim_start_matches(BLANKS).is_empty()),
+        }
+    }
+
+    fn damage(&self, known: Option<Known>, from: usize) -> Damage {
+        Damage { known, from, to: self.at.max(from) }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let is_there = self.peek() == Some(byte);
+        self.at += usize::from(is_there);
+        is_there
+    }
+
+    fn skip_blanks(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+}
+
+const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// How many bytes come before the first quote, backslash or control character, eight at a time (S. E. Anderson, "Bit Twiddling
+/// Hacks": a byte less than n; a borrow can only spoil bytes above the first one found).
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for (at, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        let less = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word;
+        let quote = less(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = less(word ^ (ONES * u64::from(b'\\')), 1);
+        let found = (quote | backslash | less(word, 0x20)) & HIGHS;
+        if found != 0 {
+            return at * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_plain = |byte: &u8| *byte != b'"' && *byte != b'\\' && 0x20 <= *byte;
+    chunks.len() * 8 + rest.iter().take_while(|byte| is_plain(byte)).count()
+}
+
+/// Where a quote or a bracket is.
+fn memchr_any(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'))
+}
+
+/// The length of the number that begins here, as JSON writes it.
+fn number_length(bytes: &[u8]) -> Option<usize> {
+    let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut at = usize::from(bytes.first() == Some(&b'-'));
+    let whole = digits(at);
+    if whole == 0 || (1 < whole && bytes[at] == b'0') {
+        return None;
+    }
+    at += whole;
+    if bytes.get(at) == Some(&b'.') {
+        let fraction = digits(at + 1);
+        at += 1 + fraction;
+        if fraction == 0 {
+            return None;
+        }
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        at += 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        let exponent = digits(at.min(bytes.len()));
+        at += exponent;
+        if exponent == 0 {
+            return None;
+        }
+    }
+    Some(at)
+}
+
+/// The length of a value without quotes that nginx writes for a variable it has no or several values for: `-`, nothing,
+/// `0.001, 0.002`, `000`.
+fn bare_length(bytes: &[u8]) -> Option<usize> {
+    let is_bare =
+        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',' | b':' | b' ' | b'+' | b'-' | b'e' | b'E');
+    let length = bytes.iter().take_while(|byte| is_bare(byte)).count();
+    match bytes.get(length)? {
+        b'}' => Some(length),
+        b'"' => bytes[..length].iter().rposition(|byte| *byte == b','),
+        _ => None,
+    }
+}
