@@ -68,8 +68,6 @@ fn shown(parsed: &Result<Parsed<'_>, Rejected>) -> String {
         ("tag", activity.tag_user.as_deref().map(str::to_owned)),
         ("address", activity.address.map(|address| address.to_string())),
         ("host", activity.client_host.as_deref().map(str::to_owned)),
-        ("request", activity.request_id.as_deref().map(str::to_owned)),
-        ("app_host", activity.app_host.as_deref().map(str::to_owned)),
         ("session", activity.session.as_deref().map(str::to_owned)),
         ("request", activity.request_id.as_deref().map(str::to_owned)),
         ("app_host", activity.app_host.as_deref().map(str::to_owned)),
