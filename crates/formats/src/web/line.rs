@@ -475,7 +475,7 @@ mod tests {
         for (at, meaning) in Meaning::ALL.into_iter().enumerate() {
             assert_eq!(meaning as usize, at);
         }
-        assert!(Meaning::COUNT * Known::RANKS <= 128);
+        const { assert!(Meaning::COUNT * Known::RANKS <= 128) };
     }
 
     #[test]
