@@ -9,15 +9,20 @@
 
 pub mod access_combined;
 pub mod apache_json;
+mod database;
 mod glob;
 mod hr_audit;
 mod hr_audit_json;
 mod lines;
+pub mod mariadb_error_log;
+pub mod mariadb_general_log;
 pub mod mariadb_server_audit;
 pub mod mariadb_slow_log;
 mod monolog;
 mod monolog_json;
+pub mod mysql_audit_json;
 pub mod nginx_json;
+mod open_text;
 mod scalar;
 mod sniff;
 pub mod sql;
@@ -44,6 +49,9 @@ pub const FORMATS: &[FormatSpec] = &[
     apache_json::SPEC,
     mariadb_server_audit::SPEC,
     mariadb_slow_log::SPEC,
+    mariadb_general_log::SPEC,
+    mariadb_error_log::SPEC,
+    mysql_audit_json::SPEC,
     hr_audit_json::SPEC,
     monolog_json::SPEC,
     sniff::SPEC,
@@ -142,6 +150,7 @@ pub struct Scratch {
     line: String,
     statement: String,
     memory: String,
+    sessions: mariadb_general_log::Sessions,
 }
 
 /// What an entry is.
@@ -216,14 +225,16 @@ impl FormatSpec {
 
 impl Scratch {
     /// What the format must remember after the entries read so far, to read those that follow. It travels with the committed
-    /// offset: letters, digits, `,` and `:` only, at most [`MEMORY_BYTES_MAX`] bytes; empty if nothing.
+    /// offset: letters, digits and `, : _ - . @ %` only, at most [`MEMORY_BYTES_MAX`] bytes; empty if nothing.
     pub fn memory(&self) -> String {
-        self.memory.clone()
+        let sessions = self.sessions.memory();
+        if sessions.is_empty() { self.memory.clone() } else { sessions }
     }
 
     /// Goes on with what [`Scratch::memory`] said before a restart. A format takes what it cannot read as nothing.
     pub fn remember(&mut self, memory: &str) {
         memory.clone_into(&mut self.memory);
+        self.sessions = mariadb_general_log::Sessions::remembering(memory);
     }
 }
 

@@ -5,33 +5,64 @@
 //! across lines, and a beginning counts only behind a finished statement. A statement is finished where
 //! - quotes and comments are closed and the last character was `;`; or
 //! - the line ends in `;` inside a `--` or `#` comment (the server puts its `;` behind the comment); or
-//! - the line ends in `;` inside an open quote or comment, *and* the entry counts no row sent, examined or affected. Such
-//!   a text is a syntax error, which the server logs too; were it swallowed up to the next quote, one stray `'` could
-//!   hide what follows. A statement that touched rows was understood by the server, so its quotes are closed.
+//! - the line ends in `;` inside an open quote or comment, *and* nothing says that the statement ran: no row sent, examined
+//!   or affected, no time for a lock. Such a text is a syntax error, which the server logs too; were it swallowed up to the
+//!   next quote, one stray `'` could hide what follows. A statement that ran was understood by the server, so its quotes
+//!   are closed. (A syntax error has `Lock_time: 0.000000`; a read that finds no row has not.)
 //!
 //! Backslashes escape quotes, except in threads that switched them off (`NO_BACKSLASH_ESCAPES`) in a logged SET.
 //!
-//! What remains: who can send statements of his own can write `SELECT 1;` and forged lines behind it. Nothing in the text
-//! tells these apart; server_audit, which escapes, does.
+//! An entry is complete at its end, before the next one begins, where its first word is one of [`PLAIN_VERBS`] and its last
+//! line ends in `;` with nothing open: the server sends statements one by one, and what may stand behind the `;` of such a
+//! statement is at most a comment. Texts that may go on are not: `BEGIN NOT ATOMIC …`, routines, anything behind a
+//! comment. The cost where that is wrong: the rest of such a text comes as lines without the beginning of their entry.
+//!
+//! What remains: who can send statements of his own can write `SELECT 1;` and forged lines behind it, and a literal in a
+//! statement that touches no table (`SELECT 'x;…'`) can hold an entry. Nothing in the text tells these apart; parsing marks
+//! what it can see ([`activity::Signal::ForgedEntry`]); server_audit, which escapes, is not fooled.
 
+use crate::database::is_banner;
 use crate::lines::{Lines, Step};
+use crate::open_text::{OpenText, PlainThreads};
 
-/// Threads without backslash escapes that are remembered; the one that was set longest ago is forgotten first.
-const THREADS_MAX: usize = 8;
-
-/// How far into a statement's first line the setting of `sql_mode` is looked for, in bytes.
-const SQL_MODE_BYTES_MAX: usize = 512;
+/// What a statement begins with that holds no `;` but its last.
+const PLAIN_VERBS: [&[u8]; 18] = [
+    b"select",
+    b"insert",
+    b"update",
+    b"delete",
+    b"replace",
+    b"set",
+    b"show",
+    b"commit",
+    b"rollback",
+    b"start",
+    b"use",
+    b"call",
+    b"truncate",
+    b"explain",
+    b"describe",
+    b"table",
+    b"values",
+    b"with",
+];
 
 /// Follows the lines of one slow log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tracker {
     part: Part,
     has_user: bool,
-    touched_rows: bool,
+    /// The counts say that the server understood the statement.
+    ran: bool,
     thread: u64,
-    text: Text,
-    /// Threads without backslash escapes, the latest last.
-    plain_threads: Vec<u64>,
+    text: OpenText,
+    /// The text cannot go on behind its `;`.
+    is_plain: bool,
+    /// `SET timestamp` has been read.
+    begun: bool,
+    plain_threads: PlainThreads,
+    /// As they were when the open entry began.
+    plain_threads_before: PlainThreads,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,215 +72,138 @@ enum Part {
     None,
     Header,
     Statement,
+    /// One line that is no statement: `# administrator command: Quit;`.
+    Command,
 }
 
 impl Tracker {
-    /// With the threads that [`Lines::memory`] gave: their numbers with commas between.
+    /// With the threads that [`Lines::memory`] gave.
     pub fn remembering(memory: &str) -> Self {
-        let plain_threads = memory.split(',').filter_map(|thread| thread.parse().ok()).take(THREADS_MAX).collect();
-        Tracker { plain_threads, ..Tracker::default() }
+        let plain_threads = PlainThreads::remembering(memory);
+        Tracker { plain_threads_before: plain_threads.clone(), plain_threads, ..Tracker::default() }
+    }
+
+    fn begin(&mut self, line: &[u8]) {
+        self.part = Part::Header;
+        (self.has_user, self.ran, self.begun, self.thread) = (false, false, false, 0);
+        if self.plain_threads_before != self.plain_threads {
+            self.plain_threads_before = self.plain_threads.clone();
+        }
+        self.header(line);
     }
 
     fn header(&mut self, line: &[u8]) {
-        if line.starts_with(b"# administrator command:") {
-            self.part = Part::Statement;
-            self.text = Text::finished();
+        if let Some(field) = line.strip_prefix(b"# ") {
+            self.field(field);
         } else if line.starts_with(b"#") {
-            self.has_user |= line.starts_with(b"# User@Host: ");
-            for (key, count) in counts(line) {
-                match key {
-                    b"Thread_id:" => self.thread = count,
-                    b"Rows_sent:" | b"Rows_examined:" | b"Rows_affected:" => self.touched_rows |= 0 < count,
-                    _ => {}
-                }
-            }
-        } else if line.starts_with(b"SET ")
-            && line.windows(10).any(|window| window == b"timestamp=")
-            && !self.text.begun
-        {
-            self.text.begun = true;
-        } else if self.text.begun || !line.starts_with(b"use ") {
+            // `#`, `#\texplain: …`.
+        } else if !self.begun && line.starts_with(b"SET ") && memchr::memmem::find(line, b"timestamp=").is_some() {
+            self.begun = true;
+        } else if self.begun || !line.starts_with(b"use ") {
             self.part = Part::Statement;
-            self.switch_escapes(line);
-            self.text = Text { escapes: !self.plain_threads.contains(&self.thread), ..Text::default() };
+            self.text = OpenText::new(self.plain_threads.escapes(self.thread));
             self.text.feed(line);
+            self.plain_threads.learn(self.thread, line);
+            let word = line.iter().position(|byte| !byte.is_ascii_alphabetic()).map_or(line, |end| &line[..end]);
+            self.is_plain = PLAIN_VERBS.iter().any(|verb| verb.eq_ignore_ascii_case(word));
         }
     }
 
-    /// Remembers what the first line of a statement says about backslashes. The statement itself is still read the old way.
-    fn switch_escapes(&mut self, line: &[u8]) {
-        let mut start = line[..line.len().min(SQL_MODE_BYTES_MAX)].to_vec();
-        start.make_ascii_lowercase();
-        let holds = |text: &[u8]| memchr::memmem::find(&start, text).is_some();
-        if !(holds(b"set") && holds(b"sql_mode")) {
-            return;
-        }
-        self.plain_threads.retain(|thread| *thread != self.thread);
-        if holds(b"no_backslash_escapes") {
-            if self.plain_threads.len() == THREADS_MAX {
-                self.plain_threads.remove(0);
+    fn field(&mut self, field: &[u8]) {
+        if let Some(who) = field.strip_prefix(b"User@Host: ") {
+            self.has_user = true;
+            // MySQL names the thread here.
+            if !who.ends_with(b"]")
+                && let Some(at) = memchr::memmem::rfind(who, b"]  Id:")
+            {
+                self.thread = number(&who[at + 6..]);
             }
-            self.plain_threads.push(self.thread);
+        } else if let Some(thread) = field.strip_prefix(b"Thread_id:") {
+            self.thread = number(thread);
+        } else if field.starts_with(b"Query_time:") {
+            let behind = memchr::memmem::find(field, b"Lock_time:").map_or(&field[..0], |at| &field[at..]);
+            self.ran |= is_any_above_zero(behind);
+        } else if field.starts_with(b"Rows_") {
+            self.ran |= is_any_above_zero(field);
+        } else if field.starts_with(b"administrator command:") {
+            self.part = Part::Command;
         }
+    }
+
+    fn is_finished(&self) -> bool {
+        let text = &self.text;
+        if text.is_open() { text.line_ends() && !self.ran } else { text.is_ended() || text.line_ends_in_line_comment() }
     }
 }
 
 impl Lines for Tracker {
     fn close(&mut self) {
         self.part = Part::None;
+        self.plain_threads_before = self.plain_threads.clone();
     }
 
     fn step(&mut self, line: &[u8]) -> Step {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let finished = match self.part {
-            Part::None => true,
+            Part::None | Part::Command => true,
             Part::Header => self.has_user && line.starts_with(b"# User@Host: "),
-            Part::Statement => self.text.is_finished(self.touched_rows),
+            Part::Statement => self.is_finished(),
         };
         if finished && is_beginning(line) {
-            let plain_threads = std::mem::take(&mut self.plain_threads);
-            *self = Tracker { part: Part::Header, plain_threads, ..Tracker::default() };
-            self.header(line);
+            self.begin(line);
             return Step::Begin;
         }
         if finished && is_banner(line) {
-            self.part = Part::None;
+            self.close();
             return Step::Banner;
         }
         match self.part {
             Part::None => return Step::Orphan,
             Part::Header => self.header(line),
             Part::Statement => self.text.feed(line),
+            Part::Command => {}
         }
         Step::Continue
     }
 
+    fn is_complete(&self) -> bool {
+        match self.part {
+            Part::Command => true,
+            Part::Statement => self.is_plain && self.text.ends_at_line_end(),
+            Part::None | Part::Header => false,
+        }
+    }
+
     /// Threads without backslash escapes.
     fn memory(&self) -> String {
-        self.plain_threads.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+        self.plain_threads_before.memory()
     }
 }
 
 fn is_beginning(line: &[u8]) -> bool {
-    let time = line.strip_prefix(b"# Time: ").is_some_and(|time| time.first().is_some_and(u8::is_ascii_digit));
-    time || (line.starts_with(b"# User@Host: ") && line.ends_with(b"]"))
-}
-
-/// The three lines written when the log is opened.
-fn is_banner(line: &[u8]) -> bool {
-    line.ends_with(b"started with:")
-        || line.starts_with(b"Tcp port: ")
-        || (line.starts_with(b"Time\t") && line.ends_with(b"Argument"))
-}
-
-fn counts(line: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
-    let words = || line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    words().zip(words().skip(1)).filter_map(|(key, value)| Some((key, std::str::from_utf8(value).ok()?.parse().ok()?)))
-}
-
-/// The text of a statement so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Text {
-    inside: Inside,
-    /// Executable comments open.
-    executable: u32,
-    /// The last byte that was neither blank nor comment.
-    last: u8,
-    /// The last line ended in `;`, wherever that was.
-    line_ends: bool,
-    line_ends_in_line_comment: bool,
-    escapes: bool,
-    /// `SET timestamp` has been read.
-    begun: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Inside {
-    Code,
-    Quote(u8),
-    Comment,
-}
-
-impl Default for Text {
-    fn default() -> Self {
-        Text {
-            inside: Inside::Code,
-            executable: 0,
-            last: 0,
-            line_ends: false,
-            line_ends_in_line_comment: false,
-            escapes: true,
-            begun: false,
-        }
+    let Some(field) = line.strip_prefix(b"# ") else { return false };
+    match field.strip_prefix(b"User@Host: ") {
+        Some(who) => who.ends_with(b"]") || is_thread_behind(who),
+        None => field.strip_prefix(b"Time: ").is_some_and(|time| time.first().is_some_and(u8::is_ascii_digit)),
     }
 }
 
-impl Text {
-    fn finished() -> Self {
-        Text { last: b';', ..Text::default() }
-    }
+/// MySQL's `root[root] @ localhost []  Id:     8`.
+fn is_thread_behind(who: &[u8]) -> bool {
+    let end = who.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
+    end < who.len() && who[..end].trim_ascii_end().ends_with(b"]  Id:")
+}
 
-    fn is_finished(&self, touched_rows: bool) -> bool {
-        match self.inside {
-            Inside::Code => self.last == b';' || self.line_ends_in_line_comment,
-            Inside::Quote(_) | Inside::Comment => self.line_ends && !touched_rows,
-        }
-    }
+/// The digits behind blanks; 0 if they are none or too many.
+fn number(text: &[u8]) -> u64 {
+    let digits = text.trim_ascii_start().iter().take_while(|byte| byte.is_ascii_digit());
+    digits.take(19).fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'))
+}
 
-    /// One line, followed by its end.
-    fn feed(&mut self, line: &[u8]) {
-        let byte = |at: usize| line.get(at).copied().unwrap_or(b'\n');
-        self.line_ends = line.ends_with(b";");
-        self.line_ends_in_line_comment = false;
-        let mut at = 0;
-        while at < line.len() {
-            match self.inside {
-                Inside::Quote(quote) => match memchr::memchr2(quote, b'\\', &line[at..]) {
-                    None => return,
-                    Some(found) if line[at + found] == quote => {
-                        self.inside = Inside::Code;
-                        self.last = quote;
-                        at += found + 1;
-                    }
-                    Some(found) => at += found + if self.escapes && quote != b'`' { 2 } else { 1 },
-                },
-                Inside::Comment => match memchr::memmem::find(&line[at..], b"*/") {
-                    None => return,
-                    Some(found) => {
-                        self.inside = Inside::Code;
-                        at += found + 2;
-                    }
-                },
-                Inside::Code => match (line[at], byte(at + 1)) {
-                    (quote @ (b'\'' | b'"' | b'`'), _) => {
-                        self.inside = Inside::Quote(quote);
-                        at += 1;
-                    }
-                    (b'#', _) => return self.line_ends_in_line_comment = self.line_ends,
-                    (b'-', b'-') if byte(at + 2).is_ascii_whitespace() || byte(at + 2).is_ascii_control() => {
-                        return self.line_ends_in_line_comment = self.line_ends;
-                    }
-                    (b'/', b'*') => {
-                        if byte(at + 2) == b'!' || (byte(at + 2) == b'M' && byte(at + 3) == b'!') {
-                            self.executable += 1;
-                        } else {
-                            self.inside = Inside::Comment;
-                        }
-                        at += 2;
-                    }
-                    (b'*', b'/') if 0 < self.executable => {
-                        self.executable -= 1;
-                        at += 2;
-                    }
-                    (blank, _) if blank.is_ascii_whitespace() => at += 1,
-                    (code, _) => {
-                        self.last = code;
-                        at += 1;
-                    }
-                },
-            }
-        }
-    }
+/// Whether one of the numbers up to `Bytes_sent` is not zero.
+fn is_any_above_zero(fields: &[u8]) -> bool {
+    let end = memchr::memmem::find(fields, b"Bytes_").unwrap_or(fields.len());
+    fields[..end].iter().any(|byte| matches!(byte, b'1'..=b'9'))
 }
 
 #[cfg(test)]
@@ -306,6 +260,54 @@ mod tests {
     }
 
     #[test]
+    fn a_read_that_found_nothing_ran_and_a_syntax_error_did_not() {
+        let ran = header(1, 0).replace("Lock_time: 0.0 ", "Lock_time: 0.000046 ");
+        let forged = header(2, 9);
+        assert_eq!(of(&format!("{ran}SELECT 1 FROM t WHERE a='x;\n{forged}SELECT 2;';\n{ran}")), "B.........B...");
+    }
+
+    #[test]
+    fn an_entry_that_cannot_go_on_is_complete() {
+        let complete = |statement: &str| {
+            let mut tracker = Tracker::default();
+            format!("{}{statement}", header(1, 1))
+                .lines()
+                .for_each(|line| assert!(tracker.step(line.as_bytes()) != Step::Orphan));
+            tracker.is_complete()
+        };
+        for (statement, is) in [
+            ("SELECT 1;", true),
+            ("select\n1\n;", true),
+            ("# administrator command: Quit;", true),
+            ("SELECT 1", false),
+            ("SELECT ';", false),
+            ("SELECT 1 -- x;", false),
+            ("SELECT 1 /* x */;", true),
+            ("SELECT 1 /*! + 2;", false),
+            ("BEGIN NOT ATOMIC SELECT 1;", false),
+            ("CREATE PROCEDURE p() BEGIN SELECT 1;", false),
+            ("/* x */ SELECT 1;", false),
+            ("", false),
+        ] {
+            assert_eq!(complete(statement), is, "{statement}");
+        }
+    }
+
+    #[test]
+    fn mysql_names_the_thread_beside_the_host() {
+        let entry = |id: u64| {
+            format!(
+                "# Time: 2026-03-02T00:00:01.123456Z\n# User@Host: a[a] @ h []  Id:     {id}\n# Query_time: 0.1  Lock_time: 0.0 Rows_sent: 1  Rows_examined: 0\nSET timestamp=1795438619;\n"
+            )
+        };
+        let (eight, nine) = (entry(8), entry(9));
+        let mut tracker = Tracker::default();
+        let lines = format!("{eight}SET sql_mode='NO_BACKSLASH_ESCAPES';\n{eight}SELECT '\\';\n{nine}SELECT 1;\n");
+        assert_eq!(steps(&mut tracker, &lines), "B....B....B....");
+        assert_eq!(tracker.memory(), "8");
+    }
+
+    #[test]
     fn the_server_puts_its_end_behind_comments() {
         let entry = header(1, 7);
         assert_eq!(of(&format!("{entry}SELECT 1 -- x';\n{entry}SELECT 1 # \";\n{entry}")), "B....B....B...");
@@ -329,6 +331,7 @@ mod tests {
         );
         assert_eq!(steps(&mut tracker, &off), "B....B....B.........");
         assert_eq!(tracker.memory(), "5");
+        tracker.close();
         let mut restarted = Tracker::remembering("5");
         assert_eq!(steps(&mut restarted, &format!("{plain}SELECT '\\';\n{plain}")), "B....B...");
         assert_eq!(steps(&mut restarted, &format!("SET sql_mode=DEFAULT;\n{plain}")), ".B...");

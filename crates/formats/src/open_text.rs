@@ -1,0 +1,194 @@
+//! The text of a statement, line by line: whether a quote or a comment is still open at the end of a line.
+//!
+//! MariaDB writes statements into its slow and general logs as they came, line ends and all. What stands in an open literal
+//! can then look like the next entry; whoever follows quotes and comments knows better.
+//!
+//! Backslashes escape quotes, except in threads that switched them off (`NO_BACKSLASH_ESCAPES`) in a logged SET.
+
+/// Threads without backslash escapes that are remembered; the one that was set longest ago is forgotten first.
+const THREADS_MAX: usize = 8;
+
+/// How far into a statement's first line the setting of `sql_mode` is looked for, in bytes.
+const SQL_MODE_BYTES_MAX: usize = 512;
+
+/// The text of a statement so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OpenText {
+    inside: Inside,
+    /// Executable comments open.
+    executable: u32,
+    /// The last byte that was neither blank nor comment.
+    last: u8,
+    /// The last line ended in `;`, wherever that was.
+    line_ends: bool,
+    line_ends_in_line_comment: bool,
+    escapes: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inside {
+    Code,
+    Quote(u8),
+    Comment,
+}
+
+impl Default for OpenText {
+    fn default() -> Self {
+        OpenText::new(true)
+    }
+}
+
+impl OpenText {
+    pub(crate) fn new(escapes: bool) -> Self {
+        OpenText {
+            inside: Inside::Code,
+            executable: 0,
+            last: 0,
+            line_ends: false,
+            line_ends_in_line_comment: false,
+            escapes,
+        }
+    }
+
+    /// In a quote or comment: whatever the next line looks like, it is text.
+    pub(crate) fn is_open(&self) -> bool {
+        self.inside != Inside::Code
+    }
+
+    /// The last line ended in `;`, wherever that was.
+    pub(crate) fn line_ends(&self) -> bool {
+        self.line_ends
+    }
+
+    /// The last line ended in `;`, inside a `--` or `#` comment.
+    pub(crate) fn line_ends_in_line_comment(&self) -> bool {
+        self.line_ends_in_line_comment
+    }
+
+    /// Everything is closed and the last thing was `;`.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.inside == Inside::Code && self.last == b';'
+    }
+
+    /// Everything is closed, executable comments too, and the last line ended in `;`.
+    pub(crate) fn ends_at_line_end(&self) -> bool {
+        self.is_ended() && self.line_ends && !self.line_ends_in_line_comment && self.executable == 0
+    }
+
+    /// One line, followed by its end.
+    pub(crate) fn feed(&mut self, line: &[u8]) {
+        let byte = |at: usize| line.get(at).copied().unwrap_or(b'\n');
+        self.line_ends = line.ends_with(b";");
+        self.line_ends_in_line_comment = false;
+        let mut at = 0;
+        while at < line.len() {
+            match self.inside {
+                Inside::Quote(quote) => match memchr::memchr2(quote, b'\\', &line[at..]) {
+                    None => return,
+                    Some(found) if line[at + found] == quote => {
+                        self.inside = Inside::Code;
+                        self.last = quote;
+                        at += found + 1;
+                    }
+                    Some(found) => at += found + if self.escapes && quote != b'`' { 2 } else { 1 },
+                },
+                Inside::Comment => match memchr::memmem::find(&line[at..], b"*/") {
+                    None => return,
+                    Some(found) => {
+                        self.inside = Inside::Code;
+                        at += found + 2;
+                    }
+                },
+                Inside::Code => {
+                    let run = line[at..].iter().position(|byte| MAY_OPEN[usize::from(*byte)]);
+                    let run = run.map_or(&line[at..], |end| &line[at..at + end]);
+                    if let Some(last) = run.iter().rfind(|byte| !byte.is_ascii_whitespace()) {
+                        self.last = *last;
+                    }
+                    at += run.len();
+                    if at == line.len() {
+                        return;
+                    }
+                    match (line[at], byte(at + 1)) {
+                        (quote @ (b'\'' | b'"' | b'`'), _) => {
+                            self.inside = Inside::Quote(quote);
+                            at += 1;
+                        }
+                        (b'#', _) => return self.line_ends_in_line_comment = self.line_ends,
+                        (b'-', b'-') if byte(at + 2).is_ascii_whitespace() || byte(at + 2).is_ascii_control() => {
+                            return self.line_ends_in_line_comment = self.line_ends;
+                        }
+                        (b'/', b'*') => {
+                            if byte(at + 2) == b'!' || (byte(at + 2) == b'M' && byte(at + 3) == b'!') {
+                                self.executable += 1;
+                            } else {
+                                self.inside = Inside::Comment;
+                            }
+                            at += 2;
+                        }
+                        (b'*', b'/') if 0 < self.executable => {
+                            self.executable -= 1;
+                            at += 2;
+                        }
+                        (code, _) => {
+                            self.last = code;
+                            at += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Bytes of code with which something else may begin or end.
+const MAY_OPEN: [bool; 256] = {
+    let mut may = [false; 256];
+    let bytes = b"'\"`#-/*";
+    let mut at = 0;
+    while at < bytes.len() {
+        may[bytes[at] as usize] = true;
+        at += 1;
+    }
+    may
+};
+
+/// Threads without backslash escapes, the latest last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PlainThreads(Vec<u64>);
+
+impl PlainThreads {
+    /// From their numbers with commas between.
+    pub(crate) fn remembering(memory: &str) -> Self {
+        PlainThreads(memory.split(',').filter_map(|thread| thread.parse().ok()).take(THREADS_MAX).collect())
+    }
+
+    pub(crate) fn memory(&self) -> String {
+        self.0.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+    }
+
+    /// Whether backslashes escape in what the thread sends.
+    pub(crate) fn escapes(&self, thread: u64) -> bool {
+        !self.0.contains(&thread)
+    }
+
+    /// Remembers what the first line of a statement says about backslashes. The statement itself is still read the old way.
+    pub(crate) fn learn(&mut self, thread: u64, line: &[u8]) {
+        let start = &line[..line.len().min(SQL_MODE_BYTES_MAX)];
+        let names_mode = memchr::memchr_iter(b'_', start).any(|at| {
+            let around = at.checked_sub(3).and_then(|from| start.get(from..at + 5));
+            around.is_some_and(|around| around.eq_ignore_ascii_case(b"sql_mode"))
+        });
+        let holds = |text: &[u8]| start.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text));
+        if !names_mode || !holds(b"set") {
+            return;
+        }
+        self.0.retain(|plain| *plain != thread);
+        if holds(b"no_backslash_escapes") {
+            if self.0.len() == THREADS_MAX {
+                self.0.remove(0);
+            }
+            self.0.push(thread);
+        }
+    }
+}
