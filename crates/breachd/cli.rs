@@ -1,5 +1,6 @@
 //! The command line: what breachd can be told to do.
 
+use crate::dead_letter::{Filter, Which};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, str::FromStr};
 
@@ -82,6 +83,11 @@ pub enum Command {
         #[command(subcommand)]
         command: ChannelsCommand,
     },
+    /// What could not be read: why, where from, how often; and another try after a fix.
+    DeadLetter {
+        #[command(subcommand)]
+        command: DeadLetterCommand,
+    },
     /// Exercises: a simulated breach through the real path.
     Drill {
         #[command(subcommand)]
@@ -103,6 +109,95 @@ pub enum ChannelsCommand {
         /// The channel's name; absent: all.
         name: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeadLetterCommand {
+    /// Groups of one source, reason and shape, with an example.
+    List {
+        #[command(flatten)]
+        config: ConfigFiles,
+        #[command(flatten)]
+        letters: LetterFilter,
+        /// How many groups are shown.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// A record as it lies in its raw log topic, escaped for the terminal.
+    ///
+    /// It may hold passwords and personal data. Needs the right to read the raw topic.
+    Show {
+        #[command(flatten)]
+        config: ConfigFiles,
+        /// TOPIC/PARTITION/OFFSET of a record, or the number of a letter as `list` shows it.
+        which: Which,
+        /// Its bytes and nothing else, for a file to be replayed.
+        #[arg(long)]
+        raw: bool,
+    },
+    /// Copies the original records to the end of their raw topic, to be read again after a fix; each only once.
+    ///
+    /// Needs the right to read and write the raw topics.
+    Resubmit {
+        #[command(flatten)]
+        config: ConfigFiles,
+        #[command(flatten)]
+        letters: LetterFilter,
+        /// How many letters at most.
+        #[arg(long, default_value_t = 10_000)]
+        limit: u64,
+        /// Say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// Which dead letters.
+#[derive(Debug, clap::Args)]
+pub struct LetterFilter {
+    /// Of this source.
+    #[arg(long)]
+    pub source: Option<String>,
+    /// Refused for this reason.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Since this time, RFC 3339, or a length of time back from now such as 2h.
+    #[arg(long)]
+    pub since: Option<Since>,
+}
+
+/// A point in time, or a length of time back from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    At(activity::Timestamp),
+    Ago(activity::Span),
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.parse() {
+            return Ok(Since::At(at));
+        }
+        let period: Result<notifier::Period, _> = text.parse();
+        period
+            .map(|period| {
+                Since::Ago(activity::Span::from_millis(i64::try_from(period.as_millis()).unwrap_or(i64::MAX)))
+            })
+            .map_err(|_| "write a time such as 2026-03-02T21:00:00Z, or a length of time such as 2h".into())
+    }
+}
+
+impl LetterFilter {
+    /// What it means at that time.
+    pub fn at(self, now: activity::Timestamp) -> Filter {
+        let since = self.since.map(|since| match since {
+            Since::At(at) => at,
+            Since::Ago(span) => now.saturating_sub(span),
+        });
+        Filter { source: self.source, reason: self.reason, since }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,6 +9,7 @@
 pub mod audit;
 pub mod cli;
 pub mod context;
+pub mod dead_letter;
 pub mod demo;
 pub mod desk;
 pub mod drill;
@@ -19,5 +20,6 @@ pub mod replay;
 pub mod roles;
 pub mod run;
 pub mod settings;
+pub mod state;
 pub mod topics;
 pub mod wall;

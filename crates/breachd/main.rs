@@ -3,8 +3,8 @@
 use anyhow::Context as _;
 use breachd::{
     audit,
-    cli::{AuditCommand, ChannelsCommand, Cli, Command, DrillCommand, InputFile, LogFormat},
-    demo, drill, explain, replay, run,
+    cli::{AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, InputFile, LogFormat},
+    dead_letter, demo, drill, explain, replay, run,
     settings::{self, Settings, load::Mistake},
     topics::Topics,
     wall,
@@ -72,6 +72,7 @@ async fn command(command: Command) -> anyhow::Result<bool> {
         Command::Channels { command: ChannelsCommand::Test { config, name } } => {
             test_channels(&load(&config.files)?, name.as_deref()).await
         }
+        Command::DeadLetter { command } => blocking(move || dead_letters(command)).await,
         Command::Drill { command: DrillCommand::Run { url, token_file, wait_seconds } } => {
             let token = token_file
                 .map(|file| {
@@ -105,6 +106,29 @@ fn audit_command(command: AuditCommand) -> anyhow::Result<bool> {
         AuditCommand::Export { config } => {
             let settings = load(&config.files)?;
             audit::export(stream::kafka(&settings.kafka)?.as_ref(), &Topics::new(settings.topics.clone()), &mut out)?;
+        }
+    }
+    out.flush()?;
+    Ok(true)
+}
+
+fn dead_letters(command: DeadLetterCommand) -> anyhow::Result<bool> {
+    let mut out = BufWriter::new(io::stdout());
+    match command {
+        DeadLetterCommand::List { config, letters, limit } => {
+            let settings = load(&config.files)?;
+            let broker = stream::kafka(&settings.kafka)?;
+            dead_letter::list(broker.as_ref(), &settings, &letters.at(wall::now()), limit, &mut out)?;
+        }
+        DeadLetterCommand::Show { config, which, raw } => {
+            let settings = load(&config.files)?;
+            dead_letter::show(stream::kafka(&settings.kafka)?.as_ref(), &settings, &which, raw, &mut out)?;
+        }
+        DeadLetterCommand::Resubmit { config, letters, limit, dry_run } => {
+            let settings = load(&config.files)?;
+            let broker = stream::kafka(&settings.kafka)?;
+            let filter = letters.at(wall::now());
+            dead_letter::resubmit(broker.as_ref(), &settings, &filter, limit, dry_run)?.print(dry_run, &mut out)?;
         }
     }
     out.flush()?;

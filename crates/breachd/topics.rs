@@ -84,9 +84,10 @@ impl Topics {
         journal = "journal",
         commands = "commands",
         dead_letter = "dead-letter",
+        state = "state",
     }
 
-    /// What has to exist. Baselines, state and checkpoints are named by the design and created when something writes them.
+    /// What has to exist. Baselines and checkpoints are named by the design and created when something writes them.
     pub fn specs(&self) -> Vec<TopicSpec> {
         let spec = |name, partitions, retention| TopicSpec {
             name,
@@ -104,6 +105,7 @@ impl Topics {
             spec(self.journal(), 1, None),
             spec(self.commands(), 1, Some(Span::from_hours(35 * 24))),
             spec(self.dead_letter(), 1, Some(Span::from_hours(35 * 24))),
+            TopicSpec { compacted: true, ..spec(self.state(), 1, None) },
         ]
     }
 

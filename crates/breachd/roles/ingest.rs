@@ -10,7 +10,7 @@
 use super::RoleError;
 use crate::cli::RoleName as Role;
 use crate::{context::Context, settings::limits};
-use activity::Mode;
+use activity::{Mode, Timestamp};
 use ingest::{DeadLetter, Ingester, Plan, Raw, Resume};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -191,7 +191,7 @@ impl IngestRole<'_> {
                 topic: self.context.topics.dead_letter(),
                 partition: None,
                 key: Some(letter.source.as_bytes().to_vec()),
-                payload: letter.to_json().into_bytes(),
+                payload: letter_json(letter, self.topic_of(&letter.source)),
                 headers: Vec::new(),
             })?;
         }
@@ -207,6 +207,10 @@ impl IngestRole<'_> {
             }
             Err(other) => Err(other.into()),
         }
+    }
+
+    fn topic_of(&self, source: &str) -> Option<&str> {
+        self.context.settings.sources.iter().find(|known| known.name == source)?.topic.as_deref()
     }
 
     fn committed(&mut self, manifest: &Manifest, offsets: Vec<Offset>) {
@@ -246,6 +250,20 @@ impl IngestRole<'_> {
     }
 }
 
+/// The record's own stamp; a producer may write none.
+fn written_at(record: &RecordRef<'_>) -> Option<Timestamp> {
+    Some(record.stamped_at).filter(|at| 0 < at.as_millis())
+}
+
+/// A letter as it goes out: with the name of the topic, which ingest does not know.
+fn letter_json(letter: &DeadLetter, topic: Option<&str>) -> Vec<u8> {
+    let json = letter.to_json();
+    match (topic, json.strip_prefix('{')) {
+        (Some(topic), Some(rest)) => format!("{{\"topic\":{},{rest}", serde_json::Value::from(topic)).into_bytes(),
+        _ => json.into_bytes(),
+    }
+}
+
 impl Partition {
     fn resumed(plan: &Arc<Plan>, number: i32, committed: (i64, String)) -> Self {
         let resume = Resume::parse(committed.0, &committed.1);
@@ -266,7 +284,7 @@ impl Partition {
             },
         };
         self.ingester.take(
-            Raw { bytes, offset: record.offset, mode, forged_mark: forged, written_at: None },
+            Raw { bytes, offset: record.offset, mode, forged_mark: forged, written_at: written_at(&record) },
             tallier,
             dead,
         );

@@ -1,6 +1,6 @@
 //! What is read and what is sent.
 
-use crate::kafka::header;
+use crate::kafka::{header, headers};
 use activity::Timestamp;
 use rdkafka::message::BorrowedMessage;
 
@@ -33,6 +33,16 @@ impl<'a> RecordRef<'a> {
             HeadersRef::Memory(headers) => {
                 headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
             }
+        }
+    }
+
+    /// All headers, in their order; of a name that is no text nothing is told.
+    pub fn headers(&self) -> Vec<(String, Vec<u8>)> {
+        match self.headers {
+            HeadersRef::Kafka(message) => {
+                headers(message).map(|(name, value)| (name.to_owned(), value.to_vec())).collect()
+            }
+            HeadersRef::Memory(headers) => headers.to_vec(),
         }
     }
 

@@ -407,7 +407,13 @@ impl ConsumerContext for GroupEvents {
 /// The first header of this name. rdkafka panics at a header whose name is not UTF-8, and whoever can write to a log topic
 /// can write such a one: it is passed over.
 pub(crate) fn header<'a>(message: &'a BorrowedMessage<'a>, name: &str) -> Option<&'a [u8]> {
-    let headers = message.headers()?;
-    let at = |index: usize| catch_unwind(AssertUnwindSafe(|| headers.try_get(index))).ok().flatten();
-    (0..headers.count()).filter_map(at).find(|header| header.key == name).map(|header| header.value.unwrap_or_default())
+    headers(message).find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// All headers whose names are text, in their order.
+pub(crate) fn headers<'a>(message: &'a BorrowedMessage<'a>) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    message.headers().into_iter().flat_map(|headers| {
+        let at = move |index: usize| catch_unwind(AssertUnwindSafe(|| headers.try_get(index))).ok().flatten();
+        (0..headers.count()).filter_map(at).map(|header| (header.key, header.value.unwrap_or_default()))
+    })
 }

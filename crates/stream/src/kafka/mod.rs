@@ -11,7 +11,7 @@ mod reader;
 mod report;
 mod transactor;
 
-pub(crate) use member::header;
+pub(crate) use member::{header, headers};
 
 use crate::{Appender, Broker, From, GroupSpec, Member, Reader, Settings, StreamError, TopicSpec, Transactor, limits};
 use connection::Connection;

@@ -100,6 +100,8 @@ fn records_come_back_as_they_were_sent(broker: &dyn Broker) {
                     assert_eq!(record.header("mark"), Some(b"a\0b".as_slice()), "the first of that name");
                     assert_eq!(record.header("e"), Some(b"".as_slice()));
                     assert_eq!(record.header("missing"), None);
+                    let names: Vec<String> = record.headers().into_iter().map(|(name, _)| name).collect();
+                    assert_eq!(names, ["mark", "mark", "e"]);
                 } else {
                     assert_eq!(record.key, None);
                     assert_eq!(record.payload, Some(b"".as_slice()));

@@ -1,0 +1,149 @@
+use super::*;
+use stream::{Outgoing, TopicSpec};
+
+const RAW: &str = "logs.audit";
+
+/// A broker with a raw topic of two partitions and `n` records each, and breachd's own topics.
+fn broker(n: usize) -> std::sync::Arc<dyn Broker> {
+    let broker = stream::memory();
+    let spec = TopicSpec { name: RAW.into(), partitions: 2, replication: None, compacted: false, retention: None };
+    broker.create_topics(&[spec]).unwrap();
+    Topics::new(crate::topics::TopicSettings::default()).prepare(broker.as_ref()).unwrap();
+    let mut appender = broker.appender().unwrap();
+    for partition in 0..2 {
+        for at in 0..n {
+            let payload = format!("{partition}: \u{1b}[31mline {at}\n").into_bytes();
+            let headers = vec![("trace".to_owned(), b"7".to_vec())];
+            let key = Some(b"host".to_vec());
+            appender.send(Outgoing { topic: RAW.into(), partition: Some(partition), key, payload, headers }).unwrap();
+        }
+    }
+    appender.flush().unwrap();
+    broker
+}
+
+fn settings() -> Settings {
+    let file = std::env::temp_dir().join(format!(
+        "breachd-letters-{}-{:?}.toml",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    std::fs::write(&file, format!("[[sources]]\nname = \"audit\"\nformat = \"nginx_json\"\ntopic = \"{RAW}\"\n"))
+        .unwrap();
+    let settings = Settings::load(std::slice::from_ref(&file), &[]).unwrap();
+    std::fs::remove_file(file).unwrap();
+    settings
+}
+
+fn letter(broker: &dyn Broker, partition: i32, offset: i64, more: serde_json::Value) {
+    let mut json = serde_json::json!({
+        "source": "audit", "topic": RAW, "partition": partition, "offset": offset, "reason": "malformed", "bytes": 9,
+        "excerpt": base64::engine::general_purpose::STANDARD.encode(format!("uid={offset} \u{1b}]0;x")),
+    });
+    for (key, value) in more.as_object().unwrap() {
+        json[key] = value.clone();
+    }
+    let mut appender = broker.appender().unwrap();
+    let topic = Topics::new(crate::topics::TopicSettings::default()).dead_letter();
+    appender.send(Outgoing { topic, payload: json.to_string().into_bytes(), ..Outgoing::default() }).unwrap();
+    appender.flush().unwrap();
+}
+
+/// The copies in the raw topic: partition, offset, text and mark.
+fn copies(broker: &dyn Broker) -> Vec<(i32, String, String)> {
+    let mut reader = broker.read(&[(RAW, Vec::new())]).unwrap();
+    let mut copies = Vec::new();
+    while !reader.caught_up() {
+        reader
+            .poll(1_000, std::time::Duration::ZERO, &mut |record| {
+                if let Some(mark) = record.header(MARK_HEADER) {
+                    assert_eq!((record.header("trace"), record.key), (Some(&b"7"[..]), Some(&b"host"[..])));
+                    let text = String::from_utf8_lossy(record.payload.unwrap()).into_owned();
+                    copies.push((record.partition, text, String::from_utf8_lossy(mark).into_owned()));
+                }
+            })
+            .unwrap();
+    }
+    copies
+}
+
+#[test]
+fn what_was_resubmitted_is_not_resubmitted_again() {
+    let (broker, settings) = (broker(10), settings());
+    let broker = broker.as_ref();
+    letter(broker, 1, 3, serde_json::json!({}));
+    letter(broker, 1, 3, serde_json::json!({"reason": "bad_time"}));
+    letter(broker, 0, 5, serde_json::json!({"to_offset": 6}));
+    letter(broker, 0, 8, serde_json::json!({"shares_records": true}));
+    letter(broker, 0, 999, serde_json::json!({}));
+    letter(broker, 0, 1, serde_json::json!({"topic": "logs.elsewhere"}));
+    let all = Filter::default();
+    let expected = Resubmission { letters: 6, records: 3, already: 0, gone: 1, shared: 1, elsewhere: 1, left: 0 };
+    assert_eq!(resubmit(broker, &settings, &all, 100, true).unwrap(), expected);
+    assert_eq!(copies(broker), [], "a dry run writes nothing");
+    assert_eq!(resubmit(broker, &settings, &all, 100, false).unwrap(), expected);
+    let line = |partition: i32, at: i64| {
+        (partition, format!("{partition}: \u{1b}[31mline {at}\n"), format!("{RAW}/{partition}/{at}"))
+    };
+    let mut written = copies(broker);
+    written.sort();
+    assert_eq!(written, [line(0, 5), line(0, 6), line(1, 3)]);
+    let again = resubmit(broker, &settings, &all, 100, false).unwrap();
+    assert_eq!(again, Resubmission { records: 0, already: 3, ..expected });
+    // The copy cannot be read either: its own letter, and after the next fix its own try; the mark names the original.
+    letter(broker, 1, 10, serde_json::json!({}));
+    assert_eq!(resubmit(broker, &settings, &all, 100, false).unwrap().records, 1);
+    assert_eq!(copies(broker).last().unwrap().2, format!("{RAW}/1/3"));
+}
+
+#[test]
+fn filters_and_limits_choose_the_letters() {
+    let (broker, settings) = (broker(10), settings());
+    let broker = broker.as_ref();
+    (0..4).for_each(|at| letter(broker, 0, at, serde_json::json!({})));
+    letter(broker, 0, 7, serde_json::json!({"reason": "bad_time"}));
+    let bad_time = Filter { reason: Some("bad_time".into()), ..Filter::default() };
+    let done = |filter: &Filter, limit| resubmit(broker, &settings, filter, limit, true).unwrap();
+    assert_eq!(done(&bad_time, 100).records, 1);
+    assert_eq!((done(&Filter::default(), 3).records, done(&Filter::default(), 3).left), (3, 2));
+    let later = Filter { since: Some(Timestamp::MAX), ..Filter::default() };
+    assert_eq!(done(&later, 100).letters, 0);
+    let other = Filter { source: Some("web".into()), ..Filter::default() };
+    assert_eq!(done(&other, 100).letters, 0);
+}
+
+#[test]
+fn a_list_shows_shapes_and_a_record_is_shown_without_what_a_terminal_obeys() {
+    let (broker, settings) = (broker(10), settings());
+    let broker = broker.as_ref();
+    (0..4).for_each(|at| letter(broker, 0, at, serde_json::json!({})));
+    letter(broker, 1, 9, serde_json::json!({"topic": null, "reason": "bad_time"}));
+    let mut out = Vec::new();
+    list(broker, &settings, &Filter::default(), 1, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.starts_with("5 dead letters in 2 groups"), "{text}");
+    assert!(
+        text.contains("       4  audit  malformed  ") && text.contains("e.g. #3 logs.audit/0/3, 9 bytes"),
+        "{text}"
+    );
+    assert!(text.contains("          a=0 ]0;a\n"), "{text}");
+    assert!(text.contains("1 more groups"), "{text}");
+    let shown = |which: &str, raw: bool| {
+        let mut out = Vec::new();
+        show(broker, &settings, &which.parse().unwrap(), raw, &mut out).map(|()| String::from_utf8(out).unwrap())
+    };
+    let text = shown("#4", false).unwrap();
+    assert!(text.starts_with("letter #4: audit, bad_time, 9 bytes, "), "{text}");
+    assert!(text.contains("\nlogs.audit/1/9, ") && text.contains("header trace: 7"), "{text}");
+    assert!(text.ends_with("1: ␛[31mline 9\n\n"), "{text:?}");
+    assert_eq!(shown("logs.audit/0/2", true).unwrap(), "0: \u{1b}[31mline 2\n\n");
+    assert!(shown("logs.audit/0/99", false).is_err() && shown("77", false).is_err());
+    assert!("audit".parse::<Which>().is_err() && "/0/1".parse::<Which>().is_err());
+}
+
+#[test]
+fn bytes_that_are_no_text_are_escaped() {
+    assert_eq!(escaped(b"a\xff\n\x00\xe2\x82"), "a\\xff\n␀\\xe2\\x82");
+    assert_eq!(shape("Größe=12,34 \t\nx'\u{0}".as_bytes()), "a=0,0 a' ");
+    assert_eq!(shape(&[b'('; 500]).chars().count(), SHAPE_CHARACTERS_MAX + 1);
+}
