@@ -10,6 +10,7 @@
 pub mod access_combined;
 pub mod apache_json;
 mod database;
+pub mod envelope;
 mod glob;
 mod hr_audit;
 mod hr_audit_json;
