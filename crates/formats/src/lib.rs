@@ -22,6 +22,7 @@ pub mod mariadb_slow_log;
 mod monolog;
 mod monolog_json;
 pub mod mysql_audit_json;
+mod monolog_line;
 pub mod nginx_json;
 mod open_text;
 mod scalar;
@@ -55,6 +56,7 @@ pub const FORMATS: &[FormatSpec] = &[
     mysql_audit_json::SPEC,
     hr_audit_json::SPEC,
     monolog_json::SPEC,
+    monolog_line::SPEC,
     sniff::SPEC,
 ];
 
