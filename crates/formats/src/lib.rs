@@ -11,6 +11,7 @@ pub mod access_combined;
 pub mod apache_json;
 mod database;
 pub mod envelope;
+mod debezium;
 mod glob;
 mod hr_audit;
 mod hr_audit_json;
@@ -57,6 +58,7 @@ pub const FORMATS: &[FormatSpec] = &[
     hr_audit_json::SPEC,
     monolog_json::SPEC,
     monolog_line::SPEC,
+    debezium::SPEC,
     sniff::SPEC,
 ];
 
