@@ -1,15 +1,31 @@
-//! # mariadb_server_audit: MariaDB's server_audit plugin, file output
+//! # mariadb_server_audit: MariaDB's server_audit plugin, in its file or through syslog
 //!
 //! ```text
 //! 20260302 00:00:01,db1,portal_app,10.0.1.12,14440,1001,READ,hr,employees,
 //! 20260302 00:00:01,db1,portal_app,10.0.1.12,14440,1001,QUERY,hr,'SELECT * FROM employees /*uid=u0199*/',0
 //! ```
 //!
+//! Writer: MariaDB's server_audit 1.x (and its offspring in Percona Server and Amazon RDS). Configuration:
+//!
+//! ```text
+//! plugin_load_add = server_audit
+//! server_audit = FORCE_PLUS_PERMANENT      # nobody uninstalls it
+//! server_audit_logging = ON
+//! server_audit_events = CONNECT,QUERY,TABLE
+//! server_audit_query_log_limit = 65536     # the default, 1024, hides what stands behind a long comment or literal
+//! server_audit_excl_users =                # nobody is left out
+//! ```
+//!
+//! With `server_audit_output_type = syslog` a line has no stamp of its own, and may have the word of
+//! `server_audit_syslog_info` in front of the server's name (without a comma, please). The envelope takes the syslog header
+//! off and says when the line was sent ([`Context::shipped_at`]); a line with neither is refused. rsyslog writes control
+//! characters as `#033`, `#007`, `#000`: they stay text.
+//!
 //! Stamps are whole seconds in the server's local time: the source's `zone` must be right.
 //!
 //! | rows | become |
 //! |---|---|
-//! | QUERY | the statement, with its tables, tag and signals as the text says |
+//! | QUERY | the statement, with its tables, tag and signals as the text says, and its result by the error code |
 //! | READ, WRITE | one table touched, as the server says; inside views and routines it names the definer, not the caller |
 //! | CREATE, ALTER, DROP, RENAME | one table (RENAME: two) changed |
 //! | CONNECT, FAILED_CONNECT, DISCONNECT, CHANGEUSER | a connection |
@@ -19,26 +35,36 @@
 //!   and the first anchor counts behind which everything fits: the text of a query cannot hold an unescaped quote, so a
 //!   name cannot pose as one. A connection whose line has two anchors could be read in two ways and is refused.
 //! - After a refused `USE` the database field holds the *error message* for the rest of the connection: no schema then.
-//! - Texts are cut at `query_log_limit` bytes, without a sign, even inside a character.
+//! - Texts are cut at `query_log_limit` bytes, without a sign, even inside a character. The limit is that of the source.
+//! - READ and WRITE rows stand *before* their QUERY row, and join on connection and query number. They are not joined here:
+//!   each is an activity of its own, [`Operation::TableRead`] or [`Operation::TableWrite`]. The statements inside a CALL
+//!   have numbers of their own and stand before it.
+//! - A self join repeats its READ row. A statement refused for its table (1142) has no READ row, one refused for a column
+//!   (1143) has, though nothing was read.
 //! - The server's own statistics and routine tables show up as READ and WRITE rows: ignored.
+//! - FAILED_CONNECT is followed by a DISCONNECT of code 0 that says nothing of the account.
+//! - From MariaDB 12 on the client's host has its port behind it, `10.0.1.12:51234`: it is taken off.
+//!
+//! What it cannot know: rows and bytes (the slow log does), columns that were read through `*`, what a cut text said behind
+//! its cut. Whoever may choose a user name can put a newline in it, before any password is asked for, and so a line of his
+//! own into the file; what is left of the true row before and behind it is refused and counted. Through syslog that newline
+//! is escaped.
 
+use crate::database::{outcome, poses_as_entry};
 use crate::sql::{Completeness, Statement};
 use crate::text::lossy;
 use crate::zone::{LocalTime, digits};
 use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
-use activity::{Activity, Actor, Operation, Outcome, Resource, Timestamp};
+use activity::{Activity, Actor, Operation, Outcome, Resource, Signal, Timestamp};
+use std::net::IpAddr;
 
 pub(crate) const SPEC: FormatSpec = FormatSpec {
     name: "mariadb_server_audit",
-    summary: "MariaDB server_audit plugin, file output: who ran which statement on which table",
+    summary: "MariaDB server_audit plugin, file or syslog output: who ran which statement on which table",
     framing: Framing::Line,
     needs_zone: true,
     knows: Knows { statements: true, results: true, requests: false, rows: false, people: false },
-    looks_like: |bytes| {
-        let digits =
-            |from: usize, to: usize| bytes.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
-        digits(0, 8) && bytes.get(8) == Some(&b' ') && digits(9, 11) && bytes.get(17) == Some(&b',')
-    },
+    looks_like,
     parse,
 };
 
@@ -54,15 +80,55 @@ const STATISTICS_TABLES: [&str; 4] = ["table_stats", "column_stats", "index_stat
 /// Length of `20260302 00:00:01`.
 const STAMP_BYTES: usize = 17;
 
+/// How far into a line its first anchor stands at most, in bytes: server, user of 128 characters, client, numbers.
+const ANCHOR_BYTES_MAX: usize = 1024;
+
+/// A stamp; or, in a line of syslog, a server's name and an anchor.
+fn looks_like(start: &[u8]) -> bool {
+    if is_stamped(start) {
+        return true;
+    }
+    let start = &start[..start.len().min(ANCHOR_BYTES_MAX)];
+    let is_server = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_');
+    if !start.split(|byte| *byte == b',').next().is_some_and(|server| server.iter().all(is_server)) {
+        return false;
+    }
+    let mut fields = [&start[..0]; 4];
+    let mut n = 0;
+    start.split(|byte| *byte == b',').any(|field| {
+        let [_, connection, query, operation] = fields;
+        let is_anchor = 4 < n && is_operation(operation) && is_number(query) && is_number(connection);
+        fields = [connection, query, operation, field];
+        n += 1;
+        is_anchor
+    })
+}
+
+/// `20260302 00:00:01,`, whatever the numbers.
+fn is_stamped(line: &[u8]) -> bool {
+    let Some(stamp) = line.get(..STAMP_BYTES) else { return false };
+    let is_digit = |at: usize| stamp[at].is_ascii_digit();
+    line.get(STAMP_BYTES) == Some(&b',')
+        && (0..8).all(is_digit)
+        && stamp[8] == b' '
+        && stamp[11] == b':'
+        && stamp[14] == b':'
+        && is_digit(10)
+}
+
 fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Result<Parsed<'a>, Rejected> {
     let line = lossy(bytes, &mut scratch.line);
-    let at = stamp(line, context).ok_or(Rejected::BadTime)?;
-    let rest = line[STAMP_BYTES..].strip_prefix(',').ok_or(Rejected::Malformed)?;
-    let row = Row::find(rest)?;
+    let (at, rest) = if is_stamped(line.as_bytes()) {
+        (stamp(line, context).ok_or(Rejected::BadTime)?, &line[STAMP_BYTES + 1..])
+    } else {
+        (context.shipped_at.ok_or(Rejected::BadTime)?, line)
+    };
+    let row = Row::find(rest, &mut scratch.statement)?;
     let mut activity = Activity::new(at, Operation::Other);
     activity.actor = Actor::DbAccount(row.user.into());
-    activity.address = row.client.parse().ok();
-    activity.client_host = Some(row.client.into());
+    let client = without_port(row.client);
+    activity.address = client.parse().ok();
+    activity.client_host = Some(client.into());
     match row.body {
         Body::Query { database, text, code } => {
             let schema = if is_error_message(database) { "" } else { database };
@@ -71,9 +137,12 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
             } else {
                 Completeness::Whole
             };
-            let text = unescaped(text, &mut scratch.statement);
+            let text = if text.is_escaped { scratch.statement.as_str() } else { text.raw };
             Statement::read(text, schema, completeness, context).fill(&mut activity);
             activity.outcome = outcome(code);
+            if poses_as_entry(text) {
+                activity.signals.insert(Signal::ForgedEntry);
+            }
         }
         Body::Table { operation, database, object } => {
             if database == "mysql" && STATISTICS_TABLES.contains(&object) {
@@ -108,29 +177,45 @@ struct Row<'a> {
 }
 
 enum Body<'a> {
-    Query { database: &'a str, text: &'a str, code: u32 },
+    Query { database: &'a str, text: Text<'a>, code: u32 },
     Table { operation: &'a str, database: &'a str, object: &'a str },
     Connection { operation: &'a str, code: u32 },
 }
 
+/// The text of a statement as it stands in the line.
+#[derive(Clone, Copy)]
+struct Text<'a> {
+    raw: &'a str,
+    /// It had escapes: what was sent is in the buffer.
+    is_escaped: bool,
+}
+
+impl Text<'_> {
+    fn len(&self) -> usize {
+        self.raw.len()
+    }
+}
+
 impl<'a> Row<'a> {
-    fn find(rest: &'a str) -> Result<Self, Rejected> {
+    /// `unescaped` takes the text of the statement, if it had to be unescaped.
+    fn find(rest: &'a str, unescaped: &mut String) -> Result<Self, Rejected> {
+        let bytes = rest.as_bytes();
         let mut anchors = 0;
         // Where the last four fields start: client, connection, query, operation.
         let mut starts = [0; 4];
         let mut found = None;
-        for comma in memchr::memchr_iter(b',', rest.as_bytes()) {
+        for comma in memchr::memchr_iter(b',', bytes) {
             let [client, connection, query, operation] = starts;
             let is_anchor = 0 < client
-                && is_operation(&rest[operation..comma])
-                && is_number(&rest[query..operation - 1])
-                && is_number(&rest[connection..query - 1]);
+                && is_operation(&bytes[operation..comma])
+                && is_number(&bytes[query..operation - 1])
+                && is_number(&bytes[connection..query - 1]);
             if is_anchor {
                 anchors += 1;
                 if ANCHORS_MAX < anchors {
                     return Err(Rejected::Ambiguous);
                 }
-                if let (None, Some(row)) = (&found, Row::at(rest, starts, comma)) {
+                if let (None, Some(row)) = (&found, Row::at(rest, starts, comma, unescaped)) {
                     let is_connection = matches!(row.body, Body::Connection { .. });
                     found = Some(row);
                     if !is_connection {
@@ -148,21 +233,27 @@ impl<'a> Row<'a> {
     }
 
     /// The row behind an anchor, if everything fits.
-    fn at(rest: &'a str, [client, connection, _, operation]: [usize; 4], comma: usize) -> Option<Self> {
+    fn at(
+        rest: &'a str,
+        [client, connection, _, operation]: [usize; 4],
+        comma: usize,
+        unescaped: &mut String,
+    ) -> Option<Self> {
         let (_server, user) = rest[..client - 1].split_once(',')?;
         let client = &rest[client..connection - 1];
         let (operation, tail) = (&rest[operation..comma], &rest[comma + 1..]);
         let body = match operation {
             "QUERY" => {
-                let (before, code) = tail.rsplit_once("',")?;
-                let (database, text) = before.split_once(",'")?;
-                if has_open_quote(text) {
-                    return None;
-                }
-                Body::Query { database, text, code: digits(code.as_bytes())? }
+                let (before, code) = cut_last_comma(tail)?;
+                let before = before.strip_suffix('\'')?;
+                let open = memchr::memchr_iter(b',', before.as_bytes())
+                    .find(|at| before.as_bytes().get(at + 1) == Some(&b'\''))?;
+                let raw = &before[open + 2..];
+                let text = Text { raw, is_escaped: unescape(raw, unescaped)? };
+                Body::Query { database: &before[..open], text, code: digits(code.as_bytes())? }
             }
             "CONNECT" | "FAILED_CONNECT" | "DISCONNECT" | "CHANGEUSER" | "PROXY_CONNECT" => {
-                let (before, code) = tail.rsplit_once(',')?;
+                let (before, code) = cut_last_comma(tail)?;
                 Body::Connection { operation, code: before.contains(',').then(|| digits(code.as_bytes()))?? }
             }
             _ => {
@@ -175,64 +266,67 @@ impl<'a> Row<'a> {
     }
 }
 
-fn is_operation(field: &str) -> bool {
+fn cut_last_comma(text: &str) -> Option<(&str, &str)> {
+    let at = memchr::memrchr(b',', text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+fn is_operation(field: &[u8]) -> bool {
     matches!(
         field,
-        "QUERY"
-            | "READ"
-            | "WRITE"
-            | "CONNECT"
-            | "DISCONNECT"
-            | "FAILED_CONNECT"
-            | "CHANGEUSER"
-            | "PROXY_CONNECT"
-            | "CREATE"
-            | "ALTER"
-            | "DROP"
-            | "RENAME"
+        b"QUERY"
+            | b"READ"
+            | b"WRITE"
+            | b"CONNECT"
+            | b"DISCONNECT"
+            | b"FAILED_CONNECT"
+            | b"CHANGEUSER"
+            | b"PROXY_CONNECT"
+            | b"CREATE"
+            | b"ALTER"
+            | b"DROP"
+            | b"RENAME"
     )
 }
 
-fn is_number(field: &str) -> bool {
-    !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit())
+fn is_number(field: &[u8]) -> bool {
+    !field.is_empty() && field.iter().all(u8::is_ascii_digit)
 }
 
-/// Whether a quote stands in an escaped text without a backslash. A backslash that the cut left alone at the end is none.
-fn has_open_quote(escaped: &str) -> bool {
+/// Puts the text as it was sent into the buffer, if it has escapes: server_audit writes `\n`, `\'`, `\"`, `\\` and the like
+/// for control characters and quotes. `None` if a quote stands in it without a backslash; a backslash that the cut left
+/// alone at the end is nothing.
+fn unescape(escaped: &str, buffer: &mut String) -> Option<bool> {
     let bytes = escaped.as_bytes();
-    let mut at = 0;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'\'', b'\\', rest)) {
-        if bytes[at + found] == b'\'' {
-            return true;
-        }
-        at += found + 2;
-    }
-    false
-}
-
-/// The text as it was sent: server_audit writes `\n`, `\'`, `\"`, `\\` and the like for control characters and quotes.
-fn unescaped<'a>(escaped: &'a str, buffer: &'a mut String) -> &'a str {
-    if !escaped.contains('\\') {
-        return escaped;
-    }
+    let Some(first) = memchr::memchr2(b'\\', b'\'', bytes) else { return Some(false) };
     buffer.clear();
-    let mut rest = escaped;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        buffer.push_str(&rest[..at]);
-        let mut behind = rest[at + 1..].chars();
-        match behind.next() {
-            Some('n') => buffer.push('\n'),
-            Some('r') => buffer.push('\r'),
-            Some('t') => buffer.push('\t'),
-            Some('b') => buffer.push('\u{8}'),
-            Some('f') => buffer.push('\u{c}'),
-            Some(character) => buffer.push(character),
-            None => {}
+    buffer.reserve(escaped.len());
+    let (mut from, mut at) = (0, first);
+    loop {
+        if bytes[at] == b'\'' {
+            return None;
         }
-        rest = behind.as_str();
+        buffer.push_str(&escaped[from..at]);
+        // What is not one of these stands for itself.
+        from = at + 2;
+        match bytes.get(at + 1) {
+            Some(b'n') => buffer.push('\n'),
+            Some(b'r') => buffer.push('\r'),
+            Some(b't') => buffer.push('\t'),
+            Some(b'b') => buffer.push('\u{8}'),
+            Some(b'f') => buffer.push('\u{c}'),
+            Some(_) => from = at + 1,
+            None => return Some(true),
+        }
+        // The character behind the backslash is done, whatever it is.
+        let next = at + 2;
+        match bytes.get(next..).and_then(|rest| memchr::memchr2(b'\\', b'\'', rest)) {
+            Some(found) => at = next + found,
+            None => break,
+        }
     }
-    buffer.push_str(rest);
-    buffer
+    buffer.push_str(&escaped[from..]);
+    Some(true)
 }
 
 /// `Access denied for user 'x'@'%' to database 'y'`: no schema is called so.
@@ -240,22 +334,20 @@ fn is_error_message(database: &str) -> bool {
     database.contains('\'') && database.contains(' ')
 }
 
-/// By the server's error code.
-fn outcome(code: u32) -> Outcome {
-    match code {
-        0 => Outcome::Success,
-        // Database, password, table, column, privilege, routine; host not allowed, account locked, plugin.
-        1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1130 | 1698 | 4151 => Outcome::Denied,
-        _ => Outcome::Failed,
+/// The client without the port that newer plugins write: `10.0.1.12:51234`, `[fe80::1]:51234`, `db1:51234`.
+fn without_port(client: &str) -> &str {
+    let Some((host, port)) = client.rsplit_once(':') else { return client };
+    let is_port = !port.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(host) if is_port => host,
+        None if is_port && (!host.contains(':') || client.parse::<IpAddr>().is_err()) => host,
+        _ => client,
     }
 }
 
 /// `20260302 00:00:01` in the zone of the source.
 fn stamp(line: &str, context: &Context) -> Option<Timestamp> {
     let bytes = line.as_bytes().get(..STAMP_BYTES)?;
-    if bytes[8] != b' ' || bytes[11] != b':' || bytes[14] != b':' {
-        return None;
-    }
     let local = LocalTime {
         year: i32::try_from(digits(&bytes[..4])?).ok()?,
         month: digits(&bytes[4..6])?,
@@ -372,12 +464,84 @@ mod tests {
     }
 
     #[test]
+    fn escapes_are_undone_once() {
+        let of = |text: &str| {
+            let mut buffer = String::new();
+            unescape(text, &mut buffer).map(|is_escaped| if is_escaped { buffer } else { text.to_owned() })
+        };
+        for (escaped, sent) in [
+            ("plain ä", Some("plain ä")),
+            (r"\'a\' \\ \n\r\t\b\f\0 \ä", Some("'a' \\ \n\r\t\u{8}\u{c}0 ä")),
+            (r"\\\'", Some(r"\'")),
+            (r"\\n", Some(r"\n")),
+            (r"cut \", Some("cut ")),
+            ("a'b", None),
+            (r"\\'", None),
+            ("'", None),
+            ("", Some("")),
+        ] {
+            assert_eq!(of(escaped).as_deref(), sent, "{escaped}");
+        }
+    }
+
+    #[test]
+    fn through_syslog_a_line_has_the_time_it_was_sent() {
+        let shipped = Context { shipped_at: Some(Timestamp::from_secs(1_795_438_561)), ..Context::default() };
+        let of = |line: &str, context: &Context| {
+            let mut scratch = Scratch::default();
+            SPEC.parse(line.as_bytes(), &mut scratch, context).map(|parsed| match parsed {
+                Parsed::Activity(Activity { at, actor: Actor::DbAccount(user), operation, .. }) => {
+                    (at.as_secs(), user.into_owned(), operation)
+                }
+                other => panic!("{other:?}"),
+            })
+        };
+        let line = "magento-prod vm,o'brien, jr,10.0.0.9,253,0,FAILED_CONNECT,,,1045";
+        let said = Ok((1_795_438_561, "o'brien, jr".to_owned(), Operation::Connect));
+        assert_eq!(of(line, &shipped), said);
+        assert_eq!(of(line.strip_prefix("magento-prod ").unwrap(), &shipped), said);
+        assert_eq!(of(line, &Context::default()), Err(Rejected::BadTime));
+        assert_eq!(of(&format!("20260302 00:00:01,{line}"), &shipped).map(|said| said.0), Ok(1_772_409_601));
+        assert_eq!(of("20260230 00:00:01,vm,a,h,1,2,READ,m,t,", &shipped), Err(Rejected::BadTime));
+        let escaped = "vm,a,h,1,2,QUERY,m,'INSERT INTO t VALUES(\\'#033[31m #007 #000\\')',0";
+        assert_eq!(of(escaped, &shipped).map(|said| said.2), Ok(Operation::Write));
+        assert_eq!(of("what else syslog says, 1,2,3,4,5", &shipped), Err(Rejected::Malformed));
+        assert!(looks_like(line.as_bytes()) && !looks_like(b"a,b,c,d,e,f,g") && !looks_like(b"vm,a,h,1,2,GUESS,m,t,"));
+    }
+
+    #[test]
+    fn a_client_may_have_a_port() {
+        for (client, host) in [
+            ("10.0.1.12", "10.0.1.12"),
+            ("10.0.1.12:51234", "10.0.1.12"),
+            ("db1:51234", "db1"),
+            ("fe80::1", "fe80::1"),
+            ("[fe80::1]:51234", "fe80::1"),
+            ("db1:", "db1:"),
+            ("", ""),
+        ] {
+            assert_eq!(without_port(client), host);
+        }
+    }
+
+    #[test]
+    fn a_text_that_poses_as_an_entry_is_told() {
+        let of = |text: &str| parsed(&format!("20261123 12:57:00,vm,a,h,1,2,QUERY,m,'{text}',0")).unwrap().signals;
+        assert!(
+            of(r"INSERT INTO t VALUES (\'x\n20261123 12:00:00,h,root,localhost,1,1,QUERY,m,\')")
+                .contains(Signal::ForgedEntry)
+        );
+        assert!(!of(r"INSERT INTO t VALUES (\'x\n20261123\')").contains(Signal::ForgedEntry));
+    }
+
+    #[test]
     fn refuses() {
         for (line, rejected) in [
             ("", Rejected::BadTime),
             ("2026-03-02 00:00:01,db1", Rejected::BadTime),
             ("20260230 00:00:01,db1,u,h,1,2,READ,hr,t,", Rejected::BadTime),
-            ("20260302 00:00:01", Rejected::Malformed),
+            ("20260302 00:00:01", Rejected::BadTime),
+            ("20260302 00:00:01,", Rejected::Malformed),
             ("20260302 00:00:01,db1,u,h,1,2,GUESS,hr,t,", Rejected::Malformed),
             ("20260302 00:00:01,db1,u,h,x,2,READ,hr,t,", Rejected::Malformed),
             ("20260302 00:00:01,db1,u,h,1,2,READ,hr,t,0", Rejected::Malformed),

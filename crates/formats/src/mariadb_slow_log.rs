@@ -1,4 +1,4 @@
-//! # mariadb_slow_log: MariaDB's slow query log
+//! # mariadb_slow_log: the slow query log of MariaDB, Percona Server and MySQL
 //!
 //! ```text
 //! # Time: 260302  0:00:01
@@ -10,34 +10,68 @@
 //! SELECT * FROM employees ORDER BY id LIMIT 100,100 /*uid=u0199*/;
 //! ```
 //!
-//! The only MariaDB log with row counts and bytes, and with the whole text. With `long_query_time = 0` it holds every
-//! statement. `# Time` stands only where the second changes, `use` only where the schema does; other `#` lines vary.
+//! The only MariaDB log with row counts and bytes, and with the whole text. Configuration:
 //!
-//! The stamp is the statement's *end*: `SET timestamp` (UTC, its beginning) and the whole seconds of `Query_time`; without
-//! it, `# Time` in the source's zone. Entries are written at the end, so a dump of ten minutes is not ten minutes late.
+//! ```text
+//! slow_query_log = ON
+//! log_output = FILE
+//! long_query_time = 0                      # every statement; else only slow reads of HR data are seen
+//! log_slow_verbosity = query_plan,innodb   # rows affected and bytes sent stand there with any verbosity
+//! log_slow_rate_limit = 1
+//! ```
 //!
-//! What it does not tell: errors (a refused statement is one that sent no rows), failed logins, and reads through
-//! server-side cursors. A session that sets its own `timestamp` moves its entries in time; server_audit is not fooled.
+//! | line | read |
+//! |---|---|
+//! | `# Time:` | only where the second changes; MySQL: in every entry, RFC 3339 |
+//! | `# User@Host:` | account and client; MySQL's `Id:` |
+//! | `# Thread_id:`, Percona's `# Schema:` | the schema, and the error code if there is one |
+//! | `# Query_time:`, `# Rows_affected:`, `# Rows_sent:`, `# Bytes_sent:` | the counts, also MySQL's extra ones (`log_slow_extra`) |
+//! | `# Log_slow_rate_type: … Log_slow_rate_limit: N` | Percona logged one in N: see below |
+//! | `use …;`, `SET timestamp=…;` | schema, time |
+//! | other `#` lines (`# explain:`, `# Pages_accessed:`, `# Full_scan:`, …) | skipped: an alias in a plan could pose as a count |
+//! | `# administrator command:` instead of a statement | ignored |
+//!
+//! The stamp is the statement's *end*: MySQL's `# Time:` says it; else `SET timestamp` (UTC, its beginning) and the whole
+//! seconds of `Query_time`; without it, `# Time` in the source's zone. Entries are written at the end, so a dump of ten
+//! minutes is not ten minutes late.
+//!
+//! Counts mean what the server means. `Rows_sent` counts the calls of a stored function (1,023 for ten rows), `INTO OUTFILE`
+//! all its rows but 13 bytes, `INTO DUMPFILE` none; `GROUP_CONCAT` of 3,000 rows is one row of many bytes; an aborted read
+//! counts as far as it came. So all counts are passed on, and statements that gather rows are marked
+//! ([`activity::Signal::GathersRows`]).
+//!
+//! **A sampled log** (`Log_slow_rate_limit: N`): counts are multiplied by N, an estimate that is right on average, whether
+//! statements or sessions were drawn. The other way, counting what stands there, would put every volume N times too low
+//! against a baseline from before the sampling. Statements are not multiplied: an entry stays one. MariaDB samples without
+//! saying so: leave its `log_slow_rate_limit` at 1.
+//!
+//! What it does not tell: errors (MariaDB's refused statement is one that sent no rows; Percona and MySQL can write the
+//! code), failed logins, and reads through server-side cursors, which leave no entry. A session that sets its own
+//! `timestamp` moves its entries in time; server_audit is not fooled. Passwords stand in it in clear.
 //!
 //! The text is not escaped, so a line inside a literal can pose as the beginning of an entry: [`Tracker`] tells them
-//! apart.
+//! apart, and the statement that holds one gets [`Signal::ForgedEntry`].
 
 mod tracker;
 
+use crate::database::{outcome, poses_as_entry, short_stamp};
 use crate::sql::{Completeness, Statement};
 use crate::text::lossy;
-use crate::zone::{LocalTime, digits};
+use crate::zone::LocalTime;
 use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
-use activity::{Activity, Actor, Measures, Operation, Span, Timestamp};
+use activity::{Activity, Actor, Measures, Operation, Outcome, Signal, Span, Timestamp};
 use std::borrow::Cow;
 pub use tracker::Tracker;
 
 /// Longest believed statement.
 const LASTED_MAX: Span = Span::from_hours(24 * 28);
 
+/// Greatest believed rate of sampling: Percona's own limit.
+const SAMPLED_MAX: u64 = 1000;
+
 pub(crate) const SPEC: FormatSpec = FormatSpec {
     name: "mariadb_slow_log",
-    summary: "MariaDB slow query log: rows and bytes of every statement; entries of several lines",
+    summary: "slow query log of MariaDB, Percona and MySQL: rows and bytes of every statement; entries of several lines",
     framing: Framing::Lines(|memory| Box::new(Tracker::remembering(memory))),
     needs_zone: false,
     knows: Knows { statements: true, rows: true, requests: false, results: false, people: false },
@@ -53,9 +87,10 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
     if text.starts_with("# administrator command:") {
         return Ok(Parsed::Ignored("administrator_command"));
     }
-    let at = match (header.timestamp, header.time) {
-        (Some(began), _) => began + header.lasted,
-        (None, Some(local)) => context.zone.instant(local, context.after).ok_or(Rejected::BadTime)?,
+    let at = match (header.time, header.timestamp) {
+        (Some(Time::Utc(at)), _) => at,
+        (_, Some(began)) => began + header.lasted,
+        (Some(Time::Local(local)), None) => context.zone.instant(local, context.after).ok_or(Rejected::BadTime)?,
         (None, None) => return Err(Rejected::BadTime),
     };
     let text = text.strip_suffix(';').unwrap_or(text);
@@ -67,20 +102,35 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
     activity.address = host.parse().ok();
     activity.client_host = Some(host.into());
     Statement::read(text, header.schema, Completeness::Whole, context).fill(&mut activity);
-    activity.measures = header.measures;
+    if poses_as_entry(text) {
+        activity.signals.insert(Signal::ForgedEntry);
+    }
+    activity.outcome = header.outcome;
+    activity.measures = header.measures();
     Ok(Parsed::Activity(activity))
 }
 
 /// The lines before the statement, and the statement.
 #[derive(Debug, Default)]
 struct Header<'a> {
-    time: Option<LocalTime>,
+    time: Option<Time>,
     user_at_host: Option<(&'a str, &'a str)>,
     schema: &'a str,
-    measures: Measures,
+    /// As they stand there.
+    counts: Measures,
+    outcome: Outcome,
+    /// One in this many statements was logged.
+    sampled: Option<u64>,
     timestamp: Option<Timestamp>,
     lasted: Span,
     statement: &'a str,
+}
+
+/// What `# Time:` says.
+#[derive(Clone, Copy, Debug)]
+enum Time {
+    Local(LocalTime),
+    Utc(Timestamp),
 }
 
 impl<'a> Header<'a> {
@@ -88,16 +138,18 @@ impl<'a> Header<'a> {
         let mut header = Header::default();
         let mut rest = entry;
         while !rest.is_empty() {
-            let (line, behind) = rest.split_once('\n').unwrap_or((rest, ""));
+            let (line, behind) = match memchr::memchr(b'\n', rest.as_bytes()) {
+                Some(end) => (&rest[..end], &rest[end + 1..]),
+                None => (rest, ""),
+            };
             let line = line.strip_suffix('\r').unwrap_or(line);
-            if line.starts_with("# administrator command:") {
-                break;
-            } else if let Some(time) = line.strip_prefix("# Time: ") {
-                header.time = Some(time_line(time).ok_or(Rejected::BadTime)?);
-            } else if let Some(who) = line.strip_prefix("# User@Host: ") {
-                header.user_at_host = Some(user_at_host(who).ok_or(Rejected::Malformed)?);
+            if let Some(field) = line.strip_prefix("# ") {
+                if field.starts_with("administrator command:") {
+                    break;
+                }
+                header.field(field)?;
             } else if line.starts_with('#') {
-                header.counts(line);
+                // `#`, `#\texplain: …`.
             } else if let Some(schema) = line.strip_prefix("use ").and_then(|line| line.strip_suffix(';'))
                 && header.user_at_host.is_some()
                 && header.timestamp.is_none()
@@ -116,58 +168,95 @@ impl<'a> Header<'a> {
         Ok(header)
     }
 
-    /// `# Thread_id: 99  Schema: magento  QC_hit: No`, `# Rows_affected: 0  Bytes_sent: 11` and the like.
-    fn counts(&mut self, line: &'a str) {
-        if let Some((_, behind)) = line.split_once("  Schema: ") {
-            self.schema = behind.split_once("  QC_hit").map_or(behind, |(schema, _)| schema).trim();
+    fn field(&mut self, field: &'a str) -> Result<(), Rejected> {
+        if let Some(who) = field.strip_prefix("User@Host: ") {
+            self.user_at_host = Some(user_at_host(who).ok_or(Rejected::Malformed)?);
+        } else if let Some(time) = field.strip_prefix("Time: ") {
+            self.time = Some(time_line(time).ok_or(Rejected::BadTime)?);
+        } else if field.starts_with("Thread_id: ") || field.starts_with("Schema: ") {
+            self.schema_line(field);
+        } else if ["Query_time: ", "Rows_", "Bytes_sent: "].iter().any(|start| field.starts_with(start)) {
+            self.counts(field);
+        } else if field.starts_with("Log_slow_rate_type: ") {
+            let limit = field.split_once("Log_slow_rate_limit: ").and_then(|(_, limit)| limit.trim().parse().ok());
+            self.sampled = self.sampled.or(limit);
         }
-        let mut words = line[1..].split_ascii_whitespace().peekable();
-        while let Some(key) = words.next() {
-            let field = match key {
-                "Query_time:" => {
-                    let seconds: i64 = words.peek().and_then(|word| word.split('.').next()?.parse().ok()).unwrap_or(0);
+        Ok(())
+    }
+
+    /// `Thread_id: 99  Schema: magento  QC_hit: No`, Percona's `Schema: magento  Last_errno: 0  Killed: 0`.
+    fn schema_line(&mut self, field: &'a str) {
+        let Some(at) = memchr::memmem::find(field.as_bytes(), b"Schema: ") else { return };
+        let behind = &field[at + 8..];
+        let end = ["  QC_hit: ", "  Last_errno: "].iter().find_map(|key| behind.rfind(key)).unwrap_or(behind.len());
+        self.schema = behind[..end].trim();
+        if let Some(code) = behind[end..].strip_prefix("  Last_errno: ") {
+            self.error(code);
+        }
+    }
+
+    fn error(&mut self, code: &str) {
+        let code = code.split(' ').next().and_then(|code| code.parse().ok());
+        self.outcome = outcome(code.unwrap_or(0));
+    }
+
+    /// `Query_time: 0.1  Lock_time: 0.0  Rows_sent: 1  Rows_examined: 1`, `Rows_affected: 0  Bytes_sent: 11` and the like.
+    /// Of a count that comes twice the first is taken.
+    fn counts(&mut self, field: &str) {
+        let mut rest = field;
+        while let Some(colon) = memchr::memchr(b':', rest.as_bytes()) {
+            let (key, behind) = (&rest[..colon], rest[colon + 1..].trim_ascii_start());
+            let end = memchr::memchr(b' ', behind.as_bytes()).unwrap_or(behind.len());
+            let (value, behind) = (&behind[..end], behind[end..].trim_ascii_start());
+            let counts = &mut self.counts;
+            match key {
+                "Query_time" => {
+                    let whole = value.split('.').next().unwrap_or_default();
+                    let seconds: i64 = whole.parse().unwrap_or(0);
                     self.lasted = Span::from_secs(seconds.clamp(0, LASTED_MAX.as_secs()));
-                    continue;
                 }
-                "Rows_sent:" => &mut self.measures.rows_sent,
-                "Rows_examined:" => &mut self.measures.rows_examined,
-                "Rows_affected:" => &mut self.measures.rows_affected,
-                "Bytes_sent:" => &mut self.measures.bytes,
-                _ => continue,
-            };
-            if let Some(count) = words.peek().and_then(|word| word.parse().ok()) {
-                *field = Some(count);
+                "Rows_sent" => counts.rows_sent = counts.rows_sent.or(value.parse().ok()),
+                "Rows_examined" => counts.rows_examined = counts.rows_examined.or(value.parse().ok()),
+                "Rows_affected" => counts.rows_affected = counts.rows_affected.or(value.parse().ok()),
+                "Bytes_sent" => counts.bytes = counts.bytes.or(value.parse().ok()),
+                "Errno" => self.error(value),
+                _ => {}
             }
+            rest = behind;
+        }
+    }
+
+    fn measures(&self) -> Measures {
+        let Measures { rows_sent, rows_examined, rows_affected, bytes } = self.counts;
+        let sampled = self.sampled.unwrap_or(1).clamp(1, SAMPLED_MAX);
+        let all = |count: Option<u64>| count.map(|count| count.saturating_mul(sampled));
+        Measures {
+            rows_sent: all(rows_sent),
+            rows_examined: all(rows_examined),
+            rows_affected: all(rows_affected),
+            bytes: all(bytes),
         }
     }
 }
 
-/// `portal_app[portal_app] @ host [10.0.1.12]`: the account and the host, or the address where there is no host.
+/// `portal_app[portal_app] @ host [10.0.1.12]`: the account and the host, or the address where there is no host. MySQL has
+/// the thread behind it: `  Id:     8`.
 fn user_at_host(text: &str) -> Option<(&str, &str)> {
-    let (left, right) = text.rsplit_once(" @ ")?;
-    let user = left.rsplit_once('[').map_or(left, |(user, _)| user);
-    let (host, address) = right.rsplit_once('[')?;
-    let (host, address) = (host.trim(), address.strip_suffix(']')?);
+    let text = if text.ends_with(']') { text } else { &text[..=text.rfind("]  Id:")?] };
+    let at = memchr::memrchr(b'@', text.as_bytes())?;
+    let (left, right) = (text[..at].strip_suffix(' ')?, text[at + 1..].strip_prefix(' ')?);
+    let user = memchr::memrchr(b'[', left.as_bytes()).map_or(left, |open| &left[..open]);
+    let open = memchr::memrchr(b'[', right.as_bytes())?;
+    let (host, address) = (right[..open].trim(), right[open + 1..].strip_suffix(']')?);
     Some((user.trim(), if host.is_empty() { address } else { host }))
 }
 
-/// `260302  0:00:01`.
-fn time_line(text: &str) -> Option<LocalTime> {
-    let (date, time) = text.trim().split_once(' ')?;
-    let date = date.as_bytes();
-    let mut fields = time.trim_start().split('.').next()?.split(':').map(|field| digits(field.as_bytes()));
-    let mut next = || fields.next().flatten();
-    if date.len() != 6 {
-        return None;
+/// `260302  0:00:01`, `2026-03-02T00:00:01.123456Z`, `2026-03-02T01:00:01.123456+01:00`.
+fn time_line(text: &str) -> Option<Time> {
+    if text.as_bytes().get(10) == Some(&b'T') {
+        return text.trim().parse().ok().map(Time::Utc);
     }
-    Some(LocalTime {
-        year: 2000 + i32::try_from(digits(&date[..2])?).ok()?,
-        month: digits(&date[2..4])?,
-        day: digits(&date[4..6])?,
-        hour: next()?,
-        minute: next()?,
-        second: next()?,
-    })
+    short_stamp(text).map(Time::Local)
 }
 
 /// `SET timestamp=1772409601;`, also behind `last_insert_id=7,insert_id=8,`.
@@ -236,6 +325,46 @@ mod tests {
         let without_stamp = format!("{HEADER}SELECT 1;");
         let Ok(Parsed::Activity(activity)) = parsed(&without_stamp) else { panic!("no activity") };
         assert_eq!(activity.at.to_string(), "2026-03-02T00:00:01Z");
+    }
+
+    #[test]
+    fn mysql_and_percona_write_more() {
+        let activity = |entry: &str| match parsed(entry) {
+            Ok(Parsed::Activity(activity)) => activity,
+            other => panic!("{other:?}"),
+        };
+        let mysql = activity(
+            "# Time: 2026-03-02T01:00:09.123456+01:00\n# User@Host: root[root] @ localhost []  Id:     8\n# Query_time: 5.000512  Lock_time: 0.000001 Rows_sent: 7  Rows_examined: 9 Thread_id: 8 Errno: 1142 Killed: 0 Bytes_received: 0 Bytes_sent: 57 Read_first: 1\nuse hr;\nSET timestamp=1772409604;\nSELECT * FROM t;",
+        );
+        assert_eq!((mysql.at.to_string().as_str(), mysql.outcome), ("2026-03-02T00:00:09.123Z", Outcome::Denied));
+        assert_eq!(mysql.client_host.as_deref(), Some("localhost"));
+        assert_eq!((mysql.measures.rows_sent, mysql.measures.bytes), (Some(7), Some(57)));
+        assert_eq!(mysql.resources[0].name(), "hr.t");
+        let percona = activity(
+            "# User@Host: a[a] @  [10.0.0.1]  Id: 99999\n# Schema: hr  Last_errno: 1064  Killed: 0\n# Query_time: 0.000512  Lock_time: 0.000001  Rows_sent: 7  Rows_examined: 9  Rows_affected: 1\n# Bytes_sent: 57\n# Log_slow_rate_type: query  Log_slow_rate_limit: 10\nSET timestamp=1772409604;\nSELECT * FROM t;",
+        );
+        assert_eq!((percona.outcome, percona.resources[0].name().as_ref()), (Outcome::Failed, "hr.t"));
+        let measures =
+            Measures { rows_sent: Some(70), rows_examined: Some(90), rows_affected: Some(10), bytes: Some(570) };
+        assert_eq!(percona.measures, measures);
+    }
+
+    #[test]
+    fn names_in_the_header_do_not_pose_as_counts() {
+        let entry = "# User@Host: a[a] @  [10.0.0.1]\n# Thread_id: 1  Schema: x  Rows_sent: 0  QC_hit: No\n# Query_time: 0.1  Lock_time: 0.0  Rows_sent: 100  Rows_examined: 120\n# Full_scan: Yes  Full_join: No\n#\n# explain: id\tselect_type\ttable\n# explain: 1\tSIMPLE\tRows_sent: 0  Bytes_sent: 0\n#\n# Stored_routine: hr.Rows_examined: 0\nSET timestamp=1772409604;\nSELECT 1;";
+        let Ok(Parsed::Activity(activity)) = parsed(entry) else { panic!("no activity") };
+        let measures = Measures { rows_sent: Some(100), rows_examined: Some(120), rows_affected: None, bytes: None };
+        assert_eq!(activity.measures, measures);
+    }
+
+    #[test]
+    fn a_statement_that_holds_an_entry_is_told() {
+        let of = |text: &str| match parsed(&format!("{HEADER}SET timestamp=1772409601;\n{text};")) {
+            Ok(Parsed::Activity(activity)) => activity.signals.contains(Signal::ForgedEntry),
+            other => panic!("{other:?}"),
+        };
+        assert!(of("INSERT INTO t VALUES ('x\n# User@Host: root[root] @ localhost []\n')"));
+        assert!(!of("INSERT INTO t VALUES ('x\n# no header')"));
     }
 
     #[test]
