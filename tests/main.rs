@@ -13,5 +13,9 @@ mod exact;
 mod harness;
 #[path = "it/pipeline.rs"]
 mod pipeline;
+#[path = "it/real.rs"]
+mod real;
+#[path = "it/real_servers.rs"]
+mod real_servers;
 #[path = "it/repository.rs"]
 mod repository;
