@@ -5,14 +5,17 @@ use activity::Mode;
 use base64::Engine as _;
 use std::sync::Arc;
 
-/// One entry that could not be read. Its copy is raw log text: it may hold credentials and personal data.
+/// One entry that could not be read. Its copy is what `[privacy] dead_letters` leaves of it; with `full` it is raw log text,
+/// which may hold credentials and personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     pub source: Arc<str>,
+    /// The format it was read as.
+    pub format: &'static str,
     pub partition: i32,
     /// Offset of the record in which the entry began.
     pub offset: i64,
-    /// `too_long`, `no_header`, or why the format refused it.
+    /// `too_long`, `no_header`, `not_in_envelope`, `other_program`, or why the format refused it.
     pub reason: &'static str,
     /// Its first bytes, at most [`EXCERPT_BYTES_MAX`].
     pub excerpt: Vec<u8>,
@@ -26,11 +29,12 @@ impl DeadLetter {
         bytes[..bytes.len().min(EXCERPT_BYTES_MAX)].to_vec()
     }
 
-    /// One JSON object: `source`, `partition`, `offset`, `reason`, `mode`, `drill`, `bytes`, `excerpt` (Base64, because the
+    /// One JSON object: `source`, `format`, `partition`, `offset`, `reason`, `mode`, `drill`, `bytes`, `excerpt` (Base64, because the
     /// bytes may be no text, and no reader should take them for lines).
     pub fn to_json(&self) -> String {
         serde_json::json!({
             "source": &*self.source,
+            "format": self.format,
             "partition": self.partition,
             "offset": self.offset,
             "reason": self.reason,
@@ -52,6 +56,7 @@ mod tests {
     fn json_carries_the_bytes_and_no_control_character() {
         let letter = DeadLetter {
             source: "audit".into(),
+            format: "mariadb_server_audit",
             partition: 3,
             offset: 17,
             reason: "malformed",
@@ -61,7 +66,7 @@ mod tests {
         };
         assert_eq!(
             letter.to_json(),
-            r#"{"bytes":7,"drill":"drill-0000000000000001","excerpt":"G1szMW0K/w==","mode":"drill","offset":17,"partition":3,"reason":"malformed","source":"audit"}"#
+            r#"{"bytes":7,"drill":"drill-0000000000000001","excerpt":"G1szMW0K/w==","format":"mariadb_server_audit","mode":"drill","offset":17,"partition":3,"reason":"malformed","source":"audit"}"#
         );
         assert_eq!(DeadLetter::excerpt(&[0; 10_000]).len(), EXCERPT_BYTES_MAX);
     }

@@ -1,26 +1,47 @@
 //! One source partition: records in, tallies out, and an account of every record.
 //!
 //! Records come in offset order. Each ends as exactly one of contributed, ignored, dead-lettered or late, or is pending
-//! while its entry is not complete. A record that holds parts of several entries takes the outcome that says most of
-//! trouble. Nothing depends on where the records are cut into batches or flushes.
+//! while its entry is not complete. A record that holds several entries, or parts of them, takes the outcome that says most
+//! of trouble. Nothing depends on where the records are cut into batches or flushes.
+//!
+//! What shippers wrapped around the lines comes off first: `wrapping` says when. A record may hold several lines or entries, also of
+//! a format of single lines; empty lines are nothing.
+//!
+//! # Entries that span lines
+//! They are put together as the format's [`formats::Lines`] says, within the limits [`ENTRY_BYTES_MAX`] and [`ENTRY_LINES_MAX`], across
+//! records as well as within one. An entry is complete where the next one begins, where the format knows that nothing can
+//! follow, at a limit, or when nothing has come for a while ([`Ingester::expire`]).
 //!
 //! Restart: the offset to commit is that of the record in which the pending entry began; its metadata says how many lines
-//! of that record are done, and how far event time had come. So nothing is lost, and nothing counted twice.
+//! of that record are done, how far event time had come, what the format remembered, and what the records are wrapped in, all as
+//! of the beginning of that entry. So nothing is lost, and nothing counted twice.
 //!
+//! # Drills
 //! A drill's record holds a whole entry and bypasses the putting together of lines. While a live entry is pending it waits,
-//! because it must not be committed before records that were read earlier.
+//! because it must not be committed before records that were read earlier. It leaves no trace in event time or in what the
+//! format remembers.
+//!
+//! # Time
+//! A stamp later than its record was written by more than five minutes is taken for that, and counted: [`Ingester::take_ahead`]. What
+//! it tells is then shown in that minute, so that nobody can put what he does into a minute that no detector looks at. `watermark`
+//! says which stamps move event time.
 
 use crate::attribution::{Attributor, Place};
 use crate::coverage::{Coverage, Records};
 use crate::dead_letter::DeadLetter;
 use crate::discover::Discovery;
-use crate::limits::{DRILLS_WAITING_MAX, ENTRY_BYTES_MAX, ENTRY_LINES_MAX, LINE_BYTES_MAX};
+use crate::limits::{
+    DRILLS_WAITING_MAX, ENTRY_BYTES_MAX, ENTRY_LINES_MAX, ENVELOPES_MAX, LINE_BYTES_MAX, RECORD_BYTES_MAX,
+};
 use crate::outcome::Outcome;
-use crate::plan::Plan;
+use crate::plan::{Enveloping, Plan};
 use crate::resume::Resume;
-use crate::watermark::Watermark;
+use crate::skew::Skew;
+use crate::watermark::{AHEAD_MAX, Watermark};
+use crate::wrapping::{Lock, unwrapped};
 use activity::{EntityKind, Mode, Signal, Timestamp};
-use formats::{Context, Framing, Lines, Parsed, Scratch, Step};
+use formats::envelope::{self, Hints, Inner};
+use formats::{Context, FormatSpec, Framing, Lines, Parsed, Scratch, Step};
 use std::{collections::BTreeMap, sync::Arc};
 use tally::{Metric, Range, Tallier};
 
@@ -41,6 +62,9 @@ pub struct Raw<'a> {
 #[derive(Debug)]
 pub struct Ingester {
     plan: Arc<Plan>,
+    /// The plan's, or what was decided for `auto`.
+    format: &'static FormatSpec,
+    lock: Lock,
     partition: i32,
     context: Context,
     scratch: Scratch,
@@ -52,9 +76,9 @@ pub struct Ingester {
     /// Where the last range ended.
     flushed_to: Option<i64>,
     counts: Counts,
-    rejected: BTreeMap<&'static str, u64>,
-    /// When the record being taken was written.
-    written_at: Option<Timestamp>,
+    rejected: BTreeMap<(&'static str, &'static str), u64>,
+    skew: Option<Skew>,
+    ahead: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,7 +97,7 @@ struct Assembly {
     lines_done: u64,
     outcome_done: Outcome,
     /// Drill records behind the pending entry.
-    drills: Vec<(Vec<u8>, i64, Mode)>,
+    drills: Vec<(Vec<u8>, Origin)>,
     /// Room of the last entry, to be used again.
     spare: Vec<u8>,
 }
@@ -84,46 +108,83 @@ struct Pending {
     bytes: Vec<u8>,
     lines: usize,
     /// The record in which it began, and how many of that record's lines stand before it.
-    offset: i64,
+    origin: Origin,
     lines_before: u64,
     /// What became of the entries that stand in that record before it.
     outcome_before: Outcome,
     /// Records taken that are to be accounted for with it.
     records: u64,
-    forged_mark: bool,
 }
 
-/// An entry to be judged.
-#[derive(Clone, Copy)]
-struct Entry<'a> {
-    bytes: &'a [u8],
-    lines: usize,
+/// Where bytes come from: the record, and what its envelopes say.
+#[derive(Clone, Debug)]
+struct Origin {
     offset: i64,
     mode: Mode,
     forged_mark: bool,
+    written_at: Option<Timestamp>,
+    shipped_at: Option<Timestamp>,
+    host: Option<Arc<str>>,
+}
+
+/// A record of a format whose entries span lines, while its lines are taken.
+struct Record {
+    origin: Origin,
+    /// Lines at its beginning that were done before a restart.
+    lines_done: u64,
+    /// Number of the line.
+    at: u64,
+    /// What became of the entries that ended in it.
+    outcome: Outcome,
+    /// Whether the pending entry has a line in it.
+    shares: bool,
+}
+
+/// Where everything goes.
+struct Out<'a> {
+    tallier: &'a mut Tallier,
+    dead: &'a mut Vec<DeadLetter>,
 }
 
 impl Ingester {
     pub fn new(plan: Arc<Plan>, partition: i32, resume: Resume) -> Self {
-        let Resume { offset, watermark, lines_done, outcome_done, lines_memory } = resume;
-        let lines = match plan.format.framing {
-            Framing::Line => None,
-            Framing::Lines(remembering) => Some(remembering(&lines_memory)),
-        };
-        Ingester {
+        let Resume { offset, watermark, lines_done, outcome_done, lines_memory, entries_memory, mut lock } = resume;
+        lock.format = lock.format.filter(|_| plan.format.is_auto());
+        match plan.enveloping {
+            Enveloping::Auto => {}
+            Enveloping::None => lock.layers = Some(Vec::new()),
+            // What is configured goes before what is remembered.
+            Enveloping::Named(envelope) => {
+                let same = lock
+                    .layers
+                    .as_ref()
+                    .is_some_and(|layers| layers.first().is_some_and(|first| first.name == envelope.name));
+                if !same {
+                    (lock.layers, lock.program) = (None, None);
+                }
+            }
+        }
+        let mut scratch = Scratch::default();
+        scratch.remember(&entries_memory);
+        let mut ingester = Ingester {
             context: plan.context.clone(),
             attributor: Attributor::new(plan.clone(), partition),
+            format: plan.format,
             plan,
+            lock,
             partition,
-            scratch: Scratch::default(),
+            scratch,
             watermark,
-            assembly: Assembly { lines, lines_done, outcome_done, ..Assembly::default() },
+            assembly: Assembly { lines_done, outcome_done, ..Assembly::default() },
             next_offset: offset,
             flushed_to: offset,
             counts: Counts::default(),
             rejected: BTreeMap::new(),
-            written_at: None,
-        }
+            skew: None,
+            ahead: 0,
+        };
+        ingester.adopt(&lines_memory);
+        ingester
     }
 
     /// Goes on by another plan of the same source: its networks, classes or privacy changed.
@@ -152,30 +213,43 @@ impl Ingester {
 
     /// Takes in the next record. Dead letters are added to `dead`.
     pub fn take(&mut self, raw: Raw<'_>, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
+        let out = &mut Out { tallier, dead };
         self.flushed_to.get_or_insert(raw.offset);
         self.next_offset = Some(raw.offset.saturating_add(1));
-        self.written_at = raw.written_at;
         self.counts.bytes += raw.bytes.len() as u64;
         let done = (std::mem::take(&mut self.assembly.lines_done), std::mem::take(&mut self.assembly.outcome_done));
-        let Raw { bytes, offset, mode, forged_mark, .. } = raw;
+        let Raw { bytes, offset, mode, forged_mark, written_at } = raw;
+        let origin = Origin { offset, mode, forged_mark, written_at, shipped_at: None, host: None };
+        if RECORD_BYTES_MAX < bytes.len() {
+            // Its lines are missing from the pending entry.
+            self.complete(None, out);
+            self.close();
+            self.dead(bytes, &origin, "too_long", out);
+            return self.counts.add(Outcome::DeadLettered, 1);
+        }
+        let bytes = without_line_end(bytes);
         if mode.is_drill() {
-            self.drill(bytes, offset, mode, tallier, dead);
-        } else if self.assembly.lines.is_none() {
-            let bytes = without_line_end(bytes);
-            let outcome = if bytes.is_empty() {
-                Outcome::Ignored
-            } else {
-                self.judge(Entry { bytes, lines: 1, offset, mode, forged_mark }, tallier, dead)
-            };
+            return self.drill(bytes, origin, out);
+        }
+        if self.plan.format.is_auto() && self.lock.format.is_none() {
+            let zone = self.context.zone.clone();
+            let hints = Hints { zone: &zone, near: self.near(&origin) };
+            self.lock.decide_format(self.plan.format, self.plan.enveloping, bytes, &hints);
+            self.adopt("");
+        }
+        if self.assembly.lines.is_none() {
+            let outcome = self.single(bytes, &origin, out);
             self.counts.add(outcome, 1);
         } else {
-            self.lines(raw, done, tallier, dead);
+            let (lines_done, outcome) = done;
+            let record = Record { origin, lines_done, at: 0, outcome, shares: false };
+            self.lines(bytes, record, out);
         }
     }
 
     /// Takes a pending entry as complete: at the end of a file, or when nothing has come for a while.
     pub fn expire(&mut self, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
-        self.complete(None, tallier, dead);
+        self.complete(None, &mut Out { tallier, dead });
         self.close();
     }
 
@@ -211,6 +285,8 @@ impl Ingester {
             lines_done: pending.map_or(self.assembly.lines_done, |pending| pending.lines_before),
             outcome_done: pending.map_or(self.assembly.outcome_done, |pending| pending.outcome_before),
             lines_memory: self.assembly.lines.as_ref().map_or_else(String::new, |lines| lines.memory()),
+            entries_memory: self.scratch.memory(),
+            lock: self.lock.clone(),
         };
         (self.position(), resume.metadata())
     }
@@ -222,8 +298,19 @@ impl Ingester {
 
     /// Entries that could not be read since the last call: format, reason, how many.
     pub fn take_rejected(&mut self) -> Vec<(&'static str, &'static str, u64)> {
-        let format = self.plan.format.name;
-        std::mem::take(&mut self.rejected).into_iter().map(|(reason, n)| (format, reason, n)).collect()
+        std::mem::take(&mut self.rejected).into_iter().map(|((format, reason), n)| (format, reason, n)).collect()
+    }
+
+    /// How far stamps were from when their records were written, or else shipped, since the last call; `None` if nothing is known
+    /// of that.
+    pub fn take_skew(&mut self) -> Option<Skew> {
+        self.skew.take()
+    }
+
+    /// Entries since the last call whose stamps were so far behind the writing of their record in the future that they were taken
+    /// for less.
+    pub fn take_ahead(&mut self) -> u64 {
+        std::mem::take(&mut self.ahead)
     }
 
     /// Records that are not accounted for yet.
@@ -233,89 +320,190 @@ impl Ingester {
 
     /// The first offset that is not done.
     fn position(&self) -> i64 {
-        self.assembly.pending.as_ref().map(|pending| pending.offset).or(self.next_offset).unwrap_or(0)
+        self.assembly.pending.as_ref().map(|pending| pending.origin.offset).or(self.next_offset).unwrap_or(0)
     }
 
-    fn drill(&mut self, bytes: &[u8], offset: i64, mode: Mode, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
+    /// Takes over the format that was decided.
+    fn adopt(&mut self, memory: &str) {
+        self.format = self.lock.format.unwrap_or(self.plan.format);
+        self.assembly.lines = match self.format.framing {
+            Framing::Line => None,
+            Framing::Lines(remembering) => Some(remembering(memory)),
+        };
+    }
+
+    /// A time near a record's.
+    fn near(&self, origin: &Origin) -> Timestamp {
+        let latest = Some(self.watermark.latest()).filter(|latest| *latest != Timestamp::MIN);
+        origin.written_at.or(latest).unwrap_or(self.plan.context.after)
+    }
+
+    fn drill(&mut self, bytes: &[u8], origin: Origin, out: &mut Out<'_>) {
         if self.assembly.pending.is_some() {
-            if DRILLS_WAITING_MAX <= self.assembly.drills.len() {
-                self.expire(tallier, dead);
-            } else {
-                self.assembly.drills.push((bytes.to_vec(), offset, mode));
-                return;
+            if self.assembly.drills.len() < DRILLS_WAITING_MAX {
+                return self.assembly.drills.push((bytes.to_vec(), origin));
             }
+            self.complete(None, out);
+            self.close();
         }
-        let outcome = self.judge(Entry { bytes, lines: 1, offset, mode, forged_mark: false }, tallier, dead);
+        self.drilled(bytes, &origin, out);
+    }
+
+    fn drilled(&mut self, bytes: &[u8], origin: &Origin, out: &mut Out<'_>) {
+        let outcome = if self.assembly.lines.is_none() {
+            self.single(bytes, origin, out)
+        } else {
+            self.judge(bytes, 1, origin, out)
+        };
         self.counts.add(outcome, 1);
     }
 
-    /// A record with one or more lines of a format whose entries span lines.
-    /// `done`: how many of its lines were done before a restart, and what became of them.
-    fn lines(&mut self, raw: Raw<'_>, done: (u64, Outcome), tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
-        let Raw { bytes, offset, mode, forged_mark, .. } = raw;
-        // What became of the entries that ended in this record, and whether the pending one has a line in it.
-        let (lines_done, mut outcome) = done;
-        let mut shares = false;
-        for (at, line) in without_line_end(bytes).split(|byte| *byte == b'\n').enumerate() {
-            if (at as u64) < lines_done {
-                continue;
-            }
-            let step = self.assembly.lines.as_mut().map_or(Step::Orphan, |lines| lines.step(line));
-            match step {
-                Step::Begin => {
-                    outcome = outcome.max(self.complete(Some(shares), tallier, dead));
-                    let mut bytes = std::mem::take(&mut self.assembly.spare);
-                    bytes.clear();
-                    self.assembly.pending = Some(Pending {
-                        bytes,
-                        lines: 0,
-                        offset,
-                        lines_before: at as u64,
-                        outcome_before: outcome,
-                        records: 0,
-                        forged_mark: false,
-                    });
-                }
-                Step::Continue => {}
-                Step::Banner => {
-                    outcome = outcome.max(self.complete(Some(shares), tallier, dead));
-                    shares = false;
-                    continue;
-                }
-                Step::Orphan => {
-                    if !line.trim_ascii().is_empty() {
-                        outcome = outcome.max(self.judge(
-                            Entry { bytes: line, lines: 1, offset, mode, forged_mark },
-                            tallier,
-                            dead,
-                        ));
-                    }
-                    continue;
-                }
-            }
-            shares = true;
-            let pending = self.assembly.pending.as_mut().expect("a line begins or continues the pending entry");
-            pending.forged_mark |= forged_mark;
-            pending.lines += 1;
-            let room = (ENTRY_BYTES_MAX + 1).saturating_sub(pending.bytes.len());
-            if 1 < pending.lines && 0 < room {
-                pending.bytes.push(b'\n');
-            }
-            pending.bytes.extend_from_slice(&line[..line.len().min(room)]);
-            if ENTRY_BYTES_MAX < pending.bytes.len() || ENTRY_LINES_MAX < pending.lines {
-                outcome = outcome.max(self.complete(Some(true), tallier, dead));
-                self.close();
-                shares = false;
+    /// A record of a format of single lines.
+    fn single(&mut self, bytes: &[u8], origin: &Origin, out: &mut Out<'_>) -> Outcome {
+        let Enveloping::Named(envelope) = self.plan.enveloping else {
+            return self.texts(bytes, origin, 0, out);
+        };
+        if bytes.is_empty() || origin.mode.is_drill() {
+            return self.texts(bytes, origin, 0, out);
+        }
+        let zone = self.context.zone.clone();
+        match envelope.open(bytes, &Hints { zone: &zone, near: self.near(origin) }) {
+            Some(opened) => self.opened(opened.entries, origin, 1, out),
+            None => self.dead(bytes, origin, "not_in_envelope", out),
+        }
+    }
+
+    /// What was in an envelope.
+    fn opened(&mut self, entries: Vec<Inner<'_>>, origin: &Origin, depth: usize, out: &mut Out<'_>) -> Outcome {
+        let mut outcome = Outcome::Ignored;
+        for inner in entries {
+            outcome = outcome.max(self.texts(&inner.bytes, &origin.within(&inner, &self.plan), depth, out));
+        }
+        outcome
+    }
+
+    /// One or more lines, each an entry by itself.
+    fn texts(&mut self, bytes: &[u8], origin: &Origin, depth: usize, out: &mut Out<'_>) -> Outcome {
+        let mut outcome = Outcome::Ignored;
+        for line in bytes.split(|byte| *byte == b'\n') {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if !line.trim_ascii_start().is_empty() {
+                outcome = outcome.max(self.text(line, origin, depth, out));
             }
         }
+        outcome
+    }
+
+    /// One line: an entry as it is, or in an envelope.
+    fn text(&mut self, line: &[u8], origin: &Origin, depth: usize, out: &mut Out<'_>) -> Outcome {
+        let reason = match self.read(line, 1, origin, out) {
+            Ok(outcome) => return outcome,
+            Err(reason) => reason,
+        };
+        if depth < ENVELOPES_MAX && !matches!(self.plan.enveloping, Enveloping::None) {
+            let zone = self.context.zone.clone();
+            if let Some(opened) = envelope::open(line, &Hints { zone: &zone, near: self.near(origin) }) {
+                return self.opened(opened.entries, origin, depth + 1, out);
+            }
+        }
+        self.dead(line, origin, reason, out)
+    }
+
+    /// A record of a format whose entries span lines.
+    fn lines(&mut self, bytes: &[u8], mut record: Record, out: &mut Out<'_>) {
+        let zone = self.context.zone.clone();
+        let hints = Hints { zone: &zone, near: self.near(&record.origin) };
+        if self.lock.layers.is_none() {
+            self.lock.decide(self.format, self.plan.enveloping, bytes, &hints);
+        }
+        let layers = self.lock.layers.take();
+        let whole = Inner { bytes: bytes.into(), ..Inner::default() };
+        match &layers {
+            Some(layers) if layers.is_empty() => self.inner_lines(&whole, &mut record, out),
+            Some(layers) => {
+                if !unwrapped(layers, whole, &hints, &mut |inner| self.inner_lines(&inner, &mut record, out)) {
+                    record.outcome = record.outcome.max(self.dead(bytes, &record.origin, "not_in_envelope", out));
+                }
+            }
+            None if bytes.trim_ascii_start().is_empty() => {}
+            None => record.outcome = self.dead(bytes, &record.origin, "no_header", out),
+        }
+        self.lock.layers = layers;
         match &mut self.assembly.pending {
-            Some(pending) if shares => {
-                if pending.offset == offset {
-                    pending.outcome_before = outcome;
+            Some(pending) if record.shares => {
+                if pending.origin.offset == record.origin.offset {
+                    pending.outcome_before = record.outcome;
                 }
                 pending.records += 1;
             }
-            _ => self.counts.add(outcome, 1),
+            _ => self.counts.add(record.outcome, 1),
+        }
+    }
+
+    /// The lines of one text that was in a record.
+    fn inner_lines(&mut self, inner: &Inner<'_>, record: &mut Record, out: &mut Out<'_>) {
+        let origin = record.origin.within(inner, &self.plan);
+        if let (Some(program), Some(other)) = (&self.lock.program, &inner.program)
+            && **program != **other
+        {
+            record.outcome = record.outcome.max(self.dead(&inner.bytes, &origin, "other_program", out));
+            return;
+        }
+        let text = envelope::unfolded(&inner.bytes);
+        for line in without_line_end(&text).split(|byte| *byte == b'\n') {
+            if record.lines_done <= record.at {
+                self.line(line, &origin, record, out);
+            }
+            record.at += 1;
+        }
+    }
+
+    fn line(&mut self, line: &[u8], origin: &Origin, record: &mut Record, out: &mut Out<'_>) {
+        let step = self.assembly.lines.as_mut().map_or(Step::Orphan, |lines| lines.step(line));
+        match step {
+            Step::Begin => {
+                let outcome = self.complete(Some(record.shares), out);
+                record.outcome = record.outcome.max(outcome);
+                let mut bytes = std::mem::take(&mut self.assembly.spare);
+                bytes.clear();
+                self.assembly.pending = Some(Pending {
+                    bytes,
+                    lines: 0,
+                    origin: Origin { forged_mark: false, ..origin.clone() },
+                    lines_before: record.at,
+                    outcome_before: record.outcome,
+                    records: 0,
+                });
+            }
+            Step::Continue => {}
+            Step::Banner => {
+                let outcome = self.complete(Some(record.shares), out);
+                record.outcome = record.outcome.max(outcome);
+                record.shares = false;
+                return;
+            }
+            Step::Orphan => {
+                if !line.trim_ascii_start().is_empty() {
+                    record.outcome = record.outcome.max(self.judge(line, 1, origin, out));
+                }
+                return;
+            }
+        }
+        record.shares = true;
+        let pending = self.assembly.pending.as_mut().expect("a line begins or continues the pending entry");
+        pending.origin.forged_mark |= origin.forged_mark;
+        pending.lines += 1;
+        let room = (ENTRY_BYTES_MAX + 1).saturating_sub(pending.bytes.len());
+        if 1 < pending.lines && 0 < room {
+            pending.bytes.push(b'\n');
+        }
+        pending.bytes.extend_from_slice(&line[..line.len().min(room)]);
+        let full = ENTRY_BYTES_MAX < pending.bytes.len() || ENTRY_LINES_MAX < pending.lines;
+        if full || self.assembly.lines.as_ref().is_some_and(|lines| lines.is_complete()) {
+            let outcome = self.complete(Some(true), out);
+            record.outcome = record.outcome.max(outcome);
+            self.close();
+            record.shares = false;
         }
     }
 
@@ -327,60 +515,94 @@ impl Ingester {
 
     /// The pending entry is complete. `shared`: a record is being taken, and it has lines of the entry (then the outcome
     /// returned is part of its own).
-    fn complete(&mut self, shared: Option<bool>, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) -> Outcome {
+    fn complete(&mut self, shared: Option<bool>, out: &mut Out<'_>) -> Outcome {
         let Some(pending) = self.assembly.pending.take() else { return Outcome::Ignored };
-        let Pending { bytes, lines, offset, outcome_before, records, forged_mark, .. } = pending;
-        let outcome = self.judge(Entry { bytes: &bytes, lines, offset, mode: Mode::Live, forged_mark }, tallier, dead);
+        let Pending { bytes, lines, origin, outcome_before, records, .. } = pending;
+        let outcome = self.judge(&bytes, lines, &origin, out);
         self.assembly.spare = bytes;
         if 0 < records {
             // The first record may hold earlier entries; the others hold nothing else.
             self.counts.add(outcome.max(outcome_before), 1);
             self.counts.add(outcome, records - 1);
         }
-        for (bytes, offset, mode) in std::mem::take(&mut self.assembly.drills) {
-            let outcome =
-                self.judge(Entry { bytes: &bytes, lines: 1, offset, mode, forged_mark: false }, tallier, dead);
-            self.counts.add(outcome, 1);
+        for (bytes, origin) in std::mem::take(&mut self.assembly.drills) {
+            self.drilled(&bytes, &origin, out);
         }
         if shared == Some(true) { outcome } else { Outcome::Ignored }
     }
 
     /// One whole entry, or what was taken for one.
-    fn judge(&mut self, entry: Entry<'_>, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) -> Outcome {
-        let Entry { bytes, lines, offset, mode, forged_mark } = entry;
-        let limit = if self.assembly.lines.is_none() { LINE_BYTES_MAX } else { ENTRY_BYTES_MAX };
-        self.context.after = self.watermark.greatest();
-        let parsed = if limit < bytes.len() || ENTRY_LINES_MAX < lines {
-            Err("too_long")
-        } else {
-            self.plan.format.parse(bytes, &mut self.scratch, &self.context).map_err(|rejected| rejected.reason())
-        };
-        let activity = match parsed {
+    fn judge(&mut self, bytes: &[u8], lines: usize, origin: &Origin, out: &mut Out<'_>) -> Outcome {
+        self.read(bytes, lines, origin, out).unwrap_or_else(|reason| self.dead(bytes, origin, reason, out))
+    }
+
+    /// What could not be read.
+    fn dead(&mut self, bytes: &[u8], origin: &Origin, reason: &'static str, out: &mut Out<'_>) -> Outcome {
+        let Origin { offset, mode, forged_mark, .. } = *origin;
+        *self.rejected.entry((self.format.name, reason)).or_default() += 1;
+        self.attributor.coverage.reject(reason);
+        out.dead.push(DeadLetter {
+            source: self.plan.source.clone(),
+            format: self.format.name,
+            partition: self.partition,
+            offset,
+            reason,
+            excerpt: self.plan.privacy.excerpt(&DeadLetter::excerpt(bytes)),
+            bytes: bytes.len() as u64,
+            mode,
+        });
+        if forged_mark {
+            let at = self.watermark.greatest().max(Timestamp::from_secs(0));
+            forged(&self.plan, Place { mode, bucket: at.bucket(), partition: self.partition, offset }, out.tallier);
+        }
+        Outcome::DeadLettered
+    }
+
+    /// Reads an entry and tallies what it says; else why it cannot be read.
+    fn read(
+        &mut self,
+        bytes: &[u8],
+        lines: usize,
+        origin: &Origin,
+        out: &mut Out<'_>,
+    ) -> Result<Outcome, &'static str> {
+        let Origin { offset, mode, forged_mark, written_at, shipped_at, ref host } = *origin;
+        let limit = if self.assembly.lines.is_none() { LINE_BYTES_MAX } else { ENTRY_BYTES_MAX + 1 };
+        if limit <= bytes.len() || ENTRY_LINES_MAX < lines {
+            return Err("too_long");
+        }
+        let latest = Some(self.watermark.latest()).filter(|latest| *latest != Timestamp::MIN);
+        self.context.after = latest.or(written_at).or(shipped_at).unwrap_or(self.plan.context.after);
+        self.context.shipped_at = shipped_at.or(written_at);
+        if self.plan.envelope_host {
+            self.context.app_host = host.clone().or_else(|| self.plan.context.app_host.clone());
+        }
+        let mut apart = Scratch::default();
+        let scratch = if mode.is_drill() { &mut apart } else { &mut self.scratch };
+        let mut activity = match self.format.parse(bytes, scratch, &self.context) {
             Ok(Parsed::Activity(activity)) => Some(activity),
             Ok(Parsed::Ignored(_)) => None,
-            Err(reason) => {
-                *self.rejected.entry(reason).or_default() += 1;
-                self.attributor.coverage.reject(reason);
-                dead.push(DeadLetter {
-                    source: self.plan.source.clone(),
-                    partition: self.partition,
-                    offset,
-                    reason,
-                    excerpt: self.plan.privacy.excerpt(&DeadLetter::excerpt(bytes)),
-                    bytes: bytes.len() as u64,
-                    mode,
-                });
-                if forged_mark {
-                    let at = self.watermark.greatest().max(Timestamp::from_secs(0));
-                    forged(&self.plan, Place { mode, bucket: at.bucket(), partition: self.partition, offset }, tallier);
-                }
-                return Outcome::DeadLettered;
-            }
+            Err(rejected) => return Err(rejected.reason()),
         };
         // A drill has no part in the event time of its source.
-        let late = activity.as_ref().is_some_and(|activity| {
-            !mode.is_drill() && self.watermark.is_late(activity.at, self.plan.allowed_lateness)
-        });
+        if let Some(activity) = activity.as_mut().filter(|_| !mode.is_drill()) {
+            if let Some(written) = written_at.or(shipped_at) {
+                let skew = Skew::of(written - activity.at);
+                match &mut self.skew {
+                    Some(before) => before.merge(skew),
+                    None => self.skew = Some(skew),
+                }
+            }
+            if let Some(most) = written_at.map(|written| written + AHEAD_MAX)
+                && most < activity.at
+            {
+                activity.at = most;
+                self.ahead += 1;
+            }
+        }
+        let allowed = self.plan.allowed_lateness;
+        let late =
+            activity.as_ref().is_some_and(|activity| !mode.is_drill() && self.watermark.is_late(activity.at, allowed));
         let at = match &activity {
             Some(activity) if !late => activity.at,
             // What came late is shown where event time is: its own minute may be closed.
@@ -388,27 +610,35 @@ impl Ingester {
         };
         let place = Place { mode, bucket: at.bucket(), partition: self.partition, offset };
         if forged_mark {
-            forged(&self.plan, place, tallier);
+            forged(&self.plan, place, out.tallier);
         }
-        let Some(activity) = activity else { return Outcome::Ignored };
+        let Some(activity) = activity else { return Ok(Outcome::Ignored) };
         if self.plan.discovers {
-            self.watermark.advance(activity.at);
+            self.watermark.advance(activity.at, allowed);
             self.attributor.observe(&activity, bytes);
-            return Outcome::Contributed;
+            return Ok(Outcome::Contributed);
         }
         if late {
             if !activity.signals.is_empty() {
-                self.attributor.add_signals(&activity, activity.signals, place, tallier);
+                self.attributor.add_signals(&activity, activity.signals, place, out.tallier);
             }
-            return Outcome::Late;
+            return Ok(Outcome::Late);
         }
         if !mode.is_drill() {
-            self.watermark.advance(activity.at);
-            self.attributor.coverage.seen(activity.at, self.written_at);
+            self.watermark.advance(activity.at, allowed);
+            self.attributor.coverage.seen(activity.at, written_at);
         }
         // Every entry, also one that is ignored: silence is judged by the minutes in which a source speaks at all.
-        tallier.tally(mode, EntityKind::Source, &self.plan.source, place.bucket).add(Metric::Requests, 1);
-        if self.attributor.add(&activity, place, tallier) { Outcome::Contributed } else { Outcome::Ignored }
+        out.tallier.tally(mode, EntityKind::Source, &self.plan.source, place.bucket).add(Metric::Requests, 1);
+        Ok(if self.attributor.add(&activity, place, out.tallier) { Outcome::Contributed } else { Outcome::Ignored })
+    }
+}
+
+impl Origin {
+    /// Of what was in an envelope of it.
+    fn within(&self, inner: &Inner<'_>, plan: &Plan) -> Origin {
+        let host = inner.host.as_deref().filter(|_| plan.envelope_host).map(Arc::from);
+        Origin { shipped_at: inner.shipped_at.or(self.shipped_at), host: host.or(self.host.clone()), ..self.clone() }
     }
 }
 

@@ -27,7 +27,9 @@ mod plan;
 mod privacy;
 mod resume;
 pub mod settings;
+mod skew;
 mod watermark;
+mod wrapping;
 
 pub use coverage::{Coverage, Gap, gaps};
 pub use dead_letter::DeadLetter;
@@ -38,3 +40,4 @@ pub use plan::{Counts, Plan};
 pub use privacy::Pseudonyms;
 pub use resume::Resume;
 pub use settings::Settings;
+pub use skew::Skew;

@@ -1,7 +1,17 @@
 //! What ingest holds at most, and what happens beyond.
 
-/// Bytes of one line of a line format. Beyond: dead-lettered as `too_long`.
+/// Bytes of one record that is looked into. Beyond: dead-lettered as `too_long`, and an entry that was being put together is
+/// taken as complete.
+pub const RECORD_BYTES_MAX: usize = formats::envelope::OPENED_BYTES_MAX;
+
+/// Bytes of one line of a line format, out of its envelope. From there on: dead-lettered as `too_long`.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// Envelopes in each other; how many of a source partition's are remembered over a restart.
+pub const ENVELOPES_MAX: usize = formats::envelope::LAYERS_MAX;
+
+/// Bytes of the name of the program whose entries are put together. A longer one is not compared.
+pub const PROGRAM_BYTES_MAX: usize = 48;
 
 /// Bytes of one entry put together from lines. Beyond: what there is is dead-lettered as `too_long`, and the next line that
 /// looks like a beginning is one.
@@ -21,7 +31,7 @@ pub const CLASSES_REMEMBERED_MAX: usize = 4096;
 
 /// Bytes of the metadata of a committed offset.
 /// The broker's own limit, `offset.metadata.max.bytes`, is 4096 unless configured.
-pub const METADATA_BYTES_MAX: usize = 2560;
+pub const METADATA_BYTES_MAX: usize = 2816;
 
 /// Bytes of a browser's name that are kept.
 pub const AGENT_BYTES_MAX: usize = 120;

@@ -16,6 +16,7 @@ use crate::geo::Geo;
 use crate::privacy::Pseudonyms;
 use crate::settings::{Measure, Settings, Source};
 use activity::{DataClass, Span, Timestamp};
+use formats::envelope::Envelope;
 use formats::{Behind, Context, FormatSpec, Glob, SqlTag, TableBehind, Zone};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -24,6 +25,9 @@ use std::{collections::BTreeMap, sync::Arc};
 pub struct Plan {
     pub(crate) source: Arc<str>,
     pub(crate) format: &'static FormatSpec,
+    pub(crate) enveloping: Enveloping,
+    /// The host that the envelope names is the application's.
+    pub(crate) envelope_host: bool,
     pub(crate) context: Context,
     pub(crate) tables: Patterns,
     pub(crate) routes: Patterns,
@@ -41,6 +45,25 @@ pub struct Plan {
     pub(crate) request_ids: bool,
     /// Observe instead of tally.
     pub(crate) discovers: bool,
+}
+
+/// What is known of a source's envelopes beforehand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Enveloping {
+    Auto,
+    None,
+    /// All records are in this one; what is in it may be in another.
+    Named(&'static Envelope),
+}
+
+impl Enveloping {
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        match name {
+            "auto" => Some(Enveloping::Auto),
+            "none" => Some(Enveloping::None),
+            name => Envelope::by_name(name).map(Enveloping::Named),
+        }
+    }
 }
 
 /// The measures for which a source is the source of record.
@@ -84,6 +107,8 @@ impl Plan {
         Some(Plan {
             source: source.name.as_str().into(),
             format: FormatSpec::by_name(&source.format)?,
+            enveloping: Enveloping::of(&source.envelope)?,
+            envelope_host: source.envelope_host,
             context,
             tables: Patterns::of_tables(classes(&settings.classification.tables)),
             routes: Patterns::of_routes(classes(&settings.classification.routes)),

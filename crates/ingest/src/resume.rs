@@ -1,8 +1,11 @@
 //! What a source partition must know to go on after a restart: it travels with the committed offset.
+//!
+//! Everything is as it was when the pending entry began, because that is where reading goes on.
 
 use crate::limits::METADATA_BYTES_MAX;
 use crate::outcome::Outcome;
 use crate::watermark::{Leap, Watermark};
+use crate::wrapping::Lock;
 use activity::Timestamp;
 
 /// Where a source partition goes on, and with what in mind.
@@ -16,6 +19,10 @@ pub struct Resume {
     pub(crate) outcome_done: Outcome,
     /// What the format's [`formats::Lines`] remembers.
     pub(crate) lines_memory: String,
+    /// What the format remembers of the entries before: [`formats::Scratch::memory`].
+    pub(crate) entries_memory: String,
+    /// What records of the partition are wrapped in, and what format they have.
+    pub(crate) lock: Lock,
 }
 
 impl Resume {
@@ -31,19 +38,24 @@ impl Resume {
             .unwrap_or(Resume { offset: Some(offset), ..Resume::default() })
     }
 
-    /// `1 w=1772409600712 j=…,2 l=3,1 t=7,9`: version, watermark and leap in milliseconds, lines and their outcome, what
-    /// the format remembers of lines.
+    /// `1 w=1772409600712 j=…,… l=3,1 e=connect,filebeat p=mariadb-slow f=mariadb_slow_log t=7,9 m=…`: version; watermark and leap
+    /// in milliseconds; lines and their outcome; envelopes (`-` for none), program, format; what the format remembers of lines
+    /// and of entries.
     pub(crate) fn metadata(&self) -> String {
         let mut text = format!("1 w={}", self.watermark.greatest().as_millis());
         if let Some(leap) = self.watermark.leap() {
-            text += &format!(" j={},{}", leap.to.as_millis(), leap.followers);
+            text += &format!(" j={},{}", leap.from.as_millis(), leap.to.as_millis());
         }
         if 0 < self.lines_done {
             text += &format!(" l={},{}", self.lines_done, self.outcome_done as u8);
         }
-        if !self.lines_memory.is_empty() && text.len() + 3 + self.lines_memory.len() <= METADATA_BYTES_MAX {
-            text += " t=";
-            text += &self.lines_memory;
+        for (key, value) in self.lock.fields() {
+            text += &format!(" {key}={value}");
+        }
+        for (key, memory) in [("t", &self.lines_memory), ("m", &self.entries_memory)] {
+            if !memory.is_empty() && text.len() + 3 + memory.len() <= METADATA_BYTES_MAX {
+                text += &format!(" {key}={memory}");
+            }
         }
         text
     }
@@ -56,9 +68,9 @@ impl Resume {
             match key {
                 "w" => greatest = Timestamp::from_millis(value.parse().ok()?),
                 "j" => {
-                    let (to, followers) = value.split_once(',')?;
-                    let to = Timestamp::from_millis(to.parse().ok()?);
-                    leap = Some(Leap { to, followers: followers.parse().ok()? });
+                    let (from, to) = value.split_once(',')?;
+                    let at = |text: &str| text.parse().ok().map(Timestamp::from_millis);
+                    leap = Some(Leap { from: at(from)?, to: at(to)? });
                 }
                 "l" => {
                     let (lines, outcome) = value.split_once(',')?;
@@ -67,7 +79,8 @@ impl Resume {
                         Outcome::ALL.into_iter().find(|known| outcome == (*known as u8).to_string())?;
                 }
                 "t" => resume.lines_memory = value.to_owned(),
-                _ => return None,
+                "m" => resume.entries_memory = value.to_owned(),
+                key => resume.lock.set_field(key, value)?,
             }
         }
         resume.watermark = Watermark::new(greatest, leap);
@@ -81,24 +94,49 @@ mod tests {
 
     #[test]
     fn comes_back_from_its_metadata() {
-        let leap = Leap { to: Timestamp::from_millis(i64::MAX), followers: 2 };
+        let leap = Leap { from: Timestamp::from_millis(i64::MIN), to: Timestamp::from_millis(i64::MIN) };
+        let longest = |name: &&str| name.len();
+        let envelope = formats::envelope::ENVELOPES.iter().map(|envelope| envelope.name).max_by_key(longest).unwrap();
+        let mut lock = Lock::default();
+        lock.set_field("e", &[envelope; crate::limits::ENVELOPES_MAX].join(",")).unwrap();
+        lock.set_field("p", &"p".repeat(crate::limits::PROGRAM_BYTES_MAX)).unwrap();
+        lock.set_field("f", formats::FORMATS.iter().map(|format| format.name).max_by_key(longest).unwrap()).unwrap();
         let full = Resume {
             offset: Some(7),
-            watermark: Watermark::new(Timestamp::from_millis(1_772_409_600_712), Some(leap)),
+            watermark: Watermark::new(Timestamp::from_millis(i64::MIN), Some(leap)),
             lines_done: u64::MAX,
             outcome_done: Outcome::Late,
             lines_memory: "7".repeat(formats::MEMORY_BYTES_MAX),
+            entries_memory: "8".repeat(formats::MEMORY_BYTES_MAX),
+            lock,
         };
+        assert_eq!(Resume::parse(7, &full.metadata()), full);
         assert!(full.metadata().len() <= METADATA_BYTES_MAX, "{}", full.metadata().len());
-        let usual = Resume { lines_memory: "14440,7".into(), ..full };
-        assert_eq!(Resume::parse(7, &usual.metadata()), usual);
+        let raw = Resume { lock: Lock { layers: Some(Vec::new()), ..Lock::default() }, ..full };
+        assert!(raw.metadata().contains(" e=- "));
+        assert_eq!(Resume::parse(7, &raw.metadata()), raw);
         let none = Resume { offset: Some(7), ..Resume::fresh() };
         assert_eq!(Resume::parse(7, &none.metadata()), none);
     }
 
     #[test]
     fn what_is_not_ours_is_as_none() {
-        for metadata in ["", "x", "1 ", "1 w=", "1 w=x", "2 w=1", "1 w=1 q=2", "1 j=1", "1 w=1 l=3", "1 w=1 l=3,9"] {
+        for metadata in [
+            "",
+            "x",
+            "1 ",
+            "1 w=",
+            "1 w=x",
+            "2 w=1",
+            "1 w=1 q=2",
+            "1 j=1",
+            "1 w=1 l=3",
+            "1 w=1 l=3,9",
+            "1 w=1 e=paper",
+            "1 w=1 f=paper",
+            "1 w=1 e=cri,cri,cri,cri,cri",
+            "1 w=1 p=\u{1b}",
+        ] {
             assert_eq!(Resume::parse(7, metadata), Resume { offset: Some(7), ..Resume::fresh() }, "{metadata}");
         }
     }

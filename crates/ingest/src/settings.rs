@@ -3,8 +3,9 @@
 use crate::classification::{Columns, PatternKind};
 use crate::coverage::Coverage;
 use crate::geo::Geo;
-use crate::plan::{Counts, Plan, classes, rank};
+use crate::plan::{Counts, Enveloping, Plan, classes, rank};
 use activity::{DataClass, Span};
+use formats::envelope::ENVELOPES;
 use formats::{FORMATS, FormatSpec, Glob, TagPosition, Zone};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
@@ -31,6 +32,13 @@ pub struct Source {
     /// IANA time zone of stamps that carry none, such as `Europe/Berlin`; required where the format's stamps never carry one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// What the shipper wraps around the lines: `auto` (told from the records), `none`, or a name that `breachd formats` lists.
+    /// Name it where it is known: for entries of several lines `auto` goes by the first entry it sees, and stays with it.
+    #[serde(default = "auto")]
+    pub envelope: String,
+    /// Web logs: the host that the envelope names is the one that runs the application.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub envelope_host: bool,
     /// Kafka topic; absent in a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
@@ -162,6 +170,16 @@ pub enum Position {
     End,
 }
 
+fn auto() -> String {
+    "auto".into()
+}
+
+// serde hands a reference over.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 fn one() -> u32 {
     1
 }
@@ -183,6 +201,8 @@ impl Source {
             name: name.into(),
             format: format.into(),
             zone: None,
+            envelope: auto(),
+            envelope_host: false,
             topic: None,
             database: String::new(),
             counts: None,
@@ -273,6 +293,17 @@ impl Settings {
                 problem(
                     "format",
                     format!("format `{}` is not known; use one of `{}`", printable(&source.format), known.join("`, `")),
+                );
+            }
+            if Enveloping::of(&source.envelope).is_none() {
+                let known: Vec<_> = ENVELOPES.iter().map(|envelope| envelope.name).collect();
+                problem(
+                    "envelope",
+                    format!(
+                        "envelope `{}` is not known; use `auto`, `none` or one of `{}`",
+                        printable(&source.envelope),
+                        known.join("`, `")
+                    ),
                 );
             }
             match &source.zone {
@@ -598,7 +629,7 @@ mod tests {
             classification.tables = { "hr.*" = "secret", "" = "hr" }
             attribution = { sql_tags = [{ key = "", position = "end" }], login_routes = [""] }
             sources = [
-                { name = "a b", format = "x", zone = "Mars", topic = "" },
+                { name = "a b", format = "x", zone = "Mars", topic = "", envelope = "paper" },
                 { name = "c", format = "nginx_json", topic = "t" },
                 { name = "c", format = "nginx_json", topic = "t", query_log_limit = 1 },
             ]
@@ -611,6 +642,7 @@ mod tests {
             [
                 "sources[0].name",
                 "sources[0].format",
+                "sources[0].envelope",
                 "sources[0].zone",
                 "sources[0].topic",
                 "sources[2].name",
