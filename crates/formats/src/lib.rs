@@ -16,6 +16,7 @@ mod glob;
 mod hr_audit;
 mod hr_audit_json;
 mod lines;
+mod magento_db_log;
 pub mod mariadb_error_log;
 pub mod mariadb_general_log;
 pub mod mariadb_server_audit;
@@ -58,6 +59,7 @@ pub const FORMATS: &[FormatSpec] = &[
     hr_audit_json::SPEC,
     monolog_json::SPEC,
     monolog_line::SPEC,
+    magento_db_log::SPEC,
     debezium::SPEC,
     sniff::SPEC,
 ];
