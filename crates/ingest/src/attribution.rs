@@ -105,7 +105,8 @@ impl Attributor {
 
     /// For `breachd discover`: looks at the entry and tallies nothing.
     pub(crate) fn observe(&mut self, activity: &Activity<'_>, text: &[u8]) {
-        self.discovery.observe(&self.plan.source, activity, text);
+        self.discovery.source(&self.plan.source, self.plan.format.name, self.plan.zone_missing);
+        self.discovery.observe(activity, text);
     }
 
     pub(crate) fn take_discovery(&mut self) -> Discovery {

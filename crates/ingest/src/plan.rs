@@ -43,6 +43,8 @@ pub struct Plan {
     /// Application hosts by their name in web logs, lower-case.
     pub(crate) app_hosts: Arc<BTreeMap<Box<str>, Box<str>>>,
     pub(crate) request_ids: bool,
+    /// Its stamps carry no zone and none is configured.
+    pub(crate) zone_missing: bool,
     /// Observe instead of tally.
     pub(crate) discovers: bool,
 }
@@ -128,6 +130,7 @@ impl Plan {
                     .collect(),
             ),
             request_ids: attribution.request_ids,
+            zone_missing: source.zone.is_none() && FormatSpec::by_name(&source.format)?.needs_zone,
             discovers: false,
         })
     }
@@ -144,11 +147,15 @@ impl Plan {
         Plan { geo: geo.clone(), ..self.clone() }
     }
 
-    /// The same, for `breachd discover`: entries are observed, nothing is tallied.
+    /// The same, for `breachd discover`: entries are observed, nothing is tallied. Tags are looked for by many keys, at both
+    /// ends.
     #[must_use]
     pub fn discovering(mut self) -> Self {
-        self.context.watched_columns =
-            Arc::new(crate::discover::DISCOVERY_COLUMNS.iter().map(|name| (*name).into()).collect());
+        let tags = crate::discover::DISCOVERY_TAGS.iter().flat_map(|key| {
+            [formats::TagPosition::Front, formats::TagPosition::End]
+                .map(|position| SqlTag { key: (*key).to_owned(), position })
+        });
+        self.context.sql_tags = tags.collect();
         Plan { discovers: true, ..self }
     }
 

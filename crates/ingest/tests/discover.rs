@@ -1,0 +1,183 @@
+//! `breachd discover` on real logs: what it proposes is configuration, and means what it says.
+
+// Helpers outside of #[test] functions; the exemption for tests does not reach them.
+#![allow(clippy::unwrap_used)]
+
+use activity::{DataClass, Mode, Span};
+use ingest::classification::Patterns;
+use ingest::settings::Source;
+use ingest::{Discovery, Ingester, Plan, Proposal, Raw, Resume, Settings};
+use std::sync::Arc;
+use tally::Tallier;
+
+/// Reads files of lines, each a source of its own.
+fn discover(files: &[(&str, &[u8])]) -> Discovery {
+    let mut settings = Settings::default();
+    let source = |(at, (format, _)): (usize, &(&str, &[u8]))| Source {
+        zone: Some("UTC".into()),
+        ..Source::new(&format!("{format}-{at}"), format)
+    };
+    settings.sources = files.iter().enumerate().map(source).collect();
+    let mut all = Discovery::new();
+    for (at, (_, text)) in files.iter().enumerate() {
+        let plan = Plan::new(&settings, at, &Arc::default(), Span::from_minutes(2)).unwrap().discovering();
+        let mut ingester = Ingester::new(Arc::new(plan), 0, Resume::fresh());
+        let (mut tallier, mut dead) = (Tallier::new(), Vec::new());
+        for (offset, bytes) in text.split(|byte| *byte == b'\n').enumerate() {
+            let raw = Raw { bytes, offset: offset as i64, mode: Mode::Live, forged_mark: false, written_at: None };
+            ingester.take(raw, &mut tallier, &mut dead);
+        }
+        ingester.expire(&mut tallier, &mut dead);
+        all.merge(ingester.take_discovery());
+    }
+    all
+}
+
+/// The proposal as it would be read back: tables and routes.
+fn read_back(proposal: &Proposal) -> (Settings, Patterns, Patterns) {
+    let text = proposal.to_toml();
+    let settings: Settings = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(settings.check(), [], "{text}");
+    fn classes(written: &std::collections::BTreeMap<String, String>) -> impl Iterator<Item = (&str, DataClass)> {
+        written.iter().map(|(pattern, class)| (pattern.as_str(), DataClass::parse(class).unwrap()))
+    }
+    let tables = Patterns::of_tables(classes(&settings.classification.tables));
+    let routes = Patterns::of_routes(classes(&settings.classification.routes));
+    (settings, tables, routes)
+}
+
+fn sample(name: &str) -> Vec<u8> {
+    let path = format!("{}/../../tests/samples/{name}.log.zst", env!("CARGO_MANIFEST_DIR"));
+    zstd::decode_all(std::fs::File::open(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_company_portal() {
+    let [access, audit, slow] = ["quiet-access", "quiet-audit", "quiet-slow"].map(sample);
+    let files = [("nginx_json", &*access), ("mariadb_server_audit", &audit), ("mariadb_slow_log", &slow)];
+    let proposal = discover(&files).proposal();
+    let (settings, tables, routes) = read_back(&proposal);
+    let text = proposal.to_toml();
+
+    let written: Vec<_> = settings.classification.tables.iter().map(|(name, class)| (&**name, &**class)).collect();
+    assert_eq!(written, [("hr.*", "hr"), ("hr.portal_users", "credentials")], "{text}");
+    for table in ["employees", "payslips", "payroll_runs", "absences", "reviews", "bank_accounts", "medical_records"] {
+        assert_eq!(tables.class(&format!("hr.{table}")), DataClass::Hr, "{table}");
+    }
+    for (path, class) in [
+        ("/portal/hr/employee/view", DataClass::Hr),
+        ("/portal/v2/hr/employee/search", DataClass::Hr),
+        ("/portal/payroll/payslip", DataClass::Hr),
+        ("/portal/absence/list", DataClass::Hr),
+        ("/portal/review", DataClass::Hr),
+        ("/portal/report/export", DataClass::Hr),
+        ("/rest/V1/hr/employees", DataClass::Hr),
+        ("/portal/auth/login", DataClass::None),
+        ("/portal/dashboard", DataClass::None),
+        ("/catalog/product/view/id/7", DataClass::None),
+        ("/static/version1/js/b1.js", DataClass::None),
+    ] {
+        assert_eq!(routes.class(path), class, "{path}\n{text}");
+    }
+    assert!(text.contains("# \"/portal/dashboard\" = \"hr\""), "the user's own page is left to a person");
+    let tags: Vec<_> = proposal.tags.iter().map(|(key, front, share)| (&**key, *front, 0.9 < *share)).collect();
+    assert_eq!(tags, [("uid", false, true)]);
+
+    let mut others = discover(&files[1..]);
+    others.merge(discover(&files[..1]));
+    let swap =
+        |text: &str| text.lines().filter(|line| !line.starts_with("# source ")).map(String::from).collect::<Vec<_>>();
+    assert_eq!(swap(&others.proposal().to_toml()), swap(&text), "in whatever order the sources come");
+}
+
+#[test]
+fn magento_with_an_hr_extension() {
+    let names = [
+        ("mariadb_server_audit", "mariadb_server_audit_file-normal"),
+        ("mariadb_server_audit", "mariadb_server_audit_file-odd"),
+        ("mariadb_server_audit", "mariadb_server_audit_file-breach"),
+        ("mariadb_slow_log", "mariadb_slow_log-normal"),
+        ("mariadb_slow_log", "mariadb_slow_log-odd"),
+        ("mariadb_slow_log", "mariadb_slow_log-breach"),
+        ("nginx_json", "nginx-access_json_normal"),
+        ("nginx_json", "nginx-access_json_breach_nasty"),
+    ];
+    let files = names.map(|(format, name)| (format, sample(name)));
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(format, text)| (*format, &**text)).collect();
+    let proposal = discover(&files).proposal();
+    let (settings, tables, routes) = read_back(&proposal);
+    let text = proposal.to_toml();
+    for (table, class) in [
+        ("hr_employee", DataClass::Hr),
+        ("hr_payroll", DataClass::Hr),
+        ("hr_benefits", DataClass::Hr),
+        ("hr_leave", DataClass::Hr),
+        ("hr_document", DataClass::Hr),
+        ("hr_performance_review", DataClass::Hr),
+        ("hr_department", DataClass::Hr),
+        ("hr_überstunden_残業", DataClass::Hr),
+        ("zz_copy", DataClass::Hr),
+        ("v_hr_directory", DataClass::Hr),
+        ("v_payroll_latest", DataClass::Hr),
+        ("employee_portal_access_log", DataClass::HrAdjacent),
+        ("employee_portal_session", DataClass::Credentials),
+        ("admin_user", DataClass::Credentials),
+        ("customer_entity", DataClass::Customer),
+        ("quote", DataClass::Customer),
+        ("sales_order", DataClass::Payment),
+        ("sales_order_payment", DataClass::Payment),
+        ("catalog_product_entity", DataClass::None),
+        ("catalog_product_entity_varchar", DataClass::None),
+        ("url_rewrite", DataClass::None),
+        ("core_config_data", DataClass::None),
+        ("cron_schedule", DataClass::None),
+    ] {
+        assert_eq!(tables.class(&format!("magento.{table}")), class, "{table}\n{text}");
+    }
+    assert!(!settings.classification.tables.keys().any(|name| name.starts_with("mysql.")), "{text}");
+    let views = &settings.classification.views;
+    assert_eq!(views["magento.v_hr_directory"], ["magento.hr_department", "magento.hr_employee"]);
+    assert_eq!(views["magento.v_payroll_latest"], ["magento.hr_payroll"]);
+    assert_eq!(settings.classification.triggers["magento.hr_payroll"], ["magento.employee_portal_access_log"]);
+    let written: Vec<_> = settings.classification.routes.keys().map(|route| &**route).collect();
+    assert_eq!(written, ["/employee-portal/hr/**", "/rest/V1/hr/**"], "nothing of what attackers asked for");
+    assert_eq!(routes.class("/product-497.html"), DataClass::None);
+    assert_eq!(proposal.tags.iter().map(|(key, ..)| &**key).collect::<Vec<_>>(), ["user"]);
+}
+
+#[test]
+fn reviews_of_products_are_not_those_of_employees() {
+    let row = |schema: &str, text: &str| format!("20260302 00:00:01,db1,app,10.0.1.12,7,1,QUERY,{schema},'{text}',0\n");
+    let log: String = [
+        row("magento", "SELECT title, nickname FROM review_detail"),
+        row("magento", "SELECT * FROM yotpo_reviews WHERE product_id=7"),
+        row("magento", "SELECT * FROM review_summary"),
+        row("magento", "SELECT score, employee_id FROM appraisal_reviews"),
+        row("magento", "CREATE VIEW who AS SELECT employee_id FROM appraisal_reviews"),
+    ]
+    .concat();
+    let proposal = discover(&[("mariadb_server_audit", log.as_bytes())]).proposal();
+    let (settings, tables, _) = read_back(&proposal);
+    for (table, class) in [
+        ("review_detail", DataClass::None),
+        ("yotpo_reviews", DataClass::None),
+        ("review_summary", DataClass::None),
+        ("appraisal_reviews", DataClass::Hr),
+    ] {
+        assert_eq!(tables.class(&format!("magento.{table}")), class, "{table}\n{}", proposal.to_toml());
+    }
+    assert_eq!(settings.classification.tables["magento.yotpo_reviews"], "none", "a built-in pattern would call it HR");
+    assert_eq!(settings.classification.views["magento.who"], ["magento.appraisal_reviews"]);
+}
+
+#[test]
+fn hostile_names_are_not_written() {
+    let row =
+        |name: &str| format!("20260302 00:00:01,db1,app,10.0.1.12,7,1,QUERY,hr,'SELECT salary FROM `{name}`',0\n");
+    let log: String = ["a\" = \"none\"", "**", "x\u{1b}[31m", "salaries"].iter().map(|name| row(name)).collect();
+    let proposal = discover(&[("mariadb_server_audit", log.as_bytes())]).proposal();
+    let (settings, tables, _) = read_back(&proposal);
+    assert!(!proposal.to_toml().contains('\u{1b}'));
+    assert!(settings.classification.tables.values().all(|class| class == "hr"), "{:?}", settings.classification.tables);
+    assert_eq!(tables.class("hr.salaries"), DataClass::Hr);
+}
