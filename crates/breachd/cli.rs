@@ -68,8 +68,31 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFiles,
     },
-    /// Lists the log formats breachd reads.
-    Formats,
+    /// Proposes the classification of tables and routes found in real logs, as configuration.
+    Discover {
+        /// A log file, `FORMAT=PATH`; PATH may be `-` and may end in .gz or .zst.
+        #[arg(long, required = true)]
+        input: Vec<InputFile>,
+        /// Configuration whose classification and tags are taken into account; may be repeated.
+        #[arg(long)]
+        config: Vec<PathBuf>,
+    },
+    /// What each source has shown so far, which tables' rows nobody counts, and what to do about it.
+    Sources {
+        #[command(flatten)]
+        config: ConfigFiles,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// Exit with 1 if there are gaps.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Lists the log formats breachd reads, or shows what one of them is.
+    Formats {
+        /// A format's name.
+        name: Option<String>,
+    },
     /// The arithmetic behind an alert, in words.
     Explain {
         /// The alert's id, or the beginning of it.

@@ -1,10 +1,11 @@
 //! What every role is given: settings, broker, metrics, and the word to stop.
 
 use crate::{
-    cli::RoleName, drill::mark::DrillKey, health::Healths, metrics::Metrics, settings::Settings, topics::Topics,
+    cli::RoleName, drill::mark::DrillKey, health::Healths, metrics::Metrics, reload::Current, settings::Settings,
+    topics::Topics,
 };
-use detector::Engine;
-use ingest::Plan;
+use detector::{Directory, Engine};
+use ingest::{Geo, Plan};
 use std::{
     collections::HashMap,
     sync::{
@@ -30,6 +31,9 @@ pub struct Context {
     pub source_partitions: Vec<(Box<str>, u32)>,
     /// Raw records taken in by this process and committed; what a player of recorded logs keeps its lead by.
     pub taken: AtomicU64,
+    /// Networks and people as their files say now.
+    pub networks: Current<Geo>,
+    pub people: Current<Directory>,
     /// The configuration as last read and found right: who has to know and how they are told.
     pub latest: Mutex<Arc<Settings>>,
 }
@@ -58,13 +62,17 @@ impl Context {
 
     /// Where and how raw topics are read, by topic.
     pub fn plans(&self) -> HashMap<String, Arc<Plan>> {
-        self.settings.plans().into_iter().collect()
+        let networks = self.networks.get();
+        self.settings.plans().into_iter().map(|(topic, plan)| (topic, Arc::new(plan.with_geo(&networks)))).collect()
     }
 
     /// A new engine for one tally partition.
     pub fn engine(&self, partition: i32) -> Engine {
         let partition = u32::try_from(partition).expect("partitions are counted from 0");
-        self.settings.engine(partition, self.settings.topics.tally_partitions, &self.source_partitions, false)
+        let mut engine =
+            self.settings.engine(partition, self.settings.topics.tally_partitions, &self.source_partitions, false);
+        engine.set_directory(self.people.get());
+        engine
     }
 
     /// Puts a new configuration in the place of the last one; the active notifier takes it up at its next round.

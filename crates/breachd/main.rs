@@ -4,8 +4,9 @@ use anyhow::Context as _;
 use breachd::{
     audit,
     cli::{AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, InputFile, LogFormat},
-    dead_letter, demo, drill, explain, replay, run,
-    settings::{self, Settings, load::Mistake},
+    dead_letter, demo, discover, drill, explain, manual, replay, run,
+    settings::{self, Settings, Usage, load::Mistake},
+    sources,
     topics::Topics,
     wall,
 };
@@ -60,11 +61,38 @@ async fn command(command: Command) -> anyhow::Result<bool> {
             settings.notes().iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
             Ok(true)
         }
-        Command::Formats => {
-            for format in formats::FORMATS {
-                writeln!(out, "{:<24} {}", format.name, format.summary)?;
-            }
+        Command::Formats { name: None } => {
+            manual::list(&mut out)?;
             Ok(true)
+        }
+        Command::Formats { name: Some(name) } => {
+            manual::page(&name, &mut out)?;
+            Ok(true)
+        }
+        Command::Discover { input, config } => {
+            let settings = load(&config)?;
+            blocking(move || {
+                let mut out = BufWriter::new(io::stdout());
+                discover::discover(&settings, &input, &mut out, &mut io::stderr())?;
+                out.flush()?;
+                Ok(true)
+            })
+            .await
+        }
+        Command::Sources { config, json, check } => {
+            let settings = load(&config.files)?;
+            blocking(move || {
+                let report = sources::ask(stream::kafka(&settings.kafka)?.as_ref(), &settings, wall::now())?;
+                let mut out = BufWriter::new(io::stdout());
+                if json {
+                    writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+                } else {
+                    report.print(&mut out)?;
+                }
+                out.flush()?;
+                Ok(!check || report.gaps.is_empty())
+            })
+            .await
         }
         Command::Explain { alert_id, alerts } => {
             blocking(move || explain::run(&alert_id, &alerts, &mut io::stdout()).map(|()| true)).await
@@ -252,6 +280,10 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     let mut err = io::stderr();
     if let Some(mistakes) = error.downcast_ref::<Mistakes>() {
         let _ = writeln!(err, "{mistakes}");
+        return ExitCode::from(USAGE);
+    }
+    if let Some(usage) = error.downcast_ref::<Usage>() {
+        let _ = writeln!(err, "breachd: {usage}");
         return ExitCode::from(USAGE);
     }
     // Piped into `head`, say: whoever reads has read enough.

@@ -6,6 +6,7 @@ use crate::{
     desk::{Desk, follower},
     health::Healths,
     metrics::{Known, Metrics},
+    reload::{self, Current},
     roles::{self, RoleError},
     settings::{Settings, limits, load},
     topics::Topics,
@@ -59,6 +60,8 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
         stop: Stop::default(),
         source_partitions,
         taken: AtomicU64::new(0),
+        networks: Current::new(Arc::clone(&settings.networks)),
+        people: Current::new(Arc::clone(&settings.people)),
         latest: Mutex::new(Arc::clone(&settings)),
         broker,
         settings,
@@ -73,6 +76,7 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
     let (sender, ended) = mpsc::channel();
     // Every process answers probes and shows its metrics; only one with the role `console` follows the incidents.
     let model = follower::ReadModel::new(&context, roles.contains(&RoleName::Console));
+    tokio::spawn(reload::watch(Arc::clone(&context)));
     let console = serve(Arc::clone(&context), Arc::clone(&model)).await?;
     let mut daemon =
         Daemon { context: Arc::clone(&context), console, model: Arc::clone(&model), threads: Vec::new(), ended };

@@ -51,6 +51,9 @@ struct Families {
     parse_rejected: Counters,
     consumer_lag: Gauges,
     watermark: SecondsGauges,
+    event_skew: SecondsGauges,
+    dead_letters: Counters,
+    coverage_tables: Gauges,
     event_to_alert: Histograms,
     alerts: Counters,
     false_page_budget: SecondsGauges,
@@ -86,6 +89,9 @@ impl Metrics {
             parse_rejected: of.counters(&PARSE_REJECTED),
             consumer_lag: of.gauges(&CONSUMER_LAG),
             watermark: of.seconds(&WATERMARK),
+            event_skew: of.seconds(&EVENT_SKEW),
+            dead_letters: of.counters(&DEAD_LETTERS),
+            coverage_tables: of.gauges(&COVERAGE_TABLES),
             event_to_alert: of.histograms(&EVENT_TO_ALERT),
             alerts: of.counters(&ALERTS),
             false_page_budget: of.seconds(&FALSE_PAGE_BUDGET),
@@ -144,6 +150,20 @@ impl Metrics {
             let gauge = self.0.watermark.at(&[source]);
             gauge.set(gauge.get().max(seconds(at)));
         }
+    }
+
+    /// Written time less event time of the newest record of `source`.
+    pub fn event_skew(&self, source: &str, skew: Span) {
+        self.0.event_skew.at(&[source]).set(skew.as_millis() as f64 / 1_000.0);
+    }
+
+    pub fn dead_letter(&self, source: &str, reason: &'static str) {
+        self.0.dead_letters.at(&[source, reason]).inc();
+    }
+
+    /// `n` tables of `class` whose rows are `known` or `unknown`.
+    pub fn coverage_tables(&self, class: &str, rows: &'static str, n: usize) {
+        self.0.coverage_tables.at(&[class, rows]).set(count(n));
     }
 
     /// From the event to the alert it raised, by the wall clock.

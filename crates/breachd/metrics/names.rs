@@ -28,6 +28,9 @@ pub const NAMES: &[MetricSpec] = &[
     PARSE_REJECTED,
     CONSUMER_LAG,
     WATERMARK,
+    EVENT_SKEW,
+    DEAD_LETTERS,
+    COVERAGE_TABLES,
     EVENT_TO_ALERT,
     ALERTS,
     FALSE_PAGE_BUDGET,
@@ -71,6 +74,21 @@ pub(super) const WATERMARK: MetricSpec = gauge(
     "breachd_watermark_timestamp_seconds",
     &["source"],
     "Event time of the newest record read of a source, in Unix seconds.",
+);
+pub(super) const EVENT_SKEW: MetricSpec = gauge(
+    "breachd_event_skew_seconds",
+    &["source"],
+    "When the newest record was written less the time it tells, in seconds, of the partition furthest off: delay, or below 0 or by whole hours a wrong clock or zone.",
+);
+pub(super) const DEAD_LETTERS: MetricSpec = counter(
+    "breachd_dead_letters_total",
+    &["source", "reason"],
+    "Entries that could not be read and were kept as dead letters.",
+);
+pub(super) const COVERAGE_TABLES: MetricSpec = gauge(
+    "breachd_source_coverage_tables",
+    &["class", "rows"],
+    "Classified tables seen, by whether any source says how many rows were read; on instances with the role console.",
 );
 pub(super) const EVENT_TO_ALERT: MetricSpec =
     histogram("breachd_event_to_alert_seconds", &[], "From the event that fired an alert to the alert, wall time.");

@@ -11,12 +11,16 @@ mod summary;
 pub use input::{LINE_BYTES_MAX, Lines};
 pub use summary::Summary;
 
-use crate::{cli::InputFile, settings::Settings};
+use crate::{
+    cli::InputFile,
+    settings::Settings,
+    sources::{self, SourceState},
+};
 use activity::{Mode, Timestamp};
 use anyhow::Context as _;
 use detector::{Alert, Effects, Engine, Rollup};
 use ingest::{DeadLetter, Ingester, Raw, Resume};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use tally::{Batch, Manifest, Tallier};
 
 /// Lines read from one file before the files' event times are compared again.
@@ -66,6 +70,12 @@ pub fn replay(
     }
     replay.flush(&mut sources)?;
     replay.finish();
+    let states: Vec<SourceState> = sources
+        .iter()
+        .map(|source| SourceState { coverage: source.ingester.coverage().clone(), ..SourceState::default() })
+        .collect();
+    let latest = replay.summary.last().unwrap_or(Timestamp::MIN);
+    replay.summary.coverage = sources::report(&settings.ingest_of(inputs), &states, latest, &HashMap::new());
     progress(sources.iter().map(|source| source.lines.bytes()).sum());
     Ok(replay.summary)
 }

@@ -1,6 +1,6 @@
 //! What a replay found, for a person.
 
-use crate::cli::InputFile;
+use crate::{cli::InputFile, sources::Report};
 use activity::{Span, Timestamp};
 use detector::{Alert, Severity};
 use ingest::DeadLetter;
@@ -26,6 +26,8 @@ pub struct Summary {
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     pub violations: u64,
+    /// What the sources have shown, and what they leave unknown.
+    pub coverage: Report,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +81,11 @@ impl Summary {
         }
     }
 
+    /// Event time of the newest entry.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
     pub fn records(&self) -> u64 {
         self.sources
             .values()
@@ -127,6 +134,9 @@ impl Summary {
                 if weeks >= 1.0 / 7.0 { format!(" ({:.2} a week)", n_pages as f64 / weeks) } else { String::new() };
             writeln!(out, "{n_pages} pages{rate} in {} of logs", last - first)?;
         }
+        writeln!(out)?;
+        self.coverage.print(out)?;
+        writeln!(out)?;
         if self.violations > 0 {
             writeln!(
                 out,

@@ -34,6 +34,8 @@ struct DetectorRole<'a> {
     /// The next offset of each tally partition read here.
     next: BTreeMap<i32, i64>,
     adopted: bool,
+    /// Version of the directory that the engines have.
+    people_seen: u64,
     ready: bool,
     measured: Instant,
     /// As last told to the metrics.
@@ -59,6 +61,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
         waiting_since: None,
         next: BTreeMap::new(),
         adopted: false,
+        people_seen: 0,
         ready: false,
         measured: Instant::now(),
         evicted: BTreeMap::new(),
@@ -83,6 +86,9 @@ impl DetectorRole<'_> {
                 Polled::Rebalanced => self.adopt()?,
                 Polled::Records(_) => self.take(payloads)?,
                 Polled::Idle => {}
+            }
+            if let Some(people) = self.context.people.newer(&mut self.people_seen) {
+                self.engines.values_mut().for_each(|engine| engine.set_directory(people.clone()));
             }
             self.hear_fleet()?;
             self.release()?;

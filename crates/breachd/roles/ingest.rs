@@ -6,11 +6,18 @@
 //! committed offset's metadata ([`ingest::Ingester::resume`]), and anything in memory may be thrown away:
 //! that is what happens at every rebalance. The price is up to one flush interval of work done twice by somebody; the
 //! alternative, committing inside the rebalance callback, holds up the whole group while a transaction ends.
+//!
+//! Now and then a flush also holds what each source has shown so far ([`crate::sources`]). When the file of networks changes,
+//! the partitions go on with the same state by another plan.
 
 use super::RoleError;
 use crate::cli::RoleName as Role;
-use crate::{context::Context, settings::limits};
-use activity::{Mode, Timestamp};
+use crate::{
+    context::Context,
+    settings::limits,
+    sources::{self, SourceState},
+};
+use activity::{Mode, Span, Timestamp};
 use ingest::{DeadLetter, Ingester, Plan, Raw, Resume};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -32,6 +39,8 @@ struct Partition {
     /// Whether its pending entry has been taken as complete since.
     expired: bool,
     idle: bool,
+    /// Something was taken in since what it has shown was last written down.
+    unwritten: bool,
 }
 
 struct IngestRole<'a> {
@@ -46,6 +55,10 @@ struct IngestRole<'a> {
     flushed_at: Instant,
     /// Something happened since the last flush that a detector should know.
     dirty: bool,
+    /// When what the sources have shown was last written down.
+    written_down: Instant,
+    /// Version of the networks that the plans have.
+    networks_seen: u64,
 }
 
 /// Runs until the context says stop; returns what ended it otherwise.
@@ -71,6 +84,8 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
         sequence: 0,
         flushed_at: Instant::now(),
         dirty: false,
+        written_down: Instant::now(),
+        networks_seen: 0,
     };
     let outcome = role.work();
     tracing::info!(role = %Role::Ingest, "stopped");
@@ -103,13 +118,47 @@ impl IngestRole<'_> {
                 Polled::Idle => {}
             }
             self.age();
+            self.renew();
             let full = self.tallier.bytes() >= limits::FLUSH_BYTES || self.dead.len() >= limits::FLUSH_DEAD_LETTERS;
             if full || self.flushed_at.elapsed() >= interval {
                 self.flush()?;
             }
         }
-        // A bounded drain: one last flush of what has been taken in.
+        // A bounded drain: one last flush of what has been taken in, and of what has been shown.
+        self.dirty |= self.partitions.values().any(|partition| partition.unwritten);
         self.flush()
+    }
+
+    /// Takes up changed networks; sees to it that what the sources have shown is written down in time.
+    fn renew(&mut self) {
+        if let Some(networks) = self.context.networks.newer(&mut self.networks_seen) {
+            self.plans.values_mut().for_each(|plan| *plan = Arc::new(plan.with_geo(&networks)));
+            for ((topic, _), partition) in &mut self.partitions {
+                if let Some(plan) = self.plans.get(topic) {
+                    partition.ingester.replan(plan);
+                }
+            }
+        }
+        self.dirty |= self.states_due() && self.partitions.values().any(|partition| partition.unwritten);
+    }
+
+    fn states_due(&self) -> bool {
+        self.context.stop.requested() || self.written_down.elapsed() >= sources::WRITE_EVERY
+    }
+
+    /// Goes on with what the partitions had shown. It is advice to people: without it the counts begin anew.
+    fn restore(&mut self) {
+        match sources::states(self.context.broker.as_ref(), &self.context.topics) {
+            Ok(states) => {
+                for state in states {
+                    let place = (state.topic.clone(), state.coverage.partition);
+                    if let Some(partition) = self.partitions.get_mut(&place) {
+                        partition.ingester.restore_coverage(&state.coverage);
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "what the sources have shown cannot be read; their counts begin anew"),
+        }
     }
 
     /// The assignment has changed: whatever was not committed is somebody else's now, or will be read again.
@@ -121,6 +170,9 @@ impl IngestRole<'_> {
             let Some(plan) = self.plans.get(&assigned.topic) else { continue };
             let partition = Partition::resumed(plan, assigned.partition, (assigned.position, assigned.metadata));
             self.partitions.insert((assigned.topic, assigned.partition), partition);
+        }
+        if !self.partitions.is_empty() {
+            self.restore();
         }
         tracing::info!(partitions = self.partitions.len(), "raw log partitions assigned");
         self.context.ready(Role::Ingest);
@@ -195,10 +247,24 @@ impl IngestRole<'_> {
                 headers: Vec::new(),
             })?;
         }
+        let states_due = self.states_due();
+        if states_due {
+            for (((topic, _), partition), offset) in self.partitions.iter().zip(&offsets) {
+                if partition.unwritten {
+                    let coverage = partition.ingester.coverage().clone();
+                    let state = SourceState { coverage, topic: topic.clone(), next_offset: offset.offset };
+                    self.transactor.send(state.outgoing(&self.context.topics))?;
+                }
+            }
+        }
         let token = self.member.token();
         match self.transactor.commit(Some((&token, &offsets))) {
             Ok(()) => {
                 self.committed(&manifest, offsets);
+                if states_due {
+                    self.written_down = Instant::now();
+                    self.partitions.values_mut().for_each(|partition| partition.unwritten = false);
+                }
                 Ok(())
             }
             Err(CommitError::Aborted(reason)) => {
@@ -224,6 +290,20 @@ impl IngestRole<'_> {
             metrics.range(range);
             self.context.taken.fetch_add(u64::try_from(range.to - range.from).unwrap_or(0), Ordering::Relaxed);
         }
+        let mut skews: BTreeMap<&str, i64> = BTreeMap::new();
+        for partition in self.partitions.values() {
+            let coverage = partition.ingester.coverage();
+            if let Some(skew) = coverage.skew_ms {
+                let widest = skews.entry(&coverage.source).or_insert(skew);
+                if widest.unsigned_abs() < skew.unsigned_abs() {
+                    *widest = skew;
+                }
+            }
+        }
+        skews.into_iter().for_each(|(source, skew)| metrics.event_skew(source, Span::from_millis(skew)));
+        for letter in &self.dead {
+            metrics.dead_letter(&letter.source, letter.reason);
+        }
         for partition in self.partitions.values_mut() {
             for (format, reason, n) in partition.ingester.take_rejected() {
                 metrics.parse_rejected(format, reason, n);
@@ -245,6 +325,7 @@ impl IngestRole<'_> {
             positions.push((topic.clone(), *number, partition.committed.0));
             *partition = Partition::resumed(plan, *number, partition.committed.clone());
         }
+        self.restore();
         self.dirty = true;
         Ok(self.member.rewind(&positions)?)
     }
@@ -268,13 +349,14 @@ impl Partition {
     fn resumed(plan: &Arc<Plan>, number: i32, committed: (i64, String)) -> Self {
         let resume = Resume::parse(committed.0, &committed.1);
         let ingester = Ingester::new(Arc::clone(plan), number, resume);
-        Partition { ingester, committed, heard: Instant::now(), expired: true, idle: false }
+        Partition { ingester, committed, heard: Instant::now(), expired: true, idle: false, unwritten: false }
     }
 
     fn take(&mut self, record: RecordRef<'_>, context: &Context, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
         self.heard = Instant::now();
         self.expired = false;
         self.idle = false;
+        self.unwritten = true;
         let bytes = record.payload.unwrap_or_default();
         let (mode, forged) = match record.header(DRILL_HEADER) {
             None => (Mode::Live, false),

@@ -7,10 +7,9 @@ pub mod limits;
 pub mod load;
 
 use crate::{cli::InputFile, drill::mark::DrillKey, topics::TopicSettings};
-use anyhow::Context as _;
 use detector::{Calendar, Directory, Engine, EngineSpec};
 use incident::{Jurisdictions, Policy};
-use ingest::{Geo, Plan};
+use ingest::{Geo, Plan, Pseudonyms};
 use load::{Mistake, Tree};
 use serde::Deserialize;
 use std::{
@@ -91,6 +90,7 @@ pub struct Settings {
     pub people: Arc<Directory>,
     pub networks: Arc<Geo>,
     pub periods: Arc<Calendar>,
+    pub privacy: Arc<Pseudonyms>,
     policy: Arc<Policy>,
     key: Option<DrillKey>,
 }
@@ -165,14 +165,59 @@ impl Settings {
     pub fn plans(&self) -> BTreeMap<String, Arc<Plan>> {
         let settings = self.ingest();
         let plan = |(at, source): (usize, &ingest::settings::Source)| {
-            let plan = Plan::new(&settings, at, &self.networks, self.detector.allowed_lateness)?;
-            Some((source.topic.clone()?, Arc::new(plan)))
+            Some((source.topic.clone()?, Arc::new(self.plan(&settings, at)?)))
         };
         self.sources.iter().enumerate().filter_map(plan).collect()
     }
 
+    fn plan(&self, settings: &ingest::Settings, at: usize) -> Option<Plan> {
+        let plan = Plan::new(settings, at, &self.networks, self.detector.allowed_lateness)?;
+        Some(plan.with_privacy(&self.privacy))
+    }
+
     /// The same for the files of a replay: a file whose name is a configured source's is read as that source is.
-    pub fn replay_plans(&self, inputs: &[InputFile]) -> anyhow::Result<Vec<Arc<Plan>>> {
+    ///
+    /// # Errors
+    /// [`Usage`]: what the caller has to write otherwise.
+    pub fn replay_plans(&self, inputs: &[InputFile]) -> Result<Vec<Arc<Plan>>, Usage> {
+        let settings = self.ingest_of(inputs);
+        if let Some((key, problem)) = settings.check().into_iter().next() {
+            let at = key.strip_prefix("sources[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
+            let which = at.and_then(|at| inputs.get(at));
+            let advice = which.filter(|input| key.ends_with(".zone") && input.zone.is_none()).map(|input| {
+                let InputFile { name, format, path, .. } = input;
+                let path = path.display();
+                format!("; write it behind the path, `--input {name}:{format}={path}@Europe/Berlin`, or as `zone` of `[[sources]]`")
+            });
+            let which = which.map_or_else(String::new, |input| format!("--input {}: ", input.name));
+            return Err(Usage(format!("{which}{problem}{}", advice.unwrap_or_default())));
+        }
+        Ok(self.plans_of(&settings))
+    }
+
+    /// The same for `breachd discover`, which takes no notice of times: where a zone is missing, it is UTC.
+    ///
+    /// # Errors
+    /// [`Usage`].
+    pub fn discovery_plans(&self, inputs: &[InputFile]) -> Result<Vec<Arc<Plan>>, Usage> {
+        let mut settings = self.ingest_of(inputs);
+        for (at, source) in settings.sources.iter_mut().enumerate() {
+            source.zone.get_or_insert_with(|| "UTC".to_owned());
+            // Two files of one format are no mistake here.
+            source.name = format!("{}.{at}", source.name);
+        }
+        if let Some((_, problem)) = settings.check().into_iter().next() {
+            return Err(Usage(problem));
+        }
+        Ok(self.plans_of(&settings).into_iter().map(|plan| Arc::new(Plan::clone(&plan).discovering())).collect())
+    }
+
+    fn plans_of(&self, settings: &ingest::Settings) -> Vec<Arc<Plan>> {
+        (0..settings.sources.len()).filter_map(|at| self.plan(settings, at).map(Arc::new)).collect()
+    }
+
+    /// What ingest would be told if these files were the sources.
+    pub fn ingest_of(&self, inputs: &[InputFile]) -> ingest::Settings {
         let mut settings = self.ingest();
         settings.sources = inputs
             .iter()
@@ -187,19 +232,7 @@ impl Settings {
                 source
             })
             .collect();
-        if let Some((key, problem)) = settings.check().into_iter().next() {
-            let at = key.strip_prefix("sources[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
-            let which =
-                at.and_then(|at| inputs.get(at)).map_or_else(String::new, |input| format!("--input {}: ", input.name));
-            anyhow::bail!("{which}{problem}");
-        }
-        (0..inputs.len())
-            .map(|at| {
-                Plan::new(&settings, at, &self.networks, self.detector.allowed_lateness)
-                    .map(Arc::new)
-                    .context("an input that was just checked")
-            })
-            .collect()
+        settings
     }
 
     /// The engine of one tally partition. `files`: evidence names inputs instead of topics.
@@ -220,7 +253,8 @@ impl Settings {
         Engine::new(spec, Arc::new(self.detector.clone()), Arc::clone(&self.people), Arc::clone(&self.periods))
     }
 
-    fn ingest(&self) -> ingest::Settings {
+    /// The part that ingest reads.
+    pub fn ingest(&self) -> ingest::Settings {
         self.written.ingest_settings()
     }
 
@@ -232,6 +266,11 @@ impl Settings {
         }
         if self.directory.file.is_none() {
             notes.push("no `[directory]`: all portal users are one peer group".to_owned());
+        }
+        if self.written.privacy.key_file.is_none() && !self.sources.is_empty() {
+            let note =
+                "no `[privacy] key_file`: who knows a session id or an integration key can find its hash in alerts";
+            notes.push(note.to_owned());
         }
         notes
     }
@@ -286,19 +325,12 @@ impl Written {
                 "nobody would ever be told: write at least one of `[[triggers]]` with its channels".into(),
             ));
         }
-        let people = table("directory", &self.directory, &mut mistakes, |csv| {
-            Directory::parse(csv).map_err(|error| error.to_string())
+        let privacy = self.read_privacy(&mut mistakes);
+        let people = table("directory", &self.directory, &mut mistakes, |file| read_people(file, &privacy));
+        let periods = table("calendar", &self.calendar, &mut mistakes, |file| {
+            Calendar::parse(&read(file)?).map_err(|error| error.to_string())
         });
-        let periods = table("calendar", &self.calendar, &mut mistakes, |csv| {
-            Calendar::parse(csv).map_err(|error| error.to_string())
-        });
-        let networks = table("geo", &self.geo, &mut mistakes, |csv| {
-            Geo::parse(csv).map_err(|errors| {
-                let lines: Vec<String> =
-                    errors.iter().take(10).map(|(line, problem)| format!("line {line}: {problem}")).collect();
-                lines.join("; ")
-            })
-        });
+        let networks = table("geo", &self.geo, &mut mistakes, read_networks);
         let jurisdictions = match self.obligations.file.as_deref().map(std::fs::read_to_string).transpose() {
             Ok(text) => Jurisdictions::parse(text.as_deref().unwrap_or(Jurisdictions::DEFAULT))
                 .map_err(|error| error.to_string()),
@@ -335,10 +367,39 @@ impl Written {
             people: Arc::new(people),
             networks: Arc::new(networks),
             periods: Arc::new(periods),
+            privacy: Arc::new(privacy),
             policy: Arc::new(policy),
             key,
         });
         (settings, mistakes)
+    }
+
+    /// Hashes and pseudonyms under the key that is configured.
+    fn read_privacy(&self, mistakes: &mut Vec<(String, String)>) -> Pseudonyms {
+        let written = &self.privacy;
+        let key = written.key_file.as_deref().map(|file| match std::fs::read(file) {
+            // Secrets are often written with a line break behind them; the key is the same with and without.
+            Ok(bytes) => Ok(bytes.trim_ascii_end().to_vec()),
+            Err(error) => Err(format!("cannot be read: {error}")),
+        });
+        let mut refuse = |problem: String| mistakes.push(("privacy.key_file".into(), problem));
+        let key = match key {
+            None => None,
+            Some(Ok(key)) if Pseudonyms::KEY_BYTES_MIN <= key.len() => Some(key),
+            Some(Ok(_)) => {
+                refuse(format!("holds a key that is too short; write at least {} bytes", Pseudonyms::KEY_BYTES_MIN));
+                None
+            }
+            Some(Err(problem)) => {
+                refuse(problem);
+                None
+            }
+        };
+        if written.pseudonymise_users && written.key_file.is_none() {
+            let problem = "needs `privacy.key_file`: without a key whoever knows the names can undo it";
+            mistakes.push(("privacy.pseudonymise_users".into(), problem.into()));
+        }
+        Pseudonyms::new(written, key.as_deref())
     }
 
     /// Every channel that anything names must be there.
@@ -361,19 +422,38 @@ impl Written {
     }
 }
 
-/// Reads and parses the file a section names; its default where there is none.
+/// What the caller has to write otherwise: exit code 2.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Reads the file a section names; its default where there is none.
 fn table<T: Default>(
     section: &str,
     setting: &FileSetting,
     mistakes: &mut Vec<(String, String)>,
-    parse: impl FnOnce(&str) -> Result<T, String>,
+    read: impl FnOnce(&Path) -> Result<T, String>,
 ) -> T {
     let Some(file) = &setting.file else { return T::default() };
-    let parsed = read(file).and_then(|text| parse(&text));
-    parsed.unwrap_or_else(|problem| {
+    read(file).unwrap_or_else(|problem| {
         mistakes.push((format!("{section}.file"), format!("`{}`: {problem}", file.display())));
         T::default()
     })
+}
+
+/// The file of networks.
+pub fn read_networks(file: &Path) -> Result<Geo, String> {
+    Geo::parse(&read(file)?).map_err(|errors| {
+        let lines: Vec<String> =
+            errors.iter().take(10).map(|(line, problem)| format!("line {line}: {problem}")).collect();
+        lines.join("; ")
+    })
+}
+
+/// The HR directory, under the names by which its people will be met.
+pub fn read_people(file: &Path, privacy: &Pseudonyms) -> Result<Directory, String> {
+    let people = Directory::parse(&read(file)?).map_err(|error| error.to_string())?;
+    Ok(if privacy.hides_users() { people.renamed(|user| privacy.of(user).into()) } else { people })
 }
 
 fn read(file: &Path) -> Result<String, String> {

@@ -54,6 +54,12 @@ impl Directory {
         Ok(Directory { people })
     }
 
+    /// The same people under other login names, such as pseudonyms.
+    #[must_use]
+    pub fn renamed(self, name: impl Fn(&str) -> Box<str>) -> Directory {
+        Directory { people: self.people.into_iter().map(|(user, rows)| (name(&user), rows)).collect() }
+    }
+
     /// The person at that time; outside all employments, the last row.
     pub fn person(&self, user: &str, at: Timestamp) -> Option<&Person> {
         let rows = self.people.get(user)?;
@@ -103,6 +109,8 @@ mod tests {
         assert_eq!(directory.role("u2", at("2026-03-02T00:00:00Z")), "unknown");
         assert_eq!(directory.role("u3", at("2026-03-02T00:00:00Z")), "unknown");
         assert_eq!(directory.len(), 2);
+        let renamed = directory.renamed(|user| format!("p-{user}").into());
+        assert_eq!(renamed.role("p-u1", at("2026-03-02T00:00:00Z")), "payroll");
     }
 
     #[test]

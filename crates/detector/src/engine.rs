@@ -148,6 +148,11 @@ impl Engine {
         }
     }
 
+    /// Another content of the HR directory: peer groups are looked up in it from now on.
+    pub fn set_directory(&mut self, directory: Arc<Directory>) {
+        self.directory = directory;
+    }
+
     /// Takes in a message of this partition. A repeated one changes nothing.
     pub fn take(&mut self, batch: &Batch) -> Effects {
         let mut effects = Effects::default();

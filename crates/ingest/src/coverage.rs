@@ -236,7 +236,7 @@ pub fn gaps(settings: &Settings, seen: &[Coverage], now: Timestamp) -> Vec<Gap> 
 }
 
 /// The piece of configuration that makes a log of that format.
-fn snippet(format: &str) -> Option<&'static str> {
+pub fn snippet(format: &str) -> Option<&'static str> {
     Some(match format {
         "nginx_json" => "deploy/sources/nginx",
         "access_combined" | "apache_json" => "deploy/sources/apache",
