@@ -11,6 +11,8 @@ mod cli;
 mod exact;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/letters.rs"]
+mod letters;
 #[path = "it/pipeline.rs"]
 mod pipeline;
 #[path = "it/real.rs"]
@@ -19,3 +21,5 @@ mod real;
 mod real_servers;
 #[path = "it/repository.rs"]
 mod repository;
+#[path = "it/torn.rs"]
+mod torn;

@@ -39,6 +39,12 @@ pub struct SourceState {
 }
 
 impl SourceState {
+    /// From a record of the state topic; `None` if it is about something else.
+    pub fn read(key: &[u8], value: &[u8]) -> Option<(String, SourceState)> {
+        let key = std::str::from_utf8(key).ok().filter(|key| key.starts_with("coverage/"))?;
+        Some((key.to_owned(), serde_json::from_slice(value).ok()?))
+    }
+
     /// The message for the state topic.
     pub fn outgoing(&self, topics: &Topics) -> Outgoing {
         Outgoing {
@@ -55,10 +61,8 @@ impl SourceState {
 pub fn states(broker: &dyn Broker, topics: &Topics) -> Result<Vec<SourceState>, StreamError> {
     let mut states: BTreeMap<String, SourceState> = BTreeMap::new();
     state::each(broker, topics, &mut |key, value| {
-        if key.starts_with("coverage/")
-            && let Ok(state) = serde_json::from_slice(value)
-        {
-            states.insert(key.to_owned(), state);
+        if let Some((key, state)) = SourceState::read(key.as_bytes(), value) {
+            states.insert(key, state);
         }
     })?;
     Ok(states.into_values().collect())

@@ -91,7 +91,7 @@ fn kill_9_in_the_middle_loses_and_doubles_nothing() {
     assert_eq!(requests, total as u64, "each line is one request of one address");
 }
 
-fn batches(records: &[(i32, Vec<u8>)]) -> Vec<Batch> {
+pub(crate) fn batches(records: &[(i32, Vec<u8>)]) -> Vec<Batch> {
     records.iter().map(|(_, payload)| Batch::decode(payload).expect("a readable tally message")).collect()
 }
 

@@ -5,13 +5,19 @@
 //! written to the journal. The lock around it is held while an entry is applied or a view is copied, never across
 //! a wait; alerts lie in a [`DashMap`] beside it because many entries refer to them and none waits for another.
 
-use crate::{cli::RoleName, context::Context, roles::RoleError, settings::limits};
+use crate::{
+    cli::RoleName,
+    context::Context,
+    roles::RoleError,
+    settings::limits,
+    sources::{self, RowsKnown, SourceState},
+};
 use dashmap::DashMap;
 use detector::{Alert, AlertId};
 use incident::{Casebook, Decision};
 use journal::Entry;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicBool, Ordering},
@@ -26,6 +32,8 @@ pub struct ReadModel {
     order: Mutex<VecDeque<AlertId>>,
     /// Journal entry that carried a command out, by the command's id.
     commands: DashMap<String, u64>,
+    /// What each source partition has shown, by its key in the state topic.
+    sources: Mutex<BTreeMap<String, SourceState>>,
     /// Woken by every entry applied.
     changed: tokio::sync::Notify,
     /// Whether anybody follows the journal in this process.
@@ -41,6 +49,7 @@ impl ReadModel {
             alerts: DashMap::new(),
             order: Mutex::default(),
             commands: DashMap::new(),
+            sources: Mutex::default(),
             changed: tokio::sync::Notify::new(),
             followed,
             broken: AtomicBool::new(false),
@@ -59,6 +68,11 @@ impl ReadModel {
     /// Number of the journal entry by which a command was carried out, once it is there.
     pub fn carried_out(&self, command: &str) -> Option<u64> {
         self.commands.get(command).map(|entry| *entry)
+    }
+
+    /// What each source partition has shown, as last written down.
+    pub fn sources(&self) -> Vec<SourceState> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Resolves when something has changed since the future was made.
@@ -98,6 +112,8 @@ pub fn follow(context: &Context, model: &ReadModel) -> Result<(), RoleError> {
     let (journal, alerts) = (context.topics.journal(), context.topics.alerts());
     let mut entries = context.broker.read(&[(&journal, Vec::new())])?;
     let mut raised = context.broker.read(&[(&alerts, Vec::new())])?;
+    let state = context.topics.state();
+    let mut shown = context.broker.read(&[(&state, Vec::new())])?;
     let mut verifier = journal::Verifier::new();
     let mut broken: HashMap<&'static str, String> = HashMap::new();
     while !context.stop.requested() {
@@ -119,9 +135,35 @@ pub fn follow(context: &Context, model: &ReadModel) -> Result<(), RoleError> {
                 }
             }
         })?;
+        let mut told = false;
+        shown.poll(limits::POLL_RECORDS, std::time::Duration::ZERO, &mut |record| {
+            if let (Some(key), Some(value)) = (record.key, record.payload)
+                && let Some((key, state)) = SourceState::read(key, value)
+            {
+                model.sources.lock().unwrap_or_else(PoisonError::into_inner).insert(key, state);
+                told = true;
+            }
+        })?;
+        if told {
+            measure_coverage(context, model);
+        }
         if entries.caught_up() && broken.is_empty() {
             context.ready(RoleName::Console);
         }
     }
     Ok(())
+}
+
+/// How many classified tables have row counts, over all sources, and how many have none.
+fn measure_coverage(context: &Context, model: &ReadModel) {
+    let states = model.sources();
+    let coverages: Vec<ingest::Coverage> = states.into_iter().map(|state| state.coverage).collect();
+    let tables = sources::tables(&coverages);
+    let classes: std::collections::BTreeSet<&str> = tables.iter().map(|table| table.class.as_str()).collect();
+    for class in classes {
+        for rows in [RowsKnown::Known, RowsKnown::Unknown] {
+            let n = tables.iter().filter(|table| table.class == class && table.rows == rows).count();
+            context.metrics.coverage_tables(class, rows.as_str(), n);
+        }
+    }
 }

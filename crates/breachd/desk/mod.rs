@@ -3,7 +3,7 @@
 pub mod follower;
 mod views;
 
-use crate::{context::Context, drill::inject, settings::limits, wall};
+use crate::{context::Context, drill::inject, settings::limits, sources, wall};
 use activity::{DrillId, Mode, Timestamp};
 use console::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, DrillRequest, DrillStarted, Pending, Readiness,
@@ -12,7 +12,7 @@ use console::{
 use follower::ReadModel;
 use incident::{Command, Incident, IncidentId, IncidentState, Verdict};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -239,6 +239,12 @@ impl Desk {
 }
 
 impl console::Desk for Desk {
+    fn sources(&self) -> serde_json::Value {
+        let states = self.model.sources();
+        let report = sources::report(&self.context.settings.ingest(), &states, wall::now(), &HashMap::new());
+        serde_json::to_value(report).unwrap_or_default()
+    }
+
     fn overview(&self) -> shown::Overview {
         let now = wall::now();
         let casebook = self.model.casebook();

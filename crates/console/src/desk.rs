@@ -15,6 +15,8 @@ pub trait Desk: Send + Sync + 'static {
     fn overview(&self) -> Overview;
     fn incident(&self, id: &str) -> Option<IncidentPage>;
     fn drill(&self, id: &str) -> Option<DrillReport>;
+    /// What the log sources have shown and leave unknown, as a JSON object; names of sources and tables, never of people.
+    fn sources(&self) -> serde_json::Value;
     /// Own state only: partitions assigned, state restored, disk writable.
     fn readiness(&self) -> Readiness;
     /// Whether the loops make progress.

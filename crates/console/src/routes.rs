@@ -63,6 +63,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { method: Method::POST, path: "/api/v1/incidents/{id}/commands", handler: |filter| on(filter, command) },
     Route { method: Method::POST, path: "/api/v1/drills", handler: |filter| on(filter, start_drill) },
     Route { method: Method::GET, path: "/api/v1/drills/{id}", handler: |filter| on(filter, drill) },
+    Route { method: Method::GET, path: "/api/v1/sources", handler: |filter| on(filter, sources) },
     Route { method: Method::GET, path: "/api/v1/openapi.json", handler: |filter| on(filter, openapi) },
 ];
 
@@ -247,6 +248,10 @@ async fn drill(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Res
     let missing =
         || Problem::new(Kind::NotFound, format!("there is no drill `{}`", activity::printable_within(&id, 64)));
     found.map(Json).ok_or_else(missing)
+}
+
+async fn sources(State(office): State<Arc<Office>>) -> Json<serde_json::Value> {
+    Json(office.desk.sources())
 }
 
 async fn openapi() -> Response {

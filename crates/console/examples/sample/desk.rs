@@ -53,6 +53,10 @@ impl SampleDesk {
 }
 
 impl Desk for SampleDesk {
+    fn sources(&self) -> serde_json::Value {
+        serde_json::json!({"sources": [{"source": "audit", "records": 7}], "tables": [], "gaps": []})
+    }
+
     fn overview(&self) -> Overview {
         Overview {
             at: NOW,

@@ -1,0 +1,138 @@
+//! Slow-log entries that a line-wise shipper tore, read through kill -9: every entry comes out whole, and once.
+
+use crate::{
+    exact::batches,
+    harness::{Daemon, Scratch, broker, contents, free_port, kafka_address, lines, topic, unique, until},
+};
+use ingest::{Geo, Ingester, Raw, Resume};
+use std::{io::Read, process::Command, sync::Arc, time::Duration};
+use stream::Outgoing;
+use tally::{Batch, Metric, Tallier};
+
+/// How often the process is killed while it works.
+const KILLS: usize = 5;
+
+/// How often the sample is repeated in each partition.
+const REPEATS: usize = 150;
+
+/// The records of each partition: one line each; one to seven lines each, whatever entry they belong to; one line each as kcat
+/// dumps it.
+fn partitions() -> [Vec<Vec<u8>>; 3] {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/samples/kafka_kcat-kcat.slowlines.kcatJ.ndjson.zst");
+    let mut dump = Vec::new();
+    let file = std::fs::File::open(path).unwrap();
+    zstd::stream::read::Decoder::new(file).unwrap().read_to_end(&mut dump).unwrap();
+    let wrapped = lines(&dump);
+    let payload = |line: &&[u8]| {
+        let json: serde_json::Value = serde_json::from_slice(line).unwrap();
+        json["payload"].as_str().unwrap().as_bytes().to_vec()
+    };
+    let plain: Vec<Vec<u8>> = wrapped.iter().map(payload).collect();
+    let repeated: Vec<Vec<u8>> = std::iter::repeat_n(&plain, REPEATS).flatten().cloned().collect();
+    let mut cut = Vec::new();
+    let mut rest = repeated.as_slice();
+    while !rest.is_empty() {
+        let (some, behind) = rest.split_at(rest.len().min(1 + cut.len() * cut.len() % 7));
+        cut.push(some.join(&b'\n'));
+        rest = behind;
+    }
+    let wrapped = std::iter::repeat_n(&wrapped, REPEATS).flatten().map(|line| line.to_vec()).collect();
+    [repeated, cut, wrapped]
+}
+
+/// Entries that an undisturbed reading finds in one partition.
+fn undisturbed(records: &[Vec<u8>]) -> u64 {
+    let mut source = ingest::settings::Source::new("slow", "mariadb_slow_log");
+    source.zone = Some("UTC".into());
+    let settings = ingest::Settings { sources: vec![source], ..ingest::Settings::default() };
+    let plans = settings.plans(&Arc::new(Geo::default()), activity::Span::from_minutes(2)).unwrap();
+    let mut ingester = Ingester::new(Arc::clone(&plans[0]), 0, Resume::fresh());
+    let (mut tallier, mut dead) = (Tallier::default(), Vec::new());
+    for (offset, bytes) in (0..).zip(records) {
+        let raw = Raw { bytes, offset, mode: activity::Mode::Live, forged_mark: false, written_at: None };
+        ingester.take(raw, &mut tallier, &mut dead);
+    }
+    ingester.expire(&mut tallier, &mut dead);
+    let range = ingester.flushed();
+    assert_eq!(range.dead_lettered + range.late, 0, "the sample is sound and spans less than the allowed lateness");
+    let manifest = tally::Manifest { instance: "test".into(), sequence: 1, ranges: vec![range] };
+    entries(&tallier.flush(1, &manifest).iter().map(|(_, message)| Batch::decode(message).unwrap()).collect::<Vec<_>>())
+}
+
+/// Entries counted: each is one of its source.
+fn entries(batches: &[Batch]) -> u64 {
+    let of_sources = |entry: &&tally::Entry| entry.kind == activity::EntityKind::Source;
+    let entries = batches.iter().flat_map(|batch| &batch.entries).filter(of_sources);
+    entries.map(|entry| entry.tally.get(Metric::Requests)).sum()
+}
+
+#[test]
+fn torn_entries_come_out_whole_and_once_through_kill_9() {
+    let scratch = Scratch::new("torn");
+    let prefix = unique("torn");
+    let raw = format!("{prefix}-slow");
+    let broker = broker();
+    broker.create_topics(&[topic(&raw, 3)]).unwrap();
+    let partitions = partitions();
+    let total: usize = partitions.iter().map(Vec::len).sum();
+    let expected: u64 = partitions.iter().map(|records| undisturbed(records)).sum();
+    assert!(expected >= 3 * REPEATS as u64, "{expected}");
+    let config = scratch.write(
+        "breachd.toml",
+        format!(
+            "instance = \"one\"\n[kafka]\nbootstrap_servers = \"{}\"\n[topics]\nprefix = \"{prefix}\"\ntally_partitions = 2\n\
+             [ingest]\nflush_interval = \"20ms\"\nexpire_after = \"3s\"\n[console]\nlisten = \"127.0.0.1:{}\"\n\
+             [[sources]]\nname = \"slow\"\nformat = \"mariadb_slow_log\"\nzone = \"UTC\"\ntopic = \"{raw}\"\n",
+            kafka_address(),
+            free_port(),
+        ),
+    );
+    let mut appender = broker.appender().unwrap();
+    for (partition, records) in (0..).zip(&partitions) {
+        for payload in records {
+            let message = Outgoing {
+                topic: raw.clone(),
+                partition: Some(partition),
+                payload: payload.clone(),
+                ..Outgoing::default()
+            };
+            appender.send(message).unwrap();
+        }
+    }
+    appender.flush().unwrap();
+
+    let tallies = format!("{prefix}.tallies");
+    let accounted = || -> u64 {
+        let batches = batches(&contents(broker.as_ref(), &tallies));
+        let ranges = batches.iter().filter(|batch| batch.partition == 0).flat_map(|batch| &batch.manifest.ranges);
+        ranges.map(|range| range.contributed + range.ignored + range.dead_lettered + range.late).sum()
+    };
+    let log = scratch.0.join("daemon.log");
+    let (mut killed_in_the_middle, mut seen) = (0, 0);
+    for kill in 0..KILLS {
+        let mut daemon = Daemon::run(&config, &["--roles", "ingest"], log.clone());
+        let now =
+            until("some records are taken in", || Some(accounted()).filter(|now| *now > seen || *now >= total as u64));
+        std::thread::sleep(Duration::from_millis(7 * kill as u64));
+        daemon.kill();
+        killed_in_the_middle += usize::from(now < total as u64);
+        seen = now;
+    }
+    assert!(killed_in_the_middle >= 2, "all was done before the kills: more work is needed");
+    let mut daemon = Daemon::run(&config, &["--roles", "ingest"], log);
+    until("every record is accounted for", || Some(accounted()).filter(|now| *now >= total as u64));
+    assert_eq!(daemon.terminate(), Some(0));
+    assert_eq!(accounted(), total as u64);
+    assert_eq!(entries(&batches(&contents(broker.as_ref(), &tallies))), expected, "entries counted");
+
+    // What the source has shown was written down at the end, and can be asked for.
+    let output =
+        Command::new(crate::harness::BINARY).args(["sources", "--json", "--config"]).arg(&config).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let row = &report["sources"][0];
+    assert_eq!((row["source"].as_str(), row["partitions"].as_u64()), (Some("slow"), Some(3)), "{report}");
+    assert_eq!(row["lag_records"].as_i64(), Some(0), "{report}");
+    assert!(row["last_event"].as_str().is_some_and(|at| at.starts_with("2026-11-23T")), "{report}");
+}
