@@ -52,6 +52,7 @@ struct Families {
     consumer_lag: Gauges,
     watermark: SecondsGauges,
     event_skew: SecondsGauges,
+    records_ahead: Counters,
     dead_letters: Counters,
     coverage_tables: Gauges,
     event_to_alert: Histograms,
@@ -90,6 +91,7 @@ impl Metrics {
             consumer_lag: of.gauges(&CONSUMER_LAG),
             watermark: of.seconds(&WATERMARK),
             event_skew: of.seconds(&EVENT_SKEW),
+            records_ahead: of.counters(&RECORDS_AHEAD),
             dead_letters: of.counters(&DEAD_LETTERS),
             coverage_tables: of.gauges(&COVERAGE_TABLES),
             event_to_alert: of.histograms(&EVENT_TO_ALERT),
@@ -155,6 +157,11 @@ impl Metrics {
     /// Written time less event time of the newest record of `source`.
     pub fn event_skew(&self, source: &str, skew: Span) {
         self.0.event_skew.at(&[source]).set(skew.as_millis() as f64 / 1_000.0);
+    }
+
+    /// `n` more entries of `source` carried a stamp from the future.
+    pub fn records_ahead(&self, source: &str, n: u64) {
+        self.0.records_ahead.at(&[source]).inc_by(n);
     }
 
     pub fn dead_letter(&self, source: &str, reason: &'static str) {
@@ -253,6 +260,7 @@ impl Metrics {
                 self.records(source, outcome, 0);
             }
             self.record_bytes(source, 0);
+            self.records_ahead(source, 0);
         }
         for kind in EntityKind::ALL {
             self.entities(kind, 0);
@@ -367,6 +375,10 @@ mod tests {
         metrics.parse_rejected("nginx_json", "not_json", 3);
         metrics.consumer_lag("logs.mariadb.audit", 7);
         metrics.watermark("audit", at);
+        metrics.event_skew("audit", Span::from_millis(-1_500));
+        metrics.records_ahead("audit", 6);
+        metrics.dead_letter("audit", "not_json");
+        metrics.coverage_tables("hr", "unknown", 8);
         metrics.event_to_alert(Span::from_secs(3));
         metrics.alert_raised("volume", Severity::Critical, true);
         metrics.false_page_budget(2.0);

@@ -29,6 +29,7 @@ pub const NAMES: &[MetricSpec] = &[
     CONSUMER_LAG,
     WATERMARK,
     EVENT_SKEW,
+    RECORDS_AHEAD,
     DEAD_LETTERS,
     COVERAGE_TABLES,
     EVENT_TO_ALERT,
@@ -78,7 +79,12 @@ pub(super) const WATERMARK: MetricSpec = gauge(
 pub(super) const EVENT_SKEW: MetricSpec = gauge(
     "breachd_event_skew_seconds",
     &["source"],
-    "When the newest record was written less the time it tells, in seconds, of the partition furthest off: delay, or below 0 or by whole hours a wrong clock or zone.",
+    "When a record was written less the time it tells, in seconds, of the entry furthest off in the last flush: delay; below 0 or by whole hours a wrong clock or zone.",
+);
+pub(super) const RECORDS_AHEAD: MetricSpec = counter(
+    "breachd_records_ahead_total",
+    &["source"],
+    "Entries whose time lies more than five minutes behind the writing of their record in the future.",
 );
 pub(super) const DEAD_LETTERS: MetricSpec = counter(
     "breachd_dead_letters_total",

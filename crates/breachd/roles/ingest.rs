@@ -290,25 +290,26 @@ impl IngestRole<'_> {
             metrics.range(range);
             self.context.taken.fetch_add(u64::try_from(range.to - range.from).unwrap_or(0), Ordering::Relaxed);
         }
-        let mut skews: BTreeMap<&str, i64> = BTreeMap::new();
-        for partition in self.partitions.values() {
-            let coverage = partition.ingester.coverage();
-            if let Some(skew) = coverage.skew_ms {
-                let widest = skews.entry(&coverage.source).or_insert(skew);
-                if widest.unsigned_abs() < skew.unsigned_abs() {
-                    *widest = skew;
-                }
-            }
-        }
-        skews.into_iter().for_each(|(source, skew)| metrics.event_skew(source, Span::from_millis(skew)));
         for letter in &self.dead {
             metrics.dead_letter(&letter.source, letter.reason);
         }
-        for partition in self.partitions.values_mut() {
+        let mut skews: BTreeMap<&str, Span> = BTreeMap::new();
+        for ((topic, _), partition) in &mut self.partitions {
+            let source = self.plans.get(topic).map(|plan| &**plan.source()).unwrap_or_default();
+            metrics.records_ahead(source, partition.ingester.take_ahead());
+            if let Some(skew) = partition.ingester.take_skew() {
+                let further = |at: Span| at.as_millis().unsigned_abs();
+                let at = if further(skew.max) < further(skew.min) { skew.min } else { skew.max };
+                let widest = skews.entry(source).or_default();
+                if further(*widest) < further(at) {
+                    *widest = at;
+                }
+            }
             for (format, reason, n) in partition.ingester.take_rejected() {
                 metrics.parse_rejected(format, reason, n);
             }
         }
+        skews.into_iter().for_each(|(source, skew)| metrics.event_skew(source, skew));
         self.context.measure_lag(self.member.lag());
         self.dead.clear();
         self.tallier.clear();
