@@ -9,6 +9,7 @@
 
 pub mod access_combined;
 pub mod apache_json;
+mod csv;
 mod database;
 mod debezium;
 pub mod envelope;
@@ -27,6 +28,10 @@ mod monolog_line;
 pub mod mysql_audit_json;
 pub mod nginx_json;
 mod open_text;
+mod pgaudit;
+mod postgres;
+mod postgres_csv;
+mod postgres_json;
 mod scalar;
 mod sniff;
 pub mod sql;
@@ -56,6 +61,8 @@ pub const FORMATS: &[FormatSpec] = &[
     mariadb_general_log::SPEC,
     mariadb_error_log::SPEC,
     mysql_audit_json::SPEC,
+    postgres_csv::SPEC,
+    postgres_json::SPEC,
     hr_audit_json::SPEC,
     monolog_json::SPEC,
     monolog_line::SPEC,

@@ -69,6 +69,10 @@ impl Zone {
         TimeZoneDatabase::bundled().get(name).ok().map(|zone| Zone(Kind::Other(zone)))
     }
 
+    pub(crate) fn is_utc(&self) -> bool {
+        matches!(self.0, Kind::Utc)
+    }
+
     /// The instant of a local time; `None` where it is no time.
     ///
     /// In the hour that a switch to winter time repeats, the one nearer to `after` is taken: the greatest stamp the
