@@ -1,6 +1,6 @@
 //! Real logs, the whole way: MariaDB, nginx and rsyslog with the snippets of `deploy/sources`, a real Kafka, breachd's ingest.
 //!
-//! Work is done through MariaDB and nginx, and it is known exactly, because the statements and the expectation come from one
+//! Work is done through MariaDB and nginx (and the Magento module's audit log), and it is known exactly, because the statements and the expectation come from one
 //! list. rsyslog ships the files as they grow. In the tallies stands then every statement with its user, tables and
 //! rows, and nothing else. The database lives in Berlin, so a stamp read as UTC would be an hour or two off.
 //!
@@ -8,7 +8,7 @@
 //! that it was skipped.
 
 use crate::harness::{Daemon, Scratch, broker, contents, free_port, kafka_address, topic, unique, until};
-use crate::real_servers::{ACCOUNTS, Database, Shipper, TIME_ZONE, Upstream, Web, missing};
+use crate::real_servers::{ACCOUNTS, Database, Shipper, TIME_ZONE, Upstream, Web, missing, write_hr_audit};
 use activity::{Bucket, EntityKind, KnownBy, Signal};
 use std::{
     collections::BTreeMap,
@@ -109,6 +109,19 @@ const REQUESTS: [Request; 6] = [
     Request { user: None, address: "192.0.2.66", line: "GET /portal/payroll/list", times: 1 },
 ];
 
+/// What the application says of the same: it is counted once. Here it alone knows who was logged in.
+const HR_AUDIT: &str = r#"{"action":"login","success":true,"user":"u1001","ip":"10.8.0.11","details":{}}
+{"action":"export","success":true,"user":"u1042","ip":"10.8.0.42","details":{"table":"hr.payslips","rows":2000}}
+{"action":"login_failed","success":false,"user":"","ip":"192.0.2.66","details":{"user":"victim"}}
+{"action":"login_failed","success":false,"user":"","ip":"192.0.2.66","details":{"user":"victim"}}
+{"action":"login_failed","success":false,"user":"","ip":"192.0.2.66","details":{"user":"victim"}}
+{"action":"login_failed","success":false,"user":"","ip":"192.0.2.66","details":{"user":"victim"}}
+{"action":"login_failed","success":false,"user":"","ip":"192.0.2.66","details":{"user":"victim"}}
+"#;
+
+/// The logs, in the scratch directory.
+const FILES: [&str; 4] = ["access.log", "audit.log", "slow.log", "hr_audit.json.log"];
+
 /// Refused logins at the database itself.
 const DATABASE_GUESSES: u64 = 3;
 
@@ -131,6 +144,7 @@ fn config(scratch: &Scratch, prefix: &str) -> std::path::PathBuf {
         ("access", "nginx_json", "UTC"),
         ("audit", "mariadb_server_audit", TIME_ZONE),
         ("slow", "mariadb_slow_log", TIME_ZONE),
+        ("hr_audit", "hr_audit_json", "UTC"),
     ] {
         sources += &format!(
             "[[sources]]\nname = \"{name}\"\nformat = \"{format}\"\nzone = \"{zone}\"\ntopic = \"{prefix}-{name}\"\ndatabase = \"shop\"\n{}",
@@ -181,7 +195,7 @@ fn every_statement_is_found_with_its_user_tables_and_rows() {
     let scratch = Scratch::new("real");
     let prefix = unique("real");
     let broker = broker();
-    let raw = ["access", "audit", "slow"].map(|name| (name, format!("{prefix}-{name}")));
+    let raw = ["access", "audit", "slow", "hr_audit"].map(|name| (name, format!("{prefix}-{name}")));
     // More partitions than files: the lines of a file must still meet in one.
     let topics: Vec<_> = raw.iter().map(|(_, name)| topic(name, 2)).collect();
     broker.create_topics(&topics).unwrap();
@@ -190,8 +204,8 @@ fn every_statement_is_found_with_its_user_tables_and_rows() {
     let database = Database::start(&scratch);
     let upstream = Upstream::start(USERS.iter().map(|user| (session_of(user), (*user).to_owned())).collect());
     let web = Web::start(&scratch, upstream.port);
-    let files = [&*web.log, &*database.audit_log, &*database.slow_log];
-    let shipper = Shipper::start(&scratch, kafka_address(), &prefix, files);
+    let files = FILES.map(|file| scratch.0.join(file));
+    let shipper = Shipper::start(&scratch, kafka_address(), &prefix, files.each_ref().map(std::path::PathBuf::as_path));
     let mut daemon = Daemon::run(&config(&scratch, &prefix), &["--roles", "ingest"], scratch.0.join("daemon.log"));
 
     let statements = statements(&scratch.0.join("stolen.txt"));
@@ -209,12 +223,13 @@ fn every_statement_is_found_with_its_user_tables_and_rows() {
             web.send(request.line, request.address, request.user.map(session_of).as_deref());
         }
     }
+    write_hr_audit(&scratch, HR_AUDIT);
     drop((web, database));
 
     // Everything has been written; everything is shipped; everything is accounted for.
     let mut written = BTreeMap::new();
-    for ((name, topic), file) in raw.iter().zip(files_of(&scratch)) {
-        let lines = std::fs::read(&file).unwrap().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+    for ((name, topic), file) in raw.iter().zip(&files) {
+        let lines = std::fs::read(file).unwrap().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
         until("rsyslog ships every line", || {
             let shipped = contents(broker.as_ref(), topic);
             assert!(shipped.len() <= lines, "{name}: {} records of {lines} lines", shipped.len());
@@ -244,7 +259,8 @@ fn every_statement_is_found_with_its_user_tables_and_rows() {
     judge_statements(&statements, &found);
     judge_requests(&found);
 
-    // The guesses at the database's door stand at their address, together with nothing else.
+    // The guesses at the database's door stand at their address. Whoever connected and said nothing (the test, to see
+    // whether the server is there) has not guessed.
     let host = &found[&(EntityKind::Address, "127.0.0.1".to_owned())];
     assert_eq!(host.get(Metric::LoginsFailed), DATABASE_GUESSES);
     assert!(host.accounts.contains("portal_app") && host.accounts.len() == 1);
@@ -326,10 +342,6 @@ fn judge_requests(found: &BTreeMap<(EntityKind, String), Tally>) {
 /// A session id as PHP makes them, of its own for each user.
 fn session_of(user: &str) -> String {
     user.bytes().chain("0123456789abcdef0123456789".bytes()).map(|byte| char::from(b'a' + byte % 26)).take(26).collect()
-}
-
-fn files_of(scratch: &Scratch) -> [std::path::PathBuf; 3] {
-    ["access.log", "audit.log", "slow.log"].map(|name| scratch.0.join(name))
 }
 
 #[test]

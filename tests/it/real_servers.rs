@@ -43,6 +43,7 @@ pub(crate) fn missing() -> Vec<&'static str> {
         ("rsyslog", there("rsyslogd")),
         ("rsyslog-kafka", plugin("rsyslog/omkafka.so")),
         ("php-cli", there("php")),
+        ("php-monolog", Path::new("/usr/share/php/Monolog/autoload.php").is_file()),
     ] {
         if !is_there {
             missing.push(package);
@@ -126,8 +127,6 @@ impl Drop for Server {
 pub(crate) struct Database {
     _server: Server,
     port: u16,
-    pub(crate) audit_log: PathBuf,
-    pub(crate) slow_log: PathBuf,
 }
 
 /// Accounts and tables are made before the logs are opened: only what the test does stands in them.
@@ -195,7 +194,7 @@ impl Database {
                 .env("TZ", TIME_ZONE_POSIX),
         );
         server.until("MariaDB listens", || TcpStream::connect(("127.0.0.1", port)).ok());
-        Database { _server: server, port, audit_log, slow_log }
+        Database { _server: server, port }
     }
 
     fn client(&self, account: &str, password: &str, sql: &str) -> Output {
@@ -270,7 +269,6 @@ fn answer(mut stream: TcpStream, users: &BTreeMap<String, String>) -> std::io::R
 pub(crate) struct Web {
     _server: Server,
     port: u16,
-    pub(crate) log: PathBuf,
 }
 
 impl Web {
@@ -297,7 +295,7 @@ impl Web {
         let errors = scratch.0.join("nginx.log");
         let mut server = Server::start("nginx", scratch, command("nginx").arg("-e").arg(errors).arg("-c").arg(config));
         server.until("nginx listens", || TcpStream::connect(("127.0.0.1", port)).ok());
-        Web { _server: server, port, log }
+        Web { _server: server, port }
     }
 
     /// A request of somebody behind the load balancer that the test is.
@@ -315,17 +313,26 @@ impl Web {
     }
 }
 
-/// rsyslog, from the three files to three topics.
+/// The hr_audit log that the Magento module's own classes write.
+pub(crate) fn write_hr_audit(scratch: &Scratch, entries: &str) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sources/hr_audit.php");
+    let entries = scratch.write("hr_audit.in", entries);
+    let entries = fs::File::open(entries).expect("what was written");
+    let output = command("php").arg(script).arg(&scratch.0).stdin(entries).output().expect("php");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// rsyslog, from files to topics.
 pub(crate) struct Shipper {
     _server: Server,
 }
 
 impl Shipper {
-    /// `files`: access, audit and slow log.
-    pub(crate) fn start(scratch: &Scratch, kafka: &str, prefix: &str, files: [&Path; 3]) -> Shipper {
+    /// `files`: access log, audit log, slow log, hr_audit.
+    pub(crate) fn start(scratch: &Scratch, kafka: &str, prefix: &str, files: [&Path; 4]) -> Shipper {
         let spool = scratch.0.join("spool");
         fs::create_dir_all(&spool).expect("a directory");
-        let [access, audit, slow] = files.map(text);
+        let [access, audit, slow, hr_audit] = files.map(text);
         let config = snippet(
             "rsyslog/breachd.conf",
             &[
@@ -336,6 +343,8 @@ impl Shipper {
                 ("/var/log/nginx/breachd.json.log", access),
                 ("/var/log/mysql/server_audit.log", audit),
                 ("/var/log/mysql/breachd-slow.log", slow),
+                ("logs.magento.hr_audit", &format!("{prefix}-hr_audit")),
+                ("/var/www/magento/var/log/hr_audit.json.log", hr_audit),
                 ("/var/spool/rsyslog", text(&spool)),
             ],
         );

@@ -234,15 +234,16 @@ def rsyslog(directory):
 
 def shippers_are_yaml_and_toml(directory):
     fluent = yaml.safe_load((SOURCES / "fluent-bit/fluent-bit.yaml").read_text())
-    assert len(fluent["pipeline"]["inputs"]) == len(fluent["pipeline"]["outputs"]) == 3
+    assert len(fluent["pipeline"]["inputs"]) == len(fluent["pipeline"]["outputs"]) == 4
     beat = yaml.safe_load((SOURCES / "filebeat/filebeat.yml").read_text())
-    assert len(beat["filebeat.inputs"]) == 3 and beat["output.kafka"]["key"]
+    assert len(beat["filebeat.inputs"]) == 4 and beat["output.kafka"]["key"]
     vector = tomllib.loads((SOURCES / "vector/vector.toml").read_text())
     assert {name for sink in vector["sinks"].values() for name in sink["inputs"]} == set(vector["sources"])
-    # One broker and three topics, the same in all.
+    # One broker, and the same files to the same topics in all.
     for name in ("fluent-bit/fluent-bit.yaml", "filebeat/filebeat.yml", "vector/vector.toml", "rsyslog/breachd.conf"):
         text = (SOURCES / name).read_text()
         for word in ("127.0.0.1:9092", "logs.nginx.access", "logs.mariadb.audit", "logs.mariadb.slow",
+                     "logs.magento.hr_audit", "/var/www/magento/var/log/hr_audit.json.log",
                      "/var/log/nginx/breachd.json.log", "/var/log/mysql/server_audit.log", "/var/log/mysql/breachd-slow.log"):
             assert word in text, f"{name} lacks {word}"
 

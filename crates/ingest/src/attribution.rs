@@ -471,7 +471,10 @@ impl Attributor {
             if counts {
                 add_login(tally, activity, account);
             }
-            tally.accounts.insert(account);
+            // Who connects and says nothing (a check of the port) has tried no account.
+            if !account.is_empty() {
+                tally.accounts.insert(account);
+            }
             self.point_to(tally, place);
         }
         true
