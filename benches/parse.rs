@@ -4,8 +4,9 @@
 //! `tests/samples`, odd and hostile ones included. One thread, everything in memory.
 //!
 //! Floors, in the same run: `floor_split` finds the line breaks with memchr and does nothing else; `floor_serde`
-//! additionally reads six borrowed fields of each JSON line into a struct, which is less than the format has to know. Lines that a
-//! floor cannot read cost it less, not more.
+//! additionally reads six borrowed fields of each JSON line into a struct, which is less than the format has to know; `floor_typed`
+//! the fourteen that it has to know. `floor_scan` looks at every byte of a line to find quotes and backslashes. Lines that a floor
+//! cannot read cost it less, not more.
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -13,7 +14,7 @@ mod floor;
 mod ratio;
 
 use criterion::Criterion;
-use floor::Access;
+use floor::{Access, WholeAccess};
 use formats::{Context, FormatSpec, Lines, Parsed, Scratch, Step, mariadb_slow_log::Tracker};
 use ratio::Compared;
 use std::{hint::black_box, path::Path};
@@ -21,6 +22,8 @@ use std::{hint::black_box, path::Path};
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     nginx_json(&mut criterion);
+    access_combined(&mut criterion);
+    apache_json(&mut criterion);
     mariadb_server_audit(&mut criterion);
     mariadb_slow_log(&mut criterion);
     criterion.final_summary();
@@ -34,8 +37,35 @@ fn nginx_json(criterion: &mut Criterion) {
             let typed = |line| serde_json::from_slice::<Access<'_>>(line).map(black_box).is_ok();
             lines(&text).filter(|line| typed(line)).count()
         })
+        .measure("floor_typed", || {
+            let typed = |line| serde_json::from_slice::<WholeAccess<'_>>(line).map(black_box).is_ok();
+            lines(&text).filter(|line| typed(line)).count()
+        })
         .measure("format", || parse("nginx_json", lines(&text)))
         .finish();
+}
+
+fn access_combined(criterion: &mut Criterion) {
+    let text = samples(&["nginx-access_extended", "apache-access_combined"]);
+    Compared::new(criterion, "access_combined", split(&text), "line")
+        .measure("floor_split", || split(&text))
+        .measure("floor_scan", || lines(&text).map(scan).sum::<usize>())
+        .measure("format", || parse("access_combined", lines(&text)))
+        .finish();
+}
+
+fn apache_json(criterion: &mut Criterion) {
+    let text = samples(&["apache-access_jsonish_normal", "apache-access_jsonish_breach_nasty"]);
+    Compared::new(criterion, "apache_json", split(&text), "line")
+        .measure("floor_split", || split(&text))
+        .measure("floor_scan", || lines(&text).map(scan).sum::<usize>())
+        .measure("format", || parse("apache_json", lines(&text)))
+        .finish();
+}
+
+/// The least that can tell the fields of a line with quotes in it: every byte looked at once, to find quotes and backslashes.
+fn scan(line: &[u8]) -> usize {
+    line.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
 fn mariadb_server_audit(criterion: &mut Criterion) {

@@ -24,6 +24,36 @@ pub(crate) struct Access<'a> {
     pub(crate) body_bytes_sent: u64,
 }
 
+/// All fields that the format `nginx_json` makes something of in the lines of `tests/samples`.
+#[derive(Deserialize)]
+pub(crate) struct WholeAccess<'a> {
+    pub(crate) msec: f64,
+    #[serde(borrow)]
+    pub(crate) remote_addr: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) realip: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) x_forwarded_for: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) remote_user: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) portal_user: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) session: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) request_id: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) method: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) request_uri: Cow<'a, str>,
+    pub(crate) status: u16,
+    pub(crate) body_bytes_sent: u64,
+    #[serde(borrow)]
+    pub(crate) upstream_addr: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) user_agent: Cow<'a, str>,
+}
+
 #[derive(Default)]
 struct Count {
     n: u64,

@@ -176,8 +176,8 @@ pub(crate) struct Line<'a> {
     values: [Raw<'a>; Meaning::COUNT],
     /// One more than the rank of each value.
     ranks: [u8; Meaning::COUNT],
-    /// One bit per known name that was there, empty or not.
-    seen: u128,
+    /// One bit per rank that was there, empty or not.
+    seen: [u8; Meaning::COUNT],
     /// There is a user name that could not be told.
     pub(crate) names_an_unsure_user: bool,
 }
@@ -187,11 +187,11 @@ impl<'a> Line<'a> {
     #[inline]
     pub(crate) fn offer(&mut self, known: Known, value: Raw<'a>) -> bool {
         let at = known.meaning as usize;
-        let bit = 1u128 << (at * Known::RANKS + usize::from(known.rank));
-        if self.seen & bit != 0 {
+        let bit = 1 << (known.rank & 7);
+        if self.seen[at] & bit != 0 {
             return false;
         }
-        self.seen |= bit;
+        self.seen[at] |= bit;
         if !value.text.is_empty() && (self.ranks[at] == 0 || known.rank < self.ranks[at] - 1) {
             self.values[at] = value;
             self.ranks[at] = known.rank + 1;
@@ -203,7 +203,7 @@ impl<'a> Line<'a> {
         let at = meaning as usize;
         self.values[at] = Raw::default();
         self.ranks[at] = 0;
-        self.seen &= !(((1 << Known::RANKS) - 1) << (at * Known::RANKS));
+        self.seen[at] = 0;
     }
 
     pub(crate) fn is_absent(&self, meaning: Meaning) -> bool {
@@ -212,7 +212,7 @@ impl<'a> Line<'a> {
 
     /// Whether a field of the meaning was there, be it empty.
     fn was_logged(&self, meaning: Meaning) -> bool {
-        self.seen >> (meaning as usize * Known::RANKS) & ((1 << Known::RANKS) - 1) != 0
+        self.seen[meaning as usize] != 0
     }
 
     /// What stands there, where escapes do not matter: numbers, addresses, times.
@@ -222,7 +222,7 @@ impl<'a> Line<'a> {
     }
 
     #[inline]
-    fn text(&self, meaning: Meaning) -> Cow<'a, str> {
+    pub(crate) fn text(&self, meaning: Meaning) -> Cow<'a, str> {
         self.values[meaning as usize].decoded()
     }
 
@@ -250,8 +250,8 @@ impl<'a> Line<'a> {
         let mut activity = Activity::new(at, if login { Operation::Login } else { Operation::Request });
         let user = self.named(Meaning::PortalUser).or(basic_user);
         let account = || {
-            let account = query_value(&query, &ACCOUNT_PARAMETERS).filter(|_| on_login_route)?;
-            Some(Cow::Owned(account.into_owned()))
+            let account = on_login_route.then(|| query_value(&query, &ACCOUNT_PARAMETERS)).flatten();
+            account.map(|account| Cow::Owned(account.into_owned()))
         };
         activity.actor = match user.or_else(account) {
             Some(user) => Actor::PortalUser(user),
@@ -379,11 +379,11 @@ fn split_request(request: Cow<'_, str>) -> Option<(Cow<'_, str>, Cow<'_, str>)> 
 
 fn split_query(target: Cow<'_, str>) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
     match target {
-        Cow::Borrowed(text) => match text.split_once('?') {
-            Some((path, query)) => (Cow::Borrowed(path), Some(Cow::Borrowed(query))),
+        Cow::Borrowed(text) => match memchr::memchr(b'?', text.as_bytes()) {
+            Some(at) => (Cow::Borrowed(&text[..at]), Some(Cow::Borrowed(&text[at + 1..]))),
             None => (Cow::Borrowed(text), None),
         },
-        Cow::Owned(mut text) => match text.find('?') {
+        Cow::Owned(mut text) => match memchr::memchr(b'?', text.as_bytes()) {
             Some(at) => {
                 let query = text.split_off(at + 1);
                 text.pop();
@@ -475,7 +475,7 @@ mod tests {
         for (at, meaning) in Meaning::ALL.into_iter().enumerate() {
             assert_eq!(meaning as usize, at);
         }
-        const { assert!(Meaning::COUNT * Known::RANKS <= 128) };
+        const { assert!(Known::RANKS <= 8) };
     }
 
     #[test]

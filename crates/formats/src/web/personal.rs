@@ -22,10 +22,11 @@ use crate::text::percent_decoded;
 use std::borrow::Cow;
 
 /// Bytes of path and query each that are looked at.
-const URL_BYTES_MAX: usize = 16 * 1024;
+const URL_BYTES_MAX: usize = 4096;
 
 pub(crate) fn in_url(path: &str, query: &str) -> bool {
-    (could_hold(path) && in_path(within(path))) || (!query.is_empty() && in_query(within(query)))
+    let (path, query) = (within(path), within(query));
+    (could_hold(path) && in_path(path)) || (!query.is_empty() && in_query(query))
 }
 
 fn within(text: &str) -> &str {
@@ -36,13 +37,17 @@ fn within(text: &str) -> &str {
     &text[..end]
 }
 
-/// A cheap sieve: an e-mail address has its sign, the numbers have nine digits at least.
+/// A cheap sieve: an e-mail address has its sign, all numbers have nine digits at least.
 fn could_hold(text: &str) -> bool {
-    let mut n_digits = 0;
-    text.bytes().any(|byte| {
-        n_digits += usize::from(byte.is_ascii_digit());
-        matches!(byte, b'@' | b'%') || n_digits == 9
-    })
+    let bytes = text.as_bytes();
+    if bytes.len() < "a@b.de".len() {
+        return false;
+    }
+    memchr::memchr(b'@', bytes).is_some() || has_nine_digits(text) || memchr::memmem::find(bytes, b"%40").is_some()
+}
+
+fn has_nine_digits(text: &str) -> bool {
+    9 <= text.len() && 9 <= text.bytes().filter(u8::is_ascii_digit).count()
 }
 
 fn in_path(path: &str) -> bool {
@@ -164,7 +169,11 @@ fn is_id(name: &str) -> bool {
 }
 
 fn holds(text: &str, behind_an_id: bool) -> bool {
-    holds_email(text) || holds_social_security_number(text) || holds_iban(text) || (!behind_an_id && holds_card(text))
+    if holds_email(text) {
+        return true;
+    }
+    let has_nine_digits = text.bytes().filter(u8::is_ascii_digit).nth(8).is_some();
+    has_nine_digits && (holds_social_security_number(text) || holds_iban(text) || (!behind_an_id && holds_card(text)))
 }
 
 fn holds_email(text: &str) -> bool {
@@ -191,18 +200,17 @@ fn holds_email(text: &str) -> bool {
 fn holds_social_security_number(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_joined = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
-    bytes.windows(11).enumerate().any(|(at, window)| {
-        let shaped = window[3] == b'-'
-            && window[6] == b'-'
-            && window.iter().enumerate().all(|(at, byte)| at == 3 || at == 6 || byte.is_ascii_digit());
+    memchr::memchr_iter(b'-', bytes).any(|dash| {
+        let Some(from) = dash.checked_sub(3) else { return false };
+        let Some(number) = bytes.get(from..from + 11) else { return false };
+        let shaped = number[6] == b'-'
+            && number.iter().enumerate().all(|(at, byte)| at == 3 || at == 6 || byte.is_ascii_digit());
         let given_out = || {
-            let (area, group, serial) = (&window[..3], &window[4..6], &window[7..]);
+            let (area, group, serial) = (&number[..3], &number[4..6], &number[7..]);
             area != b"000" && area != b"666" && area[0] != b'9' && group != b"00" && serial != b"0000"
         };
-        shaped
-            && given_out()
-            && !is_joined(at.checked_sub(1).map(|before| &bytes[before]))
-            && !is_joined(bytes.get(at + 11))
+        let before = from.checked_sub(1).map(|before| &bytes[before]);
+        shaped && given_out() && !is_joined(before) && !is_joined(bytes.get(from + 11))
     })
 }
 
