@@ -77,6 +77,10 @@ fn head_fields<'a>(head: &'a str, line: &mut Line<'a>) -> Option<()> {
     // Who runs identd? So the second word is `-`, unless a virtual host came first.
     let ends_in_port = || first.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     let is_vhost = second != "-" && ends_in_port() && first.parse::<IpAddr>().is_err();
+    // Else it may be the head of a syslog line, whose envelope is to come off first.
+    if second != "-" && !is_vhost && first.parse::<IpAddr>().is_err() {
+        return None;
+    }
     let (address, user) = if is_vhost { (second, third.split_once(' ')?.1) } else { (first, third) };
     line.offer(Known { meaning: Meaning::Client, rank: 0 }, Raw::plain(address));
     line.offer(Known { meaning: Meaning::RemoteUser, rank: 0 }, Raw { text: user, escapes: Escapes::Log });

@@ -18,7 +18,8 @@ pub(crate) const SPEC: FormatSpec = FormatSpec {
     summary: "told by the shape of each entry: any of the others; for a first look",
     framing: Framing::Line,
     needs_zone: false,
-    knows: Knows { requests: false, statements: false, results: false, rows: false, people: false },
+    // What it may turn out to be.
+    knows: Knows { requests: true, statements: true, results: true, rows: true, people: true },
     looks_like: |_| false,
     parse,
 };

@@ -18,7 +18,7 @@
 //!
 //! # Drills
 //! A drill's record holds a whole entry and bypasses the putting together of lines. While a live entry is pending it waits,
-//! because it must not be committed before records that were read earlier. It leaves no trace in event time or in what the
+//! because it must not be committed before records that were read earlier (so do records of other programs). It leaves no trace in event time or in what the
 //! format remembers.
 //!
 //! # Time
@@ -31,7 +31,7 @@ use crate::coverage::{Coverage, Records};
 use crate::dead_letter::DeadLetter;
 use crate::discover::Discovery;
 use crate::limits::{
-    DRILLS_WAITING_MAX, ENTRY_BYTES_MAX, ENTRY_LINES_MAX, ENVELOPES_MAX, LINE_BYTES_MAX, RECORD_BYTES_MAX,
+    ENTRY_BYTES_MAX, ENTRY_LINES_MAX, ENVELOPES_MAX, LINE_BYTES_MAX, RECORD_BYTES_MAX, RECORDS_WAITING_MAX,
 };
 use crate::outcome::Outcome;
 use crate::plan::{Enveloping, Plan};
@@ -96,8 +96,8 @@ struct Assembly {
     /// Lines of the next record that were done before a restart, and what became of them.
     lines_done: u64,
     outcome_done: Outcome,
-    /// Drill records behind the pending entry.
-    drills: Vec<(Vec<u8>, Origin)>,
+    /// Records behind the pending entry that have no part in it.
+    waiting: Vec<Waiting>,
     /// Room of the last entry, to be used again.
     spare: Vec<u8>,
 }
@@ -114,6 +114,13 @@ struct Pending {
     outcome_before: Outcome,
     /// Records taken that are to be accounted for with it.
     records: u64,
+}
+
+/// A record that waits for the pending entry, because it must not be done before records that were read earlier.
+#[derive(Debug)]
+enum Waiting {
+    Drill { bytes: Vec<u8>, origin: Origin },
+    Dead { excerpt: Vec<u8>, length: usize, origin: Origin, reason: &'static str },
 }
 
 /// Where bytes come from: the record, and what its envelopes say.
@@ -315,7 +322,7 @@ impl Ingester {
 
     /// Records that are not accounted for yet.
     fn pending(&self) -> u64 {
-        self.assembly.pending.as_ref().map_or(0, |pending| pending.records) + self.assembly.drills.len() as u64
+        self.assembly.pending.as_ref().map_or(0, |pending| pending.records) + self.assembly.waiting.len() as u64
     }
 
     /// The first offset that is not done.
@@ -340,13 +347,17 @@ impl Ingester {
 
     fn drill(&mut self, bytes: &[u8], origin: Origin, out: &mut Out<'_>) {
         if self.assembly.pending.is_some() {
-            if self.assembly.drills.len() < DRILLS_WAITING_MAX {
-                return self.assembly.drills.push((bytes.to_vec(), origin));
-            }
+            return self.wait(Waiting::Drill { bytes: bytes.to_vec(), origin }, out);
+        }
+        self.drilled(bytes, &origin, out);
+    }
+
+    fn wait(&mut self, record: Waiting, out: &mut Out<'_>) {
+        self.assembly.waiting.push(record);
+        if RECORDS_WAITING_MAX <= self.assembly.waiting.len() {
             self.complete(None, out);
             self.close();
         }
-        self.drilled(bytes, &origin, out);
     }
 
     fn drilled(&mut self, bytes: &[u8], origin: &Origin, out: &mut Out<'_>) {
@@ -416,19 +427,20 @@ impl Ingester {
         if self.lock.layers.is_none() {
             self.lock.decide(self.format, self.plan.enveloping, bytes, &hints);
         }
-        let layers = self.lock.layers.take();
-        let whole = Inner { bytes: bytes.into(), ..Inner::default() };
-        match &layers {
-            Some(layers) if layers.is_empty() => self.inner_lines(&whole, &mut record, out),
-            Some(layers) => {
-                if !unwrapped(layers, whole, &hints, &mut |inner| self.inner_lines(&inner, &mut record, out)) {
-                    record.outcome = record.outcome.max(self.dead(bytes, &record.origin, "not_in_envelope", out));
-                }
+        if self.lock.layers.as_ref().is_some_and(Vec::is_empty) {
+            self.inner_lines(bytes, &record.origin.clone(), &mut record, out);
+        } else if self.lock.layers.is_some() {
+            if !self.enveloped_lines(bytes, &hints, &mut record, out) {
+                return;
             }
-            None if bytes.trim_ascii_start().is_empty() => {}
-            None => record.outcome = self.dead(bytes, &record.origin, "no_header", out),
+        } else if !bytes.trim_ascii_start().is_empty() {
+            let is_in = match self.plan.enveloping {
+                Enveloping::Named(envelope) => envelope.open(bytes, &hints).is_some(),
+                Enveloping::Auto | Enveloping::None => true,
+            };
+            let reason = if is_in { "no_header" } else { "not_in_envelope" };
+            record.outcome = self.dead(bytes, &record.origin, reason, out);
         }
-        self.lock.layers = layers;
         match &mut self.assembly.pending {
             Some(pending) if record.shares => {
                 if pending.origin.offset == record.origin.offset {
@@ -440,19 +452,53 @@ impl Ingester {
         }
     }
 
-    /// The lines of one text that was in a record.
-    fn inner_lines(&mut self, inner: &Inner<'_>, record: &mut Record, out: &mut Out<'_>) {
-        let origin = record.origin.within(inner, &self.plan);
-        if let (Some(program), Some(other)) = (&self.lock.program, &inner.program)
-            && **program != **other
-        {
-            record.outcome = record.outcome.max(self.dead(&inner.bytes, &origin, "other_program", out));
-            return;
+    /// A record that should be in the envelopes of its partition. False if it is done with: nothing in it has a part in entries.
+    fn enveloped_lines(&mut self, bytes: &[u8], hints: &Hints<'_>, record: &mut Record, out: &mut Out<'_>) -> bool {
+        let (mut ours, mut others) = (Vec::new(), Vec::new());
+        let (layers, program) = (self.lock.layers.as_deref().unwrap_or_default(), self.lock.program.as_deref());
+        let whole = Inner { bytes: bytes.into(), ..Inner::default() };
+        let is_in = unwrapped(layers, whole, hints, &mut |inner| {
+            let is_ours = program.is_none() || inner.program.is_none() || program == inner.program.as_deref();
+            let origin = record.origin.within(&inner, &self.plan);
+            if is_ours { &mut ours } else { &mut others }.push((inner.bytes.into_owned(), origin));
+        });
+        let mut dead: Vec<_> =
+            others.iter().map(|(bytes, origin)| (bytes.as_slice(), origin.clone(), "other_program")).collect();
+        if !is_in {
+            dead.push((bytes, record.origin.clone(), "not_in_envelope"));
         }
-        let text = envelope::unfolded(&inner.bytes);
+        // Of an entry that is pending only the lines may be read again after a restart, nothing that was read behind it.
+        if let [(bytes, origin, reason)] = dead.as_slice()
+            && ours.is_empty()
+            && self.assembly.pending.is_some()
+        {
+            let excerpt = DeadLetter::excerpt(bytes);
+            let record = Waiting::Dead { excerpt, length: bytes.len(), origin: origin.clone(), reason };
+            self.wait(record, out);
+            return false;
+        }
+        if !dead.is_empty() {
+            self.complete(None, out);
+            self.close();
+        }
+        for (bytes, origin, reason) in dead {
+            if record.lines_done <= record.at {
+                record.outcome = record.outcome.max(self.dead(bytes, &origin, reason, out));
+            }
+            record.at += 1;
+        }
+        for (bytes, origin) in ours {
+            self.inner_lines(&bytes, &origin, record, out);
+        }
+        true
+    }
+
+    /// The lines of one text that was in a record.
+    fn inner_lines(&mut self, bytes: &[u8], origin: &Origin, record: &mut Record, out: &mut Out<'_>) {
+        let text = envelope::unfolded(bytes);
         for line in without_line_end(&text).split(|byte| *byte == b'\n') {
             if record.lines_done <= record.at {
-                self.line(line, &origin, record, out);
+                self.line(line, origin, record, out);
             }
             record.at += 1;
         }
@@ -525,8 +571,14 @@ impl Ingester {
             self.counts.add(outcome.max(outcome_before), 1);
             self.counts.add(outcome, records - 1);
         }
-        for (bytes, origin) in std::mem::take(&mut self.assembly.drills) {
-            self.drilled(&bytes, &origin, out);
+        for record in std::mem::take(&mut self.assembly.waiting) {
+            match record {
+                Waiting::Drill { bytes, origin } => self.drilled(&bytes, &origin, out),
+                Waiting::Dead { excerpt, length, origin, reason } => {
+                    let outcome = self.dead_of(&excerpt, length, &origin, reason, out);
+                    self.counts.add(outcome, 1);
+                }
+            }
         }
         if shared == Some(true) { outcome } else { Outcome::Ignored }
     }
@@ -538,6 +590,17 @@ impl Ingester {
 
     /// What could not be read.
     fn dead(&mut self, bytes: &[u8], origin: &Origin, reason: &'static str, out: &mut Out<'_>) -> Outcome {
+        self.dead_of(&DeadLetter::excerpt(bytes), bytes.len(), origin, reason, out)
+    }
+
+    fn dead_of(
+        &mut self,
+        excerpt: &[u8],
+        length: usize,
+        origin: &Origin,
+        reason: &'static str,
+        out: &mut Out<'_>,
+    ) -> Outcome {
         let Origin { offset, mode, forged_mark, .. } = *origin;
         *self.rejected.entry((self.format.name, reason)).or_default() += 1;
         self.attributor.coverage.reject(reason);
@@ -547,8 +610,8 @@ impl Ingester {
             partition: self.partition,
             offset,
             reason,
-            excerpt: self.plan.privacy.excerpt(&DeadLetter::excerpt(bytes)),
-            bytes: bytes.len() as u64,
+            excerpt: self.plan.privacy.excerpt(excerpt),
+            bytes: length as u64,
             mode,
         });
         if forged_mark {

@@ -23,8 +23,9 @@ pub const ENTRY_LINES_MAX: usize = 20_000;
 /// Bytes of a dead letter's copy of the record. Beyond: cut; the full length is told.
 pub const EXCERPT_BYTES_MAX: usize = 4096;
 
-/// Drill records that wait for an entry of the slow log to be complete. Beyond: it is taken as complete.
-pub const DRILLS_WAITING_MAX: usize = 256;
+/// Records that wait for a pending entry in which they have no part: drills, lines of other programs. Beyond: it is taken as
+/// complete.
+pub const RECORDS_WAITING_MAX: usize = 256;
 
 /// Table names whose class is remembered, per source partition. Beyond: all are looked up again.
 pub const CLASSES_REMEMBERED_MAX: usize = 4096;

@@ -253,6 +253,7 @@ pub(crate) fn rank(format: &str, measure: Measure) -> Option<u8> {
             _ if audit => Some(0),
             "mariadb_error_log" => Some(1),
             "mariadb_general_log" => Some(2),
+            "auto" => Some(3),
             _ => None,
         },
         Measure::People => None,

@@ -1,0 +1,348 @@
+//! Real logs as shippers send them: in envelopes, torn into lines or pieces, with the ingester killed anywhere.
+
+// Helpers outside of #[test] functions; the exemption for tests does not reach them.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use activity::EntityKind;
+use ingest::Plan;
+use ingest::limits::{ENTRY_BYTES_MAX, RECORD_BYTES_MAX};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use support::{Seen, golden, grouped, lines, plan, read, sample};
+use tally::{Metric, Range};
+
+const AUTO: fn(&mut ingest::settings::Source) = |_| ();
+
+/// Envelopes that the property tests use, around a text; the last two in each other.
+type Wrap = fn(&str) -> String;
+
+const WRAPS: [(&str, Wrap); 11] = [
+    ("none", str::to_owned),
+    ("connect", |text| json!({"schema": {"type": "string", "optional": false}, "payload": text}).to_string()),
+    ("json_string", |text| Value::from(text).to_string()),
+    ("kcat", |text| {
+        json!({"topic": "t", "partition": 0, "offset": 1, "ts": 1_795_439_760_809_i64, "payload": text}).to_string()
+    }),
+    ("filebeat", |text| {
+        json!({"@timestamp": "2026-11-23T13:04:03.790Z", "@metadata": {"beat": "filebeat"}, "message": text})
+            .to_string()
+    }),
+    ("fluent_bit", |text| json!({"@timestamp": 1_795_439_043.790_123, "log": text}).to_string()),
+    ("vector", |text| json!({"message": text, "source_type": "file", "timestamp": "2026-11-23T13:04:03Z"}).to_string()),
+    ("logstash", |text| {
+        json!({"@version": "1", "@timestamp": "2026-11-23T13:04:03.790Z", "message": text}).to_string()
+    }),
+    ("docker", |text| {
+        json!({"log": format!("{text}\n"), "stream": "stdout", "time": "2026-11-23T13:04:03Z"}).to_string()
+    }),
+    ("otlp", |text| {
+        let records: Vec<_> = text.split('\n').map(|line| json!({"body": {"stringValue": line}})).collect();
+        json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}).to_string()
+    }),
+    ("connect", |text| {
+        let inner =
+            json!({"@timestamp": "2026-11-23T13:04:03.790Z", "agent": {"name": "a"}, "message": text}).to_string();
+        json!({"schema": {"type": "string"}, "payload": inner}).to_string()
+    }),
+];
+
+fn wrapped(texts: &[Vec<u8>], wrap: Wrap) -> Vec<Vec<u8>> {
+    texts.iter().map(|text| wrap(&String::from_utf8_lossy(text)).into_bytes()).collect()
+}
+
+/// Lines of the slow log as kcat tore them, without their dump.
+fn torn_by_kcat() -> Vec<Vec<u8>> {
+    let payload = |dump: &Vec<u8>| {
+        let dump: Value = serde_json::from_slice(dump).unwrap();
+        dump["payload"].as_str().unwrap().as_bytes().to_vec()
+    };
+    sample("kafka_kcat-kcat.slowlines.kcatJ.ndjson.zst").iter().map(payload).collect()
+}
+
+fn slow_logs() -> [Vec<Vec<u8>>; 4] {
+    let of = |name| golden("mariadb_slow_log", name);
+    [torn_by_kcat(), of("normal"), of("odd"), of("breach")]
+}
+
+fn counts(seen: &Seen) -> [u64; 4] {
+    seen.outcomes()
+}
+
+#[test]
+fn entries_torn_by_kcat_come_out_whole() {
+    let lines = torn_by_kcat();
+    let entries = lines.iter().filter(|line| line.starts_with(b"# User@Host: ")).count();
+    let torn = read(&plan("mariadb_slow_log", AUTO), &lines, &[]);
+    let dumped = read(&plan("mariadb_slow_log", AUTO), &sample("kafka_kcat-kcat.slowlines.kcatJ.ndjson.zst"), &[]);
+    for seen in [&torn, &dumped] {
+        // The sample ends in the middle of an entry; what there is of it is dead-lettered.
+        assert_eq!(seen.reasons().values().sum::<usize>(), 1, "{:?}", seen.reasons());
+        assert_eq!(seen.minutes().values().sum::<u64>(), entries as u64 - 1);
+    }
+    assert_eq!(torn.without_evidence(), dumped.without_evidence());
+}
+
+#[test]
+fn lines_of_kafka_connect_are_read_with_and_without_schema() {
+    for (format, name) in [("mariadb_server_audit", "false"), ("access_combined", "true")] {
+        let records = sample(&format!("kafka_connect_file-schemas_enable_{name}.ndjson.zst"));
+        let bare: Vec<Vec<u8>> = records
+            .iter()
+            .map(|record| {
+                let value: Value = serde_json::from_slice(record).unwrap();
+                value.get("payload").unwrap_or(&value).as_str().unwrap().as_bytes().to_vec()
+            })
+            .collect();
+        for format in [format, "auto"] {
+            let seen = read(&plan(format, AUTO), &records, &[7, 31]);
+            assert_eq!(seen.dead, [], "{format}");
+            assert_eq!(seen.without_evidence(), read(&plan(format, AUTO), &bare, &[]).without_evidence());
+            assert!(30 < counts(&seen)[0], "{format}: {:?}", counts(&seen));
+        }
+    }
+}
+
+#[test]
+fn all_shapes_of_rsyslog_say_the_same() {
+    for format in ["nginx_json", "access_combined", "mariadb_server_audit"] {
+        let mut first: Option<Seen> = None;
+        for shape in ["traditional", "json_cee", "rfc5424", "rawmsg", "msgonly"] {
+            let records = sample(&format!("kafka_rsyslog-{shape}.rs-separated.zst"));
+            let written = |_| Some(activity::Timestamp::from_secs(1_795_439_161));
+            let seen = support::read_written(&plan(format, AUTO), &records, &[100], &written);
+            assert!(20 < counts(&seen)[0], "{format} {shape}: {:?} {:?}", counts(&seen), seen.reasons());
+            if format == "mariadb_server_audit" {
+                // It has no stamp of its own, so each shape has another.
+                continue;
+            }
+            match &first {
+                Some(first) => assert_eq!(seen.without_evidence(), first.without_evidence(), "{format} {shape}"),
+                None => first = Some(seen),
+            }
+        }
+    }
+}
+
+#[test]
+fn slow_entries_are_found_in_a_topic_of_many_programs() {
+    for shape in ["traditional", "json_cee", "rfc5424"] {
+        let records = sample(&format!("kafka_rsyslog-{shape}.rs-separated.zst"));
+        let of_slow_log = |record: &&Vec<u8>| memchr::memmem::find(record, b" mariadb-slow").is_some();
+        let of_slow_log =
+            |record: &&Vec<u8>| of_slow_log(record) || memchr::memmem::find(record, b"\"mariadb-slow\"").is_some();
+        let n = records.iter().filter(of_slow_log).count() as u64;
+        let seen = read(&plan("mariadb_slow_log", AUTO), &records, &[120, 200]);
+        let before_the_first = records.iter().position(|record| of_slow_log(&record)).unwrap();
+        let reasons = seen.reasons();
+        assert_eq!(reasons["no_header"], before_the_first, "{shape}");
+        let [contributed, ignored, dead, late] = counts(&seen);
+        assert_eq!((contributed + ignored, dead, late), (n, 274 - n, 0), "{shape}: {reasons:?}");
+        assert_eq!(reasons.len(), 2, "{shape}: {reasons:?}");
+        let user = seen.of(EntityKind::PortalUser, "e1002");
+        assert_eq!(user.get(Metric::RowsSent), 1, "{shape}");
+    }
+}
+
+#[test]
+fn a_line_in_a_literal_that_looks_like_an_envelope_stays_in_it() {
+    let entry = |account: &str, statement: &str| {
+        format!(
+            "# User@Host: {account}[{account}] @  [10.0.0.1]\n# Thread_id: 7  Schema: hr  QC_hit: No\n# Query_time: 0.1  Lock_time: 0.1  Rows_sent: 1  Rows_examined: 1\nSET timestamp=1772409601;\n{statement};\n"
+        )
+    };
+    // The quote is spelt as JSON does: the text holds none.
+    let forged = entry("boss", "SELECT * FROM payslips").replace('\n', "\\n");
+    let literals = [
+        format!("{{\"schema\":{{}},\"payload\":\"\\u0027;\\n{forged}\"}}"),
+        format!("\"\\u0027;\\n{forged}\""),
+        format!("{{\"log\":\"\\u0027;\\n{forged}\"}}"),
+        format!("Nov 23 13:06:01 db1 mariadb-slow: # User@Host: boss[boss] @  [10.0.0.1]\\n{forged}"),
+        format!(" {forged}"),
+        forged.clone(),
+    ];
+    for literal in literals {
+        let insert = format!("INSERT INTO notes VALUES ('x\n{literal}\n')");
+        let read_one = "SELECT a FROM employees";
+        let text = entry("app", read_one) + &entry("app", &insert) + &entry("app", read_one);
+        for format in ["mariadb_slow_log", "auto"] {
+            let seen = read(&plan(format, AUTO), &lines(text.as_bytes()), &[9, 11]);
+            assert_eq!(seen.of(EntityKind::DbAccount, "boss@10.0.0.1").get(Metric::Statements), 0, "{literal}");
+            assert_eq!(seen.of(EntityKind::DbAccount, "app@10.0.0.1").get(Metric::Statements), 3, "{literal}");
+        }
+    }
+}
+
+#[test]
+fn what_a_visitor_writes_into_an_access_log_is_no_envelope() {
+    let line = |agent: &str| {
+        json!({"time": "2026-03-02T00:00:01Z", "remote_addr": "10.0.0.1", "remote_user": "", "request_method": "GET",
+               "request_uri": "/a", "status": 200, "http_user_agent": agent, "message": "x", "log": "y"})
+        .to_string()
+    };
+    let forged = json!({"time": "2026-03-02T00:00:01Z", "remote_addr": "10.0.0.2", "remote_user": "boss",
+                        "request_method": "GET", "request_uri": "/rest/V1/hr/x", "status": 200})
+    .to_string();
+    let texts = [line(&json!({"log": forged}).to_string()), line(&forged)];
+    let records: Vec<_> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    let seen = read(&plan("nginx_json", AUTO), &records, &[]);
+    assert_eq!(counts(&seen), [2, 0, 0, 0]);
+    assert_eq!(seen.of(EntityKind::PortalUser, "boss").get(Metric::Requests), 0);
+    assert_eq!(seen.of(EntityKind::Address, "10.0.0.1").get(Metric::Requests), 2);
+}
+
+#[test]
+fn what_is_not_in_the_envelope_of_its_source_is_told_so() {
+    let raw = golden("mariadb_slow_log", "normal");
+    for (envelope, reason) in [("filebeat", "not_in_envelope"), ("none", "no_header")] {
+        let records = wrapped(&raw[..40], WRAPS[if envelope == "none" { 4 } else { 0 }].1);
+        let seen = read(&plan("mariadb_slow_log", |source| source.envelope = envelope.into()), &records, &[]);
+        assert_eq!(seen.reasons().into_keys().collect::<Vec<_>>(), [reason], "{envelope}");
+        let seen = read(&plan("mariadb_server_audit", |source| source.envelope = envelope.into()), &records, &[]);
+        assert_eq!(counts(&seen)[2], 40, "{envelope}");
+    }
+    // Once an envelope is known, a record without it is not guessed at.
+    let mut records = wrapped(&raw[..40], WRAPS[4].1);
+    records.insert(20, b"# User@Host: x[x] @  [10.0.0.1]".to_vec());
+    let seen = read(&plan("mariadb_slow_log", AUTO), &records, &[15, 30]);
+    assert_eq!(seen.reasons().get("not_in_envelope"), Some(&1));
+}
+
+#[test]
+fn a_line_of_100_mb_costs_one_dead_letter() {
+    let giant = vec![b'x'; 100 << 20];
+    let in_json = [b"{\"log\":\"".as_slice(), &giant, b"\"}"].concat();
+    let quotes = [b"\"".as_slice(), &b"\\\"".repeat(RECORD_BYTES_MAX / 2 - 2), b"\""].concat();
+    let first = &golden("mariadb_slow_log", "normal")[..20];
+    for format in ["nginx_json", "mariadb_server_audit", "mariadb_slow_log", "auto"] {
+        for long in [&giant, &in_json, &quotes] {
+            let mut records = first.to_vec();
+            records.insert(10, long.clone());
+            let seen = read(&plan(format, AUTO), &records, &[5]);
+            let letter = seen.dead.iter().find(|letter| 4096 < letter.bytes).unwrap();
+            assert!(
+                letter.excerpt.len() <= 4096 && matches!(letter.reason, "too_long" | "no_header" | "malformed"),
+                "{format}: {}",
+                letter.reason
+            );
+            assert!(ENTRY_BYTES_MAX < letter.bytes as usize || letter.bytes as usize == long.len());
+        }
+    }
+}
+
+#[test]
+fn auto_reads_what_the_format_would() {
+    for format in formats::FORMATS.iter().filter(|format| !format.is_auto()) {
+        let folder = format!("{}/../formats/tests/golden/{}", env!("CARGO_MANIFEST_DIR"), format.name);
+        for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+            if file.extension().is_none_or(|extension| extension != "log") {
+                continue;
+            }
+            let records = lines(&std::fs::read(&file).unwrap());
+            let named = read(&plan(format.name, AUTO), &records, &[]);
+            let sniffed = read(&plan("auto", AUTO), &records, &[records.len() / 3, records.len() / 2]);
+            let [contributed, _, dead, _] = counts(&named);
+            let told = counts(&sniffed);
+            // What comes before the first entry that is known may be of any format.
+            let unknown = sniffed.reasons().get("unknown_format").copied().unwrap_or_default() as u64;
+            assert!(dead <= told[2] && told[2] <= dead + unknown.min(1), "{}: {:?}", file.display(), sniffed.reasons());
+            // A named source may be the source of record of less than all of its entries.
+            assert!(contributed <= told[0] + told[1], "{}: {contributed} {told:?}", file.display());
+            assert_eq!(sniffed.minutes(), named.minutes(), "{}", file.display());
+        }
+    }
+}
+
+fn equal_with_kills(plan: &Arc<Plan>, records: &[Vec<u8>], kills: &[usize]) -> Result<Seen, TestCaseError> {
+    let undisturbed = read(plan, records, &[]);
+    let killed = read(plan, records, kills);
+    prop_assert_eq!(counts(&killed), counts(&undisturbed));
+    prop_assert_eq!(&killed.tallies, &undisturbed.tallies);
+    Ok(undisturbed)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn torn_entries_come_out_whole_in_any_cut_and_envelope_and_no_kill_loses_one(
+        log in 0..4usize,
+        wrap in 0..WRAPS.len(),
+        named in any::<bool>(),
+        sizes in proptest::collection::vec(1..12usize, 1..5),
+        mut kills in proptest::collection::vec(1..300usize, 0..8),
+    ) {
+        kills.sort_unstable();
+        kills.dedup();
+        let whole = &slow_logs()[log];
+        let bare = read(&plan("mariadb_slow_log", AUTO), whole, &[]).without_evidence();
+        prop_assert!(!bare.is_empty());
+        let (name, wrap) = WRAPS[wrap];
+        let plan = plan("mariadb_slow_log", |source| source.envelope = if named { name } else { "auto" }.into());
+        let records = wrapped(&grouped(whole, &sizes), wrap);
+        let seen = equal_with_kills(&plan, &records, &kills)?;
+        prop_assert_eq!(seen.without_evidence(), bare);
+    }
+
+    #[test]
+    fn lines_come_out_whole_in_any_cut_and_envelope_and_no_kill_loses_one(
+        log in 0..2usize,
+        wrap in 0..WRAPS.len(),
+        named in any::<bool>(),
+        sizes in proptest::collection::vec(1..12usize, 1..5),
+        mut kills in proptest::collection::vec(1..300usize, 0..8),
+    ) {
+        kills.sort_unstable();
+        kills.dedup();
+        let (format, whole) =
+            [("nginx_json", golden("nginx_json", "normal")), ("mariadb_server_audit", golden("mariadb_server_audit", "odd"))][log].clone();
+        let bare = read(&plan(format, AUTO), &whole, &[]).without_evidence();
+        let (name, wrap) = WRAPS[wrap];
+        let plan = plan(format, |source| source.envelope = if named { name } else { "auto" }.into());
+        let records = wrapped(&grouped(&whole, &sizes), wrap);
+        let seen = equal_with_kills(&plan, &records, &kills)?;
+        prop_assert_eq!(seen.without_evidence(), bare);
+    }
+
+    #[test]
+    fn every_record_has_one_outcome(
+        format in any::<proptest::sample::Index>(),
+        envelope in any::<proptest::sample::Index>(),
+        pieces in proptest::collection::vec((any::<proptest::sample::Index>(), 0..WRAPS.len(), 0..6u8, proptest::collection::vec(any::<u8>(), 0..40)), 1..40),
+        mut kills in proptest::collection::vec(1..40usize, 0..5),
+    ) {
+        kills.sort_unstable();
+        kills.dedup();
+        let pool: Vec<Vec<u8>> = [
+            golden("mariadb_slow_log", "odd"),
+            golden("mariadb_server_audit", "odd"),
+            golden("nginx_json", "breach_nasty"),
+            sample("kafka_rsyslog-rawmsg.rs-separated.zst"),
+            vec![Vec::new(), b"\n".to_vec(), b"{".to_vec(), b"\"".to_vec()],
+        ]
+        .concat();
+        let format = formats::FORMATS[format.index(formats::FORMATS.len())].name;
+        let names: Vec<_> = formats::envelope::ENVELOPES.iter().map(|envelope| envelope.name).chain(["auto", "none"]).collect();
+        let envelope = names[envelope.index(names.len())];
+        let plan = plan(format, |source| source.envelope = envelope.into());
+        let records: Vec<Vec<u8>> = pieces
+            .into_iter()
+            .map(|(pick, wrap, kind, bytes)| {
+                let real = &pool[pick.index(pool.len())];
+                match kind {
+                    0 => bytes,
+                    1 => [real, bytes.as_slice()].concat(),
+                    2 => real[..real.len() / 2].to_vec(),
+                    3 => [real.as_slice(), b"\n", &pool[pick.index(pool.len() / 2)]].concat(),
+                    _ => WRAPS[wrap].1(&String::from_utf8_lossy(real)).into_bytes(),
+                }
+            })
+            .collect();
+        // The equation is checked at each flush.
+        let seen = equal_with_kills(&plan, &records, &kills)?;
+        let count: fn(&Range) -> u64 = |range| range.bytes;
+        prop_assert_eq!(seen.sum(count), records.iter().map(|record| record.len() as u64).sum::<u64>());
+    }
+}
