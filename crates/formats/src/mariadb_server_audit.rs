@@ -19,7 +19,9 @@
 //! With `server_audit_output_type = syslog` a line has no stamp of its own, and may have the word of
 //! `server_audit_syslog_info` in front of the server's name (without a comma, please). The envelope takes the syslog header
 //! off and says when the line was sent ([`Context::shipped_at`]); a line with neither is refused. rsyslog writes control
-//! characters as `#033`, `#007`, `#000`: they stay text.
+//! characters as `#033`, `#007`, `#000`: they stay text. A NUL in a statement ends its line in the middle of the text: such
+//! a statement is read as one that was cut, its result unknown; refused, one byte would hide any read. In the file, where
+//! the NUL is written and only a newline in a user's name could end a row so, it is refused.
 //!
 //! Stamps are whole seconds in the server's local time: the source's `zone` must be right.
 //!
@@ -123,7 +125,11 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
     } else {
         (context.shipped_at.ok_or(Rejected::BadTime)?, line)
     };
-    let row = Row::find(rest, &mut scratch.statement)?;
+    let row = match Row::find(rest, &mut scratch.statement) {
+        // Through syslog a NUL in the text ends the line.
+        Err(Rejected::Malformed) if !is_stamped(line.as_bytes()) => Row::cut_short(rest, &mut scratch.statement)?,
+        row => row?,
+    };
     let mut activity = Activity::new(at, Operation::Other);
     activity.actor = Actor::DbAccount(row.user.into());
     let client = without_port(row.client);
@@ -132,7 +138,7 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
     match row.body {
         Body::Query { database, text, code } => {
             let schema = if is_error_message(database) { "" } else { database };
-            let completeness = if context.query_log_limit <= text.len() + CUT_SLACK {
+            let completeness = if text.is_cut_short || context.query_log_limit <= text.raw.len() + CUT_SLACK {
                 Completeness::MaybeCut
             } else {
                 Completeness::Whole
@@ -188,12 +194,8 @@ struct Text<'a> {
     raw: &'a str,
     /// It had escapes: what was sent is in the buffer.
     is_escaped: bool,
-}
-
-impl Text<'_> {
-    fn len(&self) -> usize {
-        self.raw.len()
-    }
+    /// It has no end.
+    is_cut_short: bool,
 }
 
 impl<'a> Row<'a> {
@@ -232,6 +234,23 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// A statement whose line ends in its text: all of it fits but the end.
+    fn cut_short(rest: &'a str, unescaped: &mut String) -> Result<Self, Rejected> {
+        let fields = |end: usize| {
+            let mut fields = rest[..end].rsplitn(4, ',');
+            Some((fields.next()?, fields.next()?, fields.next()?, fields.next()?))
+        };
+        let cut = memchr::memmem::find_iter(rest.as_bytes(), ",QUERY,").take(ANCHORS_MAX).find_map(|at| {
+            let (query, connection, client, before) = fields(at)?;
+            let (_server, user) = before.split_once(',')?;
+            let (database, raw) = rest[at + 7..].split_once(",'")?;
+            let is_anchor = is_number(query.as_bytes()) && is_number(connection.as_bytes());
+            let text = Text { raw, is_escaped: unescape(raw, unescaped)?, is_cut_short: true };
+            is_anchor.then_some(Row { user, client, body: Body::Query { database, text, code: 0 } })
+        });
+        cut.ok_or(Rejected::Malformed)
+    }
+
     /// The row behind an anchor, if everything fits.
     fn at(
         rest: &'a str,
@@ -249,7 +268,7 @@ impl<'a> Row<'a> {
                 let open = memchr::memchr_iter(b',', before.as_bytes())
                     .find(|at| before.as_bytes().get(at + 1) == Some(&b'\''))?;
                 let raw = &before[open + 2..];
-                let text = Text { raw, is_escaped: unescape(raw, unescaped)? };
+                let text = Text { raw, is_escaped: unescape(raw, unescaped)?, is_cut_short: false };
                 Body::Query { database: &before[..open], text, code: digits(code.as_bytes())? }
             }
             "CONNECT" | "FAILED_CONNECT" | "DISCONNECT" | "CHANGEUSER" | "PROXY_CONNECT" => {
@@ -505,6 +524,14 @@ mod tests {
         assert_eq!(of("20260230 00:00:01,vm,a,h,1,2,READ,m,t,", &shipped), Err(Rejected::BadTime));
         let escaped = "vm,a,h,1,2,QUERY,m,'INSERT INTO t VALUES(\\'#033[31m #007 #000\\')',0";
         assert_eq!(of(escaped, &shipped).map(|said| said.2), Ok(Operation::Write));
+        let nul = "magento-prod vm,a,h,1,2,QUERY,m,'SELECT * FROM pay WHERE n=\\'nul:";
+        assert_eq!(of(nul, &shipped).map(|said| said.2), Ok(Operation::Read));
+        assert_eq!(of(&format!("20260302 00:00:01,{nul}"), &shipped), Err(Rejected::Malformed));
+        assert_eq!(of("vm,a,h,1,2,QUERY,m,'SELECT 'x", &shipped), Err(Rejected::Malformed));
+        assert_eq!(
+            of("vm,a,9.9.9.9,5,7,QUERY,hr,'SELECT 1,127.0.66.9,170,0,FAILED_CONNECT,,,1045", &shipped),
+            Err(Rejected::Ambiguous)
+        );
         assert_eq!(of("what else syslog says, 1,2,3,4,5", &shipped), Err(Rejected::Malformed));
         assert!(looks_like(line.as_bytes()) && !looks_like(b"a,b,c,d,e,f,g") && !looks_like(b"vm,a,h,1,2,GUESS,m,t,"));
     }
