@@ -5,7 +5,8 @@
 //!
 //! Floors, in the same run: `floor_split` finds the line breaks with memchr and does nothing else; `floor_serde`
 //! additionally reads six borrowed fields of each JSON line into a struct, which is less than the format has to know; `floor_typed`
-//! the fourteen that it has to know. `floor_scan` looks at every byte of a line to find quotes and backslashes. Lines that a floor
+//! the fourteen that it has to know. `floor_scan` looks at every byte of a line to find quotes and backslashes; `floor_words` reads
+//! each byte of a database's log once, as anybody has to who wants to know its tables: see `floor/database.rs`. Lines that a floor
 //! cannot read cost it less, not more.
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
@@ -14,7 +15,7 @@ mod floor;
 mod ratio;
 
 use criterion::Criterion;
-use floor::{Access, WholeAccess};
+use floor::{Access, WholeAccess, database};
 use formats::{Context, FormatSpec, Lines, Parsed, Scratch, Step, mariadb_slow_log::Tracker};
 use ratio::Compared;
 use std::{hint::black_box, path::Path};
@@ -73,6 +74,10 @@ fn mariadb_server_audit(criterion: &mut Criterion) {
     let text = samples(&kinds.map(|kind| format!("mariadb_server_audit_file-{kind}")));
     Compared::new(criterion, "mariadb_server_audit", split(&text), "line")
         .measure("floor_split", || split(&text))
+        .measure("floor_words", || {
+            let mut room = Vec::new();
+            lines(&text).fold(0u64, |seen, line| seen.wrapping_add(database::audit_row(line, &mut room)))
+        })
         .measure("format", || parse("mariadb_server_audit", lines(&text)))
         .finish();
 }
@@ -82,6 +87,7 @@ fn mariadb_slow_log(criterion: &mut Criterion) {
     let n = entries(&text).len() as u64;
     Compared::new(criterion, "mariadb_slow_log", n, "entry")
         .measure("floor_split", || split(&text))
+        .measure("floor_words", || database::slow_log(&text))
         .measure("format", || parse("mariadb_slow_log", entries(&text).into_iter()))
         .finish();
 }

@@ -6,6 +6,8 @@
 
 #![allow(dead_code, reason = "each bench needs a part of it")]
 
+pub(crate) mod database;
+
 use serde::Deserialize;
 use std::{borrow::Cow, collections::HashMap};
 

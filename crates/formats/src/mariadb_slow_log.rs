@@ -169,28 +169,46 @@ impl<'a> Header<'a> {
     }
 
     fn field(&mut self, field: &'a str) -> Result<(), Rejected> {
-        if let Some(who) = field.strip_prefix("User@Host: ") {
-            self.user_at_host = Some(user_at_host(who).ok_or(Rejected::Malformed)?);
-        } else if let Some(time) = field.strip_prefix("Time: ") {
-            self.time = Some(time_line(time).ok_or(Rejected::BadTime)?);
-        } else if field.starts_with("Thread_id: ") || field.starts_with("Schema: ") {
-            self.schema_line(field);
-        } else if ["Query_time: ", "Rows_", "Bytes_sent: "].iter().any(|start| field.starts_with(start)) {
-            self.counts(field);
-        } else if field.starts_with("Log_slow_rate_type: ") {
-            let limit = field.split_once("Log_slow_rate_limit: ").and_then(|(_, limit)| limit.trim().parse().ok());
-            self.sampled = self.sampled.or(limit);
+        match field.as_bytes().first() {
+            Some(b'U') => {
+                if let Some(who) = field.strip_prefix("User@Host: ") {
+                    self.user_at_host = Some(user_at_host(who).ok_or(Rejected::Malformed)?);
+                }
+            }
+            Some(b'T') => {
+                if let Some(time) = field.strip_prefix("Time: ") {
+                    self.time = Some(time_line(time).ok_or(Rejected::BadTime)?);
+                } else if let Some(thread) = field.strip_prefix("Thread_id: ") {
+                    let schema = thread.trim_start_matches(|digit: char| digit.is_ascii_digit());
+                    self.schema_line(schema.trim_ascii_start());
+                }
+            }
+            Some(b'S') => self.schema_line(field),
+            Some(b'Q' | b'R' | b'B') => {
+                if ["Query_time: ", "Rows_", "Bytes_sent: "].iter().any(|start| field.starts_with(start)) {
+                    self.counts(field);
+                }
+            }
+            Some(b'L') => {
+                if let Some((_, limit)) = field.split_once("Log_slow_rate_limit: ") {
+                    self.sampled = self.sampled.or(limit.trim().parse().ok());
+                }
+            }
+            _ => {}
         }
         Ok(())
     }
 
-    /// `Thread_id: 99  Schema: magento  QC_hit: No`, Percona's `Schema: magento  Last_errno: 0  Killed: 0`.
+    /// `Schema: magento  QC_hit: No` behind the thread, Percona's `Schema: magento  Last_errno: 0  Killed: 0`.
     fn schema_line(&mut self, field: &'a str) {
-        let Some(at) = memchr::memmem::find(field.as_bytes(), b"Schema: ") else { return };
-        let behind = &field[at + 8..];
-        let end = ["  QC_hit: ", "  Last_errno: "].iter().find_map(|key| behind.rfind(key)).unwrap_or(behind.len());
-        self.schema = behind[..end].trim();
-        if let Some(code) = behind[end..].strip_prefix("  Last_errno: ") {
+        let Some(behind) = field.strip_prefix("Schema: ") else { return };
+        let schema = behind.strip_suffix("  QC_hit: No").or_else(|| behind.strip_suffix("  QC_hit: Yes"));
+        let (schema, code) = match schema {
+            Some(schema) => (schema, None),
+            None => behind.rsplit_once("  Last_errno: ").map_or((behind, None), |(schema, code)| (schema, Some(code))),
+        };
+        self.schema = schema.trim();
+        if let Some(code) = code {
             self.error(code);
         }
     }
@@ -211,7 +229,7 @@ impl<'a> Header<'a> {
             let counts = &mut self.counts;
             match key {
                 "Query_time" => {
-                    let whole = value.split('.').next().unwrap_or_default();
+                    let whole = memchr::memchr(b'.', value.as_bytes()).map_or(value, |point| &value[..point]);
                     let seconds: i64 = whole.parse().unwrap_or(0);
                     self.lasted = Span::from_secs(seconds.clamp(0, LASTED_MAX.as_secs()));
                 }
@@ -261,17 +279,29 @@ fn time_line(text: &str) -> Option<Time> {
 
 /// `SET timestamp=1772409601;`, also behind `last_insert_id=7,insert_id=8,`.
 fn set_timestamp(line: &str) -> Option<Timestamp> {
-    let mut at = None;
-    for assignment in line.strip_prefix("SET ")?.strip_suffix(';')?.split(',') {
-        let (name, value) = assignment.split_once('=')?;
-        let whole = value.split_once('.').map_or(value, |(whole, _)| whole);
-        match name {
-            "timestamp" if whole.len() <= 10 => at = whole.parse().ok().map(Timestamp::from_secs),
-            "last_insert_id" | "insert_id" => {}
-            _ => return None,
+    let assignments = line.strip_prefix("SET ")?.strip_suffix(';')?;
+    let alone = assignments.strip_prefix("timestamp=").and_then(timestamp);
+    let at = alone.or_else(|| {
+        let mut at = None;
+        for assignment in assignments.split(',') {
+            match assignment.split_once('=')? {
+                ("timestamp", value) => at = timestamp(value),
+                ("last_insert_id" | "insert_id", _) => {}
+                _ => return None,
+            }
         }
-    }
+        at
+    });
     at.filter(|at| Timestamp::from_secs(0) <= *at)
+}
+
+/// Seconds since the epoch, with or without a fraction.
+fn timestamp(value: &str) -> Option<Timestamp> {
+    let whole = memchr::memchr(b'.', value.as_bytes()).map_or(value, |point| &value[..point]);
+    if 10 < whole.len() {
+        return None;
+    }
+    whole.parse().ok().map(Timestamp::from_secs)
 }
 
 #[cfg(test)]

@@ -93,40 +93,50 @@ impl Tracker {
     }
 
     fn header(&mut self, line: &[u8]) {
-        if let Some(field) = line.strip_prefix(b"# ") {
-            self.field(field);
-        } else if line.starts_with(b"#") {
-            // `#`, `#\texplain: …`.
-        } else if !self.begun && line.starts_with(b"SET ") && memchr::memmem::find(line, b"timestamp=").is_some() {
+        if line.first() == Some(&b'#') {
+            // Others are skipped: `#`, `#\texplain: …`.
+            if line.get(1) == Some(&b' ') {
+                self.field(&line[2..]);
+            }
+        } else if !self.begun && sets_timestamp(line) {
             self.begun = true;
         } else if self.begun || !line.starts_with(b"use ") {
             self.part = Part::Statement;
             self.text = OpenText::new(self.plain_threads.escapes(self.thread));
             self.text.feed(line);
-            self.plain_threads.learn(self.thread, line);
             let word = line.iter().position(|byte| !byte.is_ascii_alphabetic()).map_or(line, |end| &line[..end]);
             self.is_plain = PLAIN_VERBS.iter().any(|verb| verb.eq_ignore_ascii_case(word));
+            if !self.is_plain || word.eq_ignore_ascii_case(b"set") {
+                self.plain_threads.learn(self.thread, line);
+            }
         }
     }
 
     fn field(&mut self, field: &[u8]) {
-        if let Some(who) = field.strip_prefix(b"User@Host: ") {
-            self.has_user = true;
-            // MySQL names the thread here.
-            if !who.ends_with(b"]")
-                && let Some(at) = memchr::memmem::rfind(who, b"]  Id:")
-            {
-                self.thread = number(&who[at + 6..]);
+        match field.first() {
+            Some(b'U') => {
+                if let Some(who) = field.strip_prefix(b"User@Host: ") {
+                    self.has_user = true;
+                    // MySQL names the thread here.
+                    if !who.ends_with(b"]")
+                        && let Some(at) = memchr::memmem::rfind(who, b"]  Id:")
+                    {
+                        self.thread = number(&who[at + 6..]);
+                    }
+                }
             }
-        } else if let Some(thread) = field.strip_prefix(b"Thread_id:") {
-            self.thread = number(thread);
-        } else if field.starts_with(b"Query_time:") {
-            let behind = memchr::memmem::find(field, b"Lock_time:").map_or(&field[..0], |at| &field[at..]);
-            self.ran |= is_any_above_zero(behind);
-        } else if field.starts_with(b"Rows_") {
-            self.ran |= is_any_above_zero(field);
-        } else if field.starts_with(b"administrator command:") {
-            self.part = Part::Command;
+            Some(b'T') => {
+                if let Some(thread) = field.strip_prefix(b"Thread_id:") {
+                    self.thread = number(thread);
+                }
+            }
+            Some(b'Q') if field.starts_with(b"Query_time:") => {
+                let behind = memchr::memchr(b'L', field).map_or(&field[..0], |at| &field[at..]);
+                self.ran |= is_any_above_zero(behind);
+            }
+            Some(b'R') if field.starts_with(b"Rows_") => self.ran |= is_any_above_zero(field),
+            Some(b'a') if field.starts_with(b"administrator command:") => self.part = Part::Command,
+            _ => {}
         }
     }
 
@@ -188,6 +198,13 @@ fn is_beginning(line: &[u8]) -> bool {
     }
 }
 
+/// `SET timestamp=…;`, also behind `last_insert_id=7,insert_id=8,`.
+fn sets_timestamp(line: &[u8]) -> bool {
+    line.strip_prefix(b"SET ").is_some_and(|assignments| {
+        assignments.starts_with(b"timestamp=") || memchr::memmem::find(assignments, b"timestamp=").is_some()
+    })
+}
+
 /// MySQL's `root[root] @ localhost []  Id:     8`.
 fn is_thread_behind(who: &[u8]) -> bool {
     let end = who.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
@@ -200,10 +217,10 @@ fn number(text: &[u8]) -> u64 {
     digits.take(19).fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'))
 }
 
-/// Whether one of the numbers up to `Bytes_sent` is not zero.
+/// Whether one of the numbers up to `Bytes_sent` or MySQL's `Thread_id` is not zero.
 fn is_any_above_zero(fields: &[u8]) -> bool {
-    let end = memchr::memmem::find(fields, b"Bytes_").unwrap_or(fields.len());
-    fields[..end].iter().any(|byte| matches!(byte, b'1'..=b'9'))
+    let end = fields.iter().find(|byte| matches!(byte, b'1'..=b'9' | b'B' | b'T'));
+    end.is_some_and(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
