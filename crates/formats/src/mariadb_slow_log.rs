@@ -222,9 +222,9 @@ impl<'a> Header<'a> {
     /// Of a count that comes twice the first is taken.
     fn counts(&mut self, field: &str) {
         let mut rest = field;
-        while let Some(colon) = memchr::memchr(b':', rest.as_bytes()) {
+        while let Some(colon) = rest.bytes().position(|byte| byte == b':') {
             let (key, behind) = (&rest[..colon], rest[colon + 1..].trim_ascii_start());
-            let end = memchr::memchr(b' ', behind.as_bytes()).unwrap_or(behind.len());
+            let end = behind.bytes().position(|byte| byte == b' ').unwrap_or(behind.len());
             let (value, behind) = (&behind[..end], behind[end..].trim_ascii_start());
             let counts = &mut self.counts;
             match key {

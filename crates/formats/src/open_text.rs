@@ -83,7 +83,7 @@ impl OpenText {
         let mut at = 0;
         while at < line.len() {
             match self.inside {
-                Inside::Quote(quote) => match memchr::memchr2(quote, b'\\', &line[at..]) {
+                Inside::Quote(quote) => match quote_or_backslash(quote, &line[at..]) {
                     None => return,
                     Some(found) if line[at + found] == quote => {
                         self.inside = Inside::Code;
@@ -140,6 +140,16 @@ impl OpenText {
         }
     }
 }
+
+/// Where the quote or a backslash is. Most names and values are short: a search that pays off only later is not begun at once.
+fn quote_or_backslash(quote: u8, text: &[u8]) -> Option<usize> {
+    let (near, far) = text.split_at(text.len().min(NEAR_BYTES));
+    let is_either = |byte: &u8| *byte == quote || *byte == b'\\';
+    near.iter().position(is_either).or_else(|| Some(near.len() + memchr::memchr2(quote, b'\\', far)?))
+}
+
+/// Bytes looked at one by one.
+const NEAR_BYTES: usize = 24;
 
 /// Bytes of code with which something else may begin or end.
 const MAY_OPEN: [bool; 256] = {
