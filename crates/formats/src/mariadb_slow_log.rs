@@ -184,10 +184,10 @@ impl<'a> Header<'a> {
                 }
             }
             Some(b'S') => self.schema_line(field),
-            Some(b'Q' | b'R' | b'B') => {
-                if ["Query_time: ", "Rows_", "Bytes_sent: "].iter().any(|start| field.starts_with(start)) {
-                    self.counts(field);
-                }
+            Some(b'Q' | b'R' | b'B')
+                if ["Query_time: ", "Rows_", "Bytes_sent: "].iter().any(|start| field.starts_with(start)) =>
+            {
+                self.counts(field);
             }
             Some(b'L') => {
                 if let Some((_, limit)) = field.split_once("Log_slow_rate_limit: ") {
