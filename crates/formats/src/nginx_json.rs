@@ -71,16 +71,24 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use activity::{Activity, Actor, Operation, Outcome, Resource};
+    use activity::{Activity, Actor, Operation, Outcome, Resource, Signal};
     use std::borrow::Cow;
 
     fn parsed(line: &str) -> Result<Activity<'static>, Rejected> {
+        parsed_with(line, &Context::default())
+    }
+
+    fn parsed_with(line: &str, context: &Context) -> Result<Activity<'static>, Rejected> {
         let bytes: &'static [u8] = Box::leak(line.as_bytes().to_vec().into_boxed_slice());
-        let scratch = Box::leak(Box::default());
-        match SPEC.parse(bytes, scratch, &Context::default())? {
+        match SPEC.parse(bytes, Box::leak(Box::default()), context)? {
             Parsed::Activity(activity) => Ok(activity),
             Parsed::Ignored(rule) => panic!("ignored: {rule}"),
         }
+    }
+
+    /// A line with some fields more.
+    fn with(fields: &str) -> String {
+        format!(r#"{{"time":"2026-03-02T00:00:00Z","request_method":"GET","request_uri":"/a","status":200{fields}}}"#)
     }
 
     #[test]
@@ -129,6 +137,78 @@ mod tests {
         assert_eq!(activity.address, "203.0.113.5".parse().ok());
         assert_eq!(activity.resources, [Resource::Route("/a".into())]);
         assert_eq!(activity.at.to_string(), "2026-03-02T01:00:00Z");
+    }
+
+    #[test]
+    fn who_is_named_in_which_order() {
+        let actor = |fields: &str| parsed(&with(fields)).unwrap().actor;
+        let key = r#","api_token_hash":"9f2c""#;
+        assert_eq!(actor(key), Actor::IntegrationKey("9f2c".into()));
+        assert_eq!(actor(&format!(r#"{key},"remote_user":"anna""#)), Actor::PortalUser("anna".into()));
+        assert_eq!(actor(r#","user":"basic","puser":"e1001""#), Actor::PortalUser("e1001".into()));
+        assert_eq!(actor(r#","portal_user":"-","token_hash":"-""#), Actor::Anonymous);
+    }
+
+    #[test]
+    fn a_basic_name_with_401_was_tried() {
+        let of = |fields: &str, status: u16| {
+            let activity = parsed(&with(fields).replace("200", &status.to_string())).unwrap();
+            (activity.operation, activity.outcome)
+        };
+        assert_eq!(of(r#","remote_user":"anna""#, 401), (Operation::Login, Outcome::Denied));
+        assert_eq!(of(r#","remote_user":"anna""#, 403), (Operation::Request, Outcome::Denied));
+        assert_eq!(of(r#","portal_user":"anna""#, 401), (Operation::Request, Outcome::Denied));
+        assert_eq!(of("", 401), (Operation::Request, Outcome::Denied));
+        assert_eq!(of(r#","remote_user":"anna""#, 499), (Operation::Request, Outcome::Failed));
+    }
+
+    #[test]
+    fn proxies_are_believed_only_if_trusted_and_not_already_followed() {
+        let context = Context { trusted_proxies: ["10.0.0.0/8".parse().unwrap()].into(), ..Context::default() };
+        let client =
+            |fields: &str| parsed_with(&with(fields), &context).unwrap().address.map(|address| address.to_string());
+        let forwarded = r#","x_forwarded_for":"198.51.100.7, 10.0.0.2""#;
+        assert_eq!(client(&format!(r#","remote_addr":"10.0.0.1"{forwarded}"#)).as_deref(), Some("198.51.100.7"));
+        assert_eq!(client(&format!(r#","remote_addr":"192.0.2.1"{forwarded}"#)).as_deref(), Some("192.0.2.1"));
+        let followed = format!(r#","remote_addr":"10.9.9.9","realip":"10.0.0.1"{forwarded}"#);
+        assert_eq!(client(&followed).as_deref(), Some("10.9.9.9"));
+        let same = format!(r#","remote_addr":"10.0.0.1","realip":"10.0.0.1"{forwarded}"#);
+        assert_eq!(client(&same).as_deref(), Some("198.51.100.7"));
+        assert_eq!(client(r#","realip":"192.0.2.9""#).as_deref(), Some("192.0.2.9"));
+        assert_eq!(client(r#","remote_addr":"unix:""#), None);
+    }
+
+    #[test]
+    fn the_host_of_the_application() {
+        let context = Context { app_host: Some("app-1".into()), ..Context::default() };
+        let host = |fields: &str| parsed_with(&with(fields), &context).unwrap().app_host.map(Cow::into_owned);
+        assert_eq!(host("").as_deref(), Some("app-1"));
+        assert_eq!(host(r#","server_addr":"192.0.2.80""#).as_deref(), Some("192.0.2.80"));
+        assert_eq!(host(r#","upstream_addr":"10.0.0.1:9000, 10.0.0.2:9000""#).as_deref(), Some("10.0.0.2"));
+        assert_eq!(host(r#","upstream_addr":"unix:/run/php.sock""#).as_deref(), Some("app-1"));
+        assert_eq!(host(r#","upstream_addr":"127.0.0.1:9000""#).as_deref(), Some("app-1"));
+        assert_eq!(host(r#","app_host":"web-7","upstream_addr":"10.0.0.2:9000""#).as_deref(), Some("web-7"));
+        // nginx answered by itself.
+        assert_eq!(host(r#","upstream_addr":"""#), None);
+        let unnamed = parsed(&with(r#","upstream_addr":"127.0.0.1:9000""#)).unwrap();
+        assert_eq!(unnamed.app_host.as_deref(), Some("127.0.0.1"));
+    }
+
+    #[test]
+    fn personal_data_in_a_url_is_a_signal_wherever_the_query_is_logged() {
+        let signals = |line: &str| parsed(line).unwrap().signals;
+        let in_uri = with("").replace("/a", "/a?mail=anna%40example.com");
+        assert!(signals(&in_uri).contains(Signal::PersonalDataInUrl));
+        assert!(signals(&with(r#","args":"dob=1984-02-29""#)).contains(Signal::PersonalDataInUrl));
+        assert!(signals(&with(r#","args":"q=O%27Brien""#)).is_empty());
+    }
+
+    #[test]
+    fn a_line_without_any_time_was_written_when_it_was_shipped() {
+        let shipped = "2026-03-02T00:00:09Z".parse().unwrap();
+        let context = Context { shipped_at: Some(shipped), ..Context::default() };
+        assert_eq!(parsed_with(r#"{"status":200}"#, &context).unwrap().at, shipped);
+        assert_eq!(parsed_with(r#"{"time":"yesterday","status":200}"#, &context), Err(Rejected::BadTime));
     }
 
     #[test]
