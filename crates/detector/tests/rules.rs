@@ -4,7 +4,7 @@ mod world;
 
 use activity::{DataClass, DrillId, EntityKind, Mode, Signal, Timestamp};
 use detector::{Alert, Settings, Severity};
-use tally::Metric;
+use tally::{Metric, Tally};
 use world::World;
 
 const HOME: (&str, &str) = ("DE/home", "92.20.1.1");
@@ -389,6 +389,13 @@ fn unexplained_reads_page_where_everything_is_explained() {
          with requests for such data on that host were e1, e2, e3 and 1 other"
     );
     assert_eq!(paged[0].subject.kind, EntityKind::AppHost);
+    let by_id = after_with(tagged_work, |world| {
+        host(world, 40, 3, &["e5", &Tally::request_member("aa11", "e7")]);
+        let tally = world.tally(EntityKind::AppHost, "10.0.1.12", 9);
+        tally.accounts.insert(&Tally::request_member("aa11", TABLE));
+    });
+    let why = &pages(&by_id, "unexplained_reads")[0].why;
+    assert!(why.ends_with("; by the id of the request: e7 (hr.employees)"), "{why}");
     let nobody = after_with(tagged_work, |world| host(world, 1, 1, &[]));
     assert!(
         pages(&nobody, "unexplained_reads")[0].why.ends_with("no person's request for such data is known on that host")

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | request | portal user (if the log names one), integration key, address, session (classified only), application host (HR only) |
 //! | login | the same; a refused one says nothing of where the user is, and its name is only what was tried |
+//! | request with personal data in its address | its route, too |
 //! | statement, tagged | portal user, user × table and table for each classified table, application host |
 //! | statement, untagged | database account, table, application host |
 //! | line of an application's own log | as a tagged statement, and where the person is; no application host |
@@ -33,7 +34,7 @@
 
 use crate::coverage::Coverage;
 use crate::discover::Discovery;
-use crate::limits::{AGENT_BYTES_MAX, CLASSES_REMEMBERED_MAX};
+use crate::limits::{AGENT_BYTES_MAX, CLASSES_REMEMBERED_MAX, ROUTE_STEP_BYTES_MAX, ROUTE_STEPS_MAX};
 use crate::plan::Plan;
 use crate::privacy::Sort;
 use activity::{
@@ -246,6 +247,16 @@ impl Attributor {
             }
             self.point_to(tally, place);
         }
+        if activity.signals.contains(Signal::PersonalDataInUrl)
+            && let Some(Resource::Route(path)) =
+                activity.resources.iter().find(|resource| matches!(resource, Resource::Route(_)))
+        {
+            let tally = tallier.tally(place.mode, EntityKind::Route, &nameless_route(path), place.bucket);
+            tally.add(Metric::Requests, 1);
+            tally.signals.insert(Signal::PersonalDataInUrl);
+            tally.classes.insert(class);
+            self.point_to(tally, place);
+        }
         if class == DataClass::None || !is_web {
             return user.is_some() || key || !address.is_empty();
         }
@@ -307,7 +318,8 @@ impl Attributor {
         let personal = self.reading(activity, counts.statements_of_people, counts.rows_of_people);
         let own = if person { personal } else { reading };
         let fingerprint = activity.fingerprint.map(|hash| format!("{hash:016x}"));
-        let unnamed = if person || !classes.contains(DataClass::Hr) { 0 } else { reading.statements };
+        let by_request = plan.request_ids && activity.request_id.is_some();
+        let unnamed = if person || by_request || !classes.contains(DataClass::Hr) { 0 } else { reading.statements };
 
         let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);
         if !classified.is_empty() {
@@ -557,6 +569,19 @@ fn known_by_log(activity: &Activity<'_>) -> KnownBy {
 fn app_host<'a>(plan: &'a Plan, activity: &'a Activity<'_>) -> Option<&'a str> {
     let host = activity.app_host.as_deref().or(plan.context.app_host.as_deref())?;
     (!host.is_empty()).then(|| plan.app_host(host))
+}
+
+/// The shape of a path: only steps of letters, `-`, `_` and `.` stay, others may be the very data that should not be told.
+fn nameless_route(path: &str) -> String {
+    let path = comparable_path(path);
+    let mut route = String::new();
+    for step in path.split('/').skip(1).take(ROUTE_STEPS_MAX) {
+        let plain = step.len() <= ROUTE_STEP_BYTES_MAX
+            && step.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_.".contains(&byte));
+        route.push('/');
+        route.push_str(if plain { step } else { "*" });
+    }
+    route
 }
 
 /// Who may have been behind the statements of an application host.

@@ -42,3 +42,7 @@ pub const COVERED_TABLES_MAX: usize = 512;
 
 /// Bytes of the name of a network's operator that are kept.
 pub const OPERATOR_BYTES_MAX: usize = 64;
+
+/// Steps of a route that is told of, and bytes of one of them. Beyond: cut; shown as `*`.
+pub const ROUTE_STEPS_MAX: usize = 8;
+pub const ROUTE_STEP_BYTES_MAX: usize = 24;

@@ -413,3 +413,20 @@ proptest! {
         prop_assert_eq!(outcome.accounted(), records.len() as u64);
     }
 }
+
+#[test]
+fn personal_data_in_an_address_is_told_by_its_route_alone() {
+    let line = |uri: &str| {
+        format!(
+            r#"{{"time":"2026-03-02T08:00:00Z","remote_addr":"203.0.113.5","remote_user":"u1","request_method":"GET","request_uri":"{uri}","status":200}}"#
+        )
+    };
+    let outcome = read_text(
+        &plan(&[ACCESS]),
+        &[line("/portal/find/jane.doe@example.com/7?x=1"), line("/portal/x?y=2")].join("\n"),
+    );
+    let routes: Vec<_> =
+        outcome.tallies.keys().filter(|key| key.1 == EntityKind::Route).map(|key| key.2.as_str()).collect();
+    assert_eq!(routes, ["/portal/find/*/*"]);
+    assert!(outcome.of(EntityKind::Route, "/portal/find/*/*").signals.contains(Signal::PersonalDataInUrl));
+}

@@ -30,7 +30,7 @@ const MANUAL: &str = manual! {
     "hardly any was unexplained; the candidates are those whom the web log names on that host."
     ""
     "## What it misses"
-    "Who can write a tag of his own. Hosts that mix tagged and untagged work as a habit (untagged ones are then listed in the"
+    "Statements whose tag carries the id of a request count as explained, see `attribution.request_ids`; who can write a tag of his own. Hosts that mix tagged and untagged work as a habit (untagged ones are then listed in the"
     "digest at most). Candidates are known only where the web log names the application host."
     ""
     "## Settings"
@@ -94,20 +94,34 @@ fn tables(tally: &Tally) -> String {
     }
 }
 
-/// `; people with requests for such data on that host were u1, u2 and 3 others`, or that there were none.
+/// `; people with requests for such data on that host were u1, u2 and 3 others`, or that there were none. Whom a request id
+/// names is named for certain.
 pub(super) fn candidates(tally: &Tally) -> String {
+    let named = tally.requests_in_common();
+    if !named.is_empty() {
+        let shown_names: Vec<String> = named
+            .iter()
+            .take(CANDIDATES_SHOWN_MAX)
+            .map(|(user, table)| format!("{} ({})", shown(user), shown(table)))
+            .collect();
+        return format!("; by the id of the request: {}{}", shown_names.join(", "), more(named.len(), false));
+    }
     let mut names: Vec<&str> = tally.candidate_users().collect();
     names.sort_unstable();
     if names.is_empty() {
         return String::from("; no person's request for such data is known on that host");
     }
     let shown_names: Vec<String> = names.iter().take(CANDIDATES_SHOWN_MAX).map(|name| shown(name)).collect();
-    let others = names.len() - shown_names.len();
-    let more = match (others, tally.candidates.overflowed()) {
+    let more = more(names.len(), tally.candidates.overflowed());
+    format!("; people with requests for such data on that host were {}{more}", shown_names.join(", "))
+}
+
+/// ` and 3 others`: those of so many that are not shown.
+fn more(names: usize, overflowed: bool) -> String {
+    match (names.saturating_sub(CANDIDATES_SHOWN_MAX), overflowed) {
+        (_, true) => String::from(" and many others"),
         (0, false) => String::new(),
         (1, false) => String::from(" and 1 other"),
         (others, false) => format!(" and {others} others"),
-        (_, true) => String::from(" and many others"),
-    };
-    format!("; people with requests for such data on that host were {}{more}", shown_names.join(", "))
+    }
 }
