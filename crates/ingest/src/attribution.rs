@@ -189,7 +189,7 @@ impl Attributor {
             Resource::Table { .. } => None,
         });
         let class = class.unwrap_or(DataClass::None);
-        let is_web = plan.format.knows.requests;
+        let is_web = activity.known_by != KnownBy::HrAudit;
         let login = activity.operation == Operation::Login;
         let authenticated = !login || activity.outcome == Outcome::Success;
         let user = match &activity.actor {
@@ -423,7 +423,7 @@ impl Attributor {
         Reading {
             statements: if statements && !refused { times } else { 0 },
             measures: if rows { measures } else { Measures::default() },
-            counted: u64::from(rows && has_rows && !refused && self.plan.format.knows.statements),
+            counted: u64::from(rows && has_rows && !refused && matches!(activity.actor, Actor::DbAccount(_))),
             gathered: if rows { gathered.filter_map(|(_, rows)| rows).max().unwrap_or(0) } else { 0 },
             refused: u64::from(statements && refused),
         }
@@ -646,4 +646,123 @@ fn add_reading(tally: &mut Tally, reading: &Reading) {
 /// Cut at a character.
 fn cut_agent(agent: &str) -> &str {
     &agent[..agent.floor_char_boundary(AGENT_BYTES_MAX)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Settings, settings::Source};
+    use activity::{Span, Timestamp};
+    use std::collections::BTreeMap;
+    use tally::{Batch, Manifest};
+
+    fn at() -> Timestamp {
+        Timestamp::from_secs(1_772_409_601)
+    }
+
+    /// Adds the activities as those of one source of the format; what comes out, by kind and id.
+    fn add(settings: &Settings, format: &str, activities: &[Activity<'_>]) -> BTreeMap<(EntityKind, String), Tally> {
+        let mut settings = settings.clone();
+        settings.sources = vec![Source { app_host: Some("10.0.1.12".into()), ..Source::new("log", format) }];
+        let plan = Plan::new(&settings, 0, &Arc::default(), Span::ZERO).expect("a source");
+        let mut attributor = Attributor::new(Arc::new(plan), 0);
+        let mut tallier = Tallier::new();
+        let place = Place { mode: Mode::Live, bucket: at().bucket(), partition: 0, offset: 0 };
+        activities.iter().for_each(|activity| {
+            attributor.add(activity, place, &mut tallier);
+        });
+        let messages = tallier.flush(1, &Manifest::default());
+        let entries = messages.iter().flat_map(|(_, message)| Batch::decode(message).expect("our own").entries);
+        entries.map(|entry| ((entry.kind, entry.id.to_string()), entry.tally)).collect()
+    }
+
+    fn settings(text: &str) -> Settings {
+        toml::from_str(text).expect("settings")
+    }
+
+    fn statement<'a>(user: Option<&'a str>, schema: &'a str, table: &'a str) -> Activity<'a> {
+        let mut activity = Activity::new(at(), Operation::Read);
+        activity.actor = Actor::DbAccount("app".into());
+        activity.client_host = Some("10.0.1.12".into());
+        activity.tag_user = user.map(Cow::Borrowed);
+        activity.resources.push(Resource::Table { schema: schema.into(), name: table.into() });
+        activity.measures = Measures { rows_sent: Some(1), rows_examined: Some(3000), ..Measures::default() };
+        activity
+    }
+
+    #[test]
+    fn a_column_gives_its_table_a_class() {
+        let settings = settings("classification.columns = { \"*.company_user.Salary\" = \"hr\" }");
+        let of = |table: &'static str, columns: &'static [&'static str]| {
+            let mut activity = statement(Some("u1"), "shop", table);
+            activity.columns = columns.iter().map(|name| Cow::Borrowed(*name)).collect();
+            add(&settings, "mariadb_slow_log", &[activity]).len()
+        };
+        assert_eq!(of("company_user", &["salary"]), 4, "user, pair, table and host");
+        assert_eq!(of("company_user", &["*"]), 4, "all columns are named");
+        assert_eq!(of("company_user", &[]), 0);
+        assert_eq!(of("company_role", &["salary"]), 0);
+    }
+
+    #[test]
+    fn rows_packed_into_fewer_are_gathered() {
+        let mut activity = statement(Some("u1"), "hr", "hr_payroll");
+        activity.signals.insert(Signal::GathersRows);
+        let tallies = add(&Settings::default(), "mariadb_slow_log", &[activity]);
+        for (kind, id) in [(EntityKind::PortalUser, "u1"), (EntityKind::Table, "hr.hr_payroll")] {
+            let tally = &tallies[&(kind, id.to_owned())];
+            assert_eq!([Metric::RowsSent, Metric::RowsGathered].map(|metric| tally.get(metric)), [1, 3000], "{kind}");
+        }
+    }
+
+    #[test]
+    fn statements_leave_fingerprints() {
+        let with = |fingerprint| {
+            let mut activity = statement(Some("u1"), "hr", "hr_payroll");
+            activity.fingerprint = Some(fingerprint);
+            activity
+        };
+        let tallies = add(&Settings::default(), "mariadb_server_audit", &[with(1), with(1), with(0xfeed)]);
+        for (kind, id) in [(EntityKind::PortalUser, "u1"), (EntityKind::Table, "hr.hr_payroll")] {
+            let prints = &tallies[&(kind, id.to_owned())].fingerprints;
+            assert!(prints.len() == 2 && prints.contains("000000000000feed"), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_request_id_that_both_logs_have_leads_to_the_user() {
+        let settings = settings("attribution = { request_ids = true }");
+        let mut unnamed = statement(None, "hr", "hr_payroll");
+        unnamed.request_id = Some("4a5b".into());
+        let request = |user: &'static str, id: &'static str| {
+            let mut activity = Activity::new(at(), Operation::Request);
+            activity.actor = Actor::PortalUser(user.into());
+            activity.resources.push(Resource::Route("/portal/hr/payslips".into()));
+            activity.request_id = Some(id.into());
+            activity
+        };
+        let host = (EntityKind::AppHost, "10.0.1.12".to_owned());
+        let mut tally = add(&settings, "mariadb_server_audit", &[unnamed])[&host].clone();
+        assert_eq!(tally.get(Metric::UnnamedStatements), 1);
+        tally.merge(&add(&settings, "nginx_json", &[request("u1", "4a5b"), request("u2", "ffff")])[&host]);
+        assert_eq!(tally.requests_in_common().into_iter().collect::<Vec<_>>(), [("u1", "hr.hr_payroll")]);
+        let members = || tally.candidates.iter().chain(tally.accounts.iter());
+        assert!(!members().any(|(_, member)| member.contains("4a5b")), "an id leaves only as a hash");
+    }
+
+    #[test]
+    fn a_key_is_an_entity_by_its_hash() {
+        let mut activity = Activity::new(at(), Operation::Request);
+        activity.actor = Actor::IntegrationKey("k3y".into());
+        activity.address = Some([92, 20, 1, 1].into());
+        activity.resources.push(Resource::Route("/rest/V1/hr/employees".into()));
+        activity.signals.insert(Signal::PersonalDataInUrl);
+        let tallies = add(&Settings::default(), "nginx_json", &[activity]);
+        let (_, key) = tallies.iter().find(|((kind, _), _)| *kind == EntityKind::IntegrationKey).expect("a key");
+        assert_eq!((key.get(Metric::ClassifiedRequests), key.known_by), (1, KnownBy::AccessLog));
+        assert!(key.signals.contains(Signal::PersonalDataInUrl));
+        assert!(tallies.keys().all(|(_, id)| !id.contains("k3y")));
+        let address = &tallies[&(EntityKind::Address, "92.20.1.1".to_owned())];
+        assert!(address.signals.is_empty(), "signals go to the actor");
+    }
 }

@@ -10,8 +10,10 @@
 //! names come from fixed lists. Holds names of tables, never of people.
 
 use crate::limits::COVERED_TABLES_MAX;
-use crate::settings::Settings;
-use activity::{DataClass, Timestamp};
+use crate::plan::{Counts, rank};
+use crate::settings::{Measure, Settings, Source};
+use activity::{DataClass, Span, Timestamp};
+use formats::{FormatSpec, Knows};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -91,6 +93,7 @@ pub enum GapKind {
     Rejected,
     NoAudit,
     NoRows,
+    NoRequests,
     Untagged,
     NoZone,
     Skew,
@@ -218,31 +221,343 @@ fn add(to: &mut u64, more: u64) {
 /// What the sources as configured and as seen leave unknown, the gravest first. `now`: to tell silent sources; in a replay
 /// the greatest event time.
 pub fn gaps(settings: &Settings, seen: &[Coverage], now: Timestamp) -> Vec<Gap> {
+    let sources: Vec<(&Source, Coverage)> = settings
+        .sources
+        .iter()
+        .map(|source| {
+            let mut all = Coverage::default();
+            seen.iter().filter(|coverage| coverage.source == source.name).for_each(|coverage| all.merge(coverage));
+            (source, all)
+        })
+        .collect();
     let mut gaps = Vec::new();
-    for source in &settings.sources {
-        if !seen.iter().any(|coverage| coverage.source == source.name && 0 < coverage.records.all()) {
-            gaps.push(Gap {
-                kind: GapKind::NeverSeen,
-                about: source.name.clone(),
-                what: format!("source `{}` has not sent a single record", source.name),
-                fix: "check its topic and what writes to it".into(),
-                snippet: snippet(&source.format),
-            });
-        }
+    sources.iter().for_each(|(source, coverage)| of_source(source, coverage, now, &mut gaps));
+    let mut databases: BTreeMap<&str, Vec<&(&Source, Coverage)>> = BTreeMap::new();
+    for source in sources.iter().filter(|(source, _)| knows(source).statements || knows(source).rows) {
+        databases.entry(&source.0.database).or_default().push(source);
     }
-    let _ = (now, DataClass::Hr);
+    databases.iter().for_each(|(database, sources)| of_database(database, sources, settings, &mut gaps));
+    if !settings.sources.is_empty() && !settings.sources.iter().any(|source| knows(source).requests) {
+        gaps.push(Gap {
+            kind: GapKind::NoRequests,
+            about: "all".into(),
+            what: "no web log: no addresses of people, no logins at the portal, no candidates for statements without a name".into(),
+            fix: "ship the web server's access log, with the portal user and the request id in it".into(),
+            snippet: snippet("nginx_json"),
+        });
+    }
     gaps.sort();
     gaps
+}
+
+/// A source that is silent for so long has something wrong with it.
+const SILENT: Span = Span::from_hours(6);
+
+/// Rejected records beyond this share, and at least so many, are a gap.
+const REJECTED_SHARE: f64 = 0.01;
+const REJECTED_MIN: u64 = 10;
+
+/// Statements on classified data without a tag beyond this share, and at least so many, are a gap.
+const UNTAGGED_SHARE: f64 = 0.1;
+const UNTAGGED_MIN: u64 = 20;
+
+/// Rows are known of fewer than this share of a table's statements.
+const ROWS_SHARE: f64 = 0.5;
+
+/// Stamps this far from when their record was written.
+const SKEW: Span = Span::from_minutes(10);
+
+/// Tables named in one sentence.
+const TABLES_NAMED: usize = 5;
+
+fn of_source(source: &Source, coverage: &Coverage, now: Timestamp, gaps: &mut Vec<Gap>) {
+    let name = &source.name;
+    let mut gap = |kind, what: String, fix: &str| {
+        gaps.push(Gap { kind, about: name.clone(), what, fix: fix.into(), snippet: snippet(&source.format) });
+    };
+    if source.zone.is_none() && FormatSpec::by_name(&source.format).is_some_and(|format| format.needs_zone) {
+        let what = format!("stamps of `{name}` carry no zone, and none is configured: they are read as UTC");
+        gap(GapKind::NoZone, what, "write `zone` as the server has it, such as `Europe/Berlin`");
+    }
+    if coverage.records.all() == 0 {
+        let what = format!("`{name}` has not sent a single record");
+        return gap(GapKind::NeverSeen, what, "check its topic, and what writes to it");
+    }
+    let last = coverage.last_event_ms.map_or(Timestamp::MIN, Timestamp::from_millis);
+    if last < now.saturating_sub(SILENT) {
+        let what = if last == Timestamp::MIN {
+            format!("`{name}` has sent records, and none of them could be read")
+        } else {
+            format!("`{name}` is silent since {last}")
+        };
+        gap(GapKind::Silent, what, "check its shipper; a log that stops may have been stopped");
+    }
+    if REJECTED_MIN <= coverage.records.dead_lettered && REJECTED_SHARE < coverage.rejected_share() {
+        let most = coverage.rejected.iter().max_by_key(|(reason, count)| (**count, std::cmp::Reverse(*reason)));
+        let reason = most.map_or(String::new(), |(reason, count)| format!(", most of them as `{reason}` ({count})"));
+        let what = format!("{:.1} % of `{name}` could not be read{reason}", coverage.rejected_share() * 100.0);
+        gap(
+            GapKind::Rejected,
+            what,
+            "look at some with `breachd dead-letter`; the format or its configuration does not fit",
+        );
+    }
+    if let Some(skew) = coverage.skew_ms.filter(|skew| SKEW.as_millis() < skew.saturating_abs()) {
+        let minutes = skew / 60_000;
+        let from_half_hour = minutes.rem_euclid(30).min(30 - minutes.rem_euclid(30));
+        let fix = if 25 <= minutes.abs() && from_half_hour <= 3 {
+            "whole half hours look like a wrong `zone`"
+        } else {
+            "check the clock of the server, or how long the shipper holds records back"
+        };
+        let behind = if 0 < skew { "behind" } else { "ahead of" };
+        let what =
+            format!("stamps of `{name}` are {} min {behind} the time they were written to the topic", minutes.abs());
+        gap(GapKind::Skew, what, fix);
+    }
+}
+
+fn of_database(database: &str, sources: &[&(&Source, Coverage)], settings: &Settings, gaps: &mut Vec<Gap>) {
+    let called = if database.is_empty() { "the database".to_owned() } else { format!("database `{database}`") };
+    let about = if database.is_empty() { "all".to_owned() } else { database.to_owned() };
+    let mut gap = |kind, about: &str, what: String, fix: &str, snippet| {
+        gaps.push(Gap { kind, about: about.into(), what, fix: fix.into(), snippet });
+    };
+    let is_audit = |source: &Source| rank(&source.format, Measure::Statements) == Some(0);
+    if !sources.iter().any(|(source, _)| is_audit(source)) {
+        let what = format!(
+            "{called} has no audit log: reads through views, cursors and cut statements go unseen, and so do refused ones"
+        );
+        let fix = "switch server_audit on (MariaDB), or the audit plugin of your database, and ship its log";
+        gap(GapKind::NoAudit, &about, what, fix, snippet("mariadb_server_audit"));
+    }
+    let mut tables: BTreeMap<&str, CoveredTable> = BTreeMap::new();
+    for (name, table) in sources.iter().flat_map(|(_, coverage)| &coverage.tables) {
+        if table.class == DataClass::Hr.as_str() {
+            let all = tables.entry(name).or_default();
+            // The same statement stands in several logs: the one that knows most of them counts.
+            all.statements = all.statements.max(table.statements);
+            all.with_rows = all.with_rows.max(table.with_rows);
+        }
+    }
+    let share = |table: &CoveredTable| table.with_rows as f64 / table.statements.max(1) as f64;
+    let (none, some): (Vec<_>, Vec<_>) = tables
+        .iter()
+        .filter(|(_, table)| 0 < table.statements && share(table) < ROWS_SHARE)
+        .partition(|(_, table)| table.with_rows == 0);
+    // Change data (Debezium, rank 3) and the application's own log know rows of some statements only.
+    let has_rows = sources.iter().any(|(source, _)| rank(&source.format, Measure::Rows).is_some_and(|rank| rank < 3));
+    let fix = if has_rows {
+        "log all statements (`long_query_time = 0`), or say `one_in` if the log is sampled; cursors leave no slow-log entry"
+    } else {
+        "switch the slow log on with `long_query_time = 0` and ship it, or let the application write hr_audit lines"
+    };
+    if !none.is_empty() {
+        let what = format!("nobody counts the rows read from {}", listed(none.iter().map(|(name, _)| **name)));
+        gap(GapKind::NoRows, &about, what, fix, snippet("mariadb_slow_log"));
+    }
+    if !some.is_empty() {
+        let few = some.iter().map(|(_, table)| share(table)).fold(1.0, f64::min) * 100.0;
+        let names = listed(some.iter().map(|(name, _)| **name));
+        let what = format!("rows are known of as few as {few:.0} % of the statements on {names}");
+        gap(GapKind::NoRows, &about, what, fix, snippet("mariadb_slow_log"));
+    }
+    let people_known = settings.sources.iter().any(|source| crate::plan::is_own_log(&source.format));
+    for (source, coverage) in sources.iter().filter(|(source, _)| Counts::of(settings, source).statements) {
+        let all = coverage.tagged.saturating_add(coverage.untagged);
+        let share = coverage.untagged as f64 / all.max(1) as f64;
+        if UNTAGGED_MIN <= coverage.untagged && UNTAGGED_SHARE < share {
+            let but =
+                if people_known { "; the application's own log names people for what it writes down" } else { "" };
+            let what = format!(
+                "{:.0} % of the statements on classified data in `{}` name nobody{but}",
+                share * 100.0,
+                source.name
+            );
+            let fix = "let the application tag its SQL, at the front; dumps and consoles stay without a name";
+            gap(GapKind::Untagged, &source.name, what, fix, snippet("hr_audit_json"));
+        }
+    }
+}
+
+fn knows(source: &Source) -> Knows {
+    FormatSpec::by_name(&source.format).map(|format| format.knows).unwrap_or_default()
+}
+
+/// A few names, and how many more there are.
+fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let all = names.len();
+    let shown: Vec<String> = names.take(TABLES_NAMED).map(|name| activity::printable_within(name, 80)).collect();
+    let more = if shown.len() < all { format!(" and {} more", all - shown.len()) } else { String::new() };
+    shown.join(", ") + &more
 }
 
 /// The piece of configuration that makes a log of that format.
 pub fn snippet(format: &str) -> Option<&'static str> {
     Some(match format {
-        "nginx_json" => "deploy/sources/nginx",
-        "access_combined" | "apache_json" => "deploy/sources/apache",
+        "nginx_json" => "deploy/sources/nginx/breachd.conf",
+        "access_combined" | "apache_json" => "deploy/sources/apache/breachd.conf",
         "mariadb_server_audit" | "mariadb_error_log" => "deploy/sources/mariadb/server_audit.cnf",
         "mariadb_slow_log" | "mariadb_general_log" => "deploy/sources/mariadb/slow_log.cnf",
-        "hr_audit_json" | "monolog_json" | "monolog_line" | "magento_db_log" => "deploy/sources/magento",
+        "postgres_csv" | "postgres_json" => "deploy/sources/postgres/pgaudit.conf",
+        "hr_audit_json" | "monolog_json" | "monolog_line" | "magento_db_log" => "deploy/sources/magento/Breachd_Audit",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn seen(source: &str, format: &str) -> Coverage {
+        let mut coverage = Coverage { source: source.into(), format: format.into(), ..Coverage::default() };
+        coverage.seen(at("2026-03-02T12:00:00Z"), Some(at("2026-03-02T12:00:02Z")));
+        coverage.account(Records { contributed: 1000, ..Records::default() });
+        coverage
+    }
+
+    fn settings(text: &str) -> Settings {
+        toml::from_str(text).expect("settings")
+    }
+
+    const AUDIT_AND_WEB: &str = r#"
+        sources = [
+            { name = "access", format = "nginx_json" },
+            { name = "audit", format = "mariadb_server_audit", zone = "UTC" },
+        ]
+    "#;
+
+    fn told(gaps: &[Gap]) -> Vec<(GapKind, &str)> {
+        gaps.iter().map(|gap| (gap.kind, &*gap.about)).collect()
+    }
+
+    #[test]
+    fn comes_back_from_json_and_forgives_other_versions() {
+        let mut coverage = seen("audit", "mariadb_server_audit");
+        coverage.table("hr.employees", "hr", 3, 1);
+        coverage.reject("malformed");
+        assert_eq!(Coverage::parse(&coverage.to_json()), Some(coverage));
+        assert_eq!(Coverage::parse(r#"{"source":"a","news":1}"#).map(|coverage| coverage.source), Some("a".into()));
+        assert_eq!(Coverage::parse("{}"), None);
+        assert_eq!(Coverage::parse("junk"), None);
+    }
+
+    #[test]
+    fn merging_adds_counts_and_keeps_the_latest_times() {
+        let mut one = seen("audit", "mariadb_server_audit");
+        one.table("hr.employees", "hr", 3, 0);
+        let mut two = Coverage { partition: 1, ..seen("audit", "mariadb_server_audit") };
+        two.seen(at("2026-03-02T13:00:00Z"), Some(at("2026-03-02T13:30:00Z")));
+        two.table("hr.employees", "hr", 2, 1);
+        let (mut forth, mut back) = (one.clone(), two.clone());
+        forth.merge(&two);
+        back.merge(&one);
+        assert_eq!((forth.records.contributed, forth.skew_ms), (2000, Some(1_800_000)));
+        assert_eq!((forth.tables["hr.employees"].statements, forth.tables["hr.employees"].with_rows), (5, 1));
+        back.partition = forth.partition;
+        assert_eq!(forth, back);
+    }
+
+    #[test]
+    fn tables_are_bounded_by_name_and_the_rest_is_counted() {
+        let mut coverage = Coverage::default();
+        for n in (0..COVERED_TABLES_MAX + 10).rev() {
+            coverage.table(&format!("hr.t{n:05}"), "hr", 1, 0);
+        }
+        assert_eq!((coverage.tables.len(), coverage.tables_beyond), (COVERED_TABLES_MAX, 10));
+        assert!(coverage.tables.contains_key("hr.t00000") && !coverage.tables.contains_key("hr.t00520"));
+    }
+
+    #[test]
+    fn an_audit_log_alone_counts_no_rows() {
+        let mut audit = seen("audit", "mariadb_server_audit");
+        for n in 0..7 {
+            audit.table(&format!("hr.t{n}"), "hr", 9, 0);
+        }
+        audit.table("shop.customer_entity", "customer", 9, 0);
+        let access = seen("access", "nginx_json");
+        let found = gaps(&settings(AUDIT_AND_WEB), &[audit, access], at("2026-03-02T12:01:00Z"));
+        assert_eq!(told(&found), [(GapKind::NoRows, "all")]);
+        assert_eq!(found[0].what, "nobody counts the rows read from hr.t0, hr.t1, hr.t2, hr.t3, hr.t4 and 2 more");
+        assert_eq!(found[0].snippet, Some("deploy/sources/mariadb/slow_log.cnf"));
+    }
+
+    #[test]
+    fn cursors_and_samples_show_as_rows_known_of_few() {
+        let both = settings(
+            r#"
+            sources = [
+                { name = "access", format = "nginx_json" },
+                { name = "audit", format = "mariadb_server_audit", zone = "UTC" },
+                { name = "slow", format = "mariadb_slow_log" },
+            ]
+            "#,
+        );
+        let (mut audit, mut slow) = (seen("audit", "mariadb_server_audit"), seen("slow", "mariadb_slow_log"));
+        audit.table("hr.employees", "hr", 100, 0);
+        audit.table("hr.payslips", "hr", 100, 0);
+        slow.table("hr.employees", "hr", 98, 98);
+        slow.table("hr.payslips", "hr", 10, 10);
+        let found = gaps(&both, &[audit, slow, seen("access", "nginx_json")], at("2026-03-02T12:01:00Z"));
+        assert_eq!(told(&found), [(GapKind::NoRows, "all")]);
+        assert_eq!(found[0].what, "rows are known of as few as 10 % of the statements on hr.payslips");
+    }
+
+    #[test]
+    fn sources_that_do_not_do_their_part_are_told() {
+        let written = settings(
+            r#"
+            sources = [
+                { name = "slow", format = "mariadb_slow_log" },
+                { name = "general", format = "mariadb_server_audit", database = "other" },
+                { name = "gone", format = "nginx_json" },
+            ]
+            "#,
+        );
+        let mut slow = seen("slow", "mariadb_slow_log");
+        (slow.tagged, slow.untagged) = (100, 900);
+        slow.records.dead_lettered = 50;
+        (0..50).for_each(|_| slow.reject("no_header"));
+        slow.skew_ms = Some(3_600_000 + 20_000);
+        let found = gaps(&written, &[slow, seen("general", "mariadb_server_audit")], at("2026-03-02T20:00:00Z"));
+        assert_eq!(
+            told(&found),
+            [
+                (GapKind::NeverSeen, "gone"),
+                (GapKind::Silent, "general"),
+                (GapKind::Silent, "slow"),
+                (GapKind::Rejected, "slow"),
+                (GapKind::NoAudit, "all"),
+                (GapKind::Untagged, "slow"),
+                (GapKind::NoZone, "general"),
+                (GapKind::Skew, "slow"),
+            ]
+        );
+        assert!(found.iter().any(|gap| gap.fix.contains("wrong `zone`")));
+        assert!(
+            found.iter().any(|gap| gap.what == "4.8 % of `slow` could not be read, most of them as `no_header` (50)")
+        );
+    }
+
+    #[test]
+    fn without_a_web_log_nobody_is_anywhere() {
+        let written = settings(r#"sources = [{ name = "audit", format = "mariadb_server_audit", zone = "UTC" }]"#);
+        let found = gaps(&written, &[seen("audit", "mariadb_server_audit")], at("2026-03-02T12:00:00Z"));
+        assert_eq!(told(&found), [(GapKind::NoRequests, "all")]);
+        assert_eq!(gaps(&Settings::default(), &[], Timestamp::MIN), []);
+    }
+
+    #[test]
+    fn snippets_are_there() {
+        for format in formats::FORMATS {
+            if let Some(snippet) = snippet(format.name) {
+                let path = format!("{}/../../{snippet}", env!("CARGO_MANIFEST_DIR"));
+                assert!(std::path::Path::new(&path).exists(), "{snippet}");
+            }
+        }
+    }
 }

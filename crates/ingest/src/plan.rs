@@ -4,7 +4,8 @@
 //! Two logs of one database see the same statement, in different topics, so they are not joined record by record. Instead
 //! each [`Measure`] of a database is counted from one kind of log; the table is at [`Measure`]. Where several sources are of
 //! that same kind they are taken for logs of different servers and all count. A source that writes `counts` takes exactly
-//! those measures, and takes them from all that do not write it.
+//! those measures, and takes them from all that do not write it. A source of format `auto` may hold any log; it counts what
+//! no named format of its database counts, and if it holds both logs of one database it counts twice: name the formats.
 //!
 //! What it costs: a statement that only the other log holds is not counted (a server-side cursor leaves no slow entry, so its
 //! rows are nowhere; the audit log's [`Metric::Statements`](tally::Metric::Statements) then exceed the slow log's
@@ -203,9 +204,8 @@ impl Counts {
             settings.sources.iter().any(|other| other.database == source.database && claims(other, Measure::People));
         let of_people = |counts: bool| claims(source, Measure::People) || counts && !people_elsewhere;
         // The application knows whom it refused, the web server from where; each serves for both where the other is not read.
-        let sort = |source: &Source| FormatSpec::by_name(&source.format).map(|format| format.knows);
-        let is_web = |source: &Source| sort(source).is_some_and(|knows| knows.requests);
-        let is_application = |source: &Source| sort(source).is_some_and(|knows| knows.people && !knows.requests);
+        let is_web = |source: &Source| FormatSpec::by_name(&source.format).is_some_and(|format| format.knows.requests);
+        let is_application = |source: &Source| is_own_log(&source.format);
         let any = |is: &dyn Fn(&Source) -> bool| settings.sources.iter().any(is);
         let web_claims = any(&|source| is_web(source) && claims(source, Measure::Logins));
         let application_counts = any(&is_application) && !web_claims;
@@ -215,7 +215,7 @@ impl Counts {
             logins: counts(Measure::Logins),
             statements_of_people: of_people(statements),
             rows_of_people: of_people(rows),
-            logins_of_users: if is_web(source) { !application_counts } else { application_counts },
+            logins_of_users: if is_application(source) { application_counts } else { !application_counts },
             logins_of_addresses: is_web(source) || !any(&is_web),
         }
     }
@@ -227,8 +227,12 @@ impl Counts {
 /// judged by what it says it knows.
 pub(crate) fn rank(format: &str, measure: Measure) -> Option<u8> {
     let audit = matches!(format, "mariadb_server_audit" | "mysql_audit_json" | "postgres_csv" | "postgres_json");
-    let is_own_log = matches!(format, "hr_audit_json" | "monolog_json" | "monolog_line");
+    let is_own_log = is_own_log(format);
     let knows = FormatSpec::by_name(format)?.knows;
+    if format == "auto" {
+        // It may hold anything; a log that is named goes before it.
+        return (measure != Measure::People).then_some(8);
+    }
     match measure {
         Measure::Statements => match format {
             _ if !knows.statements && !is_own_log => None,
@@ -260,6 +264,11 @@ pub(crate) fn rank(format: &str, measure: Measure) -> Option<u8> {
     }
 }
 
+/// Logs that the application writes itself.
+pub(crate) fn is_own_log(format: &str) -> bool {
+    matches!(format, "hr_audit_json" | "monolog_json" | "monolog_line")
+}
+
 fn tables_behind(settings: &Settings) -> BTreeMap<Box<str>, Vec<TableBehind>> {
     let mut behind: BTreeMap<Box<str>, Vec<TableBehind>> = BTreeMap::new();
     let sections =
@@ -279,4 +288,35 @@ fn tables_behind(settings: &Settings) -> BTreeMap<Box<str>, Vec<TableBehind>> {
 
 pub(crate) fn classes(patterns: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, DataClass)> {
     patterns.iter().filter_map(|(pattern, class)| Some((pattern.as_str(), DataClass::parse(class)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_formats_must_know_reaches_them() {
+        let settings: Settings = toml::from_str(
+            r#"
+            network.trusted_proxies = ["10.0.0.0/8"]
+            [classification]
+            columns = { "*.*.Salary" = "hr" }
+            views = { "hr.V_staff" = ["hr.employees"] }
+            triggers = { "hr.employees" = ["hr.history"] }
+            [[sources]]
+            name = "access"
+            format = "nginx_json"
+            app_host = "web1"
+            "#,
+        )
+        .expect("settings");
+        let context = Plan::new(&settings, 0, &Arc::default(), Span::ZERO).expect("a source").context;
+        assert_eq!(context.app_host.as_deref(), Some("web1"));
+        assert!(context.trusted_proxies[0].to_string() == "10.0.0.0/8" && context.watched_columns.contains("salary"));
+        let behind = |name: &str| {
+            context.tables_behind[name].iter().map(|table| (&*table.name, table.through)).collect::<Vec<_>>()
+        };
+        assert_eq!(behind("hr.v_staff"), [("employees", Behind::View)]);
+        assert_eq!(behind("hr.employees"), [("history", Behind::Trigger)]);
+    }
 }
