@@ -184,6 +184,7 @@ impl Coverage {
 
     /// A classified table was named.
     pub(crate) fn table(&mut self, name: &str, class: &str, statements: u64, with_rows: u64) {
+        let name = &name[..name.floor_char_boundary(activity::Entity::ID_BYTES_MAX)];
         if let Some(table) = self.tables.get_mut(name) {
             add(&mut table.statements, statements);
             add(&mut table.with_rows, with_rows);

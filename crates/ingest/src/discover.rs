@@ -254,6 +254,14 @@ impl Discovery {
         self.beyond += other.beyond;
     }
 
+    /// Names for [`crate::Settings::lint`].
+    pub fn seen(&self) -> crate::settings::Seen<'_> {
+        crate::settings::Seen {
+            tables: self.tables.keys().map(|name| &**name).collect(),
+            routes: self.routes.keys().map(|route| &**route).collect(),
+        }
+    }
+
     fn request(&mut self, activity: &Activity<'_>, text: &[u8]) {
         let user = match &activity.actor {
             Actor::PortalUser(user) if activity.operation == Operation::Request => Some(&**user),

@@ -36,6 +36,8 @@ pub struct Geo {
     places: Vec<Row>,
     v4: Prefixes<u32>,
     v6: Prefixes<u128>,
+    /// The file has a column for operators.
+    names_operators: bool,
     database: Option<Arc<Reader<Vec<u8>>>>,
     operators: Option<Arc<Reader<Vec<u8>>>>,
 }
@@ -116,6 +118,7 @@ impl Geo {
             return Err(vec![(number, "the first line must name the columns `network`, `country` and `kind`".into())]);
         };
         let operator = names.iter().position(|name| *name == "operator");
+        geo.names_operators = operator.is_some();
         for (number, line) in lines {
             let row: Vec<&str> = fields(line).collect();
             let field = |at: usize| row.get(at).copied().unwrap_or_default();
@@ -177,7 +180,9 @@ impl Geo {
 
     /// Who runs the address's network.
     pub fn operator(&self, address: IpAddr) -> Option<Cow<'_, str>> {
-        if let Some(row) = self.row(address).filter(|row| !row.operator.is_empty()) {
+        if self.names_operators
+            && let Some(row) = self.row(address).filter(|row| !row.operator.is_empty())
+        {
             return Some(Cow::Borrowed(&row.operator));
         }
         let record = look_up(self.operators.as_deref().or(self.database.as_deref())?, address)?;

@@ -83,6 +83,10 @@ fn a_company_portal() {
     let tags: Vec<_> = proposal.tags.iter().map(|(key, front, share)| (&**key, *front, 0.9 < *share)).collect();
     assert_eq!(tags, [("uid", false, true)]);
 
+    let seen = discover(&files);
+    let stale: Vec<_> = settings.lint(&seen.seen()).into_iter().filter(|(_, text)| text.contains("nothing")).collect();
+    assert_eq!(stale, [], "each proposed pattern says something of these very logs");
+
     let mut others = discover(&files[1..]);
     others.merge(discover(&files[..1]));
     let swap =
