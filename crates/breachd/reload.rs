@@ -99,8 +99,11 @@ fn stamp(path: &PathBuf) -> Stamp {
 /// Looks at the files until the context says stop.
 pub async fn watch(context: Arc<Context>) {
     let file = |setting: &settings::FileSetting| setting.file.clone().map(Watched::new);
-    let (mut networks, mut people) = (file(&context.settings.geo), file(&context.settings.directory));
-    if networks.is_none() && people.is_none() {
+    let geo = &context.settings.geo;
+    let mut networks: Vec<Watched> =
+        [&geo.file, &geo.operators_file].into_iter().flatten().cloned().map(Watched::new).collect();
+    let mut people = file(&context.settings.directory);
+    if networks.is_empty() && people.is_none() {
         return;
     }
     while !context.stop.requested() {
@@ -118,19 +121,18 @@ pub async fn watch(context: Arc<Context>) {
     }
 }
 
-fn look(context: &Context, networks: &mut Option<Watched>, people: &mut Option<Watched>) {
-    if let Some(file) = networks
-        && file.changed()
-    {
-        let read = settings::read_networks(&file.path).map(|networks| context.networks.set(networks));
-        report(context, file, read);
+fn look(context: &Context, networks: &mut [Watched], people: &mut Option<Watched>) {
+    // Each is asked, and none twice.
+    let changed: Vec<&Watched> = networks.iter_mut().filter_map(|file| file.changed().then_some(&*file)).collect();
+    if let Some(file) = changed.first() {
+        let read = settings::read_networks(&context.settings.geo).map_err(|(_, problem)| problem);
+        report(context, file, read.map(|networks| context.networks.set(networks)));
     }
     if let Some(file) = people
         && file.changed()
     {
-        let read =
-            settings::read_people(&file.path, &context.settings.privacy).map(|people| context.people.set(people));
-        report(context, file, read);
+        let read = settings::read_people(&file.path, &context.settings.privacy);
+        report(context, file, read.map(|people| context.people.set(people)));
     }
 }
 

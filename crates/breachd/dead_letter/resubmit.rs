@@ -17,7 +17,7 @@
 //! their retention, which is often shorter than the letters'.
 
 use super::{Filter, each_letter, each_record};
-use crate::{settings::Settings, state, topics::Topics};
+use crate::{roles::ingest::DRILL_HEADER, settings::Settings, state, topics::Topics};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -144,7 +144,12 @@ impl Copying<'_> {
             let (topic, partition) = self.place.clone();
             let mut copies: Vec<(i64, Outgoing)> = Vec::new();
             each_record(broker, &topic, partition, &offsets, &mut |record| {
-                copies.push((record.offset, copy_of(&record)));
+                // A drill's record that lies between the lines of an entry is an entry of its own.
+                let between =
+                    record.header(DRILL_HEADER).is_some() && !some.iter().any(|(first, _)| *first == record.offset);
+                if !between {
+                    copies.push((record.offset, copy_of(&record)));
+                }
             })?;
             // An entry of which the beginning is gone is gone.
             let there = |first: i64| copies.binary_search_by_key(&first, |(offset, _)| *offset).is_ok();

@@ -38,8 +38,8 @@ pub struct Written {
     pub detector: detector::Settings,
     /// The HR directory: columns user, role, department, employee_id, from, to, zone.
     pub directory: FileSetting,
-    /// Where networks are: columns network, country, kind.
-    pub geo: FileSetting,
+    /// Where networks are: columns network, country, kind; or a MaxMind file.
+    pub geo: GeoSetting,
     /// What the company knows beforehand: columns from, to, kind.
     pub calendar: FileSetting,
     pub triggers: Vec<incident::Trigger>,
@@ -61,6 +61,16 @@ pub struct Written {
 pub struct FileSetting {
     /// Path, looked for beside the configuration file first. Absent: none.
     pub file: Option<PathBuf>,
+}
+
+/// `[geo]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GeoSetting {
+    /// A CSV file, or a MaxMind file (.mmdb) of countries or cities. Absent: nothing is known of any address.
+    pub file: Option<PathBuf>,
+    /// A MaxMind file (.mmdb) of network operators.
+    pub operators_file: Option<PathBuf>,
 }
 
 /// `[ingest]`: pace of the role that reads the raw logs.
@@ -267,11 +277,8 @@ impl Settings {
         if self.directory.file.is_none() {
             notes.push("no `[directory]`: all portal users are one peer group".to_owned());
         }
-        if self.written.privacy.key_file.is_none() && !self.sources.is_empty() {
-            let note =
-                "no `[privacy] key_file`: who knows a session id or an integration key can find its hash in alerts";
-            notes.push(note.to_owned());
-        }
+        let lint = self.ingest().lint(&ingest::settings::Seen::default());
+        notes.extend(lint.into_iter().map(|(key, text)| format!("`{key}`: {text}")));
         notes
     }
 }
@@ -330,7 +337,10 @@ impl Written {
         let periods = table("calendar", &self.calendar, &mut mistakes, |file| {
             Calendar::parse(&read(file)?).map_err(|error| error.to_string())
         });
-        let networks = table("geo", &self.geo, &mut mistakes, read_networks);
+        let networks = read_networks(&self.geo).unwrap_or_else(|(key, problem)| {
+            mistakes.push((format!("geo.{key}"), problem));
+            Geo::default()
+        });
         let jurisdictions = match self.obligations.file.as_deref().map(std::fs::read_to_string).transpose() {
             Ok(text) => Jurisdictions::parse(text.as_deref().unwrap_or(Jurisdictions::DEFAULT))
                 .map_err(|error| error.to_string()),
@@ -395,10 +405,6 @@ impl Written {
                 None
             }
         };
-        if written.pseudonymise_users && written.key_file.is_none() {
-            let problem = "needs `privacy.key_file`: without a key whoever knows the names can undo it";
-            mistakes.push(("privacy.pseudonymise_users".into(), problem.into()));
-        }
         Pseudonyms::new(written, key.as_deref())
     }
 
@@ -441,13 +447,29 @@ fn table<T: Default>(
     })
 }
 
-/// The file of networks.
-pub fn read_networks(file: &Path) -> Result<Geo, String> {
-    Geo::parse(&read(file)?).map_err(|errors| {
-        let lines: Vec<String> =
-            errors.iter().take(10).map(|(line, problem)| format!("line {line}: {problem}")).collect();
-        lines.join("; ")
-    })
+/// Networks and their operators. Error: the key of the file that is wrong, and what is wrong with it.
+pub fn read_networks(setting: &GeoSetting) -> Result<Geo, (&'static str, String)> {
+    let bytes = |file: &Path| std::fs::read(file).map_err(|error| format!("cannot be read: {error}"));
+    let wrong = |key: &'static str, file: &Path| {
+        let file = file.display().to_string();
+        move |problem: String| (key, format!("`{file}`: {problem}"))
+    };
+    let mut networks = Geo::default();
+    if let Some(file) = &setting.file {
+        let read = |bytes: Vec<u8>| {
+            Geo::read(bytes).map_err(|errors| {
+                let lines: Vec<String> =
+                    errors.iter().take(10).map(|(line, problem)| format!("line {line}: {problem}")).collect();
+                lines.join("; ")
+            })
+        };
+        networks = bytes(file).and_then(read).map_err(wrong("file", file))?;
+    }
+    if let Some(file) = &setting.operators_file {
+        let read = |bytes: Vec<u8>| networks.with_operators(bytes);
+        networks = bytes(file).and_then(read).map_err(wrong("operators_file", file))?;
+    }
+    Ok(networks)
 }
 
 /// The HR directory, under the names by which its people will be met.

@@ -15,6 +15,10 @@ pub struct DeadLetter {
     pub partition: i32,
     /// Offset of the record in which the entry began.
     pub offset: i64,
+    /// Offset of the last record that has a part of it.
+    pub to_offset: i64,
+    /// Its records also hold parts of other entries: read again, those would count twice.
+    pub shares_records: bool,
     /// `too_long`, `no_header`, `not_in_envelope`, `other_program`, or why the format refused it.
     pub reason: &'static str,
     /// Its first bytes, at most [`EXCERPT_BYTES_MAX`].
@@ -29,7 +33,7 @@ impl DeadLetter {
         bytes[..bytes.len().min(EXCERPT_BYTES_MAX)].to_vec()
     }
 
-    /// One JSON object: `source`, `format`, `partition`, `offset`, `reason`, `mode`, `drill`, `bytes`, `excerpt` (Base64, because the
+    /// One JSON object: `source`, `format`, `partition`, `offset`, `to_offset`, `shares_records`, `reason`, `mode`, `drill`, `bytes`, `excerpt` (Base64, because the
     /// bytes may be no text, and no reader should take them for lines).
     pub fn to_json(&self) -> String {
         serde_json::json!({
@@ -37,6 +41,8 @@ impl DeadLetter {
             "format": self.format,
             "partition": self.partition,
             "offset": self.offset,
+            "to_offset": self.to_offset,
+            "shares_records": self.shares_records,
             "reason": self.reason,
             "mode": self.mode.as_str(),
             "drill": self.mode.drill().map(|drill| drill.to_string()),
@@ -59,6 +65,8 @@ mod tests {
             format: "mariadb_server_audit",
             partition: 3,
             offset: 17,
+            to_offset: 18,
+            shares_records: false,
             reason: "malformed",
             excerpt: DeadLetter::excerpt(b"\x1b[31m\n\xff"),
             bytes: 7,
@@ -66,7 +74,7 @@ mod tests {
         };
         assert_eq!(
             letter.to_json(),
-            r#"{"bytes":7,"drill":"drill-0000000000000001","excerpt":"G1szMW0K/w==","format":"mariadb_server_audit","mode":"drill","offset":17,"partition":3,"reason":"malformed","source":"audit"}"#
+            r#"{"bytes":7,"drill":"drill-0000000000000001","excerpt":"G1szMW0K/w==","format":"mariadb_server_audit","mode":"drill","offset":17,"partition":3,"reason":"malformed","shares_records":false,"source":"audit","to_offset":18}"#
         );
         assert_eq!(DeadLetter::excerpt(&[0; 10_000]).len(), EXCERPT_BYTES_MAX);
     }

@@ -79,6 +79,8 @@ pub struct Ingester {
     rejected: BTreeMap<(&'static str, &'static str), u64>,
     skew: Option<Skew>,
     ahead: u64,
+    /// Entries read, of whatever outcome but a dead letter; to tell whether a record holds more than one.
+    entries_read: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -145,6 +147,8 @@ struct Record {
     outcome: Outcome,
     /// Whether the pending entry has a line in it.
     shares: bool,
+    /// Entries that have a line in it.
+    entries: u64,
 }
 
 /// Where everything goes.
@@ -189,6 +193,7 @@ impl Ingester {
             rejected: BTreeMap::new(),
             skew: None,
             ahead: 0,
+            entries_read: 0,
         };
         ingester.adopt(&lines_memory);
         ingester
@@ -244,13 +249,20 @@ impl Ingester {
             self.lock.decide_format(self.plan.format, self.plan.enveloping, bytes, &hints);
             self.adopt("");
         }
-        if self.assembly.lines.is_none() {
+        let (read_before, letters_before) = (self.entries_read, out.dead.len());
+        let entries = if self.assembly.lines.is_none() {
             let outcome = self.single(bytes, &origin, out);
             self.counts.add(outcome, 1);
+            self.entries_read.wrapping_sub(read_before) + (out.dead.len() - letters_before) as u64
         } else {
             let (lines_done, outcome) = done;
-            let record = Record { origin, lines_done, at: 0, outcome, shares: false };
-            self.lines(bytes, record, out);
+            let entries = u64::from(0 < lines_done);
+            let record = Record { origin, lines_done, at: 0, outcome, shares: false, entries };
+            self.lines(bytes, record, out)
+        };
+        if 1 < entries {
+            let in_it = |letter: &&mut DeadLetter| letter.offset <= offset && offset <= letter.to_offset;
+            out.dead[letters_before..].iter_mut().filter(in_it).for_each(|letter| letter.shares_records = true);
         }
     }
 
@@ -420,8 +432,8 @@ impl Ingester {
         self.dead(line, origin, reason, out)
     }
 
-    /// A record of a format whose entries span lines.
-    fn lines(&mut self, bytes: &[u8], mut record: Record, out: &mut Out<'_>) {
+    /// A record of a format whose entries span lines. Returns how many entries have a part in it.
+    fn lines(&mut self, bytes: &[u8], mut record: Record, out: &mut Out<'_>) -> u64 {
         let zone = self.context.zone.clone();
         let hints = Hints { zone: &zone, near: self.near(&record.origin) };
         if self.lock.layers.is_none() {
@@ -450,6 +462,7 @@ impl Ingester {
             }
             _ => self.counts.add(record.outcome, 1),
         }
+        record.entries
     }
 
     /// A record that should be in the envelopes of its partition. False if it is done with: nothing in it has a part in entries.
@@ -510,6 +523,7 @@ impl Ingester {
             Step::Begin => {
                 let outcome = self.complete(Some(record.shares), out);
                 record.outcome = record.outcome.max(outcome);
+                record.shares = false;
                 let mut bytes = std::mem::take(&mut self.assembly.spare);
                 bytes.clear();
                 self.assembly.pending = Some(Pending {
@@ -530,11 +544,13 @@ impl Ingester {
             }
             Step::Orphan => {
                 if !line.trim_ascii_start().is_empty() {
+                    record.entries += 1;
                     record.outcome = record.outcome.max(self.judge(line, 1, origin, out));
                 }
                 return;
             }
         }
+        record.entries += u64::from(!record.shares);
         record.shares = true;
         let pending = self.assembly.pending.as_mut().expect("a line begins or continues the pending entry");
         pending.origin.forged_mark |= origin.forged_mark;
@@ -563,8 +579,16 @@ impl Ingester {
     /// returned is part of its own).
     fn complete(&mut self, shared: Option<bool>, out: &mut Out<'_>) -> Outcome {
         let Some(pending) = self.assembly.pending.take() else { return Outcome::Ignored };
-        let Pending { bytes, lines, origin, outcome_before, records, .. } = pending;
+        let Pending { bytes, lines, origin, outcome_before, records, lines_before } = pending;
+        let letters_before = out.dead.len();
         let outcome = self.judge(&bytes, lines, &origin, out);
+        for letter in &mut out.dead[letters_before..] {
+            letter.shares_records |= 0 < lines_before;
+            if shared == Some(false) {
+                // It ended before the record that is being taken.
+                letter.to_offset = letter.to_offset.saturating_sub(1).max(letter.offset);
+            }
+        }
         self.assembly.spare = bytes;
         if 0 < records {
             // The first record may hold earlier entries; the others hold nothing else.
@@ -609,6 +633,8 @@ impl Ingester {
             format: self.format.name,
             partition: self.partition,
             offset,
+            to_offset: self.next_offset.map_or(offset, |next| next.saturating_sub(1)).max(offset),
+            shares_records: false,
             reason,
             excerpt: self.plan.privacy.excerpt(excerpt),
             bytes: length as u64,
@@ -675,6 +701,7 @@ impl Ingester {
         if forged_mark {
             forged(&self.plan, place, out.tallier);
         }
+        self.entries_read = self.entries_read.wrapping_add(1);
         let Some(activity) = activity else { return Ok(Outcome::Ignored) };
         if self.plan.discovers {
             self.watermark.advance(activity.at, allowed);
