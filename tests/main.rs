@@ -19,6 +19,8 @@ mod pipeline;
 mod real;
 #[path = "it/real_servers.rs"]
 mod real_servers;
+#[path = "it/reload.rs"]
+mod reload;
 #[path = "it/repository.rs"]
 mod repository;
 #[path = "it/torn.rs"]

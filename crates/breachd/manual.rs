@@ -23,8 +23,13 @@ pages! {
     "mariadb_general_log" = "mariadb_general_log.rs",
     "mariadb_error_log" = "mariadb_error_log.rs",
     "mysql_audit_json" = "mysql_audit_json.rs",
+    "postgres_csv" = "postgres_csv.rs",
+    "postgres_json" = "postgres_json.rs",
     "hr_audit_json" = "hr_audit_json.rs",
     "monolog_json" = "monolog_json.rs",
+    "monolog_line" = "monolog_line.rs",
+    "magento_db_log" = "magento_db_log.rs",
+    "debezium" = "debezium.rs",
     "auto" = "sniff.rs",
 }
 
@@ -104,7 +109,8 @@ mod tests {
             let mut out = Vec::new();
             page(format.name, &mut out).unwrap();
             let text = String::from_utf8(out).unwrap();
-            let (_, manual) = text.split_once("\n# ").unwrap_or_else(|| panic!("{} has no manual", format.name));
+            let (_, manual) =
+                text.split_once("\n# ").unwrap_or_else(|| panic!("add `{}` to `pages!` in this file", format.name));
             assert!(manual.lines().count() > 5, "{}: {text}", format.name);
         }
         for envelope in ENVELOPES {
