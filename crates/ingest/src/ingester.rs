@@ -234,7 +234,7 @@ impl Ingester {
         let origin = Origin { offset, mode, forged_mark, written_at, shipped_at: None, host: None };
         if RECORD_BYTES_MAX < bytes.len() {
             // Its lines are missing from the pending entry.
-            self.complete(None, out);
+            self.complete(Some(false), out);
             self.close();
             self.dead(bytes, &origin, "too_long", out);
             return self.counts.add(Outcome::DeadLettered, 1);
@@ -367,7 +367,7 @@ impl Ingester {
     fn wait(&mut self, record: Waiting, out: &mut Out<'_>) {
         self.assembly.waiting.push(record);
         if RECORDS_WAITING_MAX <= self.assembly.waiting.len() {
-            self.complete(None, out);
+            self.complete(Some(false), out);
             self.close();
         }
     }
@@ -443,7 +443,7 @@ impl Ingester {
             self.inner_lines(bytes, &record.origin.clone(), &mut record, out);
         } else if self.lock.layers.is_some() {
             if !self.enveloped_lines(bytes, &hints, &mut record, out) {
-                return;
+                return record.entries;
             }
         } else if !bytes.trim_ascii_start().is_empty() {
             let is_in = match self.plan.enveloping {
@@ -491,7 +491,7 @@ impl Ingester {
             return false;
         }
         if !dead.is_empty() {
-            self.complete(None, out);
+            self.complete(Some(false), out);
             self.close();
         }
         for (bytes, origin, reason) in dead {
@@ -582,12 +582,11 @@ impl Ingester {
         let Pending { bytes, lines, origin, outcome_before, records, lines_before } = pending;
         let letters_before = out.dead.len();
         let outcome = self.judge(&bytes, lines, &origin, out);
+        // Before the record that is being taken, if that has no part of it.
+        let behind = self.next_offset.unwrap_or(0).saturating_sub(i64::from(shared == Some(false)));
         for letter in &mut out.dead[letters_before..] {
             letter.shares_records |= 0 < lines_before;
-            if shared == Some(false) {
-                // It ended before the record that is being taken.
-                letter.to_offset = letter.to_offset.saturating_sub(1).max(letter.offset);
-            }
+            letter.to_offset = behind.saturating_sub(1).max(letter.offset);
         }
         self.assembly.spare = bytes;
         if 0 < records {
@@ -633,7 +632,7 @@ impl Ingester {
             format: self.format.name,
             partition: self.partition,
             offset,
-            to_offset: self.next_offset.map_or(offset, |next| next.saturating_sub(1)).max(offset),
+            to_offset: offset,
             shares_records: false,
             reason,
             excerpt: self.plan.privacy.excerpt(excerpt),
