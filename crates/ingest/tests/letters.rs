@@ -1,5 +1,8 @@
 //! What a dead letter says of where its entry lies, so that it can be read again without counting others twice.
 
+// Helpers outside of #[test] functions; the exemption for tests does not reach them.
+#![allow(clippy::unwrap_used)]
+
 use activity::{Mode, Span};
 use ingest::{DeadLetter, Geo, Ingester, Raw, Resume, Settings, settings::Source};
 use std::sync::Arc;
