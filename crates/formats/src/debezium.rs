@@ -24,10 +24,10 @@
 //! | table | columns | becomes |
 //! |---|---|---|
 //! | `magento_logging_event` (Adobe Commerce) | `user`, `action`, `fullaction`, `status`, `ip`, `x_forwarded_ip`, `time` | a login or request of the administrator `user` at `/module/controller/action` |
-//! | `admin_user_session` | `user_id`, `ip`, `session_id`, `created_at` | a login of `admin:<user_id>` |
-//! | `employee_portal_access_log` | `employee_id`, `route`, `request_id`, `at` | a request of `employee:<employee_id>` |
+//! | `admin_user_session` | `user_id`, `ip`, `session_id`, `created_at` | a login of `admin-<user_id>` |
+//! | `employee_portal_access_log` | `employee_id`, `route`, `request_id`, `at` | a request of `employee-<employee_id>` |
 //!
-//! also behind a table prefix. Numbers get the kind of number in front, because employee 7 and administrator 7 are two
+//! also behind a table prefix. Numbers get the kind of number in front (as our Magento module names customers), because employee 7 and administrator 7 are two
 //! people. `ip` is an unsigned 32-bit number or text; where it is a trusted proxy, the client is `x_forwarded_ip`. Changes and
 //! deletions of such rows are Writes like any other: nobody should have to change a log (`admin_user_session` is updated by
 //! every request of an administrator).
@@ -299,7 +299,7 @@ impl<'a> Row<'a> {
         activity.known_by = KnownBy::AccessLog;
         activity.address = self.address(context);
         let numbered =
-            |kind: &str, id: Scalar<'_>| id.name().map(|id| Actor::PortalUser(format!("{kind}:{id}").into()));
+            |kind: &str, id: Scalar<'_>| id.name().map(|id| Actor::PortalUser(format!("{kind}-{id}").into()));
         let actor = match log {
             LogTable::AdminAction => {
                 if self.action.text() == Some("login") {
@@ -495,7 +495,7 @@ mod tests {
 
         let portal = r#"{"employee_id":7,"route":"/hr/payroll?id=8","request_id":"abc","at":1795440226681}"#;
         let portal = activity_in(&event("employee_portal_access_log", "c", portal), &Context::default());
-        assert_eq!(portal.actor, Actor::PortalUser("employee:7".into()));
+        assert_eq!(portal.actor, Actor::PortalUser("employee-7".into()));
         assert_eq!(portal.resources, [Resource::Route("/hr/payroll".into())]);
         assert_eq!(
             (portal.at.to_string().as_str(), portal.request_id.as_deref()),
@@ -503,7 +503,7 @@ mod tests {
         );
         let admin =
             activity_in(&event("admin_user_session", "c", r#"{"user_id":7,"ip":"10.8.0.9"}"#), &Context::default());
-        assert_eq!((admin.operation, admin.actor), (Operation::Login, Actor::PortalUser("admin:7".into())));
+        assert_eq!((admin.operation, admin.actor), (Operation::Login, Actor::PortalUser("admin-7".into())));
     }
 
     #[test]

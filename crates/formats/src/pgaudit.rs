@@ -39,6 +39,9 @@ const TABLES_MAX: usize = 64;
 /// How far into a statement settings of the audit are looked for, in bytes.
 const SETTING_BYTES_MAX: usize = 1024;
 
+/// How far into PREPARE and DECLARE their query is looked for, in bytes.
+const QUERY_BEGINS_BYTES_MAX: usize = 4096;
+
 /// The schema of names without one: PostgreSQL's default `search_path`. Where a shop has another, tables in texts (not those
 /// that pgaudit names) get the wrong schema.
 pub(crate) const SCHEMA: &str = "public";
@@ -329,7 +332,8 @@ fn query_inside(text: &str) -> Option<&str> {
         (None, Some(rest)) => (rest, " for "),
         (None, None) => return None,
     };
-    let at = rest.as_bytes().windows(word.len()).position(|window| {
+    let beginning = &rest.as_bytes()[..rest.len().min(QUERY_BEGINS_BYTES_MAX)];
+    let at = beginning.windows(word.len()).position(|window| {
         let blank = |byte: u8| if byte.is_ascii_whitespace() { b' ' } else { byte.to_ascii_lowercase() };
         window.iter().map(|byte| blank(*byte)).eq(word.bytes())
     })?;

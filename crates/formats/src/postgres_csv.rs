@@ -36,8 +36,8 @@
 //! the field. The records of one statement are one entry.
 //!
 //! What it cannot know: bytes; rows through cursors and `COPY table`; the portal user, unless a comment tag names it; what
-//! a superuser reads after he switched pgaudit off for his session (that he did is a signal, if `log_statement` has at
-//! least `ddl` or the setting was logged before).
+//! a superuser reads after he switched pgaudit off for his session. That he did is a signal where a log says it: ALTER is logged
+//! with `log_statement = 'ddl'` or by pgaudit, but a plain SET that works at once only with `log_statement = 'all'`.
 
 use crate::csv::{Records, field_end};
 use crate::lines::{Lines, Step};

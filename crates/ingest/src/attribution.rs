@@ -6,7 +6,7 @@
 //! | login | the same; a refused one says nothing of where the user is, and its name is only what was tried |
 //! | request with personal data in its address | its route, too |
 //! | statement, tagged | portal user, user × table and table for each classified table, application host |
-//! | statement, untagged | database account, table, application host |
+//! | statement, untagged | database account (where the log names one), table, application host |
 //! | line of an application's own log | as a tagged statement, and where the person is; no application host |
 //! | READ or WRITE row | table |
 //! | connection | database account; a refused one also the address |
@@ -306,8 +306,13 @@ impl Attributor {
         if classified.is_empty() && activity.signals.is_empty() && !went_wrong {
             return false;
         }
-        let Some((kind, known_by)) = self.name_actor(activity) else { return false };
-        let person = kind == EntityKind::PortalUser;
+        // Magento's log of SQL and change events name no account: the tables and the host remain.
+        let named = self.name_actor(activity);
+        if named.is_none() && classified.is_empty() {
+            return false;
+        }
+        let known_by = named.map_or(KnownBy::Guess, |(_, known_by)| known_by);
+        let person = named.is_some_and(|(kind, _)| kind == EntityKind::PortalUser);
         // The application's own log names the person itself, and says where the person is; a tag in SQL does not.
         let own_log = matches!(activity.actor, Actor::PortalUser(_));
         let refused = activity.outcome == Outcome::Denied;
@@ -321,33 +326,35 @@ impl Attributor {
         let by_request = plan.request_ids && activity.request_id.is_some();
         let unnamed = if person || by_request || !classes.contains(DataClass::Hr) { 0 } else { reading.statements };
 
-        let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);
-        if !classified.is_empty() {
-            add_reading(tally, &Reading { refused: 0, ..own });
-            tally.add(Metric::UnnamedStatements, unnamed);
-            fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
-        }
-        if went_wrong {
-            tally.add(if refused { Metric::Denied } else { Metric::Failed }, 1);
-        }
-        tally.signals = tally.signals.union(activity.signals);
-        tally.known(known_by);
-        if own_log {
-            let address = activity.address.map(|address| address.to_string()).unwrap_or_default();
-            Origin::new(&plan, activity, &address).add(tally);
-        } else if let (Some(address), false) = (activity.address, person) {
-            tally.addresses.insert(&address.to_string());
-        }
-        if person {
-            tally.name_person(&self.actor);
-        }
-        tally.classes = tally.classes.union(classes);
-        for (at, resource) in activity.resources.iter().enumerate() {
-            if !activity.signals.is_empty() || classified.iter().any(|(of, _)| *of == at) {
-                tally.tables.insert(&resource.name());
+        if let Some((kind, _)) = named {
+            let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);
+            if !classified.is_empty() {
+                add_reading(tally, &Reading { refused: 0, ..own });
+                tally.add(Metric::UnnamedStatements, unnamed);
+                fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
             }
+            if went_wrong {
+                tally.add(if refused { Metric::Denied } else { Metric::Failed }, 1);
+            }
+            tally.signals = tally.signals.union(activity.signals);
+            tally.known(known_by);
+            if own_log {
+                let address = activity.address.map(|address| address.to_string()).unwrap_or_default();
+                Origin::new(&plan, activity, &address).add(tally);
+            } else if let (Some(address), false) = (activity.address, person) {
+                tally.addresses.insert(&address.to_string());
+            }
+            if person {
+                tally.name_person(&self.actor);
+            }
+            tally.classes = tally.classes.union(classes);
+            for (at, resource) in activity.resources.iter().enumerate() {
+                if !activity.signals.is_empty() || classified.iter().any(|(of, _)| *of == at) {
+                    tally.tables.insert(&resource.name());
+                }
+            }
+            self.point_to(tally, place);
         }
-        self.point_to(tally, place);
 
         for (at, class) in &classified {
             let Resource::Table { schema, name } = &activity.resources[*at] else { continue };
@@ -369,7 +376,9 @@ impl Attributor {
                 tally.add(Metric::TableTouches, reading.statements);
             }
             fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
-            tally.accounts.insert(&self.actor);
+            if named.is_some() {
+                tally.accounts.insert(&self.actor);
+            }
             tally.classes.insert(*class);
             self.point_to(tally, place);
         }
@@ -388,8 +397,13 @@ impl Attributor {
             add_reading(tally, &reading);
             tally.add(Metric::UnnamedStatements, unnamed);
             tally.known(known_by);
+            if named.is_none() {
+                tally.signals = tally.signals.union(activity.signals);
+            }
             tally.classes = tally.classes.union(classes);
-            tally.accounts.insert(&self.actor);
+            if named.is_some() {
+                tally.accounts.insert(&self.actor);
+            }
             for (at, _) in &classified {
                 let table = activity.resources[*at].name();
                 tally.tables.insert(&table);

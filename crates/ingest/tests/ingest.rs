@@ -247,6 +247,43 @@ fn every_record_of_real_files_is_accounted_for() {
 }
 
 #[test]
+fn logs_of_applications_and_postgres_are_accounted_for_over_restarts() {
+    for (format, name, dead) in [
+        ("postgres_csv", "pgaudit", 0),
+        ("postgres_json", "pgaudit", 0),
+        ("hr_audit_json", "hr_audit", 1),
+        ("monolog_json", "logstash", 1),
+        ("monolog_line", "hr_audit", 1),
+        ("monolog_line", "exception", 0),
+        ("magento_db_log", "db", 0),
+        ("debezium", "bare", 0),
+    ] {
+        let (plan, records) = (plan(&[("log", format)]), lines(&golden(format, name)));
+        let whole = read(&plan, &records, &[]);
+        assert_eq!(whole.accounted(), records.len() as u64, "{format} {name}");
+        assert_eq!((whole.ranges[0].pending, whole.dead.len()), (0, dead), "{format} {name}");
+        let restarts: Vec<_> = (1..records.len()).step_by(3).collect();
+        let torn = read(&plan, &records, &restarts);
+        assert_eq!(torn.dead.len(), dead, "{format} {name}");
+        assert_eq!(torn.without_evidence(), whole.without_evidence(), "{format} {name}");
+    }
+}
+
+#[test]
+fn a_log_that_names_no_account_counts_for_table_and_host() {
+    let mut settings = settings(&[("sql", "magento_db_log")]);
+    settings.sources[0].app_host = Some("10.0.1.12".into());
+    settings.classification.tables.insert("*.hr_*".into(), "hr".into());
+    let plan = settings.plans(&Arc::default(), Span::from_minutes(2)).unwrap()[0].clone();
+    let outcome = read(&plan, &lines(&golden("magento_db_log", "db")), &[]);
+    let host = outcome.of(EntityKind::AppHost, "10.0.1.12");
+    let counts = [Metric::Statements, Metric::UnnamedStatements, Metric::RowsSent, Metric::RowsAffected];
+    assert_eq!(counts.map(|metric| host.get(metric)), [3, 3, 32, 1]);
+    let tables = outcome.tallies.iter().filter(|((_, kind, ..), _)| *kind == EntityKind::Table);
+    assert!(tables.clone().count() == 3 && tables.clone().all(|(_, tally)| tally.accounts.is_empty()));
+}
+
+#[test]
 fn late_is_judged_in_offset_order_and_only_signals_count() {
     let row = |minute: u32, text: &str| format!("20260302 00:{minute:02}:00,db1,app,10.0.1.1,7,1,QUERY,hr,'{text}',0");
     let outcome = read_text(
