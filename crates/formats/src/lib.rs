@@ -153,8 +153,14 @@ pub struct TableBehind {
 pub enum Behind {
     /// The name is a view.
     View,
-    /// The named table has a trigger.
+    /// The named table has a trigger, which fires whatever is done to its rows.
     Trigger,
+    /// The same, which fires for one kind of change only.
+    InsertTrigger,
+    UpdateTrigger,
+    DeleteTrigger,
+    /// The name is a stored function, which reads the table wherever it is called.
+    Function,
 }
 
 /// Room for what had to be decoded, and what a format remembers between entries; one per source partition, used again and

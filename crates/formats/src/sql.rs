@@ -4,33 +4,57 @@
 //! parentheses, and knows which of them are something else (`EXTRACT(… FROM …)`, `FOR UPDATE`, `SHOW … FROM`). So it is
 //! total and linear, and right on text that was cut, where a grammar would give up.
 //!
-//! Where text is ambiguous it errs towards naming a table. It does not see tables behind views, routines, prepared
-//! statements and `EXECUTE IMMEDIATE`: server_audit's READ and WRITE rows do.
+//! Where text is ambiguous it errs towards naming a table. Tables behind views, triggers and stored functions are named if
+//! [`Context::tables_behind`] says so ([`definitions`] reads them out of a schema); those behind procedures and prepared
+//! statements have log entries of their own. `EXECUTE IMMEDIATE` of literals is read, of variables it cannot be.
+//! server_audit's READ and WRITE rows see all of these: `tests/truth.rs` measures how far both agree.
+//!
+//! What a name in a cut text was, what a condition selects, and whether a double-quoted word is a name (ANSI_QUOTES) it
+//! cannot know: half a name is none, every condition but constants selects, and a double-quoted word is a name only where a
+//! table is expected.
 
+mod condition;
+mod definitions;
+mod fingerprint;
+mod keywords;
 mod lexer;
+mod literals;
 mod tags;
 
-use crate::Context;
+use crate::{Behind, Context, TableBehind};
 use activity::{Activity, Operation, Resource, Signal, Signals};
-use lexer::{Lexer, Token};
+pub use definitions::definitions;
+use fingerprint::Fingerprint;
+use keywords::Keyword;
+use lexer::{Dialect, Lexer, Token, unquoted};
 use std::borrow::Cow;
 pub use tags::{SqlTag, TagPosition};
 
 /// Most tables of one statement; the rest is not named.
-const TABLES_MAX: usize = 64;
+const TABLES_MAX: usize = 128;
+
+/// Most columns of one statement that are watched for; the rest is not named.
+const COLUMNS_MAX: usize = 64;
+
+/// Longest name of a column that is watched for, in bytes.
+const COLUMN_BYTES_MAX: usize = 64;
+
+/// Most common table expressions of one statement; a name beyond is taken for a table.
+const CTES_MAX: usize = 64;
 
 /// Deepest nesting of parentheses that is followed; deeper ones are read as if they stood one beside the other.
 const NESTING_MAX: usize = 64;
 
-/// Longest keyword.
-const KEYWORD_BYTES_MAX: usize = 20;
+/// A LIMIT of so many rows or more bounds nothing.
+const LIMIT_HUGE: f64 = 10_000.0;
 
 /// How the text of a statement reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completeness {
     Whole,
     /// It may have been cut: a name that touches the end may be half a name, and a tag at the end may be one that was
-    /// placed there so that the true one was cut off.
+    /// placed there so that the true one was cut off. What such a statement lacks it may have had: it has no fingerprint,
+    /// and is not called unbounded.
     MaybeCut,
 }
 
@@ -49,29 +73,32 @@ pub struct Statement<'a> {
     pub columns: Vec<Cow<'a, str>>,
     /// Columns that are not named may have been read too: `SELECT *`.
     pub star: bool,
-    /// Hash of the statement without its literals; see [`Activity::fingerprint`].
+    /// Hash of the statement without its literals; see [`Activity::fingerprint`]. Its arithmetic is in `fingerprint.rs`.
     pub fingerprint: Option<u64>,
 }
 
 impl<'a> Statement<'a> {
     /// Reads a statement of MariaDB or MySQL. `schema` is the current one, for tables named without; empty if unknown.
     pub fn read(text: &'a str, schema: &'a str, completeness: Completeness, context: &Context) -> Self {
-        let mut reader = Reader::new(Lexer::new(text), schema, completeness);
+        let mut reader = Reader::new(Lexer::of(text, Dialect::MariaDb), schema, completeness, context);
         reader.read();
         if reader.lexer.ended_in_quotes() && completeness == Completeness::Whole && text.contains('\\') {
             // An open quote in a whole text: backslashes do not escape in this session.
-            let mut second = Reader::new(Lexer::without_backslash_escapes(text), schema, completeness);
+            let plain = Lexer::of(text, Dialect::MariaDbPlainBackslash);
+            let mut second = Reader::new(plain, schema, completeness, context);
             second.read();
             if !second.lexer.ended_in_quotes() {
                 reader = second;
             }
         }
-        reader.finish(context)
+        reader.finish()
     }
 
     /// Reads a statement of PostgreSQL.
     pub fn read_postgres(text: &'a str, schema: &'a str, completeness: Completeness, context: &Context) -> Self {
-        Statement::read(text, schema, completeness, context)
+        let mut reader = Reader::new(Lexer::of(text, Dialect::Postgres), schema, completeness, context);
+        reader.read();
+        reader.finish()
     }
 
     /// Says all this in an activity.
@@ -107,18 +134,83 @@ enum State {
     Privileges,
 }
 
+/// What a pair of parentheses is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Part of an expression, or a list.
+    Expression,
+    /// A part of a condition that, if it is always true, may make the whole condition so.
+    Condition,
+    /// A query in the place of a query: `(SELECT …) UNION (SELECT …)`.
+    Query,
+    /// A query in the place of a table, or tables.
+    Source,
+}
+
 /// One level of parentheses.
-#[derive(Clone, Debug)]
-struct Level<'a> {
+#[derive(Clone, Copy, Debug)]
+struct Level {
     state: State,
+    place: Place,
     /// A query began at this level: its FROM introduces tables.
     query: bool,
-    /// The common table expression whose query this level is.
-    cte: Option<Cow<'a, str>>,
-    /// The name read in [`State::CteName`].
-    cte_pending: Option<Cow<'a, str>>,
+    /// It is a SELECT, whose rows go somewhere.
+    select: bool,
+    /// It reads from a table, or from a query that reads a whole table.
+    source: bool,
+    /// It has a condition, a limit or an aggregate.
+    selective: bool,
+    limited: bool,
+    aggregated: bool,
+    /// Behind WHERE.
+    condition: bool,
+    /// In a [`Place::Condition`]: it is always true.
+    widened: bool,
+    /// A query of this level, before UNION, reads a whole table.
+    unbounded: bool,
     /// WITH RECURSIVE: inside its own query the name is the expression, else it is a table of that name.
     recursive: bool,
+    /// The common table expression whose query this level is: its number among the names, from 1; 0 for none.
+    cte: u8,
+    /// The one read in [`State::CteName`].
+    cte_pending: u8,
+}
+
+impl Level {
+    const fn new(state: State, place: Place) -> Self {
+        Level {
+            state,
+            place,
+            query: false,
+            select: false,
+            source: false,
+            selective: false,
+            limited: false,
+            aggregated: false,
+            condition: false,
+            widened: false,
+            unbounded: false,
+            recursive: false,
+            cte: 0,
+            cte_pending: 0,
+        }
+    }
+
+    /// The query is over, and another may follow.
+    fn end_query(&mut self) {
+        self.unbounded |= self.select && self.source && !self.selective && !self.limited && !self.aggregated;
+        (self.select, self.source, self.selective, self.limited, self.aggregated) = (false, false, false, false, false);
+        self.condition = false;
+    }
+}
+
+/// A common table expression in force.
+struct Cte<'a> {
+    /// The number of levels it was defined at.
+    depth: usize,
+    name: Cow<'a, str>,
+    /// It reads a whole table.
+    unbounded: bool,
 }
 
 /// What the statement began with, as far as it matters later.
@@ -130,12 +222,16 @@ enum Verb {
     Update,
     Delete,
     Load,
+    Copy,
     Handler,
     Explain,
     SetStatement,
     Set,
     Show,
+    /// CREATE, until it is known of what.
     Create,
+    CreateTable,
+    CreateView,
     Alter,
     Drop,
     Rename,
@@ -145,253 +241,210 @@ enum Verb {
     Grant,
     Revoke,
     Uninstall,
+    Prepare,
+    Execute,
     Compound,
     Other,
 }
 
-struct Reader<'a> {
+/// How a statement writes to a table: what its triggers fire by.
+mod writes {
+    pub(super) const NONE: u8 = 0;
+    pub(super) const INSERT: u8 = 1;
+    pub(super) const UPDATE: u8 = 2;
+    pub(super) const DELETE: u8 = 4;
+    pub(super) const ANY: u8 = 7;
+}
+
+struct Reader<'a, 'c> {
     lexer: Lexer<'a>,
+    fingerprint: Fingerprint,
+    context: &'c Context,
     schema: &'a str,
     completeness: Completeness,
     verb: Verb,
+    /// How its verb writes.
+    written_by: u8,
     operation: Operation,
-    levels: Vec<Level<'a>>,
+    levels: [Level; NESTING_MAX],
+    /// Levels in use, at least one.
+    depth: usize,
     /// Parentheses open beyond [`NESTING_MAX`].
     deeper: usize,
-    /// Common table expressions in force, each with the number of levels it was defined at.
-    ctes: Vec<(usize, Cow<'a, str>)>,
+    ctes: Vec<Cte<'a>>,
+    cte_names: Vec<Cow<'a, str>>,
     tables: Vec<Resource<'a>>,
+    /// For each table, how it is written to.
+    writes: [u8; TABLES_MAX],
+    columns: Vec<Cow<'a, str>>,
+    /// Double-quoted words that are watched columns, if double quotes are for names.
+    columns_if_ansi: Vec<Cow<'a, str>>,
+    ansi_quotes: bool,
+    star: bool,
     signals: Signals,
     /// The table of HANDLER, named only if it is read.
     handled: Option<Resource<'a>>,
     /// Tables of routine bodies are not touched by their definition.
     names_tables: bool,
     reads: bool,
+    gathers: bool,
+    unbounded: bool,
     dump_comment: bool,
     selective: bool,
-    /// The keyword before the current token, lower-case; empty if that was something else.
-    before: &'static str,
+    /// What EXECUTE IMMEDIATE runs, itself read.
+    inner: Option<Box<Statement<'static>>>,
+    /// This is such a text: it may not have another inside.
+    is_inner: bool,
+    /// The keyword before the current token.
+    before: Keyword,
     /// The sign before the current token, or 0.
     sign_before: u8,
 }
 
-/// The keywords that mean something here; everything else is an identifier.
-const KEYWORDS: &[&str] = &[
-    "after",
-    "alter",
-    "analyze",
-    "as",
-    "atomic",
-    "backup",
-    "before",
-    "begin",
-    "binary",
-    "call",
-    "change",
-    "check",
-    "checksum",
-    "commit",
-    "concurrent",
-    "create",
-    "data",
-    "deallocate",
-    "delayed",
-    "delete",
-    "desc",
-    "describe",
-    "do",
-    "drop",
-    "dual",
-    "dumpfile",
-    "else",
-    "event",
-    "except",
-    "execute",
-    "exists",
-    "explain",
-    "fetch",
-    "flush",
-    "for",
-    "from",
-    "function",
-    "global",
-    "grant",
-    "group",
-    "handler",
-    "having",
-    "high_priority",
-    "if",
-    "ignore",
-    "index",
-    "insert",
-    "install",
-    "intersect",
-    "into",
-    "join",
-    "key",
-    "kill",
-    "lateral",
-    "like",
-    "limit",
-    "load",
-    "local",
-    "lock",
-    "low_priority",
-    "next",
-    "not",
-    "on",
-    "online",
-    "only",
-    "optimize",
-    "or",
-    "order",
-    "outfile",
-    "package",
-    "password",
-    "persist",
-    "plugin",
-    "prepare",
-    "procedure",
-    "proxy",
-    "purge",
-    "quick",
-    "read",
-    "recursive",
-    "rename",
-    "repair",
-    "replace",
-    "reset",
-    "returning",
-    "revoke",
-    "rollback",
-    "savepoint",
-    "select",
-    "set",
-    "show",
-    "shutdown",
-    "soname",
-    "sql_no_cache",
-    "start",
-    "statement",
-    "straight_join",
-    "system_time",
-    "table",
-    "tables",
-    "temporary",
-    "then",
-    "to",
-    "trigger",
-    "truncate",
-    "uninstall",
-    "union",
-    "unlock",
-    "update",
-    "use",
-    "using",
-    "value",
-    "values",
-    "view",
-    "where",
-    "window",
-    "with",
-    "xa",
-];
-
-fn keyword_of(word: &str) -> &'static str {
-    if KEYWORD_BYTES_MAX < word.len() || word.len() < 2 {
-        return "";
-    }
-    let mut lower = [0; KEYWORD_BYTES_MAX];
-    let lower = &mut lower[..word.len()];
-    lower.copy_from_slice(word.as_bytes());
-    lower.make_ascii_lowercase();
-    KEYWORDS.binary_search_by(|keyword| keyword.as_bytes().cmp(lower)).map_or("", |at| KEYWORDS[at])
-}
-
-impl<'a> Reader<'a> {
-    fn new(lexer: Lexer<'a>, schema: &'a str, completeness: Completeness) -> Self {
+impl<'a, 'c> Reader<'a, 'c> {
+    fn new(lexer: Lexer<'a>, schema: &'a str, completeness: Completeness, context: &'c Context) -> Self {
         Reader {
             lexer,
+            fingerprint: Fingerprint::new(),
+            context,
             schema,
             completeness,
             verb: Verb::None,
+            written_by: writes::NONE,
             operation: Operation::Other,
-            levels: vec![Level { state: State::Start, query: false, cte: None, cte_pending: None, recursive: false }],
+            levels: [Level::new(State::Start, Place::Query); NESTING_MAX],
+            depth: 1,
             deeper: 0,
             ctes: Vec::new(),
+            cte_names: Vec::new(),
             tables: Vec::new(),
+            writes: [writes::NONE; TABLES_MAX],
+            columns: Vec::new(),
+            columns_if_ansi: Vec::new(),
+            ansi_quotes: lexer.dialect() == Dialect::Postgres,
+            star: false,
             signals: Signals::EMPTY,
             handled: None,
             names_tables: true,
             reads: false,
+            gathers: false,
+            unbounded: false,
             dump_comment: false,
             selective: false,
-            before: "",
+            inner: None,
+            is_inner: false,
+            before: Keyword::None,
             sign_before: 0,
         }
     }
 
-    fn finish(mut self, context: &Context) -> Statement<'a> {
+    fn finish(mut self) -> Statement<'a> {
         let cut = self.completeness == Completeness::MaybeCut;
+        self.end_statement();
+        self.expand();
+        if self.ansi_quotes {
+            self.columns.append(&mut self.columns_if_ansi);
+        }
         if self.operation == Operation::Other && self.reads && (!self.tables.is_empty() || cut) {
             self.operation = Operation::Read;
         }
-        if self.dump_comment && !self.selective && (!self.tables.is_empty() || cut) {
-            self.signals.insert(Signal::DumpShape);
+        let touches = !self.tables.is_empty() || cut;
+        for (signal, shown) in [
+            (Signal::DumpShape, self.dump_comment && !self.selective && touches),
+            (Signal::GathersRows, self.gathers && touches),
+            (Signal::UnboundedRead, self.unbounded && !self.tables.is_empty() && !cut),
+        ] {
+            if shown {
+                self.signals.insert(signal);
+            }
         }
-        let edge = self.lexer.edge_comments();
-        let tag_user = context.sql_tags.iter().find_map(|tag| {
-            let comment = match tag.position {
-                TagPosition::Front => edge.front,
-                TagPosition::End if cut => None,
-                TagPosition::End => edge.end,
-            };
-            tags::value(comment?, &tag.key)
-        });
-        Statement {
+        let tagged = tags::tagged(&self.lexer, cut, &self.context.sql_tags);
+        if tagged.misplaced {
+            self.signals.insert(Signal::MisplacedTag);
+        }
+        let mut statement = Statement {
             operation: self.operation,
             tables: self.tables,
             signals: self.signals,
-            tag_user,
-            request_id: None,
-            columns: Vec::new(),
-            star: false,
-            fingerprint: None,
+            tag_user: tagged.user,
+            request_id: tagged.request_id,
+            columns: self.columns,
+            star: self.star,
+            fingerprint: (!cut).then(|| self.fingerprint.finish()),
+        };
+        if let Some(inner) = self.inner {
+            statement.take_in(*inner, self.verb == Verb::Prepare);
         }
+        statement
     }
 
     fn read(&mut self) {
-        while let Some(token) = self.lexer.next() {
-            let (before, sign_before) = (self.before, self.sign_before);
-            self.sign_before = 0;
-            self.before = "";
+        while let Some(token) = self.advance() {
+            let before = std::mem::replace(&mut self.before, Keyword::None);
+            let sign_before = std::mem::take(&mut self.sign_before);
             match token {
                 Token::Sign(sign) => {
-                    self.sign(sign, before);
+                    self.sign(sign, before, sign_before);
                     self.sign_before = sign;
                 }
                 // Behind a dot every word is a name.
-                Token::Word(word) => match if sign_before == b'.' { "" } else { keyword_of(word) } {
-                    "" => self.name(Cow::Borrowed(word), sign_before),
-                    keyword => {
-                        self.before = keyword;
-                        self.keyword(word, keyword, before);
-                    }
-                },
-                Token::Quoted(name) => self.name(name, sign_before),
-                Token::Text { raw, double: true } if self.expects_table() => self.name(Cow::Borrowed(raw), sign_before),
-                Token::Text { raw, .. } => self.text(raw),
-                Token::Variable(variable) => self.assigned(variable, sign_before),
+                Token::Word { text, keyword, .. } if keyword == Keyword::None || sign_before == b'.' => {
+                    self.watch(text);
+                    self.name(Cow::Borrowed(text), sign_before);
+                }
+                Token::Word { text, keyword, .. } => {
+                    self.watch(text);
+                    self.before = keyword;
+                    self.keyword(text, keyword, before);
+                }
+                Token::Quoted { raw, quote } => {
+                    let name = unquoted(raw, quote);
+                    self.watch(&name);
+                    self.name(name, sign_before);
+                }
+                Token::Text { raw, double: true } if self.expects_table() => {
+                    self.ansi_quotes = true;
+                    self.fingerprint.name(raw);
+                    self.name(unquoted(raw, b'"'), sign_before);
+                }
+                Token::Text { raw, double } => self.text(raw, double),
+                Token::Variable(variable) => self.assigned(variable, before, sign_before),
+                Token::Number(_) => {}
             }
         }
     }
 
-    fn level(&mut self) -> &mut Level<'a> {
-        self.levels.last_mut().expect("the outermost level is never removed")
+    /// The next token: the only place where one is consumed.
+    fn advance(&mut self) -> Option<Token<'a>> {
+        let token = self.lexer.next()?;
+        if self.completeness == Completeness::Whole {
+            self.fingerprint.feed(&token);
+        }
+        Some(token)
+    }
+
+    /// Notes a column that is watched for.
+    fn watch(&mut self, name: &str) {
+        if !self.context.watched_columns.is_empty() && !self.expects_table() && self.columns.len() < COLUMNS_MAX {
+            self.columns.extend(self.watched(name).filter(|name| !self.columns.contains(name)));
+        }
+    }
+
+    fn watched(&self, name: &str) -> Option<Cow<'a, str>> {
+        let mut lower = [0; COLUMN_BYTES_MAX];
+        let lower = lower.get_mut(..name.len())?;
+        lower.copy_from_slice(name.as_bytes());
+        lower.make_ascii_lowercase();
+        let watched = self.context.watched_columns.get(std::str::from_utf8(lower).ok()?)?;
+        Some(Cow::Owned(watched.to_string()))
+    }
+
+    fn level(&mut self) -> &mut Level {
+        &mut self.levels[self.depth - 1]
     }
 
     fn state(&self) -> State {
-        self.levels.last().map_or(State::Idle, |level| level.state)
+        self.levels[self.depth - 1].state
     }
 
     fn expects_table(&self) -> bool {
@@ -399,7 +452,7 @@ impl<'a> Reader<'a> {
     }
 
     fn is_outermost(&self) -> bool {
-        self.levels.len() == 1
+        self.depth == 1
     }
 
     fn did(&mut self, operation: Operation) {
@@ -414,16 +467,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn sign(&mut self, sign: u8, before: &'static str) {
+    fn sign(&mut self, sign: u8, before: Keyword, sign_before: u8) {
         match sign {
-            b'(' => self.open(before),
+            b'(' => self.open(before, sign_before),
             b')' => self.close(),
             b';' => {
-                self.levels.truncate(1);
-                self.deeper = 0;
+                self.end_statement();
                 self.ctes.clear();
-                *self.level() =
-                    Level { state: State::Start, query: false, cte: None, cte_pending: None, recursive: false };
                 if self.verb != Verb::Compound {
                     self.verb = Verb::None;
                 }
@@ -431,46 +481,73 @@ impl<'a> Reader<'a> {
             b',' => match self.state() {
                 State::Listed => self.level().state = State::Table,
                 // Another common table expression.
-                State::Start if self.level().cte_pending.is_some() => self.level().state = State::CteName,
+                State::Start if self.level().cte_pending != 0 => self.level().state = State::CteName,
                 _ => {}
             },
             // ODBC's `{oj table …}`: the word behind the brace is no table.
             b'{' if self.expects_table() => {
-                let mut ahead = self.lexer;
-                if let Some(Token::Word(_)) = ahead.next() {
-                    self.lexer = ahead;
+                if let Some(Token::Word { .. }) = { self.lexer }.next() {
+                    self.advance();
                 }
             }
+            b'*' => {
+                let level = *self.level();
+                if level.select && !level.source {
+                    let behind = self.lexer.peek_byte();
+                    self.star |= matches!(behind, 0 | b',' | b';' | b')')
+                        || matches!(self.lexer.peek_keyword(), Keyword::From | Keyword::Into | Keyword::Union);
+                }
+            }
+            // `||` is OR, unless the session says otherwise.
+            b'|' if sign_before == b'|' => self.widens(),
             // `*` among the names of DELETE and GRANT, the dot of `.table`: no change.
             _ => {}
         }
     }
 
-    fn open(&mut self, before: &'static str) {
-        let state = match self.state() {
+    fn open(&mut self, before: Keyword, sign_before: u8) {
+        let parent = *self.level();
+        let mut cte = 0;
+        let (state, place) = match parent.state {
             State::Table => {
                 self.level().state = State::Listed;
-                State::Table
+                (State::Table, Place::Source)
             }
             State::OneTable => {
                 self.level().state = State::Idle;
-                State::Start
+                (State::Start, Place::Query)
             }
-            State::Privileges | State::CteName => State::Idle,
-            _ => State::Start,
+            State::Privileges | State::CteName => (State::Idle, Place::Expression),
+            State::CteBody if before == Keyword::As || parent.condition => {
+                self.level().condition = false;
+                cte = parent.cte_pending;
+                (State::Start, Place::Query)
+            }
+            State::CteBody => (State::Idle, Place::Expression),
+            State::Start => (State::Start, Place::Query),
+            // INSERT INTO t (SELECT …).
+            _ if self.is_outermost() && !parent.query && matches!(self.verb, Verb::Insert | Verb::CreateTable) => {
+                (State::Start, Place::Query)
+            }
+            _ => {
+                let leads = match parent.place {
+                    _ if parent.condition => matches!(before, Keyword::Where | Keyword::Or | Keyword::Having),
+                    Place::Condition => before == Keyword::Or || sign_before == b'(',
+                    _ => false,
+                };
+                (State::Start, if leads { Place::Condition } else { Place::Expression })
+            }
         };
-        let cte =
-            if self.state() == State::CteBody && before == "as" { self.level().cte_pending.clone() } else { None };
-        if let (Some(name), true) = (&cte, self.level().recursive) {
-            let depth = self.levels.len();
-            self.ctes.push((depth, name.clone()));
+        if let (1.., true) = (cte, parent.recursive) {
+            self.define(cte, false);
         }
-        if NESTING_MAX <= self.levels.len() {
+        if NESTING_MAX <= self.depth {
             self.deeper += 1;
             self.level().state = state;
             return;
         }
-        self.levels.push(Level { state, query: false, cte, cte_pending: None, recursive: false });
+        self.depth += 1;
+        *self.level() = Level { cte, ..Level::new(state, place) };
     }
 
     fn close(&mut self) {
@@ -482,216 +559,415 @@ impl<'a> Reader<'a> {
         if self.is_outermost() {
             return;
         }
-        let closed = self.levels.pop();
-        let depth = self.levels.len();
-        self.ctes.retain(|(defined_at, _)| *defined_at <= depth);
-        if let Some(name) = closed.and_then(|level| level.cte) {
-            self.ctes.push((depth, name));
+        let closed = self.leave();
+        if !self.ctes.is_empty() {
+            let depth = self.depth;
+            self.ctes.retain(|cte| cte.depth <= depth);
+        }
+        if closed.cte != 0 {
+            self.define(closed.cte, closed.unbounded);
             self.level().state = State::Start;
+        }
+        if closed.widened && self.lexer.peek_keyword() != Keyword::And {
+            self.widen();
         }
     }
 
-    fn keyword(&mut self, word: &'a str, keyword: &'static str, before: &'static str) {
-        if keyword == "select" && self.state() != State::Privileges {
-            if self.verb == Verb::None {
-                self.verb = Verb::Select;
+    /// Out of one level of parentheses, and what that says of the one around.
+    fn leave(&mut self) -> Level {
+        let mut closed = *self.level();
+        let Level { query: is_query, source, aggregated, .. } = closed;
+        closed.end_query();
+        self.depth -= 1;
+        let level = self.level();
+        match closed.place {
+            Place::Source => level.source |= closed.unbounded || (!is_query && source),
+            Place::Query if closed.cte == 0 => level.unbounded |= closed.unbounded,
+            Place::Expression if !is_query => level.aggregated |= aggregated,
+            _ => {}
+        }
+        closed
+    }
+
+    fn end_statement(&mut self) {
+        while !self.is_outermost() {
+            self.leave();
+        }
+        self.level().end_query();
+        self.unbounded |= self.level().unbounded;
+        *self.level() = Level::new(State::Start, Place::Query);
+        self.deeper = 0;
+    }
+
+    fn define(&mut self, cte: u8, unbounded: bool) {
+        let Some(name) = usize::from(cte).checked_sub(1).and_then(|at| self.cte_names.get(at)) else { return };
+        if self.ctes.len() < CTES_MAX {
+            self.ctes.push(Cte { depth: self.depth, name: name.clone(), unbounded });
+        }
+    }
+
+    fn keyword(&mut self, word: &'a str, keyword: Keyword, before: Keyword) {
+        match keyword {
+            Keyword::Select if self.state() != State::Privileges => return self.select(),
+            Keyword::SqlNoCache => {
+                self.dump_comment |= self.lexer.is_in_dump_comment();
+                return;
             }
-            self.reads = true;
-            let level = self.level();
-            level.query = true;
-            level.state = State::Idle;
-            return;
-        }
-        if keyword == "sql_no_cache" {
-            self.dump_comment |= self.lexer.is_in_dump_comment();
-            return;
-        }
-        if before == "into" && matches!(keyword, "outfile" | "dumpfile") {
-            self.signals.insert(if keyword == "outfile" { Signal::IntoOutfile } else { Signal::IntoDumpfile });
-            self.level().state = State::Idle;
-            return;
+            Keyword::Outfile | Keyword::Dumpfile if before == Keyword::Into => {
+                let outfile = keyword == Keyword::Outfile;
+                self.signals.insert(if outfile { Signal::IntoOutfile } else { Signal::IntoDumpfile });
+                self.level().state = State::Idle;
+                return;
+            }
+            Keyword::LoadFile if self.lexer.peek_byte() == b'(' => {
+                self.signals.insert(Signal::LoadFile);
+                return;
+            }
+            _ if keyword.is_aggregate() && !self.expects_table() && self.state() != State::CteName => {
+                if self.lexer.peek_byte() == b'(' {
+                    self.level().aggregated = true;
+                    self.gathers |= keyword.gathers();
+                    return;
+                }
+                return self.name(Cow::Borrowed(word), 0);
+            }
+            _ => {}
         }
         match self.state() {
-            State::Start => self.begin(keyword),
+            State::Start => self.begin(word, keyword),
             State::Table | State::OneTable => self.before_table(word, keyword),
-            State::CteName if keyword == "recursive" => self.level().recursive = true,
+            State::CteName if keyword == Keyword::Recursive => self.level().recursive = true,
             State::CteName => self.name(Cow::Borrowed(word), 0),
-            State::CteBody => {}
+            // AS, then MATERIALIZED or not, then the query.
+            State::CteBody => self.level().condition |= keyword == Keyword::As,
             State::Privileges => match keyword {
-                "on" => self.granted(),
-                "proxy" => self.level().state = State::Idle,
+                Keyword::On => self.granted(),
+                Keyword::Proxy => self.level().state = State::Idle,
                 _ => {}
             },
             State::Listed | State::Idle => self.clause(keyword, before),
         }
     }
 
+    fn select(&mut self) {
+        if self.verb == Verb::None {
+            self.verb = Verb::Select;
+        }
+        self.reads = true;
+        let shows_rows = self.names_tables && !matches!(self.verb, Verb::Explain | Verb::Maintain | Verb::CreateView);
+        let level = self.level();
+        level.end_query();
+        level.query = true;
+        level.select = shows_rows;
+        level.state = State::Idle;
+    }
+
     /// A keyword where a statement may begin.
-    fn begin(&mut self, keyword: &'static str) {
+    fn begin(&mut self, word: &'a str, keyword: Keyword) {
+        use Keyword as K;
         let outermost = self.is_outermost();
-        let call = self.lexer.peek() == Some(Token::Sign(b'('));
+        let call = self.lexer.peek_byte() == b'(';
         match keyword {
-            "with" => {
+            K::With => {
                 self.reads = true;
                 self.level().state = State::CteName;
                 return;
             }
-            "values" => {
+            K::Values => {
                 self.level().state = State::Idle;
                 return;
             }
-            _ if !outermost => return self.clause(keyword, ""),
+            K::Distinct => return,
+            K::Union | K::Except | K::Intersect | K::Limit | K::Order | K::Offset | K::Fetch | K::Into => {
+                return self.clause(keyword, K::None);
+            }
+            // TABLE t; but ANALYZE TABLE t reads nothing for anybody.
+            K::Table if self.verb != Verb::Maintain => {
+                self.reads = true;
+                self.star = true;
+                self.verb = if outermost { Verb::Select } else { self.verb };
+                let level = self.level();
+                (level.query, level.select, level.source) = (true, true, true);
+                level.state = State::OneTable;
+                return;
+            }
+            _ if !outermost => return self.clause(keyword, K::None),
             _ => {}
         }
         let (verb, operation, state) = match keyword {
-            "insert" | "replace" if !call => (Verb::Insert, Operation::Write, State::OneTable),
-            "update" => (Verb::Update, Operation::Write, State::Table),
-            "delete" => {
+            K::Insert | K::Replace if !call => (Verb::Insert, Operation::Write, State::OneTable),
+            K::Update => (Verb::Update, Operation::Write, State::Table),
+            K::Delete => {
                 self.level().query = true;
                 (Verb::Delete, Operation::Write, State::Idle)
             }
-            "load" => (Verb::Load, Operation::Write, State::Idle),
-            "truncate" if !call => (Verb::Truncate, Operation::Write, State::OneTable),
-            "handler" => (Verb::Handler, Operation::Other, State::OneTable),
-            // ANALYZE TABLE t: nothing is read from it for anybody.
-            "table" if self.verb == Verb::Maintain => (Verb::Maintain, Operation::Administer, State::Table),
-            "table" => {
-                self.reads = true;
-                (Verb::Select, Operation::Other, State::OneTable)
+            K::Load => {
+                if matches!(self.lexer.peek_keyword(), K::Data | K::Xml) {
+                    self.signals.insert(Signal::LoadFile);
+                }
+                (Verb::Load, Operation::Write, State::Idle)
             }
-            "explain" | "describe" | "desc" => (Verb::Explain, Operation::Other, State::Start),
-            "analyze" => (Verb::Maintain, Operation::Other, State::Start),
-            "optimize" | "repair" | "check" | "checksum" => (Verb::Maintain, Operation::Administer, State::Idle),
-            "set" => return self.begin_set(),
-            "show" => (Verb::Show, Operation::Other, State::Idle),
-            "create" => (Verb::Create, Operation::Administer, State::Idle),
-            "alter" => (Verb::Alter, Operation::Administer, State::Idle),
-            "drop" => (Verb::Drop, Operation::Administer, State::Idle),
-            "rename" => (Verb::Rename, Operation::Administer, State::Idle),
-            "lock" => (Verb::Lock, Operation::Other, State::Idle),
-            "grant" => (Verb::Grant, Operation::Administer, State::Privileges),
-            "revoke" => (Verb::Revoke, Operation::Administer, State::Privileges),
-            "uninstall" => (Verb::Uninstall, Operation::Administer, State::Idle),
-            "install" | "flush" | "purge" | "kill" | "shutdown" | "reset" | "change" | "backup" => {
+            K::Copy if self.lexer.dialect() == Dialect::Postgres => (Verb::Copy, Operation::Other, State::OneTable),
+            K::Truncate if !call => (Verb::Truncate, Operation::Write, State::OneTable),
+            K::Handler => (Verb::Handler, Operation::Other, State::OneTable),
+            K::Table => (Verb::Maintain, Operation::Administer, State::Table),
+            K::Explain | K::Describe | K::Desc => (Verb::Explain, Operation::Other, State::Start),
+            K::Analyze => (Verb::Maintain, Operation::Other, State::Start),
+            K::Optimize | K::Repair | K::Check | K::Checksum => (Verb::Maintain, Operation::Administer, State::Idle),
+            K::Set => return self.begin_set(),
+            K::Show => (Verb::Show, Operation::Other, State::Idle),
+            K::Create => (Verb::Create, Operation::Administer, State::Idle),
+            K::Alter => (Verb::Alter, Operation::Administer, State::Idle),
+            K::Drop => (Verb::Drop, Operation::Administer, State::Idle),
+            K::Rename => (Verb::Rename, Operation::Administer, State::Idle),
+            K::Lock => (Verb::Lock, Operation::Other, State::Idle),
+            K::Grant => (Verb::Grant, Operation::Administer, State::Privileges),
+            K::Revoke => (Verb::Revoke, Operation::Administer, State::Privileges),
+            K::Uninstall => (Verb::Uninstall, Operation::Administer, State::Idle),
+            K::Prepare => (Verb::Prepare, Operation::Other, State::Idle),
+            K::Execute => (Verb::Execute, Operation::Other, State::Idle),
+            K::Install | K::Flush | K::Purge | K::Kill | K::Shutdown | K::Reset | K::Change | K::Backup => {
                 (Verb::Other, Operation::Administer, State::Idle)
             }
-            "begin" | "then" | "else" | "do" if keyword != "do" || self.verb == Verb::Compound => {
-                (Verb::Compound, Operation::Other, State::Start)
-            }
+            K::Begin | K::Then | K::Else => (Verb::Compound, Operation::Other, State::Start),
+            K::Do if self.verb == Verb::Compound => (Verb::Compound, Operation::Other, State::Start),
             // BEGIN NOT ATOMIC, ANALYZE LOCAL TABLE: a statement is still to come.
-            "not" | "atomic" | "for" | "local" => return,
-            _ => (Verb::Other, Operation::Other, State::Idle),
+            K::Not | K::Atomic | K::For | K::Local => return,
+            _ => {
+                self.name(Cow::Borrowed(word), 0);
+                (Verb::Other, Operation::Other, State::Idle)
+            }
         };
         if self.verb != Verb::Compound || verb != Verb::Other {
             self.verb = verb;
         }
+        self.written_by = match keyword {
+            K::Insert | K::Copy => writes::INSERT,
+            K::Replace | K::Load => writes::INSERT | writes::DELETE,
+            K::Update => writes::UPDATE,
+            K::Delete => writes::DELETE,
+            _ => writes::NONE,
+        };
         self.did(operation);
         self.level().state = state;
     }
 
     fn begin_set(&mut self) {
-        let statement = matches!(self.lexer.peek(), Some(Token::Word(word)) if keyword_of(word) == "statement");
+        let statement = self.lexer.peek_keyword() == Keyword::Statement;
         self.verb = if statement { Verb::SetStatement } else { Verb::Set };
         self.level().state = State::Idle;
     }
 
     /// A keyword where a table is expected: a modifier that may stand before the name, or the end of the expectation.
-    fn before_table(&mut self, word: &'a str, keyword: &'static str) {
+    fn before_table(&mut self, word: &'a str, keyword: Keyword) {
+        use Keyword as K;
         match keyword {
-            "low_priority" | "high_priority" | "delayed" | "quick" | "ignore" | "into" | "table" | "tables" | "if"
-            | "not" | "exists" | "lateral" | "only" | "concurrent" | "local" => {}
-            "values" | "set" | "where" => self.level().state = State::Idle,
-            "with" => self.level().state = State::CteName,
-            "dual" => self.level().state = State::Listed,
+            K::LowPriority
+            | K::HighPriority
+            | K::Delayed
+            | K::Quick
+            | K::Ignore
+            | K::Into
+            | K::Table
+            | K::Tables
+            | K::If
+            | K::Not
+            | K::Exists
+            | K::Lateral
+            | K::Only
+            | K::Concurrent
+            | K::Local => {}
+            K::Values | K::Set | K::Where => self.level().state = State::Idle,
+            K::With => self.level().state = State::CteName,
+            K::Dual => self.level().state = State::Listed,
             _ => self.name(Cow::Borrowed(word), 0),
         }
     }
 
     /// A keyword inside a statement.
-    fn clause(&mut self, keyword: &'static str, before: &'static str) {
+    fn clause(&mut self, keyword: Keyword, before: Keyword) {
+        use Keyword as K;
         let outermost = self.is_outermost();
+        let level = *self.level();
         match keyword {
-            "from" if self.level().query => self.level().state = State::Table,
-            "join" | "straight_join" if self.state() == State::Listed => self.level().state = State::Table,
-            "using" if self.verb == Verb::Delete && outermost && self.lexer.peek() != Some(Token::Sign(b'(')) => {
+            K::From if level.query || (self.verb == Verb::Update && outermost) => self.level().state = State::Table,
+            K::From if self.verb == Verb::Prepare => self.run_inside(),
+            K::From | K::To if self.verb == Verb::Copy && outermost => self.copied(keyword),
+            K::Join | K::StraightJoin if level.state == State::Listed => self.level().state = State::Table,
+            K::Using if self.verb == Verb::Delete && outermost && self.lexer.peek_byte() != b'(' => {
                 self.level().state = State::Table;
             }
-            "where" => {
-                self.selective |= outermost && !self.is_constant_condition();
-                self.level().state = State::Idle;
+            K::Where | K::Having => {
+                let selects = !condition::is_always_true(self.lexer);
+                self.selective |= outermost && selects && keyword == K::Where;
+                let level = self.level();
+                level.selective |= selects;
+                level.condition = true;
+                level.state = State::Idle;
             }
-            "group" | "having" | "order" | "limit" | "window" | "set" | "values" | "returning" | "lock" | "union"
-            | "except" | "intersect" | "fetch" => self.level().state = State::Idle,
-            "procedure" if self.verb != Verb::Create => self.level().state = State::Idle,
-            "for" => match self.lexer.peek() {
-                Some(Token::Word(word)) if keyword_of(word) == "system_time" => {}
+            K::Or => self.widens(),
+            K::Over => self.level().aggregated = false,
+            K::Limit | K::Fetch => self.limit(keyword),
+            K::Union | K::Except | K::Intersect => {
+                let level = self.level();
+                level.end_query();
+                (level.query, level.state) = (false, State::Start);
+            }
+            K::Group | K::Order | K::Window | K::Set | K::Values | K::Returning | K::Lock | K::Offset => {
+                let level = self.level();
+                level.aggregated |= keyword == K::Group;
+                (level.condition, level.state) = (false, State::Idle);
+            }
+            K::Procedure if self.verb != Verb::Create => self.level().state = State::Idle,
+            K::For => match self.lexer.peek_keyword() {
+                K::SystemTime => {}
                 // USE INDEX FOR JOIN (…).
-                Some(Token::Word(word))
-                    if self.state() == State::Listed && matches!(keyword_of(word), "join" | "order" | "group") =>
-                {
-                    self.lexer.next();
-                }
+                K::Join | K::Order | K::Group if level.state == State::Listed => drop(self.advance()),
                 _ if self.verb == Verb::SetStatement => self.level().state = State::Start,
                 _ => self.level().state = State::Idle,
             },
-            "into" if self.verb == Verb::Load => self.level().state = State::OneTable,
-            "into" if self.state() == State::Listed => self.level().state = State::Idle,
-            "read" if self.verb == Verb::Handler && outermost => {
+            K::Into if self.verb == Verb::Load => self.level().state = State::OneTable,
+            K::Into if level.state == State::Listed => self.level().state = State::Idle,
+            K::Read if self.verb == Verb::Handler && outermost => {
                 if let Some(table) = self.handled.take() {
                     self.did(Operation::Read);
-                    self.touch(table);
+                    self.signals.insert(Signal::HandlerRead);
+                    self.star = true;
+                    self.touch(table, writes::NONE);
                 }
             }
-            "table" | "tables" if outermost && self.state() == State::Idle => match self.verb {
-                Verb::Create | Verb::Alter => self.level().state = State::OneTable,
+            K::Table | K::Tables if outermost && level.state == State::Idle => match self.verb {
+                Verb::Create => {
+                    self.verb = Verb::CreateTable;
+                    self.level().state = State::OneTable;
+                }
+                Verb::CreateTable | Verb::Alter => self.level().state = State::OneTable,
                 Verb::Drop | Verb::Rename | Verb::Lock | Verb::Maintain => self.level().state = State::Table,
                 _ => {}
             },
-            "to" if self.verb == Verb::Rename && self.state() == State::Listed => self.level().state = State::Table,
-            "like" if self.verb == Verb::Create && outermost && !self.level().query => {
-                self.level().state = State::OneTable;
-            }
+            K::View if self.verb == Verb::Create => self.verb = Verb::CreateView,
+            K::To if self.verb == Verb::Rename && level.state == State::Listed => self.level().state = State::Table,
             // CREATE INDEX … ON t.
-            "on" if matches!(self.verb, Verb::Create | Verb::Drop)
-                && outermost
-                && !self.level().query
-                && before.is_empty() =>
+            K::On
+                if matches!(self.verb, Verb::Create | Verb::Drop) && outermost && !level.query && before == K::None =>
             {
                 self.level().state = State::OneTable;
             }
-            "function" | "trigger" | "event" | "package" | "procedure" if self.verb == Verb::Create => {
+            K::Function | K::Trigger | K::Event | K::Package | K::Procedure if self.verb == Verb::Create => {
                 self.names_tables = false;
+                self.verb = Verb::Other;
             }
-            "password" if self.verb == Verb::Set => self.did(Operation::Administer),
-            "global" | "persist" if self.verb == Verb::Set => self.did(Operation::Administer),
-            "then" | "else" | "do" if self.verb == Verb::Compound => self.level().state = State::Start,
+            // ON DUPLICATE KEY UPDATE.
+            K::Update if self.verb == Verb::Insert && outermost && !self.tables.is_empty() => {
+                self.writes[0] |= writes::UPDATE;
+            }
+            K::Write if self.verb == Verb::Lock => {
+                if let Some(writes) = self.tables.len().checked_sub(1).and_then(|at| self.writes.get_mut(at)) {
+                    *writes = writes::ANY;
+                }
+            }
+            K::Immediate if self.verb == Verb::Execute && before == K::Execute => self.run_inside(),
+            K::Password if self.verb == Verb::Set => self.did(Operation::Administer),
+            K::Global | K::Persist | K::PersistOnly if self.verb == Verb::Set && outermost => self.set_global(),
+            K::Then | K::Else | K::Do if self.verb == Verb::Compound => self.level().state = State::Start,
             _ => {}
         }
     }
 
-    /// Whether a WHERE has just been read whose condition selects nothing: `WHERE 1`, `WHERE 1 LIMIT …`.
-    fn is_constant_condition(&self) -> bool {
-        let mut ahead = self.lexer;
-        let constant =
-            matches!(ahead.next(), Some(Token::Word(word)) if word.bytes().all(|byte| byte.is_ascii_digit()));
-        constant
-            && match ahead.next() {
-                None | Some(Token::Sign(b';')) => true,
-                Some(Token::Word(word)) => matches!(keyword_of(word), "limit" | "order"),
-                _ => false,
-            }
+    /// OR: what follows may make a condition true for every row.
+    fn widens(&mut self) {
+        let level = *self.level();
+        if (level.condition || level.place == Place::Condition) && condition::is_always_true(self.lexer) {
+            self.widen();
+        }
+    }
+
+    fn widen(&mut self) {
+        self.selective &= !self.is_outermost();
+        let level = self.level();
+        if level.condition {
+            level.selective = false;
+        } else if level.place == Place::Condition {
+            level.widened = true;
+        }
+    }
+
+    fn limit(&mut self, keyword: Keyword) {
+        let rows = literals::limit(self.lexer);
+        let level = self.level();
+        (level.condition, level.state) = (false, State::Idle);
+        // FETCH also reads from a cursor.
+        if keyword == Keyword::Limit || rows.is_some() {
+            level.limited = rows.is_none_or(|rows| rows < LIMIT_HUGE);
+            level.unbounded &= !level.limited;
+        }
+    }
+
+    fn set_global(&mut self) {
+        self.did(Operation::Administer);
+        self.signals.insert(Signal::SetGlobal);
+    }
+
+    /// PostgreSQL's COPY, behind FROM or TO.
+    fn copied(&mut self, keyword: Keyword) {
+        let to_file = match { self.lexer }.next() {
+            Some(Token::Text { .. }) => true,
+            Some(Token::Word { text, .. }) => text.eq_ignore_ascii_case("program"),
+            _ => false,
+        };
+        let out = keyword == Keyword::To;
+        self.did(if out { Operation::Read } else { Operation::Write });
+        if to_file {
+            self.signals.insert(if out { Signal::IntoOutfile } else { Signal::LoadFile });
+        }
+        // Of a table: with all its rows and columns; of a query, that has been judged.
+        if out && !self.reads {
+            self.unbounded = true;
+            self.star = true;
+        }
+        self.level().state = State::Idle;
+    }
+
+    /// Behind EXECUTE IMMEDIATE or PREPARE … FROM: a statement in a literal.
+    fn run_inside(&mut self) {
+        if self.is_inner {
+            return;
+        }
+        let Some(text) = literals::evaluate(self.lexer) else { return };
+        let lexer = Lexer::of(&text, self.lexer.dialect());
+        let mut reader = Reader::new(lexer, self.schema, self.completeness, self.context);
+        reader.is_inner = true;
+        reader.read();
+        self.inner = Some(Box::new(reader.finish().into_owned()));
     }
 
     /// An identifier, or a keyword in the place of one.
     fn name(&mut self, name: Cow<'a, str>, sign_before: u8) {
         match self.state() {
             State::CteName => {
+                self.cte_names.push(name);
+                // Beyond what a number can tell apart, it has none, and is taken for a table.
+                let pending = u8::try_from(self.cte_names.len()).unwrap_or(0);
                 let level = self.level();
-                level.cte_pending = Some(name);
-                level.state = State::CteBody;
+                (level.cte_pending, level.condition, level.state) = (pending, false, State::CteBody);
             }
             State::Table | State::OneTable => self.table(name),
-            _ => self.assigned_name(&name, sign_before),
+            _ => {
+                if !self.context.tables_behind.is_empty() && self.lexer.peek_byte() == b'(' {
+                    self.called(&name);
+                }
+                self.assigned_name(&name, sign_before);
+            }
+        }
+    }
+
+    /// A function that reads tables of its own.
+    fn called(&mut self, name: &str) {
+        let context = self.context;
+        for table in behind(context, self.schema, name) {
+            if table.through == Behind::Function {
+                self.touch(owned(table), writes::NONE);
+            }
         }
     }
 
@@ -701,96 +977,143 @@ impl<'a> Reader<'a> {
         self.level().state = if list { State::Listed } else { State::Idle };
         let Some((schema, name)) = self.dotted(first) else { return };
         // `FROM JSON_TABLE(…)` is a function; `INSERT INTO t (…)` is not.
-        if list && self.lexer.peek() == Some(Token::Sign(b'(')) {
+        if list && self.lexer.peek_byte() == b'(' {
             return;
         }
-        if schema.is_none() && self.ctes.iter().any(|(_, cte)| cte.eq_ignore_ascii_case(&name)) {
+        if schema.is_none()
+            && let Some(cte) = self.ctes.iter().find(|cte| cte.name.eq_ignore_ascii_case(&name))
+        {
+            let unbounded = cte.unbounded;
+            self.level().source |= unbounded;
             return;
         }
+        self.level().source |= list;
         let table = Resource::Table { schema: schema.unwrap_or(Cow::Borrowed(self.schema)), name };
-        if handler { self.handled = Some(table) } else { self.touch(table) }
+        let is_written = match self.verb {
+            Verb::Insert | Verb::Load | Verb::Copy => !list,
+            Verb::Update | Verb::Delete => list && self.is_outermost(),
+            _ => false,
+        };
+        let writes = if is_written { self.written_by } else { writes::NONE };
+        if handler { self.handled = Some(table) } else { self.touch(table, writes) }
     }
 
     /// The rest of `first.second`; `None` if the text may have been cut inside.
     fn dotted(&mut self, first: Cow<'a, str>) -> Option<(Option<Cow<'a, str>>, Cow<'a, str>)> {
         let mut parts = (None, first);
-        while self.lexer.peek() == Some(Token::Sign(b'.')) {
+        while self.lexer.peek_byte() == b'.' {
             let mut ahead = self.lexer;
             ahead.next();
             let part = match ahead.next() {
-                Some(Token::Word(word)) => Cow::Borrowed(word),
-                Some(Token::Quoted(name)) => name,
-                Some(Token::Text { raw, double: true }) => Cow::Borrowed(raw),
+                Some(Token::Word { text, .. }) => Cow::Borrowed(text),
+                Some(Token::Quoted { raw, quote }) => unquoted(raw, quote),
+                Some(Token::Text { raw, double: true }) => unquoted(raw, b'"'),
                 Some(Token::Sign(b'*')) => Cow::Borrowed("*"),
                 _ => break,
             };
-            self.lexer = ahead;
+            self.advance();
+            if let Some(Token::Text { raw, .. }) = self.advance() {
+                self.fingerprint.name(raw);
+            }
             parts = (Some(parts.1), part);
             if parts.1 == "*" {
                 break;
             }
         }
-        let touches_end = self.completeness == Completeness::MaybeCut && self.lexer.is_at_end();
+        let touches_end = self.completeness == Completeness::MaybeCut && self.lexer.token_touches_end();
         (!touches_end).then_some(parts)
     }
 
-    fn touch(&mut self, table: Resource<'a>) {
-        if self.names_tables && self.tables.len() < TABLES_MAX && !self.tables.contains(&table) {
-            self.tables.push(table);
+    fn touch(&mut self, table: Resource<'a>, writes: u8) {
+        if !self.names_tables {
+            return;
         }
+        match self.tables.iter().position(|known| *known == table) {
+            Some(at) => self.writes[at] |= writes,
+            None if self.tables.len() < TABLES_MAX => {
+                self.writes[self.tables.len()] = writes;
+                self.tables.push(table);
+            }
+            None => {}
+        }
+    }
+
+    /// Views become the tables behind them; what triggers touch is added.
+    fn expand(&mut self) {
+        let context = self.context;
+        if context.tables_behind.is_empty() {
+            return;
+        }
+        let mut is_view = [false; TABLES_MAX];
+        let mut at = 0;
+        while let Some(Resource::Table { schema, name }) = self.tables.get(at) {
+            let writes = self.writes[at];
+            for table in behind(context, schema, name) {
+                match table.through {
+                    Behind::View => {
+                        is_view[at] = true;
+                        self.touch(owned(table), writes);
+                    }
+                    Behind::Trigger if writes != writes::NONE => self.touch(owned(table), writes::ANY),
+                    Behind::InsertTrigger if writes & writes::INSERT != 0 => self.touch(owned(table), writes::ANY),
+                    Behind::UpdateTrigger if writes & writes::UPDATE != 0 => self.touch(owned(table), writes::ANY),
+                    Behind::DeleteTrigger if writes & writes::DELETE != 0 => self.touch(owned(table), writes::ANY),
+                    _ => {}
+                }
+            }
+            at += 1;
+        }
+        let mut views = is_view.iter();
+        self.tables.retain(|_| views.next() != Some(&true));
     }
 
     /// Behind the ON of GRANT and REVOKE.
     fn granted(&mut self) {
         self.level().state = State::Idle;
-        let mut ahead = self.lexer;
-        let mut first = ahead.next();
-        if let Some(Token::Word(word)) = first {
-            match keyword_of(word) {
-                "procedure" | "function" | "package" => return,
-                "table" => first = ahead.next(),
+        let mut first = self.advance();
+        if let Some(Token::Word { keyword, .. }) = first {
+            match keyword {
+                Keyword::Procedure | Keyword::Function | Keyword::Package => return,
+                Keyword::Table => first = self.advance(),
                 _ => {}
             }
         }
         let first = match first {
-            Some(Token::Word(word)) => Cow::Borrowed(word),
-            Some(Token::Quoted(name)) => name,
+            Some(Token::Word { text, .. }) => Cow::Borrowed(text),
+            Some(Token::Quoted { raw, quote }) => unquoted(raw, quote),
             Some(Token::Sign(b'*')) => Cow::Borrowed("*"),
             _ => return,
         };
-        self.lexer = ahead;
-        let Some((schema, name)) = self.dotted(first) else { return };
         if self.verb == Verb::Grant {
             self.signals.insert(Signal::Grant);
         }
-        self.touch(Resource::Table { schema: schema.unwrap_or(Cow::Borrowed(self.schema)), name });
+        let Some((schema, name)) = self.dotted(first) else { return };
+        self.touch(Resource::Table { schema: schema.unwrap_or(Cow::Borrowed(self.schema)), name }, writes::NONE);
     }
 
     /// A variable: in SET, what is assigned.
-    fn assigned(&mut self, variable: &'a str, sign_before: u8) {
-        if self.verb != Verb::Set || sign_before == b'=' {
+    fn assigned(&mut self, variable: &'a str, before: Keyword, sign_before: u8) {
+        if self.verb != Verb::Set || sign_before == b'=' || !variable.starts_with("@@") {
             return;
         }
         let name = variable.trim_start_matches('@');
         let (scope, name) = name.split_once('.').unwrap_or(("", name));
-        if variable.starts_with("@@") {
-            if scope.eq_ignore_ascii_case("global") || scope.eq_ignore_ascii_case("persist") {
-                self.did(Operation::Administer);
-            }
-            self.assigned_name(name, sign_before);
+        let of_server = ["global", "persist", "persist_only"].iter().any(|global| scope.eq_ignore_ascii_case(global));
+        if of_server && self.is_outermost() && (before == Keyword::Set || sign_before == b',') {
+            self.set_global();
         }
+        self.assigned_name(name, sign_before);
     }
 
     fn assigned_name(&mut self, name: &str, sign_before: u8) {
-        let of_audit = name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("server_audit"));
-        if !of_audit {
+        if !matches!(self.verb, Verb::Set | Verb::Uninstall)
+            || !name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("server_audit"))
+        {
             return;
         }
         let off = match self.verb {
             Verb::Uninstall => true,
-            Verb::Set if sign_before != b'=' => {
-                !(name.eq_ignore_ascii_case("server_audit_logging") && self.is_switched_on())
-            }
+            _ if sign_before != b'=' => !(name.eq_ignore_ascii_case("server_audit_logging") && self.is_switched_on()),
             _ => return,
         };
         if off {
@@ -803,22 +1126,78 @@ impl<'a> Reader<'a> {
     fn is_switched_on(&self) -> bool {
         let mut ahead = self.lexer;
         let mut value = ahead.next();
-        while matches!(value, Some(Token::Sign(b':' | b'='))) {
-            value = ahead.next();
+        for _ in 0..2 {
+            if matches!(value, Some(Token::Sign(b':' | b'='))) {
+                value = ahead.next();
+            }
         }
         let value = match value {
-            Some(Token::Word(word)) => word,
+            Some(Token::Word { text, .. } | Token::Number(text)) => text,
             Some(Token::Text { raw, .. }) => raw,
             _ => return false,
         };
         ["on", "1", "true"].iter().any(|on| value.eq_ignore_ascii_case(on))
     }
 
-    fn text(&mut self, raw: &str) {
+    fn text(&mut self, raw: &str, double: bool) {
         if self.verb == Verb::Uninstall {
             self.assigned_name(raw, 0);
         }
+        if double && !self.context.watched_columns.is_empty() && self.columns_if_ansi.len() < COLUMNS_MAX {
+            self.columns_if_ansi.extend(self.watched(raw).filter(|name| !self.columns.contains(name)));
+        }
     }
+}
+
+impl<'a> Statement<'a> {
+    /// What a statement that is run by this one does; of one that is only prepared, what it gives away.
+    fn take_in(&mut self, inner: Statement<'static>, only_prepared: bool) {
+        self.signals = self.signals.union(inner.signals);
+        self.columns.extend(inner.columns);
+        self.star |= inner.star;
+        if only_prepared {
+            return;
+        }
+        self.operation = inner.operation;
+        for table in inner.tables {
+            if self.tables.len() < TABLES_MAX && !self.tables.contains(&table) {
+                self.tables.push(table);
+            }
+        }
+    }
+
+    fn into_owned(self) -> Statement<'static> {
+        let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        Statement {
+            operation: self.operation,
+            tables: self
+                .tables
+                .into_iter()
+                .map(|table| match table {
+                    Resource::Table { schema, name } => Resource::Table { schema: owned(schema), name: owned(name) },
+                    Resource::Route(path) => Resource::Route(owned(path)),
+                })
+                .collect(),
+            signals: self.signals,
+            tag_user: self.tag_user.map(owned),
+            request_id: self.request_id.map(owned),
+            columns: self.columns.into_iter().map(owned).collect(),
+            star: self.star,
+            fingerprint: self.fingerprint,
+        }
+    }
+}
+
+/// The tables that the configuration puts behind a name.
+fn behind<'c>(context: &'c Context, schema: &str, name: &str) -> &'c [TableBehind] {
+    let mut key = String::with_capacity(schema.len() + 1 + name.len());
+    key.extend([schema, ".", name]);
+    key.make_ascii_lowercase();
+    context.tables_behind.get(key.as_str()).map_or(&[], Vec::as_slice)
+}
+
+fn owned(table: &TableBehind) -> Resource<'static> {
+    Resource::Table { schema: table.schema.to_string().into(), name: table.name.to_string().into() }
 }
 
 #[cfg(test)]

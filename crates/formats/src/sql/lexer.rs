@@ -1,12 +1,13 @@
 //! SQL text into tokens: total, linear, and honest about text that was cut.
 //!
-//! What the server runs is what counts: `/*!40001 … */` and `/*M!100100 … */` are code, other comments are not. Versions
-//! that no server has, and those MariaDB skips (50700 to 50999 without `M`), are comments, or an attacker could open a
-//! quote in one and hide the rest of the statement behind it.
+//! What the server runs is what counts: for MariaDB, `/*!40001 … */` and `/*M!100100 … */` are code, other comments are not.
+//! Versions that no server has, and those MariaDB skips (50700 to 50999 without `M`), are comments, or an attacker could
+//! open a quote in one and hide the rest of the statement behind it. PostgreSQL nests comments and has dollar quotes.
 //!
 //! What it cannot know: the session's `sql_mode`. Backslash escapes are assumed; [`Lexer::without_backslash_escapes`]
 //! reads the other way, for text that ends in an open quote the first way.
 
+use super::keywords::{Keyword, hash_start, hash_step};
 use std::borrow::Cow;
 
 /// The smallest version in an executable comment that no server has reached.
@@ -15,18 +16,38 @@ const VERSION_UNREACHED: u32 = 130_000;
 /// The comment version of dump tools: `/*!40001 SQL_NO_CACHE */`.
 const VERSION_OF_DUMPS: u32 = 40_001;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
-    /// A keyword, an unquoted identifier or a number.
-    Word(&'a str),
-    /// An identifier in backticks, unescaped.
-    Quoted(Cow<'a, str>),
-    /// What is between quotes, as written; `double` for `"…"`, which may be an identifier under ANSI_QUOTES.
-    Text { raw: &'a str, double: bool },
+    /// A keyword or an unquoted identifier, with the hash of its letters in lower case.
+    Word {
+        text: &'a str,
+        keyword: Keyword,
+        hash: u64,
+    },
+    Number(&'a str),
+    /// An identifier in quotes, as written between them.
+    Quoted {
+        raw: &'a str,
+        quote: u8,
+    },
+    /// What is between the quotes of a literal, as written; `double` for `"…"`, which may be an identifier under ANSI_QUOTES.
+    Text {
+        raw: &'a str,
+        double: bool,
+    },
     /// `@name`, `@@global.name`, with its signs.
     Variable(&'a str),
     /// Any other byte.
     Sign(u8),
+}
+
+/// Whose SQL it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    MariaDb,
+    /// MariaDB under `sql_mode` NO_BACKSLASH_ESCAPES.
+    MariaDbPlainBackslash,
+    Postgres,
 }
 
 /// A block comment at either end of a statement: where an attribution tag may stand.
@@ -43,13 +64,19 @@ pub(super) struct EdgeComments<'a> {
 pub(super) struct Lexer<'a> {
     text: &'a str,
     at: usize,
-    backslash_escapes: bool,
+    /// Where the last token ended.
+    token_end: usize,
+    dialect: Dialect,
     executable_depth: u32,
     executable_version: u32,
     /// Nothing but white space was read yet.
     untouched: bool,
-    edge: EdgeComments<'a>,
     open_quote: bool,
+    edge: EdgeComments<'a>,
+    /// The last comment with a `=` in it.
+    assigning: &'a str,
+    /// Comments with a `=` in them.
+    assigning_comments: u32,
 }
 
 impl<'a> Lexer<'a> {
@@ -57,22 +84,60 @@ impl<'a> Lexer<'a> {
         Lexer {
             text,
             at: 0,
-            backslash_escapes: true,
+            token_end: 0,
+            dialect: Dialect::MariaDb,
             executable_depth: 0,
             executable_version: 0,
             untouched: true,
-            edge: EdgeComments::default(),
             open_quote: false,
+            edge: EdgeComments::default(),
+            assigning: "",
+            assigning_comments: 0,
         }
     }
 
+    pub(super) fn of(text: &'a str, dialect: Dialect) -> Self {
+        Lexer { dialect, ..Lexer::new(text) }
+    }
+
     /// As under `sql_mode` NO_BACKSLASH_ESCAPES.
-    pub(super) fn without_backslash_escapes(text: &'a str) -> Self {
-        Lexer { backslash_escapes: false, ..Lexer::new(text) }
+    #[cfg(test)]
+    fn without_backslash_escapes(text: &'a str) -> Self {
+        Lexer::of(text, Dialect::MariaDbPlainBackslash)
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     pub(super) fn edge_comments(&self) -> EdgeComments<'a> {
         self.edge
+    }
+
+    pub(super) fn assigning_comments(&self) -> u32 {
+        self.assigning_comments
+    }
+
+    /// All comments with a `=` in them that are no code, of a text that was read to its end. More than one are read again.
+    pub(super) fn each_assigning_comment(&self, mut with: impl FnMut(&'a str)) {
+        match self.assigning_comments {
+            0 => return,
+            1 => return with(self.assigning),
+            _ => {}
+        }
+        let mut lexer = Lexer::of(self.text, self.dialect);
+        loop {
+            let seen = lexer.assigning_comments;
+            let more = lexer.step_blank();
+            if seen < lexer.assigning_comments {
+                with(lexer.assigning);
+            }
+            match more {
+                Blank::More => {}
+                Blank::End => return,
+                Blank::Token => drop(lexer.token()),
+            }
+        }
     }
 
     /// Whether the text ended inside quotes.
@@ -80,9 +145,14 @@ impl<'a> Lexer<'a> {
         self.open_quote
     }
 
-    /// Whether everything was read.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.at >= self.text.len()
+    /// Whether the last token touches the end of the text.
+    pub(super) fn token_touches_end(&self) -> bool {
+        self.text.len() <= self.token_end
+    }
+
+    /// Where the last token ended.
+    pub(super) fn token_end(&self) -> usize {
+        self.token_end
     }
 
     /// Whether the last token stands in the executable comment that dump tools write.
@@ -90,9 +160,17 @@ impl<'a> Lexer<'a> {
         0 < self.executable_depth && self.executable_version == VERSION_OF_DUMPS
     }
 
-    pub(super) fn peek(&self) -> Option<Token<'a>> {
-        let mut ahead = *self;
-        ahead.next()
+    /// The first byte of the next token, or 0.
+    pub(super) fn peek_byte(&mut self) -> u8 {
+        if self.skip_blank() { self.byte(self.at) } else { 0 }
+    }
+
+    /// The next token, if it is a keyword.
+    pub(super) fn peek_keyword(&self) -> Keyword {
+        match { *self }.next() {
+            Some(Token::Word { keyword, .. }) => keyword,
+            _ => Keyword::None,
+        }
     }
 
     fn byte(&self, at: usize) -> u8 {
@@ -101,33 +179,62 @@ impl<'a> Lexer<'a> {
 
     /// Reads past white space and comments; false at the end of the text.
     fn skip_blank(&mut self) -> bool {
-        while self.at < self.text.len() {
-            match self.byte(self.at) {
-                byte if byte.is_ascii_whitespace() || byte == 0x0b => self.at += 1,
-                b'#' => self.skip_line_comment(),
-                b'-' if self.byte(self.at + 1) == b'-' && is_blank_or_end(self.text, self.at + 2) => {
-                    self.skip_line_comment();
-                }
-                b'/' if self.byte(self.at + 1) == b'*' => self.enter_block_comment(),
-                b'*' if 0 < self.executable_depth && self.byte(self.at + 1) == b'/' => {
-                    self.executable_depth -= 1;
-                    self.at += 2;
-                }
-                _ => return true,
+        loop {
+            match self.step_blank() {
+                Blank::More => {}
+                Blank::Token => return true,
+                Blank::End => return false,
             }
         }
-        false
     }
 
-    fn skip_line_comment(&mut self) {
+    /// Reads past white space, or one comment.
+    fn step_blank(&mut self) -> Blank {
+        let bytes = self.text.as_bytes();
+        let mut at = self.at;
+        while let Some(byte) = bytes.get(at)
+            && CLASS[usize::from(*byte)] == BLANK
+        {
+            at += 1;
+        }
+        self.at = at;
+        let postgres = self.dialect == Dialect::Postgres;
+        match self.byte(at) {
+            0 if bytes.len() <= at => return Blank::End,
+            b'#' if !postgres => self.skip_line_comment(1),
+            b'-' if self.byte(at + 1) == b'-' && (postgres || is_blank_or_end(self.text, at + 2)) => {
+                self.skip_line_comment(2);
+            }
+            b'/' if self.byte(at + 1) == b'*' => self.enter_block_comment(),
+            b'*' if 0 < self.executable_depth && self.byte(at + 1) == b'/' => {
+                self.executable_depth -= 1;
+                self.at = at + 2;
+            }
+            _ => return Blank::Token,
+        }
+        Blank::More
+    }
+
+    fn skip_line_comment(&mut self, signs: usize) {
         self.untouched = false;
         self.edge.end = None;
-        let rest = &self.text.as_bytes()[self.at..];
-        self.at += memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
+        let content = (self.at + signs).min(self.text.len());
+        let rest = &self.text.as_bytes()[content..];
+        let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        self.saw_comment(&self.text[content..content + length]);
+        self.at = (content + length + 1).min(self.text.len());
+    }
+
+    fn saw_comment(&mut self, comment: &'a str) {
+        if memchr::memchr(b'=', comment.as_bytes()).is_some() {
+            self.assigning = comment;
+            self.assigning_comments = self.assigning_comments.saturating_add(1);
+        }
     }
 
     fn enter_block_comment(&mut self) {
         let (mut inside, of_mariadb) = match (self.byte(self.at + 2), self.byte(self.at + 3)) {
+            _ if self.dialect == Dialect::Postgres => return self.skip_nested_comment(),
             (b'!', _) => (self.at + 3, false),
             (b'M', b'!') => (self.at + 4, true),
             _ => return self.skip_plain_comment(),
@@ -143,7 +250,9 @@ impl<'a> Lexer<'a> {
         let skipped = VERSION_UNREACHED <= version || (!of_mariadb && (50_700..=50_999).contains(&version));
         self.at = if inside - from < 5 { from } else { inside };
         if skipped {
+            let content = self.at;
             self.skip_versioned_comment();
+            self.saw_comment(&self.text[content..self.at]);
         } else {
             self.executable_depth += 1;
             self.executable_version = version;
@@ -154,19 +263,48 @@ impl<'a> Lexer<'a> {
         let content = self.at + 2;
         let found = memchr::memmem::find(&self.text.as_bytes()[content..], b"*/");
         let comment = found.map(|length| &self.text[content..content + length]);
+        self.end_comment(comment, found.map_or(self.text.len(), |length| content + length + 2));
+    }
+
+    /// PostgreSQL's: comments nest.
+    fn skip_nested_comment(&mut self) {
+        let content = self.at + 2;
+        let mut depth = 1;
+        let mut at = content;
+        while let Some(found) = memchr::memchr2(b'*', b'/', &self.text.as_bytes()[at..]) {
+            at += found;
+            match (self.byte(at), self.byte(at + 1)) {
+                (b'/', b'*') => depth += 1,
+                (b'*', b'/') => depth -= 1,
+                _ => {
+                    at += 1;
+                    continue;
+                }
+            }
+            at += 2;
+            if depth == 0 {
+                return self.end_comment(Some(&self.text[content..at - 2]), at);
+            }
+        }
+        self.end_comment(None, self.text.len());
+    }
+
+    fn end_comment(&mut self, comment: Option<&'a str>, end: usize) {
         if self.untouched {
             self.edge.front = comment;
         }
         self.untouched = false;
         self.edge.end = comment;
-        self.at = found.map_or(self.text.len(), |length| content + length + 2);
+        self.saw_comment(comment.unwrap_or(""));
+        self.at = end;
     }
 
     /// The inside of an executable comment that the server does not execute: one more level of comments may nest in it.
     fn skip_versioned_comment(&mut self) {
         let bytes = self.text.as_bytes();
         let mut nested = false;
-        while self.at < bytes.len() {
+        while let Some(found) = memchr::memchr2(b'*', b'/', &bytes[self.at..]) {
+            self.at += found;
             match (bytes[self.at], self.byte(self.at + 1)) {
                 (b'/', b'*') if !nested => {
                     nested = true;
@@ -182,6 +320,7 @@ impl<'a> Lexer<'a> {
                 _ => self.at += 1,
             }
         }
+        self.at = bytes.len();
     }
 
     /// From behind an opening quote to behind the closing one; the end of what is inside.
@@ -189,46 +328,115 @@ impl<'a> Lexer<'a> {
         let bytes = self.text.as_bytes();
         loop {
             let rest = &bytes[self.at.min(bytes.len())..];
-            let Some(found) = memchr::memchr2(quote, b'\\', rest) else {
+            let found = if escapes { memchr::memchr2(quote, b'\\', rest) } else { memchr::memchr(quote, rest) };
+            let Some(found) = found else {
                 self.open_quote = true;
                 self.at = bytes.len();
                 return bytes.len();
             };
             let at = self.at + found;
-            if bytes[at] == quote {
-                if self.byte(at + 1) == quote {
-                    self.at = at + 2;
-                    continue;
-                }
-                self.at = at + 1;
+            // A backslash, or a quote doubled: what follows is part of the text.
+            let goes_on = bytes[at] != quote || self.byte(at + 1) == quote;
+            self.at = at + 1 + usize::from(goes_on);
+            if !goes_on {
                 return at;
             }
-            self.at = at + if escapes { 2 } else { 1 };
         }
     }
-}
 
-impl<'a> Iterator for Lexer<'a> {
-    type Item = Token<'a>;
-
-    fn next(&mut self) -> Option<Token<'a>> {
-        if !self.skip_blank() {
-            return None;
-        }
+    /// The token that begins here; blanks have been skipped.
+    fn token(&mut self) -> Token<'a> {
         let start = self.at;
-        let token = match self.byte(start) {
-            quote @ (b'\'' | b'"') => {
-                self.at += 1;
-                let end = self.skip_quoted(quote, self.backslash_escapes);
-                Token::Text { raw: self.text.get(start + 1..end).unwrap_or(""), double: quote == b'"' }
+        let byte = self.byte(start);
+        let token = match CLASS[usize::from(byte)] {
+            WORD if byte != b'$' || self.dialect != Dialect::Postgres => self.word(start),
+            DIGIT => self.number(start),
+            _ => self.quoted_or_sign(start, byte),
+        };
+        self.untouched = false;
+        self.token_end = self.at;
+        if token != Token::Sign(b';') {
+            self.edge.end = None;
+        }
+        token
+    }
+
+    fn word(&mut self, start: usize) -> Token<'a> {
+        let bytes = self.text.as_bytes();
+        let mut hash = hash_start();
+        let mut at = start;
+        while let Some(byte) = bytes.get(at)
+            && WORD <= CLASS[usize::from(*byte)]
+        {
+            hash = hash_step(hash, *byte);
+            at += 1;
+        }
+        self.at = at;
+        let text = &self.text[start..at];
+        if self.byte(at) == b'\'' && is_introducer(text) {
+            // N'…', x'…', b'…', E'…', _utf8mb4'…': one literal.
+            self.at += 1;
+            let escapes = match self.dialect {
+                Dialect::MariaDb => true,
+                Dialect::MariaDbPlainBackslash => false,
+                Dialect::Postgres => text.eq_ignore_ascii_case("e"),
+            };
+            let end = self.skip_quoted(b'\'', escapes);
+            return Token::Text { raw: self.text.get(at + 1..end).unwrap_or(""), double: false };
+        }
+        Token::Word { text, keyword: Keyword::of(text, hash), hash }
+    }
+
+    /// A number, or an identifier that begins with a digit.
+    fn number(&mut self, start: usize) -> Token<'a> {
+        let bytes = self.text.as_bytes();
+        let digits = |mut at: usize| {
+            while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+                at += 1;
             }
-            b'`' => {
-                self.at += 1;
-                let end = self.skip_quoted(b'`', false);
-                let raw = self.text.get(start + 1..end).unwrap_or("");
-                Token::Quoted(if raw.contains("``") { raw.replace("``", "`").into() } else { raw.into() })
+            at
+        };
+        let mut at = digits(start);
+        if self.byte(at) == b'.' && self.byte(at + 1).is_ascii_digit() {
+            at = digits(at + 1);
+        }
+        if matches!(self.byte(at), b'e' | b'E') {
+            let sign = usize::from(matches!(self.byte(at + 1), b'+' | b'-'));
+            let exponent = digits(at + 1 + sign);
+            at = if at + 1 + sign < exponent { exponent } else { at };
+        }
+        let radix = at == start + 1 && bytes[start] == b'0' && matches!(self.byte(at), b'x' | b'b');
+        let mut end = at;
+        while let Some(byte) = bytes.get(end)
+            && WORD <= CLASS[usize::from(*byte)]
+        {
+            end += 1;
+        }
+        self.at = end;
+        let text = &self.text[start..end];
+        if end == at || radix {
+            return Token::Number(text);
+        }
+        Token::Word { text, keyword: Keyword::None, hash: super::keywords::hash_of(text) }
+    }
+
+    fn quoted_or_sign(&mut self, start: usize, byte: u8) -> Token<'a> {
+        let postgres = self.dialect == Dialect::Postgres;
+        self.at = start + 1;
+        match byte {
+            b'"' if postgres => {
+                let end = self.skip_quoted(byte, false);
+                Token::Quoted { raw: self.text.get(start + 1..end).unwrap_or(""), quote: byte }
             }
-            b'@' if is_word(self.byte(start + 1)) || self.byte(start + 1) == b'@' => {
+            b'\'' | b'"' => {
+                let end = self.skip_quoted(byte, self.dialect == Dialect::MariaDb);
+                Token::Text { raw: self.text.get(start + 1..end).unwrap_or(""), double: byte == b'"' }
+            }
+            b'`' if !postgres => {
+                let end = self.skip_quoted(byte, false);
+                Token::Quoted { raw: self.text.get(start + 1..end).unwrap_or(""), quote: byte }
+            }
+            b'@' if !postgres && (is_word(self.byte(start + 1)) || self.byte(start + 1) == b'@') => {
                 while self.byte(self.at) == b'@' {
                     self.at += 1;
                 }
@@ -238,47 +446,131 @@ impl<'a> Iterator for Lexer<'a> {
                 }
                 Token::Variable(&self.text[start..self.at])
             }
-            byte if is_word(byte) => {
-                while is_word(self.byte(self.at)) {
-                    self.at += 1;
-                }
-                Token::Word(&self.text[start..self.at])
-            }
-            byte => {
-                self.at += 1;
-                Token::Sign(byte)
-            }
-        };
-        self.untouched = false;
-        if token != Token::Sign(b';') {
-            self.edge.end = None;
+            b'$' if postgres => self.dollar_quoted(start),
+            _ => Token::Sign(byte),
         }
-        Some(token)
+    }
+
+    /// PostgreSQL's `$1`, `$$…$$` and `$tag$…$tag$`.
+    fn dollar_quoted(&mut self, start: usize) -> Token<'a> {
+        let bytes = self.text.as_bytes();
+        let mut at = start + 1;
+        while is_word(self.byte(at)) && bytes[at] != b'$' {
+            at += 1;
+        }
+        if self.byte(at) != b'$' || self.byte(start + 1).is_ascii_digit() {
+            self.at = at;
+            return if at == start + 1 { Token::Sign(b'$') } else { Token::Number(&self.text[start..at]) };
+        }
+        let delimiter = &bytes[start..=at];
+        let content = at + 1;
+        let Some(length) = memchr::memmem::find(&bytes[content..], delimiter) else {
+            self.open_quote = true;
+            self.at = bytes.len();
+            return Token::Text { raw: &self.text[content..], double: false };
+        };
+        self.at = content + length + delimiter.len();
+        Token::Text { raw: &self.text[content..content + length], double: false }
     }
 }
 
-/// Whether an unquoted identifier may hold the byte; every byte of a multi-byte character may be in one.
+impl<'a> Iterator for Lexer<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        #[cfg(test)]
+        let from = self.at;
+        let token = self.skip_blank().then(|| self.token());
+        #[cfg(test)]
+        steps::add(self.at - from + 1);
+        token
+    }
+}
+
+/// The name between quotes, with doubled quotes undone.
+pub(super) fn unquoted(raw: &str, quote: u8) -> Cow<'_, str> {
+    let doubled = if quote == b'`' { "``" } else { "\"\"" };
+    if raw.contains(doubled) { raw.replace(doubled, &doubled[1..]).into() } else { raw.into() }
+}
+
+enum Blank {
+    More,
+    Token,
+    End,
+}
+
+const SIGN: u8 = 0;
+const BLANK: u8 = 1;
+const WORD: u8 = 2;
+const DIGIT: u8 = 3;
+
+/// What a byte may be: every byte of a multi-byte character may stand in an identifier.
+const CLASS: [u8; 256] = {
+    let mut class = [SIGN; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        class[byte] = match byte as u8 {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => BLANK,
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => WORD,
+            _ => SIGN,
+        };
+        byte += 1;
+    }
+    class[b'$' as usize] = WORD;
+    class
+};
+
+/// Whether an unquoted identifier may hold the byte.
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
+    WORD <= CLASS[usize::from(byte)]
+}
+
+/// What may stand right before the quote of a literal and belongs to it.
+fn is_introducer(word: &str) -> bool {
+    matches!(word.as_bytes(), [b'n' | b'N' | b'x' | b'X' | b'b' | b'B' | b'e' | b'E'] | [b'_', _, ..])
 }
 
 fn is_blank_or_end(text: &str, at: usize) -> bool {
     text.as_bytes().get(at).is_none_or(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control())
 }
 
+/// Bytes read, looking ahead included: what the tests of linear time count.
+#[cfg(test)]
+pub(super) mod steps {
+    use std::cell::Cell;
+
+    thread_local!(static READ: Cell<usize> = const { Cell::new(0) });
+
+    pub(super) fn add(bytes: usize) {
+        READ.set(READ.get() + bytes);
+    }
+
+    /// What was read since the last call.
+    pub(in crate::sql) fn taken() -> usize {
+        READ.take()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn shown(token: Token<'_>) -> String {
+        match token {
+            Token::Word { text, .. } | Token::Variable(text) | Token::Number(text) => text.to_owned(),
+            Token::Quoted { raw, quote } => format!("`{}`", unquoted(raw, quote)),
+            Token::Text { raw, .. } => format!("<{raw}>"),
+            Token::Sign(sign) => char::from(sign).to_string(),
+        }
+    }
+
     fn words(text: &str) -> Vec<String> {
-        Lexer::new(text)
-            .map(|token| match token {
-                Token::Word(word) | Token::Variable(word) => word.to_owned(),
-                Token::Quoted(name) => format!("`{name}`"),
-                Token::Text { raw, .. } => format!("<{raw}>"),
-                Token::Sign(sign) => char::from(sign).to_string(),
-            })
-            .collect()
+        Lexer::new(text).map(shown).collect()
+    }
+
+    fn postgres(text: &str) -> Vec<String> {
+        Lexer::of(text, Dialect::Postgres).map(shown).collect()
     }
 
     #[test]
@@ -297,8 +589,34 @@ mod tests {
     #[test]
     fn quotes_escape_both_ways() {
         assert_eq!(words(r#"'it''s' 'a\'b' "q\"" `w``x`"#), ["<it''s>", r"<a\'b>", "<q\\\">", "`w`x`"]);
-        let texts: Vec<_> = Lexer::without_backslash_escapes(r"'\' x").collect();
-        assert_eq!(texts, [Token::Text { raw: "\\", double: false }, Token::Word("x")]);
+        let texts: Vec<_> = Lexer::without_backslash_escapes(r"'\' x").map(shown).collect();
+        assert_eq!(texts, ["<\\>", "x"]);
+    }
+
+    #[test]
+    fn literals_with_an_introducer_are_one_token() {
+        assert_eq!(words("N'a' _utf8mb4'b' x'c0' b'1' X'D' t'e'"), ["<a>", "<b>", "<c0>", "<1>", "<D>", "t", "<e>"]);
+    }
+
+    #[test]
+    fn numbers_are_told_from_names_that_begin_with_a_digit() {
+        let number = |text| matches!(Lexer::new(text).next(), Some(Token::Number(all)) if all == text);
+        for text in ["1", "1.5", "10e3", "1.5E-3", "0x5f", "0b01"] {
+            assert!(number(text), "{text}");
+        }
+        for text in ["2fa", "1e", "0xfg_", "1_000"] {
+            assert_eq!(words(text), [text]);
+        }
+        assert!(!number("2fa") && !number("1e"));
+        assert_eq!(words("1.t"), ["1", ".", "t"]);
+    }
+
+    #[test]
+    fn postgres_has_quotes_and_comments_of_its_own() {
+        assert_eq!(postgres(r#"SELECT "a""b" /* x /* y */ z */ #1"#), ["SELECT", "`a\"b`", "#", "1"]);
+        assert_eq!(postgres(r"'a\' E'b\'c' $$d'$$ $x$e$$f$x$ $1 g"), ["<a\\>", r"<b\'c>", "<d'>", "<e$$f>", "$1", "g"]);
+        assert_eq!(postgres("a--b\n::text /*!c*/"), ["a", ":", ":", "text"]);
+        assert_eq!(postgres("$$a"), ["<a>"]);
     }
 
     #[test]
@@ -327,5 +645,16 @@ mod tests {
         assert_eq!(edges("SELECT 1 /*a*/ /*!b*/"), (None, None));
         assert_eq!(edges("SELECT 1 /* /*b*/"), (None, Some(" /*b")));
         assert_eq!(edges("SELECT 1 /*b"), (None, None));
+    }
+
+    #[test]
+    fn comments_with_an_assignment_are_found_again() {
+        let text = "/*a=1*/ SELECT '/*b=2*/' -- c=3\n, 1 /*!99999 d=4 */ /* e */ # f=5";
+        let mut lexer = Lexer::new(text);
+        while lexer.next().is_some() {}
+        assert_eq!(lexer.assigning_comments(), 3);
+        let mut found = Vec::new();
+        lexer.each_assigning_comment(|comment| found.push(comment));
+        assert_eq!(found, ["a=1", " c=3", " f=5"]);
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Two forms: sqlcommenter's `key='url%20encoded',…` and bare `key=value,…`. A tag counts only where the configuration
 //! says it stands, at the *front* (nothing before it) or at the *end* (nothing after it but `;`). Elsewhere it is text
-//! that whoever shaped the statement could have put there, and it is ignored. So is a comment that names a key twice.
+//! that whoever shaped the statement could have put there: it is ignored and called misplaced. So is a comment that names
+//! a key twice. The same comment may carry the request's id as `request_id` or `rid`.
 
+use super::lexer::Lexer;
 use crate::text::percent_decoded;
 use std::borrow::Cow;
 
@@ -24,8 +26,63 @@ pub enum TagPosition {
     End,
 }
 
+/// Keys of the request's id, the first that is found counts.
+const REQUEST_KEYS: [&str; 2] = ["request_id", "rid"];
+
+/// What the comments of a statement say.
+#[derive(Debug, Default)]
+pub(super) struct Tagged<'a> {
+    pub(super) user: Option<Cow<'a, str>>,
+    pub(super) request_id: Option<Cow<'a, str>>,
+    /// A key stands elsewhere than at its position, or twice in one comment.
+    pub(super) misplaced: bool,
+}
+
+/// Reads the tags of a statement that was read to its end. Of text that may have been cut, the end is unknown: a tag there
+/// counts for nothing, and against nobody.
+pub(super) fn tagged<'a>(lexer: &Lexer<'a>, cut: bool, tags: &[SqlTag]) -> Tagged<'a> {
+    let mut tagged = Tagged::default();
+    if lexer.assigning_comments() == 0 {
+        return tagged;
+    }
+    let edge = lexer.edge_comments();
+    let end = if cut { None } else { edge.end };
+    for tag in tags {
+        let comment = match tag.position {
+            TagPosition::Front => edge.front,
+            TagPosition::End => end,
+        };
+        let Some(comment) = comment else { continue };
+        tagged.user = tagged.user.or_else(|| value(comment, &tag.key));
+        tagged.request_id = tagged.request_id.or_else(|| REQUEST_KEYS.iter().find_map(|key| value(comment, key)));
+    }
+    let is = |edge: Option<&str>, comment: &str| edge.is_some_and(|edge| std::ptr::eq(edge, comment));
+    lexer.each_assigning_comment(|comment| {
+        let (at_front, at_end) = (is(edge.front, comment), is(edge.end, comment));
+        tagged.misplaced |= tags.iter().any(|tag| match (tag.position, assignments(comment, &tag.key)) {
+            (_, 0) => false,
+            (TagPosition::Front, count) => !at_front || 1 < count,
+            (TagPosition::End, count) => !at_end || 1 < count,
+        });
+    });
+    tagged
+}
+
+/// How often a text says `key=` or `key =`, wherever.
+fn assignments(text: &str, key: &str) -> usize {
+    if key.is_empty() {
+        return 0;
+    }
+    let bytes = text.as_bytes();
+    let named = |at: &usize| {
+        let whole = *at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || b"_-.%$".contains(&bytes[at - 1]));
+        whole && bytes[at + key.len()..].trim_ascii_start().first() == Some(&b'=')
+    };
+    memchr::memmem::find_iter(bytes, key).filter(named).count()
+}
+
 /// The value of `key` in a comment's text.
-pub(super) fn value<'a>(comment: &'a str, key: &str) -> Option<Cow<'a, str>> {
+fn value<'a>(comment: &'a str, key: &str) -> Option<Cow<'a, str>> {
     let mut rest = comment.trim();
     let mut found = None;
     while !rest.is_empty() {

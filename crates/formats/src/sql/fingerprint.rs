@@ -1,0 +1,174 @@
+//! A statement without its values, as one number.
+//!
+//! Two statements have one fingerprint if they differ only in literals (and in comments, white space, the case of words,
+//! backquotes, and a `;` at the end). Lists of literals count as one literal, so that `IN (1,2)` and `IN (1,2,3)` are the
+//! same, and rows behind VALUES that look like the first or the last one are as if they were not there: a row with a query
+//! inside is. Placeholders are literals; a sign before a number belongs to it.
+//!
+//! The arithmetic, so that others can compute it: a token is the FNV-1a hash (64 bits) of its bytes, ASCII letters in lower
+//! case; a literal is that of `?`. A sequence begins with [`SEED`] and takes in a token `t` as
+//! `h = (rotate_left(h, 5) ^ t) * 0x517cc1b727220a95`. What stands in parentheses is a sequence of its own, whose result is
+//! taken in like a token. The end is the finaliser of MurmurHash3. It is no secret and no signature: whoever wants to can
+//! find two statements with one fingerprint.
+
+use super::keywords::{Keyword, hash_of, hash_start, hash_step};
+use super::lexer::Token;
+
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
+const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
+
+/// Parentheses that are sequences of their own; deeper ones are signs like others.
+const NESTING_MAX: usize = 16;
+
+/// What stands in one pair of parentheses.
+#[derive(Clone, Copy, Debug)]
+struct Sequence {
+    hash: u64,
+    /// The last element, if it was a literal or in parentheses; 0 if it was something else.
+    last: u64,
+    /// The first of a list of such elements.
+    first: u64,
+    comma: bool,
+}
+
+const EMPTY: Sequence = Sequence { hash: SEED, last: 0, first: 0, comma: false };
+
+#[derive(Debug)]
+pub(super) struct Fingerprint {
+    sequences: [Sequence; NESTING_MAX],
+    /// The one in use.
+    depth: usize,
+    deeper: usize,
+    /// A value or a name was read last: a `-` behind it is no sign.
+    operand: bool,
+    /// A `;` was read last.
+    ended: bool,
+    literal: u64,
+}
+
+impl Fingerprint {
+    pub(super) fn new() -> Self {
+        Fingerprint {
+            sequences: [EMPTY; NESTING_MAX],
+            depth: 0,
+            deeper: 0,
+            operand: false,
+            ended: false,
+            literal: hash_step(hash_start(), b'?'),
+        }
+    }
+
+    pub(super) fn feed(&mut self, token: &Token<'_>) {
+        if self.ended && !matches!(token, Token::Sign(b';')) {
+            self.ended = false;
+            self.other(hash_step(hash_start(), b';'));
+        }
+        match *token {
+            Token::Word { hash, keyword, .. } => {
+                self.operand = keyword == Keyword::None;
+                let starts_element = self.sequences[self.depth].comma || self.sequences[self.depth].hash == SEED;
+                match keyword {
+                    Keyword::Null | Keyword::True | Keyword::False | Keyword::Default if starts_element => {
+                        self.literal();
+                    }
+                    _ => self.other(hash),
+                }
+            }
+            Token::Number(_) | Token::Text { .. } => self.literal(),
+            Token::Quoted { raw, .. } => self.name(raw),
+            Token::Variable(name) => self.name(name),
+            Token::Sign(sign) => self.sign(sign),
+        }
+    }
+
+    /// An identifier that was taken for a literal.
+    pub(super) fn name(&mut self, name: &str) {
+        self.operand = true;
+        self.other(hash_of(name));
+    }
+
+    pub(super) fn finish(mut self) -> u64 {
+        while 0 < self.depth {
+            self.close();
+        }
+        let mut hash = self.sequences[0].hash;
+        hash ^= hash >> 33;
+        hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash ^= hash >> 33;
+        hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        hash ^ (hash >> 33)
+    }
+
+    fn sign(&mut self, sign: u8) {
+        let after_operand = std::mem::replace(&mut self.operand, sign == b')');
+        match sign {
+            b'?' => self.literal(),
+            b';' => self.ended = true,
+            b',' => {
+                self.take_comma();
+                self.sequences[self.depth].comma = true;
+            }
+            b'-' | b'+' if !after_operand => {}
+            b'(' if self.depth + 1 < NESTING_MAX && self.deeper == 0 => {
+                self.depth += 1;
+                self.sequences[self.depth] = EMPTY;
+            }
+            b'(' => {
+                self.deeper += 1;
+                self.other(hash_step(hash_start(), sign));
+            }
+            b')' if self.deeper == 0 && 0 < self.depth => self.close(),
+            b')' => {
+                self.deeper = self.deeper.saturating_sub(1);
+                self.other(hash_step(hash_start(), sign));
+            }
+            _ => self.other(hash_step(hash_start(), sign)),
+        }
+    }
+
+    fn literal(&mut self) {
+        self.operand = true;
+        let literal = self.literal;
+        self.element(literal, true);
+    }
+
+    fn close(&mut self) {
+        self.take_comma();
+        let inside = self.sequences[self.depth].hash;
+        self.depth -= 1;
+        self.element(inside, false);
+    }
+
+    /// A literal or what was in parentheses; `runs` if it belongs to the one before even without a comma between.
+    fn element(&mut self, element: u64, runs: bool) {
+        let sequence = &mut self.sequences[self.depth];
+        let listed = sequence.last != 0 && (sequence.comma || runs);
+        if listed && (sequence.last == element || sequence.first == element) {
+            sequence.comma = false;
+            return;
+        }
+        let first = if sequence.last == 0 { element } else { sequence.first };
+        self.other(element);
+        let sequence = &mut self.sequences[self.depth];
+        (sequence.last, sequence.first) = (element, first);
+    }
+
+    fn other(&mut self, token: u64) {
+        self.take_comma();
+        let sequence = &mut self.sequences[self.depth];
+        sequence.hash = taken(sequence.hash, token);
+        (sequence.last, sequence.first) = (0, 0);
+    }
+
+    fn take_comma(&mut self) {
+        let sequence = &mut self.sequences[self.depth];
+        if std::mem::take(&mut sequence.comma) {
+            sequence.hash = taken(sequence.hash, hash_step(hash_start(), b','));
+        }
+    }
+}
+
+fn taken(hash: u64, token: u64) -> u64 {
+    (hash.rotate_left(5) ^ token).wrapping_mul(FACTOR)
+}

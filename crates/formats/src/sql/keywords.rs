@@ -1,0 +1,292 @@
+//! The words that mean something to [`super::Statement`]; every other word is an identifier.
+//!
+//! A word is hashed once, while it is read, for the fingerprint; the same hash finds the keyword: one look into a table that
+//! is made at compile time, and one comparison.
+
+/// Longest keyword, in bytes.
+const KEYWORD_BYTES_MAX: usize = 20;
+
+/// Slots of the table; a power of two, four times the number of keywords.
+const SLOTS: usize = 1024;
+
+/// FNV-1a, 64 bits: offset and prime.
+const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const PRIME: u64 = 0x0000_0100_0000_01b3;
+
+macro_rules! keywords {
+    ($($name:ident $text:literal,)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Keyword {
+            /// An identifier.
+            None,
+            $($name,)*
+        }
+
+        const KEYWORDS: &[(&str, Keyword)] = &[$(($text, Keyword::$name),)*];
+    };
+}
+
+keywords! {
+    Alter "alter",
+    Analyze "analyze",
+    And "and",
+    As "as",
+    Atomic "atomic",
+    Backup "backup",
+    Begin "begin",
+    Call "call",
+    Change "change",
+    Check "check",
+    Checksum "checksum",
+    Concurrent "concurrent",
+    Copy "copy",
+    Create "create",
+    Data "data",
+    Deallocate "deallocate",
+    Default "default",
+    Delayed "delayed",
+    Delete "delete",
+    Desc "desc",
+    Describe "describe",
+    Distinct "distinct",
+    Do "do",
+    Drop "drop",
+    Dual "dual",
+    Dumpfile "dumpfile",
+    Else "else",
+    Event "event",
+    Except "except",
+    Execute "execute",
+    Exists "exists",
+    Explain "explain",
+    False "false",
+    Fetch "fetch",
+    First "first",
+    Flush "flush",
+    For "for",
+    From "from",
+    Function "function",
+    Global "global",
+    Grant "grant",
+    Group "group",
+    Handler "handler",
+    Having "having",
+    HighPriority "high_priority",
+    If "if",
+    Ignore "ignore",
+    Immediate "immediate",
+    Index "index",
+    Insert "insert",
+    Install "install",
+    Intersect "intersect",
+    Into "into",
+    Join "join",
+    Kill "kill",
+    Lateral "lateral",
+    Like "like",
+    Limit "limit",
+    Load "load",
+    LoadFile "load_file",
+    Local "local",
+    Lock "lock",
+    LowPriority "low_priority",
+    Next "next",
+    Not "not",
+    Null "null",
+    Offset "offset",
+    On "on",
+    Only "only",
+    Optimize "optimize",
+    Or "or",
+    Order "order",
+    Outfile "outfile",
+    Over "over",
+    Package "package",
+    Password "password",
+    Persist "persist",
+    PersistOnly "persist_only",
+    Prepare "prepare",
+    Procedure "procedure",
+    Proxy "proxy",
+    Purge "purge",
+    Quick "quick",
+    Read "read",
+    Recursive "recursive",
+    Rename "rename",
+    Repair "repair",
+    Replace "replace",
+    Reset "reset",
+    Returning "returning",
+    Revoke "revoke",
+    Select "select",
+    Set "set",
+    Show "show",
+    Shutdown "shutdown",
+    SqlNoCache "sql_no_cache",
+    Statement "statement",
+    StraightJoin "straight_join",
+    SystemTime "system_time",
+    Table "table",
+    Tables "tables",
+    Then "then",
+    To "to",
+    Trigger "trigger",
+    True "true",
+    Truncate "truncate",
+    Uninstall "uninstall",
+    Union "union",
+    Update "update",
+    Use "use",
+    Using "using",
+    Value "value",
+    Values "values",
+    View "view",
+    Where "where",
+    Window "window",
+    With "with",
+    Write "write",
+    Xml "xml",
+    // Functions that make one row of many.
+    Avg "avg",
+    BitAnd "bit_and",
+    BitOr "bit_or",
+    BitXor "bit_xor",
+    Count "count",
+    Max "max",
+    Min "min",
+    Std "std",
+    Stddev "stddev",
+    Sum "sum",
+    Variance "variance",
+    // Of these, those that keep what was in the many.
+    ArrayAgg "array_agg",
+    GroupConcat "group_concat",
+    JsonAgg "json_agg",
+    JsonArrayagg "json_arrayagg",
+    JsonObjectagg "json_objectagg",
+    JsonbAgg "jsonb_agg",
+    StringAgg "string_agg",
+    Xmlagg "xmlagg",
+}
+
+impl Keyword {
+    /// The keyword whose hash this is, if the word is one.
+    pub(super) fn of(word: &str, hash: u64) -> Keyword {
+        if KEYWORD_BYTES_MAX < word.len() {
+            return Keyword::None;
+        }
+        let mut slot = slot_of(hash);
+        loop {
+            match TABLE[slot] {
+                0 => return Keyword::None,
+                at => {
+                    let (text, keyword) = KEYWORDS[usize::from(at) - 1];
+                    if text.eq_ignore_ascii_case(word) {
+                        return keyword;
+                    }
+                }
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+    }
+
+    /// An aggregate function's name.
+    pub(super) fn is_aggregate(self) -> bool {
+        use Keyword::{Avg, BitAnd, BitOr, BitXor, Count, Max, Min, Std, Stddev, Sum, Variance};
+        self.gathers()
+            || matches!(self, Avg | BitAnd | BitOr | BitXor | Count | Max | Min | Std | Stddev | Sum | Variance)
+    }
+
+    /// An aggregate function that keeps what was in the rows.
+    pub(super) fn gathers(self) -> bool {
+        use Keyword::{ArrayAgg, GroupConcat, JsonAgg, JsonArrayagg, JsonObjectagg, JsonbAgg, StringAgg, Xmlagg};
+        matches!(self, ArrayAgg | GroupConcat | JsonAgg | JsonArrayagg | JsonObjectagg | JsonbAgg | StringAgg | Xmlagg)
+    }
+
+    /// A word that begins another clause, or another query.
+    pub(super) fn ends_condition(self) -> bool {
+        use Keyword::{
+            Except, Fetch, For, Group, Having, Intersect, Into, Limit, Lock, Offset, Order, Procedure, Returning,
+            Union, Window,
+        };
+        matches!(
+            self,
+            Except
+                | Fetch
+                | For
+                | Group
+                | Having
+                | Intersect
+                | Into
+                | Limit
+                | Lock
+                | Offset
+                | Order
+                | Procedure
+                | Returning
+                | Union
+                | Window
+        )
+    }
+}
+
+/// The hash of no bytes.
+pub(super) const fn hash_start() -> u64 {
+    OFFSET
+}
+
+/// The hash of some bytes and one more; letters in lower case.
+pub(super) const fn hash_step(hash: u64, byte: u8) -> u64 {
+    (hash ^ byte.to_ascii_lowercase() as u64).wrapping_mul(PRIME)
+}
+
+/// The hash of a whole name.
+pub(super) fn hash_of(name: &str) -> u64 {
+    name.bytes().fold(hash_start(), hash_step)
+}
+
+const fn slot_of(hash: u64) -> usize {
+    ((hash >> 20) as usize) % SLOTS
+}
+
+const TABLE: [u8; SLOTS] = table();
+
+const fn table() -> [u8; SLOTS] {
+    let mut table = [0; SLOTS];
+    let mut at = 0;
+    while at < KEYWORDS.len() {
+        let text = KEYWORDS[at].0.as_bytes();
+        let mut hash = hash_start();
+        let mut byte = 0;
+        while byte < text.len() {
+            hash = hash_step(hash, text[byte]);
+            byte += 1;
+        }
+        let mut slot = slot_of(hash);
+        while table[slot] != 0 {
+            slot = (slot + 1) % SLOTS;
+        }
+        table[slot] = at as u8 + 1;
+        at += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_keyword_is_found_in_any_case_and_nothing_else() {
+        assert!(KEYWORDS.len() < 255 && KEYWORDS.len() * 4 <= SLOTS);
+        for (text, keyword) in KEYWORDS {
+            assert!(text.len() <= KEYWORD_BYTES_MAX, "{text}");
+            assert_eq!(Keyword::of(text, hash_of(text)), *keyword);
+            let upper = text.to_ascii_uppercase();
+            assert_eq!(Keyword::of(&upper, hash_of(&upper)), *keyword);
+            let longer = format!("{text}x");
+            assert_eq!(Keyword::of(&longer, hash_of(&longer)), Keyword::None, "{longer}");
+        }
+        assert_eq!(Keyword::of("", hash_of("")), Keyword::None);
+    }
+}
