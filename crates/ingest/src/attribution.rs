@@ -303,7 +303,8 @@ impl Attributor {
         }
         let counts = plan.counts;
         let went_wrong = activity.outcome != Outcome::Success && counts.statements;
-        if classified.is_empty() && activity.signals.is_empty() && !went_wrong {
+        let signals = if classified.is_empty() { without_data(activity.signals) } else { activity.signals };
+        if classified.is_empty() && signals.is_empty() && !went_wrong {
             return false;
         }
         // Magento's log of SQL and change events name no account: the tables and the host remain.
@@ -336,7 +337,7 @@ impl Attributor {
             if went_wrong {
                 tally.add(if refused { Metric::Denied } else { Metric::Failed }, 1);
             }
-            tally.signals = tally.signals.union(activity.signals);
+            tally.signals = tally.signals.union(signals);
             tally.known(known_by);
             if own_log {
                 let address = activity.address.map(|address| address.to_string()).unwrap_or_default();
@@ -349,7 +350,7 @@ impl Attributor {
             }
             tally.classes = tally.classes.union(classes);
             for (at, resource) in activity.resources.iter().enumerate() {
-                if !activity.signals.is_empty() || classified.iter().any(|(of, _)| *of == at) {
+                if !signals.is_empty() || classified.iter().any(|(of, _)| *of == at) {
                     tally.tables.insert(&resource.name());
                 }
             }
@@ -639,6 +640,16 @@ fn add_login(tally: &mut Tally, activity: &Activity<'_>, account: &str) {
     let ok = activity.outcome == Outcome::Success;
     tally.add(if ok { Metric::LoginsOk } else { Metric::LoginsFailed }, 1);
     tally.logins.insert(activity.at, account, ok);
+}
+
+/// What a statement gives away that touches nothing classified: how much it reads of that is no matter.
+fn without_data(signals: Signals) -> Signals {
+    let mut kept = Signals::EMPTY;
+    signals
+        .iter()
+        .filter(|signal| !matches!(signal, Signal::UnboundedRead | Signal::GathersRows))
+        .for_each(|signal| kept.insert(signal));
+    kept
 }
 
 fn add_reading(tally: &mut Tally, reading: &Reading) {
