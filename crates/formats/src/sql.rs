@@ -206,7 +206,7 @@ impl Level {
 
 /// A common table expression in force.
 struct Cte<'a> {
-    /// The number of levels it was defined at.
+    /// The number of levels around the one it was defined at.
     depth: usize,
     name: Cow<'a, str>,
     /// It reads a whole table.
@@ -266,9 +266,9 @@ struct Reader<'a, 'c> {
     /// How its verb writes.
     written_by: u8,
     operation: Operation,
-    levels: [Level; NESTING_MAX],
-    /// Levels in use, at least one.
-    depth: usize,
+    level: Level,
+    /// The levels around it, the outermost first.
+    around: Vec<Level>,
     /// Parentheses open beyond [`NESTING_MAX`].
     deeper: usize,
     ctes: Vec<Cte<'a>>,
@@ -284,6 +284,10 @@ struct Reader<'a, 'c> {
     signals: Signals,
     /// The table of HANDLER, named only if it is read.
     handled: Option<Resource<'a>>,
+    /// There are columns to watch for.
+    watches: bool,
+    /// There are tables behind others.
+    has_behind: bool,
     /// Tables of routine bodies are not touched by their definition.
     names_tables: bool,
     reads: bool,
@@ -312,8 +316,8 @@ impl<'a, 'c> Reader<'a, 'c> {
             verb: Verb::None,
             written_by: writes::NONE,
             operation: Operation::Other,
-            levels: [Level::new(State::Start, Place::Query); NESTING_MAX],
-            depth: 1,
+            level: Level::new(State::Start, Place::Query),
+            around: Vec::new(),
             deeper: 0,
             ctes: Vec::new(),
             cte_names: Vec::new(),
@@ -325,6 +329,8 @@ impl<'a, 'c> Reader<'a, 'c> {
             star: false,
             signals: Signals::EMPTY,
             handled: None,
+            watches: !context.watched_columns.is_empty(),
+            has_behind: !context.tables_behind.is_empty(),
             names_tables: true,
             reads: false,
             gathers: false,
@@ -338,7 +344,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
     }
 
-    fn finish(mut self) -> Statement<'a> {
+    fn finish(&mut self) -> Statement<'a> {
         let cut = self.completeness == Completeness::MaybeCut;
         self.end_statement();
         self.expand();
@@ -364,15 +370,15 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
         let mut statement = Statement {
             operation: self.operation,
-            tables: self.tables,
+            tables: std::mem::take(&mut self.tables),
             signals: self.signals,
             tag_user: tagged.user,
             request_id: tagged.request_id,
-            columns: self.columns,
+            columns: std::mem::take(&mut self.columns),
             star: self.star,
             fingerprint: (!cut).then(|| self.fingerprint.finish()),
         };
-        if let Some(inner) = self.inner {
+        if let Some(inner) = self.inner.take() {
             statement.take_in(*inner, self.verb == Verb::Prepare);
         }
         statement
@@ -425,7 +431,7 @@ impl<'a, 'c> Reader<'a, 'c> {
 
     /// Notes a column that is watched for.
     fn watch(&mut self, name: &str) {
-        if !self.context.watched_columns.is_empty() && !self.expects_table() && self.columns.len() < COLUMNS_MAX {
+        if self.watches && !self.expects_table() && self.columns.len() < COLUMNS_MAX {
             self.columns.extend(self.watched(name).filter(|name| !self.columns.contains(name)));
         }
     }
@@ -439,12 +445,8 @@ impl<'a, 'c> Reader<'a, 'c> {
         Some(Cow::Owned(watched.to_string()))
     }
 
-    fn level(&mut self) -> &mut Level {
-        &mut self.levels[self.depth - 1]
-    }
-
     fn state(&self) -> State {
-        self.levels[self.depth - 1].state
+        self.level.state
     }
 
     fn expects_table(&self) -> bool {
@@ -452,7 +454,7 @@ impl<'a, 'c> Reader<'a, 'c> {
     }
 
     fn is_outermost(&self) -> bool {
-        self.depth == 1
+        self.around.is_empty()
     }
 
     fn did(&mut self, operation: Operation) {
@@ -479,9 +481,9 @@ impl<'a, 'c> Reader<'a, 'c> {
                 }
             }
             b',' => match self.state() {
-                State::Listed => self.level().state = State::Table,
+                State::Listed => self.level.state = State::Table,
                 // Another common table expression.
-                State::Start if self.level().cte_pending != 0 => self.level().state = State::CteName,
+                State::Start if self.level.cte_pending != 0 => self.level.state = State::CteName,
                 _ => {}
             },
             // ODBC's `{oj table …}`: the word behind the brace is no table.
@@ -491,7 +493,7 @@ impl<'a, 'c> Reader<'a, 'c> {
                 }
             }
             b'*' => {
-                let level = *self.level();
+                let level = self.level;
                 if level.select && !level.source {
                     let behind = self.lexer.peek_byte();
                     self.star |= matches!(behind, 0 | b',' | b';' | b')')
@@ -506,20 +508,20 @@ impl<'a, 'c> Reader<'a, 'c> {
     }
 
     fn open(&mut self, before: Keyword, sign_before: u8) {
-        let parent = *self.level();
+        let parent = self.level;
         let mut cte = 0;
         let (state, place) = match parent.state {
             State::Table => {
-                self.level().state = State::Listed;
+                self.level.state = State::Listed;
                 (State::Table, Place::Source)
             }
             State::OneTable => {
-                self.level().state = State::Idle;
+                self.level.state = State::Idle;
                 (State::Start, Place::Query)
             }
             State::Privileges | State::CteName => (State::Idle, Place::Expression),
             State::CteBody if before == Keyword::As || parent.condition => {
-                self.level().condition = false;
+                self.level.condition = false;
                 cte = parent.cte_pending;
                 (State::Start, Place::Query)
             }
@@ -541,19 +543,19 @@ impl<'a, 'c> Reader<'a, 'c> {
         if let (1.., true) = (cte, parent.recursive) {
             self.define(cte, false);
         }
-        if NESTING_MAX <= self.depth {
+        if NESTING_MAX <= self.around.len() {
             self.deeper += 1;
-            self.level().state = state;
+            self.level.state = state;
             return;
         }
-        self.depth += 1;
-        *self.level() = Level { cte, ..Level::new(state, place) };
+        let inside = Level { cte, ..Level::new(state, place) };
+        self.around.push(std::mem::replace(&mut self.level, inside));
     }
 
     fn close(&mut self) {
         if 0 < self.deeper {
             self.deeper -= 1;
-            self.level().state = State::Listed;
+            self.level.state = State::Listed;
             return;
         }
         if self.is_outermost() {
@@ -561,12 +563,12 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
         let closed = self.leave();
         if !self.ctes.is_empty() {
-            let depth = self.depth;
+            let depth = self.around.len();
             self.ctes.retain(|cte| cte.depth <= depth);
         }
         if closed.cte != 0 {
             self.define(closed.cte, closed.unbounded);
-            self.level().state = State::Start;
+            self.level.state = State::Start;
         }
         if closed.widened && self.lexer.peek_keyword() != Keyword::And {
             self.widen();
@@ -575,11 +577,11 @@ impl<'a, 'c> Reader<'a, 'c> {
 
     /// Out of one level of parentheses, and what that says of the one around.
     fn leave(&mut self) -> Level {
-        let mut closed = *self.level();
+        let Some(level) = self.around.pop() else { return self.level };
+        let mut closed = std::mem::replace(&mut self.level, level);
         let Level { query: is_query, source, aggregated, .. } = closed;
         closed.end_query();
-        self.depth -= 1;
-        let level = self.level();
+        let level = &mut self.level;
         match closed.place {
             Place::Source => level.source |= closed.unbounded || (!is_query && source),
             Place::Query if closed.cte == 0 => level.unbounded |= closed.unbounded,
@@ -593,16 +595,16 @@ impl<'a, 'c> Reader<'a, 'c> {
         while !self.is_outermost() {
             self.leave();
         }
-        self.level().end_query();
-        self.unbounded |= self.level().unbounded;
-        *self.level() = Level::new(State::Start, Place::Query);
+        self.level.end_query();
+        self.unbounded |= self.level.unbounded;
+        self.level = Level::new(State::Start, Place::Query);
         self.deeper = 0;
     }
 
     fn define(&mut self, cte: u8, unbounded: bool) {
         let Some(name) = usize::from(cte).checked_sub(1).and_then(|at| self.cte_names.get(at)) else { return };
         if self.ctes.len() < CTES_MAX {
-            self.ctes.push(Cte { depth: self.depth, name: name.clone(), unbounded });
+            self.ctes.push(Cte { depth: self.around.len(), name: name.clone(), unbounded });
         }
     }
 
@@ -616,7 +618,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             Keyword::Outfile | Keyword::Dumpfile if before == Keyword::Into => {
                 let outfile = keyword == Keyword::Outfile;
                 self.signals.insert(if outfile { Signal::IntoOutfile } else { Signal::IntoDumpfile });
-                self.level().state = State::Idle;
+                self.level.state = State::Idle;
                 return;
             }
             Keyword::LoadFile if self.lexer.peek_byte() == b'(' => {
@@ -625,7 +627,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             }
             _ if keyword.is_aggregate() && !self.expects_table() && self.state() != State::CteName => {
                 if self.lexer.peek_byte() == b'(' {
-                    self.level().aggregated = true;
+                    self.level.aggregated = true;
                     self.gathers |= keyword.gathers();
                     return;
                 }
@@ -636,13 +638,13 @@ impl<'a, 'c> Reader<'a, 'c> {
         match self.state() {
             State::Start => self.begin(word, keyword),
             State::Table | State::OneTable => self.before_table(word, keyword),
-            State::CteName if keyword == Keyword::Recursive => self.level().recursive = true,
+            State::CteName if keyword == Keyword::Recursive => self.level.recursive = true,
             State::CteName => self.name(Cow::Borrowed(word), 0),
             // AS, then MATERIALIZED or not, then the query.
-            State::CteBody => self.level().condition |= keyword == Keyword::As,
+            State::CteBody => self.level.condition |= keyword == Keyword::As,
             State::Privileges => match keyword {
                 Keyword::On => self.granted(),
-                Keyword::Proxy => self.level().state = State::Idle,
+                Keyword::Proxy => self.level.state = State::Idle,
                 _ => {}
             },
             State::Listed | State::Idle => self.clause(keyword, before),
@@ -655,7 +657,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
         self.reads = true;
         let shows_rows = self.names_tables && !matches!(self.verb, Verb::Explain | Verb::Maintain | Verb::CreateView);
-        let level = self.level();
+        let level = &mut self.level;
         level.end_query();
         level.query = true;
         level.select = shows_rows;
@@ -670,11 +672,11 @@ impl<'a, 'c> Reader<'a, 'c> {
         match keyword {
             K::With => {
                 self.reads = true;
-                self.level().state = State::CteName;
+                self.level.state = State::CteName;
                 return;
             }
             K::Values => {
-                self.level().state = State::Idle;
+                self.level.state = State::Idle;
                 return;
             }
             K::Distinct => return,
@@ -686,7 +688,7 @@ impl<'a, 'c> Reader<'a, 'c> {
                 self.reads = true;
                 self.star = true;
                 self.verb = if outermost { Verb::Select } else { self.verb };
-                let level = self.level();
+                let level = &mut self.level;
                 (level.query, level.select, level.source) = (true, true, true);
                 level.state = State::OneTable;
                 return;
@@ -698,7 +700,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             K::Insert | K::Replace if !call => (Verb::Insert, Operation::Write, State::OneTable),
             K::Update => (Verb::Update, Operation::Write, State::Table),
             K::Delete => {
-                self.level().query = true;
+                self.level.query = true;
                 (Verb::Delete, Operation::Write, State::Idle)
             }
             K::Load => {
@@ -749,13 +751,13 @@ impl<'a, 'c> Reader<'a, 'c> {
             _ => writes::NONE,
         };
         self.did(operation);
-        self.level().state = state;
+        self.level.state = state;
     }
 
     fn begin_set(&mut self) {
         let statement = self.lexer.peek_keyword() == Keyword::Statement;
         self.verb = if statement { Verb::SetStatement } else { Verb::Set };
-        self.level().state = State::Idle;
+        self.level.state = State::Idle;
     }
 
     /// A keyword where a table is expected: a modifier that may stand before the name, or the end of the expectation.
@@ -777,9 +779,9 @@ impl<'a, 'c> Reader<'a, 'c> {
             | K::Only
             | K::Concurrent
             | K::Local => {}
-            K::Values | K::Set | K::Where => self.level().state = State::Idle,
-            K::With => self.level().state = State::CteName,
-            K::Dual => self.level().state = State::Listed,
+            K::Values | K::Set | K::Where => self.level.state = State::Idle,
+            K::With => self.level.state = State::CteName,
+            K::Dual => self.level.state = State::Listed,
             _ => self.name(Cow::Borrowed(word), 0),
         }
     }
@@ -788,46 +790,46 @@ impl<'a, 'c> Reader<'a, 'c> {
     fn clause(&mut self, keyword: Keyword, before: Keyword) {
         use Keyword as K;
         let outermost = self.is_outermost();
-        let level = *self.level();
+        let level = self.level;
         match keyword {
-            K::From if level.query || (self.verb == Verb::Update && outermost) => self.level().state = State::Table,
+            K::From if level.query || (self.verb == Verb::Update && outermost) => self.level.state = State::Table,
             K::From if self.verb == Verb::Prepare => self.run_inside(),
             K::From | K::To if self.verb == Verb::Copy && outermost => self.copied(keyword),
-            K::Join | K::StraightJoin if level.state == State::Listed => self.level().state = State::Table,
+            K::Join | K::StraightJoin if level.state == State::Listed => self.level.state = State::Table,
             K::Using if self.verb == Verb::Delete && outermost && self.lexer.peek_byte() != b'(' => {
-                self.level().state = State::Table;
+                self.level.state = State::Table;
             }
             K::Where | K::Having => {
                 let selects = !condition::is_always_true(self.lexer);
                 self.selective |= outermost && selects && keyword == K::Where;
-                let level = self.level();
+                let level = &mut self.level;
                 level.selective |= selects;
                 level.condition = true;
                 level.state = State::Idle;
             }
             K::Or => self.widens(),
-            K::Over => self.level().aggregated = false,
+            K::Over => self.level.aggregated = false,
             K::Limit | K::Fetch => self.limit(keyword),
             K::Union | K::Except | K::Intersect => {
-                let level = self.level();
+                let level = &mut self.level;
                 level.end_query();
                 (level.query, level.state) = (false, State::Start);
             }
             K::Group | K::Order | K::Window | K::Set | K::Values | K::Returning | K::Lock | K::Offset => {
-                let level = self.level();
+                let level = &mut self.level;
                 level.aggregated |= keyword == K::Group;
                 (level.condition, level.state) = (false, State::Idle);
             }
-            K::Procedure if self.verb != Verb::Create => self.level().state = State::Idle,
+            K::Procedure if self.verb != Verb::Create => self.level.state = State::Idle,
             K::For => match self.lexer.peek_keyword() {
                 K::SystemTime => {}
                 // USE INDEX FOR JOIN (…).
                 K::Join | K::Order | K::Group if level.state == State::Listed => drop(self.advance()),
-                _ if self.verb == Verb::SetStatement => self.level().state = State::Start,
-                _ => self.level().state = State::Idle,
+                _ if self.verb == Verb::SetStatement => self.level.state = State::Start,
+                _ => self.level.state = State::Idle,
             },
-            K::Into if self.verb == Verb::Load => self.level().state = State::OneTable,
-            K::Into if level.state == State::Listed => self.level().state = State::Idle,
+            K::Into if self.verb == Verb::Load => self.level.state = State::OneTable,
+            K::Into if level.state == State::Listed => self.level.state = State::Idle,
             K::Read if self.verb == Verb::Handler && outermost => {
                 if let Some(table) = self.handled.take() {
                     self.did(Operation::Read);
@@ -839,19 +841,19 @@ impl<'a, 'c> Reader<'a, 'c> {
             K::Table | K::Tables if outermost && level.state == State::Idle => match self.verb {
                 Verb::Create => {
                     self.verb = Verb::CreateTable;
-                    self.level().state = State::OneTable;
+                    self.level.state = State::OneTable;
                 }
-                Verb::CreateTable | Verb::Alter => self.level().state = State::OneTable,
-                Verb::Drop | Verb::Rename | Verb::Lock | Verb::Maintain => self.level().state = State::Table,
+                Verb::CreateTable | Verb::Alter => self.level.state = State::OneTable,
+                Verb::Drop | Verb::Rename | Verb::Lock | Verb::Maintain => self.level.state = State::Table,
                 _ => {}
             },
             K::View if self.verb == Verb::Create => self.verb = Verb::CreateView,
-            K::To if self.verb == Verb::Rename && level.state == State::Listed => self.level().state = State::Table,
+            K::To if self.verb == Verb::Rename && level.state == State::Listed => self.level.state = State::Table,
             // CREATE INDEX … ON t.
             K::On
                 if matches!(self.verb, Verb::Create | Verb::Drop) && outermost && !level.query && before == K::None =>
             {
-                self.level().state = State::OneTable;
+                self.level.state = State::OneTable;
             }
             K::Function | K::Trigger | K::Event | K::Package | K::Procedure if self.verb == Verb::Create => {
                 self.names_tables = false;
@@ -869,14 +871,14 @@ impl<'a, 'c> Reader<'a, 'c> {
             K::Immediate if self.verb == Verb::Execute && before == K::Execute => self.run_inside(),
             K::Password if self.verb == Verb::Set => self.did(Operation::Administer),
             K::Global | K::Persist | K::PersistOnly if self.verb == Verb::Set && outermost => self.set_global(),
-            K::Then | K::Else | K::Do if self.verb == Verb::Compound => self.level().state = State::Start,
+            K::Then | K::Else | K::Do if self.verb == Verb::Compound => self.level.state = State::Start,
             _ => {}
         }
     }
 
     /// OR: what follows may make a condition true for every row.
     fn widens(&mut self) {
-        let level = *self.level();
+        let level = self.level;
         if (level.condition || level.place == Place::Condition) && condition::is_always_true(self.lexer) {
             self.widen();
         }
@@ -884,7 +886,7 @@ impl<'a, 'c> Reader<'a, 'c> {
 
     fn widen(&mut self) {
         self.selective &= !self.is_outermost();
-        let level = self.level();
+        let level = &mut self.level;
         if level.condition {
             level.selective = false;
         } else if level.place == Place::Condition {
@@ -894,7 +896,7 @@ impl<'a, 'c> Reader<'a, 'c> {
 
     fn limit(&mut self, keyword: Keyword) {
         let rows = literals::limit(self.lexer);
-        let level = self.level();
+        let level = &mut self.level;
         (level.condition, level.state) = (false, State::Idle);
         // FETCH also reads from a cursor.
         if keyword == Keyword::Limit || rows.is_some() {
@@ -925,7 +927,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             self.unbounded = true;
             self.star = true;
         }
-        self.level().state = State::Idle;
+        self.level.state = State::Idle;
     }
 
     /// Behind EXECUTE IMMEDIATE or PREPARE … FROM: a statement in a literal.
@@ -948,15 +950,17 @@ impl<'a, 'c> Reader<'a, 'c> {
                 self.cte_names.push(name);
                 // Beyond what a number can tell apart, it has none, and is taken for a table.
                 let pending = u8::try_from(self.cte_names.len()).unwrap_or(0);
-                let level = self.level();
+                let level = &mut self.level;
                 (level.cte_pending, level.condition, level.state) = (pending, false, State::CteBody);
             }
             State::Table | State::OneTable => self.table(name),
             _ => {
-                if !self.context.tables_behind.is_empty() && self.lexer.peek_byte() == b'(' {
+                if self.has_behind && self.lexer.peek_byte() == b'(' {
                     self.called(&name);
                 }
-                self.assigned_name(&name, sign_before);
+                if matches!(self.verb, Verb::Set | Verb::Uninstall) {
+                    self.assigned_name(&name, sign_before);
+                }
             }
         }
     }
@@ -974,7 +978,7 @@ impl<'a, 'c> Reader<'a, 'c> {
     /// A table's name, whose first part has been read.
     fn table(&mut self, first: Cow<'a, str>) {
         let (list, handler) = (self.state() == State::Table, self.verb == Verb::Handler);
-        self.level().state = if list { State::Listed } else { State::Idle };
+        self.level.state = if list { State::Listed } else { State::Idle };
         let Some((schema, name)) = self.dotted(first) else { return };
         // `FROM JSON_TABLE(…)` is a function; `INSERT INTO t (…)` is not.
         if list && self.lexer.peek_byte() == b'(' {
@@ -984,10 +988,10 @@ impl<'a, 'c> Reader<'a, 'c> {
             && let Some(cte) = self.ctes.iter().find(|cte| cte.name.eq_ignore_ascii_case(&name))
         {
             let unbounded = cte.unbounded;
-            self.level().source |= unbounded;
+            self.level.source |= unbounded;
             return;
         }
-        self.level().source |= list;
+        self.level.source |= list;
         let table = Resource::Table { schema: schema.unwrap_or(Cow::Borrowed(self.schema)), name };
         let is_written = match self.verb {
             Verb::Insert | Verb::Load | Verb::Copy => !list,
@@ -1041,7 +1045,7 @@ impl<'a, 'c> Reader<'a, 'c> {
     /// Views become the tables behind them; what triggers touch is added.
     fn expand(&mut self) {
         let context = self.context;
-        if context.tables_behind.is_empty() {
+        if !self.has_behind {
             return;
         }
         let mut is_view = [false; TABLES_MAX];
@@ -1069,7 +1073,7 @@ impl<'a, 'c> Reader<'a, 'c> {
 
     /// Behind the ON of GRANT and REVOKE.
     fn granted(&mut self) {
-        self.level().state = State::Idle;
+        self.level.state = State::Idle;
         let mut first = self.advance();
         if let Some(Token::Word { keyword, .. }) = first {
             match keyword {
@@ -1106,9 +1110,7 @@ impl<'a, 'c> Reader<'a, 'c> {
     }
 
     fn assigned_name(&mut self, name: &str, sign_before: u8) {
-        if !matches!(self.verb, Verb::Set | Verb::Uninstall)
-            || !name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("server_audit"))
-        {
+        if !name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("server_audit")) {
             return;
         }
         let off = match self.verb {
@@ -1143,7 +1145,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         if self.verb == Verb::Uninstall {
             self.assigned_name(raw, 0);
         }
-        if double && !self.context.watched_columns.is_empty() && self.columns_if_ansi.len() < COLUMNS_MAX {
+        if double && self.watches && self.columns_if_ansi.len() < COLUMNS_MAX {
             self.columns_if_ansi.extend(self.watched(raw).filter(|name| !self.columns.contains(name)));
         }
     }

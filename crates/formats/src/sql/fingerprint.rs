@@ -19,7 +19,7 @@ const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
 
 /// Parentheses that are sequences of their own; deeper ones are signs like others.
-const NESTING_MAX: usize = 16;
+const NESTING_MAX: usize = 8;
 
 /// What stands in one pair of parentheses.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +36,9 @@ const EMPTY: Sequence = Sequence { hash: SEED, last: 0, first: 0, comma: false }
 
 #[derive(Debug)]
 pub(super) struct Fingerprint {
-    sequences: [Sequence; NESTING_MAX],
-    /// The one in use.
+    now: Sequence,
+    /// The ones around it.
+    around: [Sequence; NESTING_MAX],
     depth: usize,
     deeper: usize,
     /// A value or a name was read last: a `-` behind it is no sign.
@@ -50,7 +51,8 @@ pub(super) struct Fingerprint {
 impl Fingerprint {
     pub(super) fn new() -> Self {
         Fingerprint {
-            sequences: [EMPTY; NESTING_MAX],
+            now: EMPTY,
+            around: [EMPTY; NESTING_MAX],
             depth: 0,
             deeper: 0,
             operand: false,
@@ -67,7 +69,7 @@ impl Fingerprint {
         match *token {
             Token::Word { hash, keyword, .. } => {
                 self.operand = keyword == Keyword::None;
-                let starts_element = self.sequences[self.depth].comma || self.sequences[self.depth].hash == SEED;
+                let starts_element = self.now.comma || self.now.hash == SEED;
                 match keyword {
                     Keyword::Null | Keyword::True | Keyword::False | Keyword::Default if starts_element => {
                         self.literal();
@@ -88,11 +90,11 @@ impl Fingerprint {
         self.other(hash_of(name));
     }
 
-    pub(super) fn finish(mut self) -> u64 {
+    pub(super) fn finish(&mut self) -> u64 {
         while 0 < self.depth {
             self.close();
         }
-        let mut hash = self.sequences[0].hash;
+        let mut hash = self.now.hash;
         hash ^= hash >> 33;
         hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
         hash ^= hash >> 33;
@@ -107,12 +109,12 @@ impl Fingerprint {
             b';' => self.ended = true,
             b',' => {
                 self.take_comma();
-                self.sequences[self.depth].comma = true;
+                self.now.comma = true;
             }
             b'-' | b'+' if !after_operand => {}
-            b'(' if self.depth + 1 < NESTING_MAX && self.deeper == 0 => {
+            b'(' if self.depth < NESTING_MAX && self.deeper == 0 => {
+                self.around[self.depth] = std::mem::replace(&mut self.now, EMPTY);
                 self.depth += 1;
-                self.sequences[self.depth] = EMPTY;
             }
             b'(' => {
                 self.deeper += 1;
@@ -135,14 +137,15 @@ impl Fingerprint {
 
     fn close(&mut self) {
         self.take_comma();
-        let inside = self.sequences[self.depth].hash;
+        let inside = self.now.hash;
         self.depth -= 1;
+        self.now = self.around[self.depth];
         self.element(inside, false);
     }
 
     /// A literal or what was in parentheses; `runs` if it belongs to the one before even without a comma between.
     fn element(&mut self, element: u64, runs: bool) {
-        let sequence = &mut self.sequences[self.depth];
+        let sequence = &mut self.now;
         let listed = sequence.last != 0 && (sequence.comma || runs);
         if listed && (sequence.last == element || sequence.first == element) {
             sequence.comma = false;
@@ -150,21 +153,18 @@ impl Fingerprint {
         }
         let first = if sequence.last == 0 { element } else { sequence.first };
         self.other(element);
-        let sequence = &mut self.sequences[self.depth];
-        (sequence.last, sequence.first) = (element, first);
+        (self.now.last, self.now.first) = (element, first);
     }
 
     fn other(&mut self, token: u64) {
         self.take_comma();
-        let sequence = &mut self.sequences[self.depth];
-        sequence.hash = taken(sequence.hash, token);
-        (sequence.last, sequence.first) = (0, 0);
+        self.now.hash = taken(self.now.hash, token);
+        (self.now.last, self.now.first) = (0, 0);
     }
 
     fn take_comma(&mut self) {
-        let sequence = &mut self.sequences[self.depth];
-        if std::mem::take(&mut sequence.comma) {
-            sequence.hash = taken(sequence.hash, hash_step(hash_start(), b','));
+        if std::mem::take(&mut self.now.comma) {
+            self.now.hash = taken(self.now.hash, hash_step(hash_start(), b','));
         }
     }
 }

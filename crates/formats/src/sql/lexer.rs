@@ -190,17 +190,17 @@ impl<'a> Lexer<'a> {
 
     /// Reads past white space, or one comment.
     fn step_blank(&mut self) -> Blank {
-        let bytes = self.text.as_bytes();
-        let mut at = self.at;
-        while let Some(byte) = bytes.get(at)
-            && CLASS[usize::from(*byte)] == BLANK
-        {
-            at += 1;
+        let rest = &self.text.as_bytes()[self.at.min(self.text.len())..];
+        let Some(blanks) = rest.iter().position(|byte| CLASS[usize::from(*byte)] != BLANK) else {
+            self.at = self.text.len();
+            return Blank::End;
+        };
+        self.at += blanks;
+        if CLASS[usize::from(rest[blanks])] != COMMENT {
+            return Blank::Token;
         }
-        self.at = at;
-        let postgres = self.dialect == Dialect::Postgres;
-        match self.byte(at) {
-            0 if bytes.len() <= at => return Blank::End,
+        let (at, postgres) = (self.at, self.dialect == Dialect::Postgres);
+        match rest[blanks] {
             b'#' if !postgres => self.skip_line_comment(1),
             b'-' if self.byte(at + 1) == b'-' && (postgres || is_blank_or_end(self.text, at + 2)) => {
                 self.skip_line_comment(2);
@@ -355,22 +355,21 @@ impl<'a> Lexer<'a> {
         };
         self.untouched = false;
         self.token_end = self.at;
-        if token != Token::Sign(b';') {
+        if !matches!(token, Token::Sign(b';')) {
             self.edge.end = None;
         }
         token
     }
 
     fn word(&mut self, start: usize) -> Token<'a> {
-        let bytes = self.text.as_bytes();
         let mut hash = hash_start();
-        let mut at = start;
-        while let Some(byte) = bytes.get(at)
-            && WORD <= CLASS[usize::from(*byte)]
-        {
-            hash = hash_step(hash, *byte);
-            at += 1;
-        }
+        let rest = &self.text.as_bytes()[start..];
+        let ends = |byte: &u8| {
+            let ends = CLASS[usize::from(*byte)] < WORD;
+            hash = if ends { hash } else { hash_step(hash, *byte) };
+            ends
+        };
+        let at = start + rest.iter().position(ends).unwrap_or(rest.len());
         self.at = at;
         let text = &self.text[start..at];
         if self.byte(at) == b'\'' && is_introducer(text) {
@@ -500,9 +499,11 @@ enum Blank {
 }
 
 const SIGN: u8 = 0;
-const BLANK: u8 = 1;
-const WORD: u8 = 2;
-const DIGIT: u8 = 3;
+/// A sign that a comment may begin with, or end.
+const COMMENT: u8 = 1;
+const BLANK: u8 = 2;
+const WORD: u8 = 3;
+const DIGIT: u8 = 4;
 
 /// What a byte may be: every byte of a multi-byte character may stand in an identifier.
 const CLASS: [u8; 256] = {
@@ -511,6 +512,7 @@ const CLASS: [u8; 256] = {
     while byte < 256 {
         class[byte] = match byte as u8 {
             b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => BLANK,
+            b'#' | b'-' | b'/' | b'*' => COMMENT,
             b'0'..=b'9' => DIGIT,
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => WORD,
             _ => SIGN,

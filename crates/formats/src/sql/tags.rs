@@ -47,22 +47,32 @@ pub(super) fn tagged<'a>(lexer: &Lexer<'a>, cut: bool, tags: &[SqlTag]) -> Tagge
     }
     let edge = lexer.edge_comments();
     let end = if cut { None } else { edge.end };
+    let at = |position| match position {
+        TagPosition::Front => edge.front,
+        TagPosition::End => end,
+    };
     for tag in tags {
-        let comment = match tag.position {
-            TagPosition::Front => edge.front,
-            TagPosition::End => end,
-        };
-        let Some(comment) = comment else { continue };
-        tagged.user = tagged.user.or_else(|| value(comment, &tag.key));
-        tagged.request_id = tagged.request_id.or_else(|| REQUEST_KEYS.iter().find_map(|key| value(comment, key)));
+        let Some(comment) = at(tag.position) else { continue };
+        match assignments(comment, &tag.key) {
+            0 => {}
+            1 => tagged.user = tagged.user.or_else(|| value(comment, &tag.key)),
+            _ => tagged.misplaced = true,
+        }
     }
-    let is = |edge: Option<&str>, comment: &str| edge.is_some_and(|edge| std::ptr::eq(edge, comment));
+    for position in [TagPosition::Front, TagPosition::End] {
+        if tags.iter().any(|tag| tag.position == position)
+            && let Some(comment) = at(position)
+        {
+            let mut ids = REQUEST_KEYS.iter().filter(|key| assignments(comment, key) == 1);
+            tagged.request_id = tagged.request_id.or_else(|| ids.find_map(|key| value(comment, key)));
+        }
+    }
     lexer.each_assigning_comment(|comment| {
-        let (at_front, at_end) = (is(edge.front, comment), is(edge.end, comment));
-        tagged.misplaced |= tags.iter().any(|tag| match (tag.position, assignments(comment, &tag.key)) {
-            (_, 0) => false,
-            (TagPosition::Front, count) => !at_front || 1 < count,
-            (TagPosition::End, count) => !at_end || 1 < count,
+        let is = |edge: Option<&str>| edge.is_some_and(|edge| std::ptr::eq(edge, comment));
+        let (at_front, at_end) = (is(edge.front), is(edge.end));
+        tagged.misplaced |= tags.iter().any(|tag| {
+            let in_place = if tag.position == TagPosition::Front { at_front } else { at_end };
+            !in_place && 0 < assignments(comment, &tag.key)
         });
     });
     tagged
@@ -70,15 +80,12 @@ pub(super) fn tagged<'a>(lexer: &Lexer<'a>, cut: bool, tags: &[SqlTag]) -> Tagge
 
 /// How often a text says `key=` or `key =`, wherever.
 fn assignments(text: &str, key: &str) -> usize {
-    if key.is_empty() {
-        return 0;
-    }
     let bytes = text.as_bytes();
     let named = |at: &usize| {
-        let whole = *at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || b"_-.%$".contains(&bytes[at - 1]));
-        whole && bytes[at + key.len()..].trim_ascii_start().first() == Some(&b'=')
+        let Some(before) = bytes[..*at].trim_ascii_end().strip_suffix(key.as_bytes()) else { return false };
+        !key.is_empty() && before.last().is_none_or(|byte| !(byte.is_ascii_alphanumeric() || b"_-.%$".contains(byte)))
     };
-    memchr::memmem::find_iter(bytes, key).filter(named).count()
+    memchr::memchr_iter(b'=', bytes).filter(named).count()
 }
 
 /// The value of `key` in a comment's text.
