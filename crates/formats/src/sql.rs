@@ -25,7 +25,7 @@ use crate::{Behind, Context, TableBehind};
 use activity::{Activity, Operation, Resource, Signal, Signals};
 pub use definitions::definitions;
 use fingerprint::Fingerprint;
-use keywords::Keyword;
+use keywords::{Keyword, hash_of};
 use lexer::{Dialect, Lexer, Token, unquoted};
 use std::borrow::Cow;
 pub use tags::{SqlTag, TagPosition};
@@ -33,8 +33,11 @@ pub use tags::{SqlTag, TagPosition};
 /// Most tables of one statement; the rest is not named.
 const TABLES_MAX: usize = 128;
 
+/// So many tables are found again by hash.
+const TABLES_MANY: usize = 8;
+
 /// Most columns of one statement that are watched for; the rest is not named.
-const COLUMNS_MAX: usize = 64;
+const COLUMNS_MAX: usize = 32;
 
 /// Longest name of a column that is watched for, in bytes.
 const COLUMN_BYTES_MAX: usize = 64;
@@ -209,6 +212,7 @@ struct Cte<'a> {
     /// The number of levels around the one it was defined at.
     depth: usize,
     name: Cow<'a, str>,
+    hash: u64,
     /// It reads a whole table.
     unbounded: bool,
 }
@@ -274,6 +278,8 @@ struct Reader<'a, 'c> {
     ctes: Vec<Cte<'a>>,
     cte_names: Vec<Cow<'a, str>>,
     tables: Vec<Resource<'a>>,
+    /// Of the tables, once they are many.
+    hashes: Vec<u64>,
     /// For each table, how it is written to.
     writes: [u8; TABLES_MAX],
     columns: Vec<Cow<'a, str>>,
@@ -322,6 +328,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             ctes: Vec::new(),
             cte_names: Vec::new(),
             tables: Vec::new(),
+            hashes: Vec::new(),
             writes: [writes::NONE; TABLES_MAX],
             columns: Vec::new(),
             columns_if_ansi: Vec::new(),
@@ -562,9 +569,9 @@ impl<'a, 'c> Reader<'a, 'c> {
             return;
         }
         let closed = self.leave();
-        if !self.ctes.is_empty() {
-            let depth = self.around.len();
-            self.ctes.retain(|cte| cte.depth <= depth);
+        // The innermost are last.
+        while self.ctes.last().is_some_and(|cte| self.around.len() < cte.depth) {
+            self.ctes.pop();
         }
         if closed.cte != 0 {
             self.define(closed.cte, closed.unbounded);
@@ -604,7 +611,8 @@ impl<'a, 'c> Reader<'a, 'c> {
     fn define(&mut self, cte: u8, unbounded: bool) {
         let Some(name) = usize::from(cte).checked_sub(1).and_then(|at| self.cte_names.get(at)) else { return };
         if self.ctes.len() < CTES_MAX {
-            self.ctes.push(Cte { depth: self.around.len(), name: name.clone(), unbounded });
+            let hash = hash_of(name);
+            self.ctes.push(Cte { depth: self.around.len(), name: name.clone(), hash, unbounded });
         }
     }
 
@@ -947,9 +955,11 @@ impl<'a, 'c> Reader<'a, 'c> {
     fn name(&mut self, name: Cow<'a, str>, sign_before: u8) {
         match self.state() {
             State::CteName => {
-                self.cte_names.push(name);
                 // Beyond what a number can tell apart, it has none, and is taken for a table.
-                let pending = u8::try_from(self.cte_names.len()).unwrap_or(0);
+                let pending = u8::try_from(self.cte_names.len() + 1).unwrap_or(0);
+                if pending != 0 {
+                    self.cte_names.push(name);
+                }
                 let level = &mut self.level;
                 (level.cte_pending, level.condition, level.state) = (pending, false, State::CteBody);
             }
@@ -984,8 +994,9 @@ impl<'a, 'c> Reader<'a, 'c> {
         if list && self.lexer.peek_byte() == b'(' {
             return;
         }
+        let hash = if schema.is_none() && !self.ctes.is_empty() { hash_of(&name) } else { 0 };
         if schema.is_none()
-            && let Some(cte) = self.ctes.iter().find(|cte| cte.name.eq_ignore_ascii_case(&name))
+            && let Some(cte) = self.ctes.iter().find(|cte| cte.hash == hash && cte.name.eq_ignore_ascii_case(&name))
         {
             let unbounded = cte.unbounded;
             self.level.source |= unbounded;
@@ -1032,7 +1043,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         if !self.names_tables {
             return;
         }
-        match self.tables.iter().position(|known| *known == table) {
+        match self.position(&table) {
             Some(at) => self.writes[at] |= writes,
             None if self.tables.len() < TABLES_MAX => {
                 self.writes[self.tables.len()] = writes;
@@ -1040,6 +1051,18 @@ impl<'a, 'c> Reader<'a, 'c> {
             }
             None => {}
         }
+    }
+
+    /// Where a table stands among those that are named already. Many are told apart by their hashes.
+    fn position(&mut self, table: &Resource<'a>) -> Option<usize> {
+        if self.tables.len() < TABLES_MANY {
+            return self.tables.iter().position(|known| known == table);
+        }
+        for known in &self.tables[self.hashes.len()..] {
+            self.hashes.push(hash_of_table(known));
+        }
+        let hash = hash_of_table(table);
+        self.hashes.iter().position(|known| *known == hash).filter(|at| self.tables[*at] == *table)
     }
 
     /// Views become the tables behind them; what triggers touch is added.
@@ -1187,6 +1210,13 @@ impl<'a> Statement<'a> {
             star: self.star,
             fingerprint: self.fingerprint,
         }
+    }
+}
+
+fn hash_of_table(table: &Resource<'_>) -> u64 {
+    match table {
+        Resource::Table { schema, name } => hash_of(schema) ^ hash_of(name).rotate_left(1),
+        Resource::Route(path) => hash_of(path),
     }
 }
 
