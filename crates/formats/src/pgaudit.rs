@@ -11,9 +11,11 @@
 //! of the *statement*: 25 rows from `hr_payroll` and a view on `hr_employee` are four lines that say 25. So the lines of one
 //! (session, statement, substatement) are read as **one entry** ([`crate::postgres_csv`] and [`crate::postgres_json`] put
 //! them together): one activity with all its relations, views and the tables behind them, and the rows once. Where another
-//! session wrote in between, the entry falls apart, and the rows count once for each part: too many rather than too few. What was tried
-//! and dropped: to count the rows at the relation that the text names first. It needs no neighbours, but self-joins count twice
-//! and a text whose first table pgaudit leaves out (catalogs, expressions of its own) not at all.
+//! session wrote in between, the entry falls apart, and each part counts the rows. That errs towards too many, and only where both
+//! parts hold classified tables, since others are not counted at all. What was tried and dropped: to count the rows at
+//! the relation that the text names first (it needs no neighbours, but self-joins count twice and a text whose first table
+//! pgaudit leaves out, a catalog or an expression of its own, not at all); to remember the statements already counted (the
+//! table with personal data may be in the second part, and would lose its rows).
 //!
 //! | line | becomes |
 //! |---|---|

@@ -257,6 +257,7 @@ fn logs_of_applications_and_postgres_are_accounted_for_over_restarts() {
         ("monolog_line", "exception", 0),
         ("magento_db_log", "db", 0),
         ("debezium", "bare", 0),
+        ("debezium", "schema", 0),
     ] {
         let (plan, records) = (plan(&[("log", format)]), lines(&golden(format, name)));
         let whole = read(&plan, &records, &[]);
