@@ -312,6 +312,9 @@ fn judge_statements(statements: &[Statement], found: &BTreeMap<(EntityKind, Stri
         let key = (EntityKind::Table, table.to_owned());
         assert_eq!(found[&key].get(Metric::TableTouches), expected[&key][0], "{table}");
     }
+    // What nobody is named for: the read with a tag in the wrong place, and the file.
+    let host = &found[&(EntityKind::AppHost, "127.0.0.1".to_owned())];
+    assert_eq!(host.get(Metric::UnnamedStatements), 2);
     let backup = &found[&(EntityKind::DbAccount, "backup@127.0.0.1".to_owned())];
     assert!(backup.signals.contains(Signal::IntoOutfile) && backup.tables.contains("hr.employees"));
 }
