@@ -30,7 +30,7 @@ pub struct Activity<'a> {
     pub agent: Option<Cow<'a, str>>,
     pub operation: Operation,
     pub resources: Vec<Resource<'a>>,
-    /// Of the columns that the source's configuration watches, those that the statement names.
+    /// Of the columns that the source's configuration watches, those that the statement names; `*`: all may have been read.
     pub columns: Vec<Cow<'a, str>>,
     /// Hash of a statement without its literals: the same for statements that differ in values only.
     pub fingerprint: Option<u64>,

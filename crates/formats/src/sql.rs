@@ -72,7 +72,7 @@ pub struct Statement<'a> {
     pub tag_user: Option<Cow<'a, str>>,
     /// The request's id, from the same comment.
     pub request_id: Option<Cow<'a, str>>,
-    /// Of [`Context::watched_columns`], those that the text names.
+    /// Of [`Context::watched_columns`], those that the text names, and `*` where all of them may have been read.
     pub columns: Vec<Cow<'a, str>>,
     /// Columns that are not named may have been read too: `SELECT *`.
     pub star: bool,
@@ -387,6 +387,9 @@ impl<'a, 'c> Reader<'a, 'c> {
         };
         if let Some(inner) = self.inner.take() {
             statement.take_in(*inner, self.verb == Verb::Prepare);
+        }
+        if statement.star && !self.context.watched_columns.is_empty() {
+            statement.columns.push(Cow::Borrowed("*"));
         }
         statement
     }

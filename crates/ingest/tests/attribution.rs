@@ -305,3 +305,41 @@ fn coverage_tells_what_a_source_has_shown() {
     assert_eq!(audit.last_event_ms, Some(1_772_409_601_000));
     assert_eq!(Coverage::parse(&audit.to_json()).as_ref(), Some(audit));
 }
+
+#[test]
+fn columns_that_a_statement_names_or_may_have_read_give_its_table_a_class() {
+    let written = settings(
+        r#"
+        [classification.columns]
+        "*.company_user.salary" = "hr"
+        [[sources]]
+        name = "slow"
+        format = "mariadb_slow_log"
+        "#,
+    );
+    let log = [
+        slow("10.0.1.12", [5, 5, 0], 100, "SELECT name, SALARY FROM shop.company_user /*uid=u1*/"),
+        slow("10.0.1.12", [7, 7, 0], 100, "SELECT name FROM shop.company_user /*uid=u2*/"),
+        slow("10.0.1.12", [9, 9, 0], 100, "SELECT * FROM shop.company_user /*uid=u3*/"),
+        slow("10.0.1.12", [9, 9, 0], 100, "SELECT salary FROM shop.company_role /*uid=u4*/"),
+    ];
+    let tallies = read(&written, &[("slow", &log.concat())]);
+    let rows = |user: &str| tallies.get(EntityKind::PortalUser, user, Metric::RowsSent);
+    assert_eq!(["u1", "u2", "u3", "u4"].map(rows), [5, 0, 9, 0]);
+}
+
+#[test]
+fn views_lead_to_the_tables_behind_them() {
+    let written = settings(
+        r#"
+        [classification.views]
+        "hr.v_staff" = ["hr.employees"]
+        [[sources]]
+        name = "slow"
+        format = "mariadb_slow_log"
+        "#,
+    );
+    let log = slow("10.0.1.12", [5, 5, 0], 100, "SELECT * FROM v_staff /*uid=u1*/");
+    let tallies = read(&written, &[("slow", &log)]);
+    assert_eq!(tallies.get(EntityKind::UserTable, "u1|hr.employees", Metric::RowsSent), 5);
+}
