@@ -127,7 +127,7 @@ fn torn_entries_come_out_whole_and_once_through_kill_9() {
     assert_eq!(accounted(), total as u64);
     assert_eq!(entries(&batches(&contents(broker.as_ref(), &tallies))), expected, "entries counted");
 
-    // What the source has shown was written down at the end, and can be asked for.
+    // How far the source has come was written down at the end, and can be asked for.
     let output =
         Command::new(crate::harness::BINARY).args(["sources", "--json", "--config"]).arg(&config).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
@@ -135,5 +135,4 @@ fn torn_entries_come_out_whole_and_once_through_kill_9() {
     let row = &report["sources"][0];
     assert_eq!((row["source"].as_str(), row["partitions"].as_u64()), (Some("slow"), Some(3)), "{report}");
     assert_eq!(row["lag_records"].as_i64(), Some(0), "{report}");
-    assert!(row["last_event"].as_str().is_some_and(|at| at.starts_with("2026-11-23T")), "{report}");
 }

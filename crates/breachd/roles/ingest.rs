@@ -39,7 +39,7 @@ struct Partition {
     /// Whether its pending entry has been taken as complete since.
     expired: bool,
     idle: bool,
-    /// Something was taken in since what it has shown was last written down.
+    /// What it has shown, or how far it has come, was not written down since it was assigned or something was taken in.
     unwritten: bool,
 }
 
@@ -350,7 +350,7 @@ impl Partition {
     fn resumed(plan: &Arc<Plan>, number: i32, committed: (i64, String)) -> Self {
         let resume = Resume::parse(committed.0, &committed.1);
         let ingester = Ingester::new(Arc::clone(plan), number, resume);
-        Partition { ingester, committed, heard: Instant::now(), expired: true, idle: false, unwritten: false }
+        Partition { ingester, committed, heard: Instant::now(), expired: true, idle: false, unwritten: true }
     }
 
     fn take(&mut self, record: RecordRef<'_>, context: &Context, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
