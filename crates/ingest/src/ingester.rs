@@ -408,7 +408,7 @@ impl Ingester {
     /// One or more lines, each an entry by itself.
     fn texts(&mut self, bytes: &[u8], origin: &Origin, depth: usize, out: &mut Out<'_>) -> Outcome {
         let mut outcome = Outcome::Ignored;
-        for line in bytes.split(|byte| *byte == b'\n') {
+        for line in split_lines(bytes) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if !line.trim_ascii_start().is_empty() {
                 outcome = outcome.max(self.text(line, origin, depth, out));
@@ -509,7 +509,7 @@ impl Ingester {
     /// The lines of one text that was in a record.
     fn inner_lines(&mut self, bytes: &[u8], origin: &Origin, record: &mut Record, out: &mut Out<'_>) {
         let text = envelope::unfolded(bytes);
-        for line in without_line_end(&text).split(|byte| *byte == b'\n') {
+        for line in split_lines(without_line_end(&text)) {
             if record.lines_done <= record.at {
                 self.line(line, origin, record, out);
             }
@@ -742,6 +742,16 @@ fn forged(plan: &Plan, place: Place, tallier: &mut Tallier) {
     let tally = tallier.tally(place.mode, EntityKind::Source, &plan.source, place.bucket);
     tally.signals.insert(Signal::ForgedDrillMark);
     tally.evidence.insert(&plan.source, place.partition, place.offset);
+}
+
+fn split_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(bytes);
+    std::iter::from_fn(move || {
+        let bytes = rest?;
+        let end = memchr::memchr(b'\n', bytes);
+        rest = end.map(|end| &bytes[end + 1..]);
+        Some(end.map_or(bytes, |end| &bytes[..end]))
+    })
 }
 
 /// Without one line end.

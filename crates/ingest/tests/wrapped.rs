@@ -176,6 +176,19 @@ fn a_line_in_a_literal_that_looks_like_an_envelope_stays_in_it() {
 }
 
 #[test]
+fn the_host_that_an_envelope_names_is_the_applications_if_the_source_says_so() {
+    let line = r#"{"time":"2026-03-02T00:00:01Z","remote_addr":"10.0.0.1","remote_user":"u1","request_method":"GET","request_uri":"/rest/V1/hr/x","status":200}"#;
+    let record = json!({"@timestamp": "2026-03-02T00:00:02Z", "agent": {}, "host": {"name": "web1"}, "message": line});
+    let records = [record.to_string().into_bytes(), line.as_bytes().to_vec()];
+    for (says_so, requests) in [(true, 1), (false, 0)] {
+        let seen = read(&plan("nginx_json", |source| source.envelope_host = says_so), &records, &[]);
+        let of_host = seen.of(EntityKind::AppHost, "web1");
+        assert_eq!(of_host.get(Metric::ClassifiedRequests), requests);
+        assert_eq!(counts(&seen), [2, 0, 0, 0]);
+    }
+}
+
+#[test]
 fn what_a_visitor_writes_into_an_access_log_is_no_envelope() {
     let line = |agent: &str| {
         json!({"time": "2026-03-02T00:00:01Z", "remote_addr": "10.0.0.1", "remote_user": "", "request_method": "GET",
