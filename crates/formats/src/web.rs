@@ -2,8 +2,10 @@
 //!
 //! # Who
 //! The portal user (a response header of the application, logged as `portal_user`), else the name of HTTP Basic authentication
-//! (`remote_user`), else on a login route the account that the query names in `u`, `username`, `login` or `email` (bodies are not
-//! in access logs), else the integration key whose hash the log names. A name in quotes is the client's claim until the server
+//! (`remote_user`), else on a login route that refused the account that the query names in `u`, `username`, `login` or `email`
+//! (bodies are not in access logs), else the integration key whose hash the log names. A query is what the client wrote: where the
+//! route did not refuse, its name is not looked at, else anybody could write logins into the history of anybody. Cost: a login
+//! that succeeded has a user only where the server names one; log it as `portal_user`. A name in quotes is the client's claim until the server
 //! has checked it: with status 401 it is the name tried.
 //!
 //! # What

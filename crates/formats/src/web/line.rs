@@ -248,9 +248,17 @@ impl<'a> Line<'a> {
         let login = on_login_route || refused_by_name;
 
         let mut activity = Activity::new(at, if login { Operation::Login } else { Operation::Request });
+        activity.outcome = match status {
+            401 | 403 => Outcome::Denied,
+            400 | 422 if login => Outcome::Denied,
+            400.. => Outcome::Failed,
+            _ => Outcome::Success,
+        };
         let user = self.named(Meaning::PortalUser).or(basic_user);
+        // Anybody can write any name into a query: it is one that was tried, and never one that came in.
+        let tried = on_login_route && activity.outcome == Outcome::Denied;
         let account = || {
-            let account = on_login_route.then(|| query_value(&query, &ACCOUNT_PARAMETERS)).flatten();
+            let account = tried.then(|| query_value(&query, &ACCOUNT_PARAMETERS)).flatten();
             account.map(|account| Cow::Owned(account.into_owned()))
         };
         activity.actor = match user.or_else(account) {
@@ -264,12 +272,6 @@ impl<'a> Line<'a> {
         activity.session = self.named(Meaning::Session).filter(|session| session.bytes().any(|byte| byte != b'0'));
         activity.agent = self.named(Meaning::Agent);
         activity.measures = Measures { bytes: self.bytes(), ..Measures::default() };
-        activity.outcome = match status {
-            401 | 403 => Outcome::Denied,
-            400 | 422 if login => Outcome::Denied,
-            400.. => Outcome::Failed,
-            _ => Outcome::Success,
-        };
         if personal::in_url(&path, &query) {
             activity.signals.insert(Signal::PersonalDataInUrl);
         }
@@ -507,6 +509,36 @@ mod tests {
         }
         assert_eq!(epoch("1795439034.441"), epoch("1795439034.4410"));
         assert_eq!(epoch("99999999999.000"), None);
+    }
+
+    #[test]
+    fn a_name_in_a_query_is_one_that_was_tried_and_none_that_came_in() {
+        let of = |portal_user: &'static str, status: &'static str| {
+            let mut line = Line::default();
+            let request = "POST /customer/account/loginPost?u=boss HTTP/1.1";
+            for (name, value) in
+                [("request", request), ("msec", "1795439034.441"), ("status", status), ("portal_user", portal_user)]
+            {
+                assert!(line.offer(Known::field(name).unwrap(), Raw::plain(value)));
+            }
+            let activity = line.activity(&Context::default()).unwrap();
+            assert_eq!(activity.operation, Operation::Login);
+            let user = match activity.actor {
+                Actor::PortalUser(user) => user.into_owned(),
+                _ => String::new(),
+            };
+            (user, activity.outcome)
+        };
+        for status in ["401", "403", "400", "422"] {
+            assert_eq!(of("-", status), ("boss".into(), Outcome::Denied), "{status}");
+        }
+        // Magento answers a wrong password with 302, too.
+        for status in ["200", "302"] {
+            assert_eq!(of("-", status), (String::new(), Outcome::Success), "{status}");
+        }
+        assert_eq!(of("-", "500"), (String::new(), Outcome::Failed));
+        assert_eq!(of("u1", "302"), ("u1".into(), Outcome::Success), "the server says so");
+        assert_eq!(of("u1", "401"), ("u1".into(), Outcome::Denied));
     }
 
     #[test]
