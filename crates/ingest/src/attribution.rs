@@ -17,8 +17,10 @@
 //! what, and no numbers.
 //!
 //! # Who it was
-//! In order of trust: the comment tag at its position, the application's own log, the access log. Where nothing names the
-//! person, the tally of the *application host* brings both logs together without joining them: from SQL
+//! In order of trust: the comment tag at its position, the application's own log, the access log. A tag is text of the
+//! statement, so whoever may send statements may write one: with `[attribution] tagged_accounts` only the application's
+//! accounts are believed, and the tag of any other is [`Signal::MisplacedTag`]. Without the list any account can pose as any
+//! user. Where nothing names the person, the tally of the *application host* brings both logs together without joining them: from SQL
 //! [`Metric::UnnamedStatements`] and the tables, from the web log [`Metric::ClassifiedRequests`] and `candidates`, the users
 //! with such requests on that host in that minute. Here only HR data counts: a shop's guests cause statements on orders and
 //! customers all day that nobody could be named for. (Rows and statements of the host are those of all classified data, named or
@@ -27,7 +29,9 @@
 //!
 //! **Request ids.** With `[attribution] request_ids = true` the web log adds `rid:HASH|USER` to `candidates` and an unnamed
 //! statement whose tag carries the id adds `rid:HASH|schema.table` to `accounts`, HASH being 12 digits of the id's hash:
-//! whoever reads the tally finds equal HASHes ([`Tally::requests_in_common`]). It costs one member of `candidates` per request, so beyond
+//! whoever reads the tally finds equal HASHes ([`Tally::requests_in_common`]). The statement counts as unnamed all the same: any
+//! text can stand in a tag, so an id only helps to find the person and explains nothing. A shop whose tags carry request ids
+//! and no users therefore has hours of unnamed statements as a habit, and nothing pages for them. It costs one member of `candidates` per request, so beyond
 //! [`tally::limits::CANDIDATES_MAX`] requests in one minute on one host only a part is found; the plain candidates
 //! compete for the same room. An entity per request id would find all, at the price of an entity per request: the detector's
 //! state would be filled by ordinary traffic.
@@ -154,10 +158,25 @@ impl Attributor {
         self.point_to(tally, place);
     }
 
+    /// Whether the account may name users, see `[attribution] tagged_accounts`. Logs that name no account are the
+    /// application's own.
+    fn may_tag(&mut self, activity: &Activity<'_>) -> bool {
+        let Actor::DbAccount(account) = &activity.actor else { return true };
+        if self.plan.tagged_accounts.is_empty() {
+            return true;
+        }
+        let host = activity.client_host.as_deref().unwrap_or_default();
+        self.pair.clear();
+        write!(self.pair, "{account}@{host}").expect("a string takes all");
+        self.plan.tagged_accounts.iter().any(|pattern| pattern.matches(&self.pair))
+    }
+
     /// Writes the actor's id; its kind, and how it is known. None if nobody is named.
     fn name_actor(&mut self, activity: &Activity<'_>) -> Option<(EntityKind, KnownBy)> {
         self.actor.clear();
-        if let Some(user) = &activity.tag_user {
+        if let Some(user) = &activity.tag_user
+            && self.may_tag(activity)
+        {
             self.actor.push_str(&self.plan.privacy.of(user));
             return Some((EntityKind::PortalUser, KnownBy::SqlTag));
         }
@@ -303,7 +322,11 @@ impl Attributor {
         }
         let counts = plan.counts;
         let went_wrong = activity.outcome != Outcome::Success && counts.statements;
-        let signals = if classified.is_empty() { without_data(activity.signals) } else { activity.signals };
+        let mut signals = if classified.is_empty() { without_data(activity.signals) } else { activity.signals };
+        let may_tag = (activity.tag_user.is_none() && activity.request_id.is_none()) || self.may_tag(activity);
+        if activity.tag_user.is_some() && !may_tag {
+            signals.insert(Signal::MisplacedTag);
+        }
         if classified.is_empty() && signals.is_empty() && !went_wrong {
             return false;
         }
@@ -324,8 +347,7 @@ impl Attributor {
         let personal = self.reading(activity, counts.statements_of_people, counts.rows_of_people);
         let own = if person { personal } else { reading };
         let fingerprint = activity.fingerprint.map(|hash| format!("{hash:016x}"));
-        let by_request = plan.request_ids && activity.request_id.is_some();
-        let unnamed = if person || by_request || !classes.contains(DataClass::Hr) { 0 } else { reading.statements };
+        let unnamed = if person || !classes.contains(DataClass::Hr) { 0 } else { reading.statements };
 
         if let Some((kind, _)) = named {
             let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);
@@ -408,7 +430,7 @@ impl Attributor {
             for (at, _) in &classified {
                 let table = activity.resources[*at].name();
                 tally.tables.insert(&table);
-                if let (Some(id), true, false) = (&activity.request_id, plan.request_ids, person) {
+                if let (Some(id), true, false) = (&activity.request_id, plan.request_ids && may_tag, person) {
                     tally.accounts.insert(&request_member(&plan, id, &table));
                 }
             }
@@ -770,11 +792,43 @@ mod tests {
         let without = add(&Settings::default(), "mariadb_server_audit", std::slice::from_ref(&unnamed));
         assert_eq!(without[&host].get(Metric::UnnamedStatements), 1);
         let mut tally = add(&settings, "mariadb_server_audit", &[unnamed])[&host].clone();
-        assert_eq!(tally.get(Metric::UnnamedStatements), 0, "its request explains it");
+        assert_eq!(tally.get(Metric::UnnamedStatements), 1, "any text can stand in a tag: an id explains nothing");
         tally.merge(&add(&settings, "nginx_json", &[request("u1", "4a5b"), request("u2", "ffff")])[&host]);
         assert_eq!(tally.requests_in_common().into_iter().collect::<Vec<_>>(), [("u1", "hr.hr_payroll")]);
         let members = || tally.candidates.iter().chain(tally.accounts.iter());
         assert!(!members().any(|(_, member)| member.contains("4a5b")), "an id leaves only as a hash");
+    }
+
+    #[test]
+    fn only_the_applications_accounts_name_users() {
+        let settings = settings("attribution = { request_ids = true, tagged_accounts = [\"app@10.0.1.*\"] }");
+        let by = |account: &'static str, host: &'static str, table: &'static str| {
+            let mut activity = statement(Some("e1001"), "hr", table);
+            activity.actor = Actor::DbAccount(account.into());
+            activity.client_host = Some(host.into());
+            activity.request_id = Some("4a5b".into());
+            add(&settings, "mariadb_server_audit", &[activity])
+        };
+        let user = (EntityKind::PortalUser, "e1001".to_owned());
+        let tallies = by("app", "10.0.1.12", "hr_payroll");
+        assert!(tallies[&user].signals.is_empty());
+        for (account, host) in [("dba", "10.0.1.12"), ("app", "10.0.2.12")] {
+            let tallies = by(account, host, "hr_payroll");
+            assert!(!tallies.keys().any(|(kind, id)| *kind == EntityKind::UserTable || id.contains("e1001")));
+            let tally = &tallies[&(EntityKind::DbAccount, format!("{account}@{host}"))];
+            assert!(tally.signals.contains(Signal::MisplacedTag));
+            assert_eq!([Metric::Statements, Metric::UnnamedStatements].map(|metric| tally.get(metric)), [1, 1]);
+            let tally = &tallies[&(EntityKind::AppHost, host.to_owned())];
+            assert_eq!(tally.get(Metric::UnnamedStatements), 1);
+            assert!(tally.accounts.iter().all(|(_, member)| !member.starts_with("rid:")), "nor does it name a request");
+            let harmless = by(account, host, "nothing");
+            assert!(
+                harmless[&(EntityKind::DbAccount, format!("{account}@{host}"))].signals.contains(Signal::MisplacedTag)
+            );
+        }
+        let mut of_magento = statement(Some("e1001"), "hr", "hr_payroll");
+        (of_magento.actor, of_magento.client_host) = (Actor::Anonymous, None);
+        assert!(add(&settings, "magento_db_log", &[of_magento]).contains_key(&user), "the application wrote that log");
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct Plan {
     /// Application hosts by their name in web logs, lower-case.
     pub(crate) app_hosts: Arc<BTreeMap<Box<str>, Box<str>>>,
     pub(crate) request_ids: bool,
+    /// Accounts, as `account@host`, whose tags are believed; empty: all.
+    pub(crate) tagged_accounts: Arc<[Glob]>,
     /// Its stamps carry no zone and none is configured.
     pub(crate) zone_missing: bool,
     /// Observe instead of tally.
@@ -131,6 +133,7 @@ impl Plan {
                     .collect(),
             ),
             request_ids: attribution.request_ids,
+            tagged_accounts: attribution.tagged_accounts.iter().filter_map(|pattern| Glob::path(pattern)).collect(),
             zone_missing: source.zone.is_none() && FormatSpec::by_name(&source.format)?.needs_zone,
             discovers: false,
         })

@@ -3,7 +3,7 @@
 use crate::classification::{Columns, PatternKind};
 use crate::coverage::Coverage;
 use crate::geo::Geo;
-use crate::plan::{Counts, Enveloping, Plan, classes, rank};
+use crate::plan::{Counts, Enveloping, Plan, classes, is_own_log, rank};
 use activity::{DataClass, Span};
 use formats::envelope::ENVELOPES;
 use formats::{FORMATS, FormatSpec, Glob, TagPosition, Zone};
@@ -145,12 +145,18 @@ pub struct Classification {
 pub struct Attribution {
     /// SQL comment tags that name the portal user, the first found counts. A tag elsewhere than at its position is ignored.
     pub sql_tags: Vec<Tag>,
+    /// The application's database accounts, as `account@host` with `*` for any text, such as `magento_app@10.0.1.*`; the host is
+    /// what the log names, and nothing where it names none. A tag is believed from these only: from any other account it is
+    /// ignored, and told as a signal. Empty: any account may name any user.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tagged_accounts: Vec<String>,
     /// Request paths at which a POST is an attempt to log in.
     pub login_routes: Vec<String>,
     /// Name of an application host in web logs → the host as the database sees it, so that both logs speak of one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub app_hosts: BTreeMap<String, String>,
-    /// Web and SQL share a request id: note which requests may be behind statements that carry nothing else.
+    /// Web and SQL share a request id: note which requests may be behind statements that carry nothing else. Such statements
+    /// still count as unnamed.
     pub request_ids: bool,
 }
 
@@ -219,6 +225,7 @@ impl Default for Attribution {
         let tag = |tag: &formats::SqlTag| Tag { key: tag.key.clone(), position: tag.position.into() };
         Attribution {
             sql_tags: context.sql_tags.iter().map(tag).collect(),
+            tagged_accounts: Vec::new(),
             login_routes: context.login_routes.iter().map(|route| route.pattern().to_owned()).collect(),
             app_hosts: BTreeMap::new(),
             request_ids: false,
@@ -402,6 +409,15 @@ impl Settings {
                 problems.push((format!("attribution.sql_tags[{at}].key"), text));
             }
         }
+        for (at, pattern) in self.attribution.tagged_accounts.iter().enumerate() {
+            let key = || format!("attribution.tagged_accounts[{at}]");
+            if Glob::path(pattern).is_none() {
+                problems.push((key(), format!("a pattern has 1 to {} characters", Glob::LENGTH_MAX)));
+            } else if !pattern.contains('@') {
+                let text = format!("`{}` must be `account@host`, such as `magento_app@10.0.1.*`", printable(pattern));
+                problems.push((key(), text));
+            }
+        }
         for (at, route) in self.attribution.login_routes.iter().enumerate() {
             if Glob::path(route).is_none() {
                 let text = format!("a pattern has 1 to {} characters", Glob::LENGTH_MAX);
@@ -452,6 +468,15 @@ impl Settings {
             let text = "no key: sessions leave as hashes that whoever knows a session's id can make too; write the path of \
                         a file with at least 16 random bytes";
             notes.push(("privacy.key_file".into(), text.into()));
+        }
+        let has_sql = self.sources.iter().any(|source| {
+            FormatSpec::by_name(&source.format).is_some_and(|format| format.knows.statements)
+                && !is_own_log(&source.format)
+        });
+        if has_sql && !self.attribution.sql_tags.is_empty() && self.attribution.tagged_accounts.is_empty() {
+            let text = "empty: any database account can pose as any portal user by a tag; name the application's accounts, \
+                        such as `magento_app@10.0.1.*`";
+            notes.push(("attribution.tagged_accounts".into(), text.into()));
         }
         if self.privacy.dead_letters == DeadLetters::Full {
             let text = "dead letters keep the bytes of records, with passwords and personal data in them";
@@ -613,13 +638,14 @@ mod tests {
         let notes: Vec<_> = settings.lint(&seen).into_iter().map(|(key, text)| format!("{key}: {text}")).collect();
         let told = |key: &str, part: &str| notes.iter().any(|note| note.starts_with(key) && note.contains(part));
         assert!(told("privacy.key_file", "no key"), "{notes:#?}");
+        assert!(told("attribution.tagged_accounts", "any database account"), "{notes:#?}");
         assert!(told("classification.tables.\"HR.*\"", "never decides"), "{notes:#?}");
         assert!(told("classification.tables.\"hr.employees\"", "`hr.*`"), "{notes:#?}");
         assert!(told("classification.tables.\"shop.*\"", "hides"), "{notes:#?}");
         assert!(told("classification.tables.\"shop.gone\"", "matches nothing"), "{notes:#?}");
         assert!(told("classification.routes.\"/rest/V1/hr/**\"", "matches nothing"), "{notes:#?}");
         assert!(told("sources[0].one_in", "no rows"), "{notes:#?}");
-        assert_eq!(notes.len(), 7, "{notes:#?}");
+        assert_eq!(notes.len(), 8, "{notes:#?}");
     }
 
     #[test]
@@ -627,7 +653,7 @@ mod tests {
         let settings: Settings = toml::from_str(
             r#"
             classification.tables = { "hr.*" = "secret", "" = "hr" }
-            attribution = { sql_tags = [{ key = "", position = "end" }], login_routes = [""] }
+            attribution = { sql_tags = [{ key = "", position = "end" }], login_routes = [""], tagged_accounts = ["app", "app@*"] }
             sources = [
                 { name = "a b", format = "x", zone = "Mars", topic = "", envelope = "paper" },
                 { name = "c", format = "nginx_json", topic = "t" },
@@ -651,6 +677,7 @@ mod tests {
                 "classification.tables.\"\"",
                 "classification.tables.\"hr.*\"",
                 "attribution.sql_tags[0].key",
+                "attribution.tagged_accounts[0]",
                 "attribution.login_routes[0]",
             ]
         );
