@@ -127,6 +127,8 @@ pub struct Context {
     pub login_routes: Vec<Glob>,
     /// server_audit's `query_log_limit` in bytes: a text that comes near it may have been cut.
     pub query_log_limit: usize,
+    /// The bytes are the beginning of an entry that was too long to be kept.
+    pub cut: bool,
     /// When the entry was shipped, by the envelope it came in: the time of an entry that carries none.
     pub shipped_at: Option<Timestamp>,
     /// The host that runs the application, as the database names it, where a web log does not say.
@@ -276,6 +278,7 @@ impl Default for Context {
             sql_tags: vec![tag("uid"), tag("user")],
             login_routes: Self::LOGIN_ROUTES.iter().filter_map(|route| Glob::path(route)).collect(),
             query_log_limit: Self::QUERY_LOG_LIMIT,
+            cut: false,
             shipped_at: None,
             app_host: None,
             trusted_proxies: Arc::default(),

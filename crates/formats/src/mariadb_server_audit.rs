@@ -126,6 +126,8 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
         (context.shipped_at.ok_or(Rejected::BadTime)?, line)
     };
     let row = match Row::find(rest, &mut scratch.statement) {
+        // Whatever stands at the end is of the text.
+        _ if context.cut => Row::cut_short(rest, &mut scratch.statement)?,
         // Through syslog a NUL in the text ends the line.
         Err(Rejected::Malformed) if !is_stamped(line.as_bytes()) => Row::cut_short(rest, &mut scratch.statement)?,
         row => row?,

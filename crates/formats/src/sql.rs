@@ -85,7 +85,7 @@ impl<'a> Statement<'a> {
     pub fn read(text: &'a str, schema: &'a str, completeness: Completeness, context: &Context) -> Self {
         let mut reader = Reader::new(Lexer::of(text, Dialect::MariaDb), schema, completeness, context);
         reader.read();
-        if reader.lexer.ended_in_quotes() && completeness == Completeness::Whole && text.contains('\\') {
+        if reader.lexer.ended_in_quotes() && reader.completeness == Completeness::Whole && text.contains('\\') {
             // An open quote in a whole text: backslashes do not escape in this session.
             let plain = Lexer::of(text, Dialect::MariaDbPlainBackslash);
             let mut second = Reader::new(plain, schema, completeness, context);
@@ -313,6 +313,7 @@ struct Reader<'a, 'c> {
 
 impl<'a, 'c> Reader<'a, 'c> {
     fn new(lexer: Lexer<'a>, schema: &'a str, completeness: Completeness, context: &'c Context) -> Self {
+        let completeness = if context.cut { Completeness::MaybeCut } else { completeness };
         Reader {
             lexer,
             fingerprint: Fingerprint::new(),

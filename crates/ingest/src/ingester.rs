@@ -8,9 +8,20 @@
 //! a format of single lines; empty lines are nothing.
 //!
 //! # Entries that span lines
-//! They are put together as the format's [`formats::Lines`] says, within the limits [`ENTRY_BYTES_MAX`] and [`ENTRY_LINES_MAX`], across
-//! records as well as within one. An entry is complete where the next one begins, where the format knows that nothing can
-//! follow, at a limit, or when nothing has come for a while ([`Ingester::expire`]).
+//! They are put together as the format's [`formats::Lines`] says, across records as well as within one. An entry is complete where
+//! the next one begins, where the format knows that nothing can follow, or when nothing has come for a while
+//! ([`Ingester::expire`]).
+//!
+//! Beyond [`ENTRY_BYTES_MAX`] an entry is not kept, but *followed*: were it taken as complete there, a visitor's literal of so many
+//! bytes could go on with a line that looks like a beginning, and forge an entry. What was kept is read as cut
+//! ([`formats::Context::cut`]) and counted as `truncated`: the counts of a statement stand before its text, and padding must not
+//! hide them. What was cut and cannot be read is dead-lettered as `too_long`. What the text says behind the cut is not seen: a
+//! table that is named there only is known by another log, if at all.
+//!
+//! Only an entry that goes on for [`ENTRY_SPAN_MAX`] is given up, so that a quote that was lost with the rest of its line does not
+//! swallow all that follows. What remains: a time-out, or a record that is too long to be looked into, inside a literal also
+//! gives it up, and the rest of that literal could hold a forged entry. The server writes an entry at once, so for the former the shipper
+//! has to stop in its middle for as long as that.
 //!
 //! Restart: the offset to commit is that of the record in which the pending entry began; its metadata says how many lines
 //! of that record are done, how far event time had come, what the format remembered, and what the records are wrapped in, all as
@@ -31,7 +42,7 @@ use crate::coverage::{Coverage, Records};
 use crate::dead_letter::DeadLetter;
 use crate::discover::Discovery;
 use crate::limits::{
-    ENTRY_BYTES_MAX, ENTRY_LINES_MAX, ENVELOPES_MAX, LINE_BYTES_MAX, RECORD_BYTES_MAX, RECORDS_WAITING_MAX,
+    ENTRY_BYTES_MAX, ENTRY_SPAN_MAX, ENVELOPES_MAX, LINE_BYTES_MAX, RECORD_BYTES_MAX, RECORDS_WAITING_MAX,
 };
 use crate::outcome::Outcome;
 use crate::plan::{Enveloping, Plan};
@@ -107,7 +118,10 @@ struct Assembly {
 /// An entry that is not complete.
 #[derive(Debug)]
 struct Pending {
+    /// At most [`ENTRY_BYTES_MAX`].
     bytes: Vec<u8>,
+    /// Of all its lines, with their line ends.
+    length: usize,
     lines: usize,
     /// The record in which it began, and how many of that record's lines stand before it.
     origin: Origin,
@@ -315,7 +329,7 @@ impl Ingester {
         self.watermark.greatest()
     }
 
-    /// Entries that could not be read since the last call: format, reason, how many.
+    /// Entries that could not be read since the last call, or only as far as they were kept (`truncated`): format, reason, how many.
     pub fn take_rejected(&mut self) -> Vec<(&'static str, &'static str, u64)> {
         std::mem::take(&mut self.rejected).into_iter().map(|((format, reason), n)| (format, reason, n)).collect()
     }
@@ -376,7 +390,7 @@ impl Ingester {
         let outcome = if self.assembly.lines.is_none() {
             self.single(bytes, origin, out)
         } else {
-            self.judge(bytes, 1, origin, out)
+            self.judge(bytes, bytes.len(), origin, out)
         };
         self.counts.add(outcome, 1);
     }
@@ -419,7 +433,10 @@ impl Ingester {
 
     /// One line: an entry as it is, or in an envelope.
     fn text(&mut self, line: &[u8], origin: &Origin, depth: usize, out: &mut Out<'_>) -> Outcome {
-        let reason = match self.read(line, 1, origin, out) {
+        // What is cut in an envelope could pass for an entry that was cut: it must look like one.
+        let is_claimed = line.len() < LINE_BYTES_MAX || self.claims(line);
+        let read = if is_claimed { self.read(line, line.len(), origin, out) } else { Err("too_long") };
+        let reason = match read {
             Ok(outcome) => return outcome,
             Err(reason) => reason,
         };
@@ -430,6 +447,11 @@ impl Ingester {
             }
         }
         self.dead(line, origin, reason, out)
+    }
+
+    /// Whether a line looks like an entry of the format.
+    fn claims(&self, line: &[u8]) -> bool {
+        if self.format.is_auto() { FormatSpec::sniff(line).is_some() } else { (self.format.looks_like)(line) }
     }
 
     /// A record of a format whose entries span lines. Returns how many entries have a part in it.
@@ -528,6 +550,7 @@ impl Ingester {
                 bytes.clear();
                 self.assembly.pending = Some(Pending {
                     bytes,
+                    length: 0,
                     lines: 0,
                     origin: Origin { forged_mark: false, ..origin.clone() },
                     lines_before: record.at,
@@ -545,7 +568,7 @@ impl Ingester {
             Step::Orphan => {
                 if !line.trim_ascii_start().is_empty() {
                     record.entries += 1;
-                    record.outcome = record.outcome.max(self.judge(line, 1, origin, out));
+                    record.outcome = record.outcome.max(self.judge(line, line.len(), origin, out));
                 }
                 return;
             }
@@ -555,12 +578,8 @@ impl Ingester {
         let pending = self.assembly.pending.as_mut().expect("a line begins or continues the pending entry");
         pending.origin.forged_mark |= origin.forged_mark;
         pending.lines += 1;
-        let room = (ENTRY_BYTES_MAX + 1).saturating_sub(pending.bytes.len());
-        if 1 < pending.lines && 0 < room {
-            pending.bytes.push(b'\n');
-        }
-        pending.bytes.extend_from_slice(&line[..line.len().min(room)]);
-        let full = ENTRY_BYTES_MAX < pending.bytes.len() || ENTRY_LINES_MAX < pending.lines;
+        pending.keep(line);
+        let full = ENTRY_SPAN_MAX < pending.length;
         if full || self.assembly.lines.as_ref().is_some_and(|lines| lines.is_complete()) {
             let outcome = self.complete(Some(true), out);
             record.outcome = record.outcome.max(outcome);
@@ -579,9 +598,9 @@ impl Ingester {
     /// returned is part of its own).
     fn complete(&mut self, shared: Option<bool>, out: &mut Out<'_>) -> Outcome {
         let Some(pending) = self.assembly.pending.take() else { return Outcome::Ignored };
-        let Pending { bytes, lines, origin, outcome_before, records, lines_before } = pending;
+        let Pending { bytes, length, origin, outcome_before, records, lines_before, .. } = pending;
         let letters_before = out.dead.len();
-        let outcome = self.judge(&bytes, lines, &origin, out);
+        let outcome = self.judge(&bytes, length, &origin, out);
         // Before the record that is being taken, if that has no part of it.
         let behind = self.next_offset.unwrap_or(0).saturating_sub(i64::from(shared == Some(false)));
         for letter in &mut out.dead[letters_before..] {
@@ -606,9 +625,10 @@ impl Ingester {
         if shared == Some(true) { outcome } else { Outcome::Ignored }
     }
 
-    /// One whole entry, or what was taken for one.
-    fn judge(&mut self, bytes: &[u8], lines: usize, origin: &Origin, out: &mut Out<'_>) -> Outcome {
-        self.read(bytes, lines, origin, out).unwrap_or_else(|reason| self.dead(bytes, origin, reason, out))
+    /// One entry, or what was taken for one: what was kept of it, and its length.
+    fn judge(&mut self, bytes: &[u8], length: usize, origin: &Origin, out: &mut Out<'_>) -> Outcome {
+        self.read(bytes, length, origin, out)
+            .unwrap_or_else(|reason| self.dead_of(&DeadLetter::excerpt(bytes), length, origin, reason, out))
     }
 
     /// What could not be read.
@@ -646,19 +666,18 @@ impl Ingester {
         Outcome::DeadLettered
     }
 
-    /// Reads an entry and tallies what it says; else why it cannot be read.
+    /// Reads an entry, or what was kept of it, and tallies what it says; else why it cannot be read.
     fn read(
         &mut self,
         bytes: &[u8],
-        lines: usize,
+        length: usize,
         origin: &Origin,
         out: &mut Out<'_>,
     ) -> Result<Outcome, &'static str> {
         let Origin { offset, mode, forged_mark, written_at, shipped_at, ref host } = *origin;
-        let limit = if self.assembly.lines.is_none() { LINE_BYTES_MAX } else { ENTRY_BYTES_MAX + 1 };
-        if limit <= bytes.len() || ENTRY_LINES_MAX < lines {
-            return Err("too_long");
-        }
+        let limit = if self.assembly.lines.is_none() { LINE_BYTES_MAX } else { ENTRY_BYTES_MAX };
+        let bytes = &bytes[..bytes.len().min(limit)];
+        self.context.cut = limit <= length;
         let latest = Some(self.watermark.latest()).filter(|latest| *latest != Timestamp::MIN);
         self.context.after = latest.or(written_at).or(shipped_at).unwrap_or(self.plan.context.after);
         self.context.shipped_at = shipped_at.or(written_at);
@@ -670,8 +689,12 @@ impl Ingester {
         let mut activity = match self.format.parse(bytes, scratch, &self.context) {
             Ok(Parsed::Activity(activity)) => Some(activity),
             Ok(Parsed::Ignored(_)) => None,
+            Err(_) if self.context.cut => return Err("too_long"),
             Err(rejected) => return Err(rejected.reason()),
         };
+        if self.context.cut {
+            *self.rejected.entry((self.format.name, "truncated")).or_default() += 1;
+        }
         // A drill has no part in the event time of its source.
         if let Some(activity) = activity.as_mut().filter(|_| !mode.is_drill()) {
             if let Some(written) = written_at.or(shipped_at) {
@@ -720,6 +743,18 @@ impl Ingester {
         // Every entry, also one that is ignored: silence is judged by the minutes in which a source speaks at all.
         out.tallier.tally(mode, EntityKind::Source, &self.plan.source, place.bucket).add(Metric::Requests, 1);
         Ok(if self.attributor.add(&activity, place, out.tallier) { Outcome::Contributed } else { Outcome::Ignored })
+    }
+}
+
+impl Pending {
+    /// Takes in a line, as far as there is room.
+    fn keep(&mut self, line: &[u8]) {
+        let line_end: &[u8] = if self.lines == 1 { b"" } else { b"\n" };
+        for part in [line_end, line] {
+            let room = ENTRY_BYTES_MAX.saturating_sub(self.bytes.len());
+            self.bytes.extend_from_slice(&part[..part.len().min(room)]);
+            self.length = self.length.saturating_add(part.len());
+        }
     }
 }
 

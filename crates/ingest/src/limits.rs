@@ -4,7 +4,8 @@
 /// taken as complete.
 pub const RECORD_BYTES_MAX: usize = formats::envelope::OPENED_BYTES_MAX;
 
-/// Bytes of one line of a line format, out of its envelope. From there on: dead-lettered as `too_long`.
+/// Bytes of one line of a line format, out of its envelope. From there on: read as cut, and counted as `truncated`; dead-lettered as
+/// `too_long` if it cannot be read so.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// Envelopes in each other; how many of a source partition's are remembered over a restart.
@@ -13,12 +14,12 @@ pub const ENVELOPES_MAX: usize = formats::envelope::LAYERS_MAX;
 /// Bytes of the name of the program whose entries are put together. A longer one is not compared.
 pub const PROGRAM_BYTES_MAX: usize = 48;
 
-/// Bytes of one entry put together from lines. Beyond: what there is is dead-lettered as `too_long`, and the next line that
-/// looks like a beginning is one.
+/// Bytes of one entry put together from lines. From there on: as for a line; its lines are followed, but not kept.
 pub const ENTRY_BYTES_MAX: usize = 1 << 20;
 
-/// Lines of one entry put together. Beyond: as for its bytes.
-pub const ENTRY_LINES_MAX: usize = 20_000;
+/// Bytes for which an entry put together from lines is followed. Beyond: it is given up, and the next line that looks like a beginning
+/// is one. Four times what MariaDB's `max_allowed_packet` allows a statement, unless configured: no literal reaches it.
+pub const ENTRY_SPAN_MAX: usize = 64 << 20;
 
 /// Bytes of a dead letter's copy of the record. Beyond: cut; the full length is told.
 pub const EXCERPT_BYTES_MAX: usize = 4096;

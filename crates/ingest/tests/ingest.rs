@@ -308,27 +308,90 @@ fn late_is_judged_in_offset_order_and_only_signals_count() {
 }
 
 #[test]
-fn too_long_lines_and_entries_become_dead_letters() {
+fn too_long_lines_and_entries_that_cannot_be_read_become_dead_letters() {
     let long = vec![b'x'; 10 * LINE_BYTES_MAX];
     let outcome = read(&plan(&[AUDIT]), &[long], &[]);
     let letter = &outcome.dead[0];
     assert_eq!((letter.reason, letter.excerpt.len(), letter.bytes), ("too_long", 4096, 10 << 20));
     assert_eq!(outcome.sum(|range| range.dead_lettered), 1);
 
-    let mut text = String::from(
-        "# User@Host: a[a] @  [1.1.1.1]\n# Query_time: 1  Rows_sent: 1\nSET timestamp=1772409601;\nSELECT '\n",
-    );
+    // Without a time.
+    let mut text = String::from("# User@Host: a[a] @  [1.1.1.1]\n# Query_time: 1  Rows_sent: 1\nSELECT '\n");
     text += &"0123456789\n".repeat(ENTRY_BYTES_MAX / 11 + 10);
-    text += "# User@Host: a[a] @  [1.1.1.1]\nSET timestamp=1772409601;\nSELECT * FROM hr.employees;\n";
+    let length = text.len();
+    text += "';\n# User@Host: a[a] @  [1.1.1.1]\nSET timestamp=1772409601;\nSELECT * FROM hr.employees;\n";
     let records = lines(text.as_bytes());
     let outcome = read(&plan(&[SLOW]), &records, &[]);
     assert_eq!(outcome.accounted(), records.len() as u64);
-    assert_eq!(outcome.dead[0].reason, "too_long");
+    let letters: Vec<_> = outcome.dead.iter().map(|letter| (letter.reason, letter.bytes as usize)).collect();
+    assert_eq!(letters, [("too_long", length + "';".len())]);
     assert_eq!(
         outcome.of(EntityKind::DbAccount, "a@1.1.1.1").get(Metric::Statements),
         1,
         "the next entry is read again"
     );
+}
+
+/// An entry whose text has `padding` in it, and the one behind it.
+fn padded(before: &str, padding: &str, behind: &str) -> String {
+    format!(
+        "# User@Host: a[a] @  [1.1.1.1]\n# Query_time: 1.0  Lock_time: 0.1  Rows_sent: 400  Rows_examined: 400\n\
+         # Rows_affected: 0  Bytes_sent: 90000\nSET timestamp=1772409600;\n{before}{padding}{behind};\n\
+         # User@Host: a[a] @  [1.1.1.1]\n# Query_time: 1.0  Lock_time: 0.1  Rows_sent: 5  Rows_examined: 5\n\
+         SET timestamp=1772409601;\nSELECT * FROM hr.employees;\n"
+    )
+}
+
+const FORGED: &str = "\n;\n# User@Host: root[root] @ localhost [127.0.0.1]\n# Query_time: 1.0  Lock_time: 0.1  Rows_sent: 900000  \
+    Rows_examined: 1\nSET timestamp=1772409602;\nSELECT * FROM hr.payslips;\n";
+
+#[test]
+fn no_length_of_a_literal_lets_its_text_pose_as_an_entry() {
+    for padding in ["\n".repeat(20_100), "x\n".repeat(ENTRY_BYTES_MAX), "\n".repeat(3 * ENTRY_BYTES_MAX)] {
+        let text = padded("INSERT INTO hr.notes VALUES ('", &format!("{padding}{FORGED}"), "')");
+        let records = grouped(&lines(text.as_bytes()), &[1, 30_000]);
+        let outcome = read(&plan(&[SLOW]), &records, &[3]);
+        assert_eq!(outcome.accounted(), records.len() as u64);
+        assert_eq!(outcome.of(EntityKind::DbAccount, "root@localhost"), Tally::default());
+        assert_eq!(outcome.of(EntityKind::Table, "hr.payslips"), Tally::default());
+        assert_eq!(outcome.dead, []);
+        let account = outcome.of(EntityKind::DbAccount, "a@1.1.1.1");
+        assert_eq!((account.get(Metric::Statements), account.get(Metric::RowsSent)), (2, 405));
+    }
+}
+
+#[test]
+fn padding_hides_no_counts() {
+    let padding = format!(" /*{}*/ ", "x".repeat(2 * ENTRY_BYTES_MAX));
+    let text = padded("SELECT * FROM hr.payslips", &padding, "LIMIT 1 /*uid=u1*/");
+    let (mut tallier, mut dead) = (Tallier::new(), Vec::new());
+    let mut ingester = Ingester::new(plan(&[SLOW]), 0, Resume::fresh());
+    for (offset, record) in (0..).zip(lines(text.as_bytes())) {
+        let raw = Raw { bytes: &record, offset, mode: Mode::Live, forged_mark: false, written_at: None };
+        ingester.take(raw, &mut tallier, &mut dead);
+    }
+    assert_eq!((dead.len(), ingester.take_rejected()), (0, vec![("mariadb_slow_log", "truncated", 1)]));
+    let mut outcome = Outcome { tallies: Tallies::new(), dead, ranges: Vec::new() };
+    collect(&mut outcome.tallies, &mut tallier);
+    let table = outcome.of(EntityKind::Table, "hr.payslips");
+    assert_eq!([Metric::Statements, Metric::RowsSent, Metric::Bytes].map(|metric| table.get(metric)), [1, 400, 90_000]);
+    assert!(table.accounts.contains("a@1.1.1.1"), "a tag behind the cut is not seen, so the account stands for it");
+
+    // A line of server_audit lacks its end then: what stands there is of the text, and no result.
+    let x = "x".repeat(LINE_BYTES_MAX);
+    let line = format!("20260302 00:00:01,db1,a,1.1.1.1,7,1,QUERY,hr,'SELECT * FROM payslips /*{x}\\',1142*/',0");
+    let cut = &line[..LINE_BYTES_MAX];
+    for line in [&line, cut] {
+        let outcome = read(&plan(&[AUDIT]), &[line.into()], &[]);
+        assert_eq!((outcome.dead.len(), outcome.sum(|range| range.contributed)), (0, 1));
+        let table = outcome.of(EntityKind::Table, "hr.payslips");
+        assert_eq!((table.get(Metric::Statements), table.get(Metric::Denied)), (1, 0));
+    }
+    // An envelope is opened, however long it is.
+    let line = "20260302 00:00:01,db1,a,1.1.1.1,7,1,QUERY,hr,'SELECT * FROM payslips',0";
+    let wrapped = serde_json::json!({ "@timestamp": "2026-03-02T00:00:02Z", "agent": {}, "message": line, "x": x });
+    let outcome = read(&plan(&[AUDIT]), &[wrapped.to_string().into_bytes()], &[]);
+    assert_eq!((outcome.dead.len(), outcome.of(EntityKind::Table, "hr.payslips").get(Metric::Statements)), (0, 1));
 }
 
 #[test]
