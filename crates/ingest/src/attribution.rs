@@ -231,7 +231,7 @@ impl Attributor {
                 tally.name_person(user);
                 origin.add(tally);
                 if is_web {
-                    add_request(tally, activity, class, plan.counts_bytes_of_users);
+                    add_request(tally, activity, class, plan.http_bytes_of_users);
                 }
                 tally.signals = tally.signals.union(activity.signals);
             }
@@ -345,7 +345,10 @@ impl Attributor {
 
         let reading = self.reading(activity, counts.statements, counts.rows);
         let personal = self.reading(activity, counts.statements_of_people, counts.rows_of_people);
-        let own = if person { personal } else { reading };
+        let mut own = if person { personal } else { reading };
+        if person && plan.http_bytes_of_users {
+            own.measures.bytes = None;
+        }
         let fingerprint = activity.fingerprint.map(|hash| format!("{hash:016x}"));
         let unnamed = if person || !classes.contains(DataClass::Hr) { 0 } else { reading.statements };
 

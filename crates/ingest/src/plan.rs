@@ -7,6 +7,11 @@
 //! those measures, and takes them from all that do not write it. A source of format `auto` may hold any log; it counts what
 //! no named format of its database counts, and if it holds both logs of one database it counts twice: name the formats.
 //!
+//! Bytes of a **portal user** are another measure than bytes of a result set: wherever a web log is read they are those sent over
+//! HTTP, and result sets count for tables, user × table, hosts and database accounts only. Without a web log they are those of
+//! result sets. Which logs there are decides it, not what they happen to hold: a web log that names nobody beside a database log
+//! with tags leaves portal users with rows and no bytes. Choosing by what was seen would change the measure under the baseline.
+//!
 //! What it costs: a statement that only the other log holds is not counted (a server-side cursor leaves no slow entry, so its
 //! rows are nowhere; the audit log's [`Metric::Statements`](tally::Metric::Statements) then exceed the slow log's
 //! [`Metric::CountedStatements`](tally::Metric::CountedStatements), which shows it). Joining both logs on time and text was the
@@ -39,8 +44,8 @@ pub struct Plan {
     pub(crate) counts: Counts,
     /// Rows and bytes stand for so many times as many.
     pub(crate) one_in: u64,
-    /// Bytes of a portal user come from here; where a slow log is read they come from there, once.
-    pub(crate) counts_bytes_of_users: bool,
+    /// Bytes of a portal user are those sent over HTTP, not those of result sets.
+    pub(crate) http_bytes_of_users: bool,
     /// Application hosts by their name in web logs, lower-case.
     pub(crate) app_hosts: Arc<BTreeMap<Box<str>, Box<str>>>,
     pub(crate) request_ids: bool,
@@ -108,7 +113,6 @@ impl Plan {
             tables_behind: Arc::new(tables_behind(settings)),
             ..Context::default()
         };
-        let knows_bytes = |format: &str| format == "mariadb_slow_log";
         Some(Plan {
             source: source.name.as_str().into(),
             format: FormatSpec::by_name(&source.format)?,
@@ -123,8 +127,7 @@ impl Plan {
             allowed_lateness,
             counts: Counts::of(settings, source),
             one_in: u64::from(source.one_in.max(1)),
-            counts_bytes_of_users: knows_bytes(&source.format)
-                || !settings.sources.iter().any(|other| knows_bytes(&other.format)),
+            http_bytes_of_users: http_bytes_of_users(settings),
             app_hosts: Arc::new(
                 attribution
                     .app_hosts
@@ -265,6 +268,16 @@ pub(crate) fn rank(format: &str, measure: Measure) -> Option<u8> {
         },
         Measure::People => None,
     }
+}
+
+/// Whether the bytes of portal users are those that the web server sent them; else those of result sets.
+fn http_bytes_of_users(settings: &Settings) -> bool {
+    let any = |is: &dyn Fn(&FormatSpec) -> bool| {
+        settings.sources.iter().filter_map(|source| FormatSpec::by_name(&source.format)).any(is)
+    };
+    let named = |format: &FormatSpec| !format.is_auto() && !is_own_log(format.name);
+    let web = any(&|format| named(format) && format.knows.requests);
+    web || any(&|format| format.is_auto()) && !any(&|format| named(format) && format.knows.rows)
 }
 
 /// Logs that the application writes itself.

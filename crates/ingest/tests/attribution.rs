@@ -165,6 +165,27 @@ fn a_sampled_log_stands_for_more() {
 }
 
 #[test]
+fn bytes_of_users_are_those_of_the_web_log_where_there_is_one() {
+    let slow_entry = slow("10.0.1.12", [5, 7, 0], 1000, "SELECT * FROM employees /*uid=u1*/");
+    let request = access("u1", "/rest/V1/hr/employees", "");
+    let read = |sources: &[(&str, &str)], logs: &[(&str, &str)]| {
+        let table = |(name, format): &(&str, &str)| format!("{{ name = {name:?}, format = {format:?} }}");
+        let sources: Vec<_> = sources.iter().map(table).collect();
+        let tallies = read(&settings(&format!("sources = [{}]", sources.join(", "))), logs);
+        let of = |kind, id| tallies.get(kind, id, Metric::Bytes);
+        let rows = tallies.get(EntityKind::PortalUser, "u1", Metric::RowsSent);
+        (of(EntityKind::PortalUser, "u1"), of(EntityKind::UserTable, "u1|hr.employees"), rows)
+    };
+    let (web, database) = (("access", "nginx_json"), ("slow", "mariadb_slow_log"));
+    let logs = [("access", &*request), ("slow", &*slow_entry)];
+    assert_eq!(read(&[web, database], &logs), (100, 1000, 5));
+    assert_eq!(read(&[web, ("slow", "auto")], &logs), (100, 1000, 5));
+    assert_eq!(read(&[database], &logs[1..]), (1000, 1000, 5), "without a web log");
+    assert_eq!(read(&[database, ("access", "auto")], &logs), (1000, 1000, 5), "what is named goes first");
+    assert_eq!(read(&[web], &logs[..1]), (100, 0, 0));
+}
+
+#[test]
 fn rows_written_to_a_file_are_gathered() {
     let written = settings(r#"sources = [{ name = "slow", format = "mariadb_slow_log" }]"#);
     let log = [
