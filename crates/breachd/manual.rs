@@ -66,7 +66,9 @@ fn format_page(format: &FormatSpec, out: &mut dyn Write) -> io::Result<()> {
         Framing::Lines(_) => "an entry spans lines, which are put together again if they arrive one by one",
     };
     writeln!(out, "entries   {framing}")?;
-    let zone = if format.needs_zone {
+    let zone = if format.is_auto() {
+        "some of these logs carry no zone in their times: a source must say in which `zone` they are"
+    } else if format.needs_zone {
         "its times carry no zone: a source must say in which `zone` they are"
     } else {
         "its times carry their zone, or the envelope's time serves"

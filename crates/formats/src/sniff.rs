@@ -8,7 +8,9 @@
 //! format claims decides whether all of it is that one format of several lines, or single lines of any format. A line that
 //! looks otherwise later cannot change it, because such a line may be text that a visitor wrote.
 //!
-//! What it cannot know: the `zone` of the source serves all of its formats; and in a topic of several logs a line forged in one
+//! `zone` is required, because some of these logs write times without one, and read as UTC they would be hours off in silence.
+//!
+//! What it cannot know: the `zone` serves all of the source's formats; and in a topic of several logs a line forged in one
 //! may pose as one of another. Where a source is there to stay, name its format.
 
 use crate::{Context, FORMATS, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
@@ -17,7 +19,8 @@ pub(crate) const SPEC: FormatSpec = FormatSpec {
     name: "auto",
     summary: "told by the shape of each entry: any of the others; for a first look",
     framing: Framing::Line,
-    needs_zone: false,
+    // Some of the logs it may turn out to be.
+    needs_zone: true,
     // What it may turn out to be.
     knows: Knows { requests: true, statements: true, results: true, rows: true, people: true },
     looks_like: |_| false,

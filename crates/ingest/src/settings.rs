@@ -321,14 +321,18 @@ impl Settings {
                         printable(zone)
                     ),
                 ),
-                None if format.is_some_and(|format| format.needs_zone) => problem(
-                    "zone",
-                    format!(
-                        "zone is missing, and stamps of `{}` carry none; write the zone the server writes them in, such as \
-                         `Europe/Berlin` or `UTC`",
-                        source.format
-                    ),
-                ),
+                None if format.is_some_and(|format| format.needs_zone) => {
+                    let which = if format.is_some_and(FormatSpec::is_auto) { "some logs that" } else { "stamps of" };
+                    let verb = if format.is_some_and(FormatSpec::is_auto) { "reads carry" } else { "carry" };
+                    problem(
+                        "zone",
+                        format!(
+                            "zone is missing, and {which} `{}` {verb} none; write the zone the server writes them in, such \
+                             as `Europe/Berlin` or `UTC`",
+                            source.format
+                        ),
+                    );
+                }
                 _ => {}
             }
             for measure in source.counts.iter().flatten() {
@@ -558,6 +562,20 @@ mod tests {
         assert_eq!(settings.attribution.sql_tags, [Tag { key: "uid".into(), position: Position::End }]);
         assert_eq!(settings.attribution.login_routes.len(), 3, "what is not written keeps its default");
         assert_eq!(settings.plans(&Arc::default(), Span::from_minutes(2)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn auto_needs_a_zone_as_it_may_be_a_log_without_one() {
+        let mut settings: Settings = toml::from_str("[[sources]]\nname='a'\nformat='auto'").unwrap();
+        let problems = settings.check();
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].0, "sources[0].zone");
+        assert!(
+            problems[0].1.starts_with("zone is missing, and some logs that `auto` reads carry none"),
+            "{problems:?}"
+        );
+        settings.sources[0].zone = Some("Europe/Berlin".into());
+        assert_eq!(settings.check(), []);
     }
 
     #[test]
