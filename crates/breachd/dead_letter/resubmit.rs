@@ -11,7 +11,8 @@
 //! - **Shared.** A record that also holds entries which were read and counted (several lines shipped as one message) is not
 //!   resubmitted, because they would count twice; it is counted and said.
 //! - **Late.** Event time is judged as always: what lies more than `allowed_lateness` behind its partition's newest stamp is
-//!   counted as late and only its signatures are judged. Resubmit soon, or replay the raw topic's file offline instead.
+//!   counted as late, and all it says is shown in the minute of that stamp. Resubmit soon, or replay the raw topic's file offline
+//!   instead.
 //!
 //! The alternative to the ledger, looking for the marks in the raw topics, would read them whole each time and forget with
 //! their retention, which is often shorter than the letters'.

@@ -131,33 +131,6 @@ impl Attributor {
         }
     }
 
-    /// Adds nothing but signals, to the actor.
-    pub(crate) fn add_signals(
-        &mut self,
-        activity: &Activity<'_>,
-        signals: Signals,
-        place: Place,
-        tallier: &mut Tallier,
-    ) {
-        let Some((kind, known_by)) = self.name_actor(activity) else { return };
-        let (mut classes, mut names) = (DataClasses::EMPTY, Vec::new());
-        for resource in &activity.resources {
-            if let Resource::Table { schema, name } = resource {
-                classes.insert(self.class_of_table(schema, name));
-                names.push(self.table.clone());
-            }
-        }
-        let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);
-        tally.signals = tally.signals.union(signals);
-        tally.classes = tally.classes.union(classes);
-        names.iter().for_each(|name| tally.tables.insert(name));
-        tally.known(known_by);
-        if kind == EntityKind::PortalUser {
-            tally.name_person(&self.actor);
-        }
-        self.point_to(tally, place);
-    }
-
     /// Whether the account may name users, see `[attribution] tagged_accounts`. Logs that name no account are the
     /// application's own.
     fn may_tag(&mut self, activity: &Activity<'_>) -> bool {

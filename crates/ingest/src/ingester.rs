@@ -33,9 +33,14 @@
 //! format remembers.
 //!
 //! # Time
-//! A stamp later than its record was written by more than five minutes is taken for that, and counted: [`Ingester::take_ahead`]. What
-//! it tells is then shown in that minute, so that nobody can put what he does into a minute that no detector looks at. `watermark`
-//! says which stamps move event time.
+//! A stamp later than its record was written by more than the allowed lateness is taken for that, and counted:
+//! [`Ingester::take_ahead`]. What it tells is then shown in that minute, so that nobody can put what he does into a minute that no
+//! detector looks at. `watermark` says which stamps move event time.
+//!
+//! A late entry counts in full, in the minute of the greatest stamp before it, and its record is accounted for as late. The stamp is not to be
+//! trusted: whoever may send statements may send `SET timestamp = 1`, and the slow log says 1970 then. Were what is late not
+//! counted, that would hide any number of rows. The cost: a host that was cut off for hours pours them into the minute in which it comes
+//! back, behind the others of its partition, and that may page. One host for each partition has no late entries.
 
 use crate::attribution::{Attributor, Place};
 use crate::coverage::{Coverage, Records};
@@ -714,11 +719,11 @@ impl Ingester {
         let allowed = self.plan.allowed_lateness;
         let late =
             activity.as_ref().is_some_and(|activity| !mode.is_drill() && self.watermark.is_late(activity.at, allowed));
-        let at = match &activity {
-            Some(activity) if !late => activity.at,
-            // What came late is shown where event time is: its own minute may be closed.
-            _ => self.watermark.greatest(),
-        };
+        // What came late is shown where event time is: its own minute may be closed, or none that anybody looks at.
+        if let Some(activity) = activity.as_mut().filter(|_| late) {
+            activity.at = self.watermark.greatest();
+        }
+        let at = activity.as_ref().map_or(self.watermark.greatest(), |activity| activity.at);
         let place = Place { mode, bucket: at.bucket(), partition: self.partition, offset };
         if forged_mark {
             forged(&self.plan, place, out.tallier);
@@ -730,19 +735,17 @@ impl Ingester {
             self.attributor.observe(&activity, bytes);
             return Ok(Outcome::Contributed);
         }
-        if late {
-            if !activity.signals.is_empty() {
-                self.attributor.add_signals(&activity, activity.signals, place, out.tallier);
-            }
-            return Ok(Outcome::Late);
-        }
-        if !mode.is_drill() {
+        if !mode.is_drill() && !late {
             self.watermark.advance(activity.at, allowed);
             self.attributor.coverage.seen(activity.at, written_at);
         }
         // Every entry, also one that is ignored: silence is judged by the minutes in which a source speaks at all.
         out.tallier.tally(mode, EntityKind::Source, &self.plan.source, place.bucket).add(Metric::Requests, 1);
-        Ok(if self.attributor.add(&activity, place, out.tallier) { Outcome::Contributed } else { Outcome::Ignored })
+        Ok(match self.attributor.add(&activity, place, out.tallier) {
+            _ if late => Outcome::Late,
+            true => Outcome::Contributed,
+            false => Outcome::Ignored,
+        })
     }
 }
 

@@ -285,7 +285,7 @@ fn a_log_that_names_no_account_counts_for_table_and_host() {
 }
 
 #[test]
-fn late_is_judged_in_offset_order_and_only_signals_count() {
+fn late_is_judged_in_offset_order_and_counts_where_event_time_is() {
     let row = |minute: u32, text: &str| format!("20260302 00:{minute:02}:00,db1,app,10.0.1.1,7,1,QUERY,hr,'{text}',0");
     let outcome = read_text(
         &plan(&[AUDIT]),
@@ -298,13 +298,33 @@ fn late_is_judged_in_offset_order_and_only_signals_count() {
         .join("\n"),
     );
     let account = outcome.of(EntityKind::DbAccount, "app@10.0.1.1");
-    assert_eq!(account.get(Metric::Statements), 2);
-    assert!(account.signals.contains(Signal::IntoOutfile));
+    assert_eq!(account.get(Metric::Statements), 4);
     assert_eq!((outcome.sum(|range| range.contributed), outcome.sum(|range| range.late)), (2, 2));
     let shown: Timestamp = "2026-03-02T00:10:00Z".parse().unwrap();
     assert_eq!(outcome.ranges[0].watermark, shown);
     let key = (Mode::Live, EntityKind::DbAccount, "app@10.0.1.1".to_owned(), shown.bucket());
-    assert!(outcome.tallies[&key].signals.contains(Signal::IntoOutfile), "shown where event time is");
+    assert!(outcome.tallies[&key].signals.contains(Signal::IntoOutfile));
+    assert_eq!(outcome.tallies[&key].get(Metric::Statements), 3);
+}
+
+#[test]
+fn a_stamp_that_was_set_to_the_past_hides_no_rows() {
+    let entry = |stamp: i64, table: &str, rows: u64| {
+        format!(
+            "# User@Host: a[a] @  [1.1.1.1]\n# Query_time: 0.1  Rows_sent: {rows}\nSET timestamp={stamp};\nSELECT * FROM hr.{table};\n"
+        )
+    };
+    let text = [entry(1_772_409_601, "employees", 1), entry(1, "payslips", 400), entry(0, "payslips", 7)].concat();
+    let records = lines(text.as_bytes());
+    for restarts in [&[][..], &[5, 9]] {
+        let outcome = read(&plan(&[SLOW]), &records, restarts);
+        let shown = Timestamp::from_secs(1_772_409_601).bucket();
+        let table = &outcome.tallies[&(Mode::Live, EntityKind::Table, "hr.payslips".to_owned(), shown)];
+        assert_eq!((table.get(Metric::Statements), table.get(Metric::RowsSent)), (2, 407));
+        assert!(table.classes.contains(activity::DataClass::Hr) && table.accounts.contains("a@1.1.1.1"));
+        assert!(outcome.tallies.keys().all(|(.., bucket)| *bucket == shown));
+        assert_eq!((outcome.sum(|range| range.contributed), outcome.sum(|range| range.late)), (4, 8));
+    }
 }
 
 #[test]
