@@ -199,7 +199,7 @@ pub fn tables(coverages: &[Coverage]) -> Vec<TableRow> {
     }
     tables
         .into_iter()
-        .map(|(table, CoveredTable { class, statements, with_rows })| TableRow {
+        .map(|(table, CoveredTable { class, statements, with_rows, .. })| TableRow {
             table: table.to_owned(),
             class,
             statements,
@@ -315,13 +315,14 @@ mod tests {
                 last_event_ms: Some(1_000 * i64::from(partition + 1)),
                 records: Records { contributed: records, dead_lettered: 1, ..Records::default() },
                 tables: [
-                    ("hr.a".to_owned(), CoveredTable { class: "hr".into(), statements: 3, with_rows: 0 }),
+                    ("hr.a".to_owned(), CoveredTable { class: "hr".into(), statements: 3, ..CoveredTable::default() }),
                     (
                         "hr.b".to_owned(),
                         CoveredTable {
                             class: "hr".into(),
                             statements: 3,
                             with_rows: u64::try_from(partition).unwrap(),
+                            named: false,
                         },
                     ),
                 ]

@@ -447,8 +447,15 @@ impl Attributor {
         if classified.is_empty() {
             return;
         }
+        let Measures { rows_sent, rows_examined, rows_affected, .. } = activity.measures;
+        let has_rows = [rows_sent, rows_examined, rows_affected].into_iter().flatten().any(|rows| 0 < rows);
+        if activity.outcome != Outcome::Success && !has_rows {
+            return;
+        }
         for (at, class) in classified {
-            self.coverage.table(&activity.resources[*at].name(), class.as_str(), 1, u64::from(with_rows));
+            let name = activity.resources[*at].name();
+            let named = || self.plan.names_table(&name);
+            self.coverage.table(&name, class.as_str(), 1, u64::from(with_rows), named);
         }
         if matches!(activity.actor, Actor::DbAccount(_)) {
             self.coverage.statement(tagged);
@@ -467,7 +474,7 @@ impl Attributor {
                 }
                 tally.classes.insert(class);
                 self.point_to(tally, place);
-                self.coverage.table(&self.table, class.as_str(), 1, 0);
+                self.coverage.table(&self.table, class.as_str(), 1, 0, || self.plan.names_table(&self.table));
                 added = true;
             }
         }

@@ -6,7 +6,11 @@
 //! [`Ingester::restore_coverage`](crate::Ingester::restore_coverage) go on with it. Counts are of the records since the
 //! source was first read; times are the greatest seen.
 //!
-//! Bounded: [`COVERED_TABLES_MAX`] tables per source partition (the smallest names stay, the rest is counted), reasons and
+//! Only statements that succeeded, or had rows, show a table: names that somebody invents fail, and would crowd out the real ones.
+//! (Logs that do not say what failed, such as the slow log, cannot be told from that.)
+//!
+//! Bounded: [`COVERED_TABLES_MAX`] tables per source partition (those with the most statements stay, and before them those that the
+//! configuration names without stars; the rest is counted), reasons and
 //! names come from fixed lists. Holds names of tables, never of people.
 
 use crate::limits::COVERED_TABLES_MAX;
@@ -15,6 +19,7 @@ use crate::settings::{Measure, Settings, Source};
 use activity::{DataClass, Span, Timestamp};
 use formats::{FormatSpec, Knows};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// What one source partition has shown so far.
@@ -68,6 +73,9 @@ pub struct CoveredTable {
     pub statements: u64,
     /// Statements that say how many rows were read.
     pub with_rows: u64,
+    /// The configuration names it, without stars: it stays.
+    #[serde(skip_serializing_if = "is_false")]
+    pub named: bool,
 }
 
 /// Something the configured sources cannot know, or a source that does not do what it should.
@@ -129,7 +137,7 @@ impl Coverage {
             add(self.rejected.entry(reason.clone()).or_default(), *count);
         }
         for (name, table) in &other.tables {
-            self.table(name, &table.class, table.statements, table.with_rows);
+            self.table(name, &table.class, table.statements, table.with_rows, || table.named);
         }
         for (to, from) in [
             (&mut self.tables_beyond, other.tables_beyond),
@@ -182,22 +190,31 @@ impl Coverage {
         add(&mut self.named_requests, u64::from(named));
     }
 
-    /// A classified table was named.
-    pub(crate) fn table(&mut self, name: &str, class: &str, statements: u64, with_rows: u64) {
+    /// A classified table was touched. `named`: whether the configuration names it.
+    pub(crate) fn table(
+        &mut self,
+        name: &str,
+        class: &str,
+        statements: u64,
+        with_rows: u64,
+        named: impl FnOnce() -> bool,
+    ) {
         let name = &name[..name.floor_char_boundary(activity::Entity::ID_BYTES_MAX)];
         if let Some(table) = self.tables.get_mut(name) {
             add(&mut table.statements, statements);
             add(&mut table.with_rows, with_rows);
             return;
         }
-        if COVERED_TABLES_MAX <= self.tables.len() {
+        self.tables
+            .insert(name.to_owned(), CoveredTable { class: class.to_owned(), statements, with_rows, named: named() });
+        if COVERED_TABLES_MAX < self.tables.len() {
             add(&mut self.tables_beyond, 1);
-            if self.tables.last_key_value().is_none_or(|(last, _)| last.as_str() <= name) {
-                return;
+            // The least of all goes; of equal ones that with the greatest name.
+            let least = self.tables.iter().min_by_key(|(name, table)| (table.named, table.statements, Reverse(*name)));
+            if let Some(name) = least.map(|(name, _)| name.clone()) {
+                self.tables.remove(&name);
             }
-            self.tables.pop_last();
         }
-        self.tables.insert(name.to_owned(), CoveredTable { class: class.to_owned(), statements, with_rows });
     }
 }
 
@@ -213,6 +230,12 @@ impl Records {
         add(&mut self.dead_lettered, other.dead_lettered);
         add(&mut self.bytes, other.bytes);
     }
+}
+
+// serde hands a reference over.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn add(to: &mut u64, more: u64) {
@@ -439,7 +462,7 @@ mod tests {
     #[test]
     fn comes_back_from_json_and_forgives_other_versions() {
         let mut coverage = seen("audit", "mariadb_server_audit");
-        coverage.table("hr.employees", "hr", 3, 1);
+        coverage.table("hr.employees", "hr", 3, 1, || false);
         coverage.reject("malformed");
         assert_eq!(Coverage::parse(&coverage.to_json()), Some(coverage));
         assert_eq!(Coverage::parse(r#"{"source":"a","news":1}"#).map(|coverage| coverage.source), Some("a".into()));
@@ -450,10 +473,10 @@ mod tests {
     #[test]
     fn merging_adds_counts_and_keeps_the_latest_times() {
         let mut one = seen("audit", "mariadb_server_audit");
-        one.table("hr.employees", "hr", 3, 0);
+        one.table("hr.employees", "hr", 3, 0, || false);
         let mut two = Coverage { partition: 1, ..seen("audit", "mariadb_server_audit") };
         two.seen(at("2026-03-02T13:00:00Z"), Some(at("2026-03-02T13:30:00Z")));
-        two.table("hr.employees", "hr", 2, 1);
+        two.table("hr.employees", "hr", 2, 1, || false);
         let (mut forth, mut back) = (one.clone(), two.clone());
         forth.merge(&two);
         back.merge(&one);
@@ -464,22 +487,30 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_bounded_by_name_and_the_rest_is_counted() {
+    fn tables_are_bounded_and_the_most_used_and_the_named_stay() {
         let mut coverage = Coverage::default();
-        for n in (0..COVERED_TABLES_MAX + 10).rev() {
-            coverage.table(&format!("hr.t{n:05}"), "hr", 1, 0);
+        coverage.table("hr.z_named", "hr", 1, 0, || true);
+        coverage.table("hr.z_used", "hr", 5, 0, || false);
+        for n in (0..COVERED_TABLES_MAX + 8).rev() {
+            coverage.table(&format!("hr.t{n:05}"), "hr", 1, 0, || false);
         }
         assert_eq!((coverage.tables.len(), coverage.tables_beyond), (COVERED_TABLES_MAX, 10));
-        assert!(coverage.tables.contains_key("hr.t00000") && !coverage.tables.contains_key("hr.t00520"));
+        assert!(coverage.tables.contains_key("hr.t00000") && !coverage.tables.contains_key("hr.t00518"));
+        let mut merged = Coverage::default();
+        merged.merge(&Coverage::parse(&Coverage { source: "a".into(), ..coverage }.to_json()).expect("our own"));
+        merged.table("hr.a", "hr", 1, 0, || false);
+        for name in ["hr.a", "hr.z_named", "hr.z_used"] {
+            assert!(merged.tables.contains_key(name), "{name}");
+        }
     }
 
     #[test]
     fn an_audit_log_alone_counts_no_rows() {
         let mut audit = seen("audit", "mariadb_server_audit");
         for n in 0..7 {
-            audit.table(&format!("hr.t{n}"), "hr", 9, 0);
+            audit.table(&format!("hr.t{n}"), "hr", 9, 0, || false);
         }
-        audit.table("shop.customer_entity", "customer", 9, 0);
+        audit.table("shop.customer_entity", "customer", 9, 0, || false);
         let access = seen("access", "nginx_json");
         let found = gaps(&settings(AUDIT_AND_WEB), &[audit, access], at("2026-03-02T12:01:00Z"));
         assert_eq!(told(&found), [(GapKind::NoRows, "all")]);
@@ -499,10 +530,10 @@ mod tests {
             "#,
         );
         let (mut audit, mut slow) = (seen("audit", "mariadb_server_audit"), seen("slow", "mariadb_slow_log"));
-        audit.table("hr.employees", "hr", 100, 0);
-        audit.table("hr.payslips", "hr", 100, 0);
-        slow.table("hr.employees", "hr", 98, 98);
-        slow.table("hr.payslips", "hr", 10, 10);
+        audit.table("hr.employees", "hr", 100, 0, || false);
+        audit.table("hr.payslips", "hr", 100, 0, || false);
+        slow.table("hr.employees", "hr", 98, 98, || false);
+        slow.table("hr.payslips", "hr", 10, 10, || false);
         let found = gaps(&both, &[audit, slow, seen("access", "nginx_json")], at("2026-03-02T12:01:00Z"));
         assert_eq!(told(&found), [(GapKind::NoRows, "all")]);
         assert_eq!(found[0].what, "rows are known of as few as 10 % of the statements on hr.payslips");

@@ -38,7 +38,7 @@ pub const METADATA_BYTES_MAX: usize = 2816;
 /// Bytes of a browser's name that are kept.
 pub const AGENT_BYTES_MAX: usize = 120;
 
-/// Classified tables that the coverage of one source partition names. Beyond: the smallest names stay, the rest is counted.
+/// Classified tables that the coverage of one source partition names. Beyond: the most used stay, the rest is counted.
 pub const COVERED_TABLES_MAX: usize = 512;
 
 /// Bytes of the name of a network's operator that are kept.

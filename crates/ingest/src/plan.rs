@@ -24,7 +24,10 @@ use crate::settings::{Measure, Settings, Source};
 use activity::{DataClass, Span, Timestamp};
 use formats::envelope::Envelope;
 use formats::{Behind, Context, FormatSpec, Glob, SqlTag, TableBehind, Zone};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// How one source is read.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub struct Plan {
     pub(crate) tables: Patterns,
     pub(crate) routes: Patterns,
     pub(crate) columns: Columns,
+    /// Tables that the configuration names without stars, lower-case.
+    named_tables: Arc<BTreeSet<Box<str>>>,
     pub(crate) geo: Arc<Geo>,
     pub(crate) privacy: Arc<Pseudonyms>,
     pub(crate) allowed_lateness: Span,
@@ -122,6 +127,15 @@ impl Plan {
             tables: Patterns::of_tables(classes(&settings.classification.tables)),
             routes: Patterns::of_routes(classes(&settings.classification.routes)),
             columns,
+            named_tables: Arc::new(
+                settings
+                    .classification
+                    .tables
+                    .keys()
+                    .filter(|pattern| !pattern.contains('*'))
+                    .map(|name| name.to_ascii_lowercase().into())
+                    .collect(),
+            ),
             geo: geo.clone(),
             privacy: Arc::new(Pseudonyms::new(&settings.privacy, None)),
             allowed_lateness,
@@ -178,6 +192,11 @@ impl Plan {
     /// What this source is the source of record for.
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Whether the configuration names the table, without stars.
+    pub(crate) fn names_table(&self, name: &str) -> bool {
+        !self.named_tables.is_empty() && self.named_tables.contains(name.to_ascii_lowercase().as_str())
     }
 
     /// An application host as the database names it.

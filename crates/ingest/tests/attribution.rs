@@ -328,6 +328,18 @@ fn coverage_tells_what_a_source_has_shown() {
 }
 
 #[test]
+fn names_that_somebody_invents_do_not_crowd_out_real_tables() {
+    let written = settings(r#"sources = [{ name = "audit", format = "mariadb_server_audit" }]"#);
+    let invented: String = (0..600)
+        .map(|n| audit("10.0.1.12", &format!("SELECT * FROM a{n:04} /*uid=u1*/")).replace(",0\n", ",1146\n"))
+        .collect();
+    let log = invented.clone() + &audit("10.0.1.12", "SELECT * FROM employees") + &invented;
+    let (_, coverage) = read_with(&written, None, &[("audit", &log)]);
+    assert_eq!(coverage[0].tables.keys().collect::<Vec<_>>(), ["hr.employees"]);
+    assert_eq!((coverage[0].tables_beyond, coverage[0].tagged, coverage[0].untagged), (0, 0, 1));
+}
+
+#[test]
 fn columns_that_a_statement_names_or_may_have_read_give_its_table_a_class() {
     let written = settings(
         r#"
