@@ -84,7 +84,7 @@ pub(super) const EVENT_SKEW: MetricSpec = gauge(
 pub(super) const RECORDS_AHEAD: MetricSpec = counter(
     "breachd_records_ahead_total",
     &["source"],
-    "Entries whose time lies more than five minutes behind the writing of their record in the future.",
+    "Entries whose time lies more than half the allowed lateness behind the writing of their record in the future.",
 );
 pub(super) const DEAD_LETTERS: MetricSpec = counter(
     "breachd_dead_letters_total",

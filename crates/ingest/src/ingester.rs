@@ -33,7 +33,7 @@
 //! format remembers.
 //!
 //! # Time
-//! A stamp later than its record was written by more than the allowed lateness is taken for that, and counted:
+//! A stamp later than its record was written by more than half the allowed lateness is taken for that, and counted:
 //! [`Ingester::take_ahead`]. What it tells is then shown in that minute, so that nobody can put what he does into a minute that no
 //! detector looks at. `watermark` says which stamps move event time.
 //!
@@ -53,7 +53,7 @@ use crate::outcome::Outcome;
 use crate::plan::{Enveloping, Plan};
 use crate::resume::Resume;
 use crate::skew::Skew;
-use crate::watermark::{AHEAD_MAX, Watermark};
+use crate::watermark::{Watermark, ahead_max};
 use crate::wrapping::{Lock, unwrapped};
 use activity::{EntityKind, Mode, Signal, Timestamp};
 use formats::envelope::{self, Hints, Inner};
@@ -709,7 +709,7 @@ impl Ingester {
                     None => self.skew = Some(skew),
                 }
             }
-            if let Some(most) = written_at.map(|written| written + AHEAD_MAX)
+            if let Some(most) = written_at.map(|written| written + ahead_max(self.plan.allowed_lateness))
                 && most < activity.at
             {
                 activity.at = most;

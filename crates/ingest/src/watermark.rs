@@ -13,19 +13,27 @@
 //! | one of several hosts has a wrong clock | the others' records end its leaps, again and again |
 //! | all clocks are wrong | nothing in the log says so; see below |
 //!
-//! Where it is known when a record was written, a stamp more than [`AHEAD_MAX`] behind that instant in the future is taken for
-//! that instant and [`AHEAD_MAX`]; it is counted as *ahead*. That is not proof (the producer's clock may be the same wrong one),
-//! so the rule of leaps holds for it too.
+//! Where it is known when a record was written, a stamp further behind that instant in the future than [`ahead_max`] is taken for that
+//! instant and as much; it is counted as *ahead*. This holds for the very first stamp too. So a session that stamps its
+//! statements with the future (`SET timestamp`) makes nobody's record late that was written within [`ahead_max`]
+//! of its stamp. That is not proof (the producer's clock may be the same wrong one), so the rule of leaps holds for it too.
 //!
-//! The very first stamp is believed: there is nothing to compare it with. The losing alternatives: to believe any stamp within
-//! 24 hours at once (a clock wrong by an hour made an hour of true records late); a fixed number of followers (a host with a
-//! wrong clock sends them in one burst, and a source that speaks twice a day takes days).
+//! What remains: where that is not known (a file, a producer that writes no times), whoever has the log for himself for two entries, with
+//! stamps more than the allowed lateness apart, carries event time away; and the first stamp is believed: there is nothing to
+//! compare it with. To ask for more entries would not stop him, for he can send as many, and would hold up sources
+//! that speak once a day. What is late then still counts in full, in the minute to which event time was carried.
+//!
+//! The losing alternatives: to believe any stamp within 24 hours at once (a clock wrong by an hour made an hour of true records
+//! late); a fixed number of followers (a host with a wrong clock sends them in one burst, and a source that speaks
+//! twice a day takes days).
 
 use activity::{Span, Timestamp};
 
-/// How far a stamp may be ahead of when its record was written. Clocks that are set by NTP differ by less than a second;
-/// five minutes is what Kerberos tolerates.
-pub(crate) const AHEAD_MAX: Span = Span::from_minutes(5);
+/// How far a stamp may be ahead of when its record was written: half the allowed lateness, so that even the furthest leaves as
+/// much for others to be on their way; at most what Kerberos tolerates. Clocks that are set by NTP differ by less than a second.
+pub(crate) fn ahead_max(allowed: Span) -> Span {
+    Span::from_minutes(5).min(Span::from_millis(allowed.as_millis() / 2))
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Watermark {
