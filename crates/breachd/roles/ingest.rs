@@ -101,14 +101,12 @@ impl IngestRole<'_> {
                 (&mut self.partitions, &mut self.tallier, &mut self.dead, self.context);
             let mut unowned = 0_u64;
             let polled =
-                self.member.poll(
-                    limits::POLL_RECORDS,
-                    limits::POLL_WAIT.min(interval),
-                    &mut |record| match partitions.get_mut(&(record.topic.to_owned(), record.partition)) {
+                self.member.poll(limits::POLL_RAW_RECORDS, limits::POLL_WAIT.min(interval), &mut |record| {
+                    match partitions.get_mut(&(record.topic.to_owned(), record.partition)) {
                         Some(partition) => partition.take(record, context, tallier, dead),
                         None => unowned += 1,
-                    },
-                )?;
+                    }
+                })?;
             if unowned > 0 {
                 self.context.metrics.invariant_violation("record_of_a_partition_not_owned", unowned);
             }
@@ -184,23 +182,24 @@ impl IngestRole<'_> {
     fn age(&mut self) {
         let settings = &self.context.settings.ingest;
         let (expire_after, idle_after) = (settings.expire_after.0, settings.idle_after.0);
-        for partition in self.partitions.values_mut() {
-            let silent = partition.heard.elapsed();
-            if !partition.expired && silent >= expire_after {
+        let may_expire = |partition: &Partition| !partition.expired && partition.heard.elapsed() >= expire_after;
+        let may_rest = |partition: &Partition| !partition.idle && partition.heard.elapsed() >= idle_after;
+        if !self.partitions.values().any(|partition| may_expire(partition) || may_rest(partition)) {
+            return;
+        }
+        // Silent is who has nothing to say, not who cannot be heard: while a broker is away, the rest of an entry may lie there.
+        // The client is asked only when somebody is due.
+        let behind = self.member.lag();
+        for ((topic, number), partition) in &mut self.partitions {
+            if is_behind(&behind, topic, *number) {
+                continue;
+            }
+            if may_expire(partition) {
                 partition.expired = true;
                 partition.ingester.expire(&mut self.tallier, &mut self.dead);
                 self.dirty = true;
             }
-        }
-        let due = |partition: &Partition| !partition.idle && partition.heard.elapsed() >= idle_after;
-        if !self.partitions.values().any(due) {
-            return;
-        }
-        // Silent is who has nothing to say, not who cannot be heard. The client is asked only when somebody is due.
-        let behind: BTreeMap<(String, i32), i64> =
-            self.member.lag().into_iter().map(|(topic, number, records)| ((topic, number), records)).collect();
-        for (place, partition) in &mut self.partitions {
-            if due(partition) && behind.get(place).is_none_or(|records| *records <= 0) {
+            if may_rest(partition) {
                 partition.idle = true;
                 self.dirty = true;
             }
@@ -332,6 +331,11 @@ impl IngestRole<'_> {
     }
 }
 
+/// Whether records of a partition are known to lie there unread.
+fn is_behind(behind: &[(String, i32, i64)], topic: &str, partition: i32) -> bool {
+    behind.iter().any(|(of, number, records)| (of.as_str(), *number) == (topic, partition) && 0 < *records)
+}
+
 /// The record's own stamp; a producer may write none.
 fn written_at(record: &RecordRef<'_>) -> Option<Timestamp> {
     Some(record.stamped_at).filter(|at| 0 < at.as_millis())
@@ -371,5 +375,17 @@ impl Partition {
             tallier,
             dead,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_is_who_has_records_unread() {
+        let behind = [("a".to_owned(), 0, 0), ("a".to_owned(), 1, 3), ("b".to_owned(), 0, 7)];
+        let told = [("a", 0), ("a", 1), ("a", 2), ("b", 0)].map(|(topic, number)| is_behind(&behind, topic, number));
+        assert_eq!(told, [false, true, false, true], "of whom nothing is known, nothing is waited for");
     }
 }

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-/// Records taken from Kafka per poll of the ingest role, the journal and the alerts.
+/// Records taken from Kafka per poll of the journal, the alerts and the like.
 pub const POLL_RECORDS: usize = 10_000;
+
+/// Records taken from Kafka per poll of the ingest role. A poll cannot be ended early, and what it brought is looked at only then: so
+/// many records with all dead letters that each may have ([`ingest::limits::LETTERS_PER_RECORD_MAX`]) are 140 MB.
+pub const POLL_RAW_RECORDS: usize = 500;
 
 /// Packed tally messages per poll: each may hold thousands of tallies.
 pub const POLL_TALLIES: usize = 64;

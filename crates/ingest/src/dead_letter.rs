@@ -19,9 +19,9 @@ pub struct DeadLetter {
     pub to_offset: i64,
     /// Its records also hold parts of other entries: read again, those would count twice.
     pub shares_records: bool,
-    /// `too_long`, `no_header`, `not_in_envelope`, `other_program`, or why the format refused it.
+    /// `too_long`, `no_header`, `not_in_envelope`, `other_program`, or why the format refused it; [`DeadLetter::MORE`].
     pub reason: &'static str,
-    /// Its first bytes, at most [`EXCERPT_BYTES_MAX`].
+    /// Its first bytes, at most [`EXCERPT_BYTES_MAX`]; of `more` the number of entries.
     pub excerpt: Vec<u8>,
     /// Length of the whole in bytes, as far as it was read.
     pub bytes: u64,
@@ -29,6 +29,10 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
+    /// Reason of a letter that stands for entries of a record beyond [`crate::limits::LETTERS_PER_RECORD_MAX`]. It has their
+    /// number in place of their text, and their length in all.
+    pub const MORE: &'static str = "more";
+
     pub(crate) fn excerpt(bytes: &[u8]) -> Vec<u8> {
         bytes[..bytes.len().min(EXCERPT_BYTES_MAX)].to_vec()
     }

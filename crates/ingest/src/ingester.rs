@@ -47,7 +47,8 @@ use crate::coverage::{Coverage, Records};
 use crate::dead_letter::DeadLetter;
 use crate::discover::Discovery;
 use crate::limits::{
-    ENTRY_BYTES_MAX, ENTRY_SPAN_MAX, ENVELOPES_MAX, LINE_BYTES_MAX, RECORD_BYTES_MAX, RECORDS_WAITING_MAX,
+    ENTRY_BYTES_MAX, ENTRY_SPAN_MAX, ENVELOPES_MAX, LETTERS_PER_RECORD_MAX, LINE_BYTES_MAX, RECORD_BYTES_MAX,
+    RECORDS_WAITING_MAX,
 };
 use crate::outcome::Outcome;
 use crate::plan::{Enveloping, Plan};
@@ -93,6 +94,8 @@ pub struct Ingester {
     flushed_to: Option<i64>,
     counts: Counts,
     rejected: BTreeMap<(&'static str, &'static str), u64>,
+    /// Dead letters of the record at this offset.
+    letters: (i64, u64),
     skew: Option<Skew>,
     ahead: u64,
     /// Entries read, of whatever outcome but a dead letter; to tell whether a record holds more than one.
@@ -210,6 +213,7 @@ impl Ingester {
             flushed_to: offset,
             counts: Counts::default(),
             rejected: BTreeMap::new(),
+            letters: (-1, 0),
             skew: None,
             ahead: 0,
             entries_read: 0,
@@ -652,7 +656,9 @@ impl Ingester {
         let Origin { offset, mode, forged_mark, .. } = *origin;
         *self.rejected.entry((self.format.name, reason)).or_default() += 1;
         self.attributor.coverage.reject(reason);
-        out.dead.push(DeadLetter {
+        self.letters = (offset, if self.letters.0 == offset { self.letters.1 + 1 } else { 1 });
+        let withheld = self.letters.1.saturating_sub(LETTERS_PER_RECORD_MAX as u64);
+        let mut letter = DeadLetter {
             source: self.plan.source.clone(),
             format: self.format.name,
             partition: self.partition,
@@ -660,10 +666,31 @@ impl Ingester {
             to_offset: offset,
             shares_records: false,
             reason,
-            excerpt: self.plan.privacy.excerpt(excerpt),
+            excerpt: Vec::new(),
             bytes: length as u64,
             mode,
-        });
+        };
+        if withheld == 0 {
+            letter.excerpt = self.plan.privacy.excerpt(excerpt);
+            out.dead.push(letter);
+        } else {
+            letter.reason = DeadLetter::MORE;
+            letter.shares_records = true;
+            let is_same = |last: &&mut DeadLetter| {
+                (last.reason, last.offset, last.partition) == (DeadLetter::MORE, offset, self.partition)
+                    && last.source == self.plan.source
+            };
+            if let Some(before) = out.dead.last_mut().filter(is_same) {
+                letter.bytes = letter.bytes.saturating_add(before.bytes);
+                letter.to_offset = letter.to_offset.max(before.to_offset);
+                *before = letter;
+            } else {
+                out.dead.push(letter);
+            }
+            if let Some(letter) = out.dead.last_mut() {
+                letter.excerpt = withheld.to_string().into_bytes();
+            }
+        }
         if forged_mark {
             let at = self.watermark.greatest().max(Timestamp::from_secs(0));
             forged(&self.plan, Place { mode, bucket: at.bucket(), partition: self.partition, offset }, out.tallier);

@@ -24,6 +24,9 @@ pub const ENTRY_SPAN_MAX: usize = 64 << 20;
 /// Bytes of a dead letter's copy of the record. Beyond: cut; the full length is told.
 pub const EXCERPT_BYTES_MAX: usize = 4096;
 
+/// Dead letters of one record that are kept. Beyond: one letter `more` says how many there were; they are counted by their reasons.
+pub const LETTERS_PER_RECORD_MAX: usize = 64;
+
 /// Records that wait for a pending entry in which they have no part: drills, lines of other programs. Beyond: it is taken as
 /// complete.
 pub const RECORDS_WAITING_MAX: usize = 256;

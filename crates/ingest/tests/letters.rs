@@ -57,3 +57,22 @@ fn what_shares_a_record_says_so() {
     let torn = [HEADER, "# Query_time: 0.1  Lock_time: 0.0  Rows_sent: 1", &torn_into];
     assert_eq!(places("mariadb_slow_log", &torn), [(10, 12, true)]);
 }
+
+#[test]
+fn a_record_of_many_entries_that_cannot_be_read_has_few_letters() {
+    let record = "x\n".repeat(100_000);
+    for format in ["nginx_json", "mariadb_slow_log"] {
+        // A slow log begins with an entry: from then on, a line by itself is without the beginning of its entry.
+        let records = [SOUND, &record, &record];
+        let letters = letters(format, &records[usize::from(format == "nginx_json")..]);
+        assert_eq!(letters.len(), 2 * 65, "{format}");
+        for of_record in letters.chunks(65) {
+            let more = &of_record[64];
+            assert_eq!((more.reason, more.excerpt.as_slice(), more.bytes), ("more", b"99936".as_slice(), 99_936));
+            assert!(of_record.iter().all(|letter| letter.offset == more.offset && letter.shares_records));
+            assert!(of_record[..64].iter().all(|letter| letter.reason != "more"));
+        }
+    }
+    let few = "x\n".repeat(64);
+    assert!(letters("nginx_json", &[&few]).iter().all(|letter| letter.reason != "more"));
+}
