@@ -29,8 +29,8 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// Reason of a letter that stands for entries of a record beyond [`crate::limits::LETTERS_PER_RECORD_MAX`]. It has their
-    /// number in place of their text, and their length in all.
+    /// Reason of a letter that stands for entries of a record beyond [`crate::limits::LETTERS_PER_RECORD_MAX`], or for records beyond
+    /// [`crate::limits::RECORDS_WAITING_MAX`]. It has their number in place of their text, and their length in all.
     pub const MORE: &'static str = "more";
 
     pub(crate) fn excerpt(bytes: &[u8]) -> Vec<u8> {

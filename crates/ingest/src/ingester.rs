@@ -47,8 +47,8 @@ use crate::coverage::{Coverage, Records};
 use crate::dead_letter::DeadLetter;
 use crate::discover::Discovery;
 use crate::limits::{
-    ENTRY_BYTES_MAX, ENTRY_SPAN_MAX, ENVELOPES_MAX, LETTERS_PER_RECORD_MAX, LINE_BYTES_MAX, RECORD_BYTES_MAX,
-    RECORDS_WAITING_MAX,
+    CROWD_MAX, ENTRY_BYTES_MAX, ENTRY_SPAN_MAX, ENVELOPES_MAX, LETTERS_PER_RECORD_MAX, LINE_BYTES_MAX,
+    RECORD_BYTES_MAX, RECORDS_WAITING_MAX,
 };
 use crate::outcome::Outcome;
 use crate::plan::{Enveloping, Plan};
@@ -119,6 +119,8 @@ struct Assembly {
     outcome_done: Outcome,
     /// Records behind the pending entry that have no part in it.
     waiting: Vec<Waiting>,
+    /// Those beyond, by reason.
+    crowd: BTreeMap<&'static str, Crowd>,
     /// Room of the last entry, to be used again.
     spare: Vec<u8>,
 }
@@ -138,13 +140,36 @@ struct Pending {
     outcome_before: Outcome,
     /// Records taken that are to be accounted for with it.
     records: u64,
+    /// How many of these, but for the first, also hold what is dead-lettered.
+    records_dead: u64,
 }
 
 /// A record that waits for the pending entry, because it must not be done before records that were read earlier.
 #[derive(Debug)]
 enum Waiting {
-    Drill { bytes: Vec<u8>, origin: Origin },
-    Dead { excerpt: Vec<u8>, length: usize, origin: Origin, reason: &'static str },
+    Drill {
+        bytes: Vec<u8>,
+        origin: Origin,
+    },
+    /// `counts`: nothing else of its record counts.
+    Dead {
+        excerpt: Vec<u8>,
+        length: usize,
+        origin: Origin,
+        reason: &'static str,
+        counts: bool,
+    },
+}
+
+/// Records that wait beyond [`RECORDS_WAITING_MAX`] for one reason: only how many is known.
+#[derive(Debug)]
+struct Crowd {
+    /// Of the first.
+    origin: Origin,
+    entries: u64,
+    /// Those of which nothing else counts.
+    records: u64,
+    bytes: usize,
 }
 
 /// Where bytes come from: the record, and what its envelopes say.
@@ -357,7 +382,11 @@ impl Ingester {
 
     /// Records that are not accounted for yet.
     fn pending(&self) -> u64 {
-        self.assembly.pending.as_ref().map_or(0, |pending| pending.records) + self.assembly.waiting.len() as u64
+        let counts = |waiting: &&Waiting| !matches!(waiting, Waiting::Dead { counts: false, .. });
+        let Assembly { pending, waiting, crowd, .. } = &self.assembly;
+        pending.as_ref().map_or(0, |pending| pending.records)
+            + waiting.iter().filter(counts).count() as u64
+            + crowd.values().map(|crowd| crowd.records).sum::<u64>()
     }
 
     /// The first offset that is not done.
@@ -388,8 +417,22 @@ impl Ingester {
     }
 
     fn wait(&mut self, record: Waiting, out: &mut Out<'_>) {
-        self.assembly.waiting.push(record);
-        if RECORDS_WAITING_MAX <= self.assembly.waiting.len() {
+        if self.assembly.waiting.len() < RECORDS_WAITING_MAX {
+            return self.assembly.waiting.push(record);
+        }
+        // Were the pending entry taken as complete here, the rest of a literal could pose as entries.
+        let (origin, reason, length, counts) = match record {
+            Waiting::Drill { bytes, origin } => (origin, "too_many_waiting", bytes.len(), true),
+            Waiting::Dead { length, origin, reason, counts, .. } => (origin, reason, length, counts),
+        };
+        let forged_mark = origin.forged_mark;
+        let crowd =
+            self.assembly.crowd.entry(reason).or_insert_with(|| Crowd { origin, entries: 0, records: 0, bytes: 0 });
+        crowd.origin.forged_mark |= forged_mark;
+        crowd.entries += 1;
+        crowd.records += u64::from(counts);
+        crowd.bytes = crowd.bytes.saturating_add(length);
+        if CROWD_MAX <= crowd.entries {
             self.complete(Some(false), out);
             self.close();
         }
@@ -488,6 +531,8 @@ impl Ingester {
             Some(pending) if record.shares => {
                 if pending.origin.offset == record.origin.offset {
                     pending.outcome_before = record.outcome;
+                } else {
+                    pending.records_dead += u64::from(record.outcome == Outcome::DeadLettered);
                 }
                 pending.records += 1;
             }
@@ -511,25 +556,25 @@ impl Ingester {
         if !is_in {
             dead.push((bytes, record.origin.clone(), "not_in_envelope"));
         }
-        // Of an entry that is pending only the lines may be read again after a restart, nothing that was read behind it.
-        if let [(bytes, origin, reason)] = dead.as_slice()
-            && ours.is_empty()
-            && self.assembly.pending.is_some()
-        {
-            let excerpt = DeadLetter::excerpt(bytes);
-            let record = Waiting::Dead { excerpt, length: bytes.len(), origin: origin.clone(), reason };
-            self.wait(record, out);
-            return false;
-        }
-        if !dead.is_empty() {
-            self.complete(Some(false), out);
-            self.close();
-        }
-        for (bytes, origin, reason) in dead {
+        // Of an entry that is pending only the lines may be read again after a restart, nothing that was read behind it. It is not
+        // taken as complete: the rest of a literal could pose as entries.
+        let waits = self.assembly.pending.is_some();
+        let only = waits && ours.is_empty() && !dead.is_empty();
+        for (nth, (bytes, origin, reason)) in dead.into_iter().enumerate() {
             if record.lines_done <= record.at {
-                record.outcome = record.outcome.max(self.dead(bytes, &origin, reason, out));
+                record.outcome = Outcome::DeadLettered;
+                if waits && self.assembly.pending.is_some() {
+                    let (excerpt, length) = (DeadLetter::excerpt(bytes), bytes.len());
+                    let counts = only && nth == 0;
+                    self.wait(Waiting::Dead { excerpt, length, origin, reason, counts }, out);
+                } else {
+                    self.dead(bytes, &origin, reason, out);
+                }
             }
             record.at += 1;
+        }
+        if only {
+            return false;
         }
         for (bytes, origin) in ours {
             self.inner_lines(&bytes, &origin, record, out);
@@ -565,6 +610,7 @@ impl Ingester {
                     lines_before: record.at,
                     outcome_before: record.outcome,
                     records: 0,
+                    records_dead: 0,
                 });
             }
             Step::Continue => {}
@@ -607,7 +653,7 @@ impl Ingester {
     /// returned is part of its own).
     fn complete(&mut self, shared: Option<bool>, out: &mut Out<'_>) -> Outcome {
         let Some(pending) = self.assembly.pending.take() else { return Outcome::Ignored };
-        let Pending { bytes, length, origin, outcome_before, records, lines_before, .. } = pending;
+        let Pending { bytes, length, origin, outcome_before, records, records_dead, lines_before, .. } = pending;
         let letters_before = out.dead.len();
         let outcome = self.judge(&bytes, length, &origin, out);
         // Before the record that is being taken, if that has no part of it.
@@ -620,16 +666,20 @@ impl Ingester {
         if 0 < records {
             // The first record may hold earlier entries; the others hold nothing else.
             self.counts.add(outcome.max(outcome_before), 1);
-            self.counts.add(outcome, records - 1);
+            self.counts.add(outcome, (records - 1).saturating_sub(records_dead));
+            self.counts.add(Outcome::DeadLettered, records_dead);
         }
         for record in std::mem::take(&mut self.assembly.waiting) {
             match record {
                 Waiting::Drill { bytes, origin } => self.drilled(&bytes, &origin, out),
-                Waiting::Dead { excerpt, length, origin, reason } => {
+                Waiting::Dead { excerpt, length, origin, reason, counts } => {
                     let outcome = self.dead_of(&excerpt, length, &origin, reason, out);
-                    self.counts.add(outcome, 1);
+                    self.counts.add(outcome, u64::from(counts));
                 }
             }
+        }
+        for (reason, crowd) in std::mem::take(&mut self.assembly.crowd) {
+            self.dead_crowd(reason, &crowd, out);
         }
         if shared == Some(true) { outcome } else { Outcome::Ignored }
     }
@@ -696,6 +746,19 @@ impl Ingester {
             forged(&self.plan, Place { mode, bucket: at.bucket(), partition: self.partition, offset }, out.tallier);
         }
         Outcome::DeadLettered
+    }
+
+    /// One letter for all.
+    fn dead_crowd(&mut self, reason: &'static str, crowd: &Crowd, out: &mut Out<'_>) {
+        self.letters = (-1, 0);
+        self.dead_of(&[], crowd.bytes, &crowd.origin, reason, out);
+        if let Some(letter) = out.dead.last_mut() {
+            (letter.reason, letter.shares_records) = (DeadLetter::MORE, true);
+            letter.excerpt = crowd.entries.to_string().into_bytes();
+        }
+        *self.rejected.entry((self.format.name, reason)).or_default() += crowd.entries - 1;
+        (1..crowd.entries).for_each(|_| self.attributor.coverage.reject(reason));
+        self.counts.add(Outcome::DeadLettered, crowd.records);
     }
 
     /// Reads an entry, or what was kept of it, and tallies what it says; else why it cannot be read.

@@ -27,9 +27,12 @@ pub const EXCERPT_BYTES_MAX: usize = 4096;
 /// Dead letters of one record that are kept. Beyond: one letter `more` says how many there were; they are counted by their reasons.
 pub const LETTERS_PER_RECORD_MAX: usize = 64;
 
-/// Records that wait for a pending entry in which they have no part: drills, lines of other programs. Beyond: it is taken as
-/// complete.
+/// Records that wait for a pending entry in which they have no part: drills, lines of other programs. Beyond: they wait as a number,
+/// a drill too, and one dead letter `more` tells of them.
 pub const RECORDS_WAITING_MAX: usize = 256;
+
+/// How many wait so. From there on: the pending entry is given up.
+pub const CROWD_MAX: u64 = 100_000;
 
 /// Table names whose class is remembered, per source partition. Beyond: all are looked up again.
 pub const CLASSES_REMEMBERED_MAX: usize = 4096;

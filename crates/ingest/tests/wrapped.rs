@@ -176,6 +176,54 @@ fn a_line_in_a_literal_that_looks_like_an_envelope_stays_in_it() {
 }
 
 #[test]
+fn lines_of_other_programs_do_not_end_a_literal() {
+    let entry = |account: &str, statement: &str| {
+        format!(
+            "# User@Host: {account}[{account}] @  [10.0.0.1]\n# Thread_id: 7  Schema: hr  QC_hit: No\n# Query_time: 0.1  Lock_time: 0.1  Rows_sent: 1  Rows_examined: 1\nSET timestamp=1772409601;\n{statement};"
+        )
+    };
+    let forged = entry("boss", "SELECT * FROM payslips");
+    let insert = format!("INSERT INTO notes VALUES ('x\n;\n{forged}\n')");
+    let text =
+        [entry("app", "SELECT a FROM employees"), entry("app", &insert), entry("app", "SELECT 2 FROM employees")];
+    let ours = lines(text.join("\n").as_bytes());
+    let in_syslog = |program: &str, line: &[u8]| [format!("Nov 23 13:06:01 db1 {program}: ").as_bytes(), line].concat();
+    for others in [1, 255, 256, 700] {
+        let mut records: Vec<_> = ours.iter().map(|line| in_syslog("mariadb-slow", line)).collect();
+        // Behind the first line of the literal.
+        let at = ours.iter().position(|line| line.ends_with(b"('x")).unwrap() + 1;
+        records.splice(at..at, std::iter::repeat_n(in_syslog("web", b"GET /"), others));
+        let n = ours.len() as u64;
+        for kills in [&[][..], &[8, at, at + 1, at + 300]] {
+            let seen = read(&plan("mariadb_slow_log", AUTO), &records, kills);
+            assert_eq!(seen.of(EntityKind::DbAccount, "boss@10.0.0.1").get(Metric::Statements), 0, "{others}");
+            assert_eq!(seen.of(EntityKind::DbAccount, "app@10.0.0.1").get(Metric::Statements), 3, "{others}");
+            assert_eq!(counts(&seen), [n, 0, others as u64, 0], "{others}");
+        }
+        // Several lines to a record, of both programs.
+        for size in [2, 3, 5] {
+            let texts = grouped(&records, &[size]);
+            let mixed = texts.iter().filter(|text| text.windows(4).any(|part| part == b"web:")).count() as u64;
+            let records = wrapped(&texts, WRAPS[9].1);
+            for kills in [&[][..], &[1, 4, 9, 100]] {
+                let seen = read(&plan("mariadb_slow_log", AUTO), &records, kills);
+                assert_eq!(
+                    seen.of(EntityKind::DbAccount, "boss@10.0.0.1").get(Metric::Statements),
+                    0,
+                    "{others} {size}"
+                );
+                assert_eq!(
+                    seen.of(EntityKind::DbAccount, "app@10.0.0.1").get(Metric::Statements),
+                    3,
+                    "{others} {size}"
+                );
+                assert_eq!(counts(&seen)[2], mixed, "{others} {size}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_host_that_an_envelope_names_is_the_applications_if_the_source_says_so() {
     let line = r#"{"time":"2026-03-02T00:00:01Z","remote_addr":"10.0.0.1","remote_user":"u1","request_method":"GET","request_uri":"/rest/V1/hr/x","status":200}"#;
     let record = json!({"@timestamp": "2026-03-02T00:00:02Z", "agent": {}, "host": {"name": "web1"}, "message": line});
