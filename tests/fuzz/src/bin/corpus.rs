@@ -12,6 +12,9 @@ use std::{
 /// Inputs longer than this are not kept, in bytes: the corpus is for shapes, not for sizes.
 const KEPT_BYTES_MAX: usize = 4096;
 
+/// Inputs of a target that are kept, the shortest first.
+const KEPT_INPUTS_MAX: usize = 400;
+
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -77,8 +80,9 @@ fn pack(folder: &Path, file: &Path) {
         .map(|entry| fs::read(entry.expect("an entry").path()).expect("an input"))
         .filter(|input| input.len() <= KEPT_BYTES_MAX)
         .collect();
-    inputs.sort();
+    inputs.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
     inputs.dedup();
+    inputs.truncate(KEPT_INPUTS_MAX);
     let mut plain = Vec::new();
     for input in &inputs {
         plain.extend((input.len() as u32).to_le_bytes());
