@@ -39,7 +39,7 @@ mod text;
 mod web;
 mod zone;
 
-use activity::{Activity, Timestamp};
+use activity::{Activity, Resource, Timestamp};
 pub use glob::{Glob, Specificity};
 use ipnet::IpNet;
 pub use lines::{Lines, MEMORY_BYTES_MAX, Step};
@@ -241,7 +241,15 @@ impl FormatSpec {
         scratch: &'a mut Scratch,
         context: &Context,
     ) -> Result<Parsed<'a>, Rejected> {
-        (self.parse)(bytes, scratch, context)
+        let mut parsed = (self.parse)(bytes, scratch, context)?;
+        if let Parsed::Activity(activity) = &mut parsed {
+            // `FROM ``` or a forged row: nothing is called so.
+            let is_nameless = |resource: &Resource<'_>| matches!(resource, Resource::Table { name, .. } if name.is_empty());
+            if activity.resources.iter().any(is_nameless) {
+                activity.resources.retain(|resource| !is_nameless(resource));
+            }
+        }
+        Ok(parsed)
     }
 }
 
