@@ -211,6 +211,28 @@ fn many_accounts_from_one_address_page_from_eight_on() {
 }
 
 #[test]
+fn failures_that_name_nobody_page_by_their_number_also_beside_named_ones() {
+    let at = |nameless: i64, named: i64| {
+        after(|world| {
+            let start = activity::Bucket(world.hour * 60).start().as_secs();
+            let tally = world.tally(EntityKind::Address, "185.1.1.1", 1);
+            for n in 0..nameless + named {
+                tally.add(Metric::LoginsFailed, 1);
+                let account = if n < named { format!("e{n}") } else { String::new() };
+                tally.logins.insert(Timestamp::from_secs(start + n), &account, false);
+                if n < named {
+                    tally.accounts.insert(&account);
+                }
+            }
+        })
+    };
+    assert_eq!(pages(&at(30, 0), "login_failures").len(), 1);
+    assert_eq!(pages(&at(30, 3), "login_failures").len(), 1, "a named attempt hides nothing");
+    assert_eq!(at(29, 3), []);
+    assert_eq!(pages(&at(90, 3), "login_failures").len(), 1, "more than are kept in order");
+}
+
+#[test]
 fn an_office_that_many_share_is_not_a_spray() {
     let office = |world: &mut World| {
         if world.office() {

@@ -244,7 +244,8 @@ impl FormatSpec {
         let mut parsed = (self.parse)(bytes, scratch, context)?;
         if let Parsed::Activity(activity) = &mut parsed {
             // `FROM ``` or a forged row: nothing is called so.
-            let is_nameless = |resource: &Resource<'_>| matches!(resource, Resource::Table { name, .. } if name.is_empty());
+            let is_nameless =
+                |resource: &Resource<'_>| matches!(resource, Resource::Table { name, .. } if name.is_empty());
             if activity.resources.iter().any(is_nameless) {
                 activity.resources.retain(|resource| !is_nameless(resource));
             }

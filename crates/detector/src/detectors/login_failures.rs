@@ -61,8 +61,14 @@ fn address(look: &Look<'_>) -> Option<Finding> {
     let usual = look.baseline.people as u64;
     let settings = &look.settings.login_failures;
     let spray = accounts.min(failed) >= settings.accounts_per_address + 2 * usual;
-    // Many logs do not name who was tried: then the number alone has to do.
-    let unnamed = accounts == 0 && failed >= settings.failures_per_account * (1 + usual);
+    // Many logs do not name who was tried: then the number alone has to do. Not that no account is named at all: one named
+    // attempt would hide the others. Beyond what is kept of logins all failures count, so that what held early holds still.
+    let nameless = if tally.logins.overflowed() {
+        failed
+    } else {
+        tally.logins.iter().filter(|login| !login.ok && login.account.is_empty()).count() as u64
+    };
+    let unnamed = nameless >= settings.failures_per_account * (1 + usual);
     if !(spray || unnamed) {
         return None;
     }
