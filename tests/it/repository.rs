@@ -82,6 +82,18 @@ fn the_top_level_holds_what_it_should() {
 }
 
 #[test]
+fn the_readme_lists_every_format_and_detector() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    for format in formats::FORMATS {
+        let row = format!("| `{}` | {} |", format.name, format.summary);
+        assert!(readme.contains(&row), "README.md lacks the row {row}");
+    }
+    for detector in detector::DETECTORS {
+        assert!(readme.contains(&format!("`{}`", detector.name)), "README.md does not name `{}`", detector.name);
+    }
+}
+
+#[test]
 fn dashboards_and_rules_use_only_metrics_that_exist() {
     let known: Vec<&str> = breachd::metrics::NAMES.iter().map(|metric| metric.name).collect();
     for file in ["deploy/grafana/breachd.json", "deploy/prometheus/breachd.rules.yml", "README.md"] {
