@@ -38,7 +38,9 @@
 
 use crate::coverage::Coverage;
 use crate::discover::Discovery;
-use crate::limits::{AGENT_BYTES_MAX, CLASSES_REMEMBERED_MAX, ROUTE_STEP_BYTES_MAX, ROUTE_STEPS_MAX};
+use crate::limits::{
+    AGENT_BYTES_MAX, CLASSES_REMEMBERED_MAX, ROUTE_STEP_BYTES_MAX, ROUTE_STEPS_MAX, ROUTE_STEPS_SHOWN,
+};
 use crate::plan::Plan;
 use crate::privacy::Sort;
 use activity::{
@@ -155,7 +157,7 @@ impl Attributor {
         }
         match &activity.actor {
             Actor::PortalUser(user) => {
-                self.actor.push_str(&self.plan.privacy.of(user));
+                self.actor.push_str(&portal_user(&self.plan, activity, user));
                 Some((EntityKind::PortalUser, known_by_log(activity)))
             }
             Actor::DbAccount(account) => {
@@ -185,7 +187,7 @@ impl Attributor {
         let login = activity.operation == Operation::Login;
         let authenticated = !login || activity.outcome == Outcome::Success;
         let user = match &activity.actor {
-            Actor::PortalUser(user) => Some(plan.privacy.of(user)),
+            Actor::PortalUser(user) => Some(portal_user(&plan, activity, user)),
             _ => None,
         };
         let user = user.as_deref();
@@ -591,13 +593,25 @@ fn app_host<'a>(plan: &'a Plan, activity: &'a Activity<'_>) -> Option<&'a str> {
     (!host.is_empty()).then(|| plan.app_host(host))
 }
 
-/// The shape of a path: only steps of letters, `-`, `_` and `.` stay, others may be the very data that should not be told.
+/// What stands for a portal user: of a login that did not succeed the name is only what somebody typed.
+fn portal_user<'a>(plan: &Plan, activity: &Activity<'_>, user: &'a str) -> Cow<'a, str> {
+    if activity.operation == Operation::Login && activity.outcome != Outcome::Success {
+        plan.privacy.tried(user)
+    } else {
+        plan.privacy.of(user)
+    }
+}
+
+/// The shape of a path: of its first steps those of small letters, `-` and `_` stay; others may be the very data that should not
+/// be told. Names of people stand behind those of pages (`/portal/employees/anna`), and hold points or capitals. A name of small
+/// letters right at the beginning stays.
 fn nameless_route(path: &str) -> String {
     let path = comparable_path(path);
     let mut route = String::new();
-    for step in path.split('/').skip(1).take(ROUTE_STEPS_MAX) {
-        let plain = step.len() <= ROUTE_STEP_BYTES_MAX
-            && step.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_.".contains(&byte));
+    for (at, step) in path.split('/').skip(1).take(ROUTE_STEPS_MAX).enumerate() {
+        let plain = at < ROUTE_STEPS_SHOWN
+            && step.len() <= ROUTE_STEP_BYTES_MAX
+            && step.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(&byte));
         route.push('/');
         route.push_str(if plain { step } else { "*" });
     }
@@ -812,6 +826,40 @@ mod tests {
         let mut of_magento = statement(Some("e1001"), "hr", "hr_payroll");
         (of_magento.actor, of_magento.client_host) = (Actor::Anonymous, None);
         assert!(add(&settings, "magento_db_log", &[of_magento]).contains_key(&user), "the application wrote that log");
+    }
+
+    #[test]
+    fn what_is_no_account_name_leaves_a_refused_login_as_a_hash() {
+        let login = |user: &'static str, outcome| {
+            let mut activity = Activity::new(at(), Operation::Login);
+            activity.actor = Actor::PortalUser(user.into());
+            activity.address = Some([92, 20, 1, 1].into());
+            activity.outcome = outcome;
+            activity.signals.insert(Signal::ForgedEntry);
+            activity
+        };
+        let typed = "my pass wörd!";
+        let tallies = add(&Settings::default(), "nginx_json", &[login(typed, Outcome::Denied)]);
+        assert!(!format!("{tallies:?}").contains("pass"));
+        let tried = tallies.keys().find(|(kind, _)| *kind == EntityKind::PortalUser).expect("somebody").1.clone();
+        assert!(tried.starts_with("tried-") && tried.len() == 18, "{tried}");
+        let address = &tallies[&(EntityKind::Address, "92.20.1.1".to_owned())];
+        assert!(address.accounts.contains(&tried));
+        let both = [login("o'brien", Outcome::Denied), login("o'brien", Outcome::Success)];
+        let user = &add(&Settings::default(), "nginx_json", &both)[&(EntityKind::PortalUser, "o'brien".to_owned())];
+        assert_eq!([Metric::LoginsFailed, Metric::LoginsOk].map(|metric| user.get(metric)), [1, 1]);
+    }
+
+    #[test]
+    fn a_route_names_pages_and_no_people() {
+        for (path, expected) in [
+            ("/portal/employees/find/anna/schmidt", "/portal/employees/find/*/*"),
+            ("/portal/employees/anna.schmidt", "/portal/employees/*"),
+            ("/portal/employees/Schmidt", "/portal/employees/*"),
+            ("/rest/V1/hr/employees", "/rest/*/hr/*"),
+        ] {
+            assert_eq!(nameless_route(path), expected);
+        }
     }
 
     #[test]

@@ -53,3 +53,6 @@ pub const OPERATOR_BYTES_MAX: usize = 64;
 /// Steps of a route that is told of, and bytes of one of them. Beyond: cut; shown as `*`.
 pub const ROUTE_STEPS_MAX: usize = 8;
 pub const ROUTE_STEP_BYTES_MAX: usize = 24;
+
+/// Steps of such a route that are told as they are, the first. Beyond: shown as `*`.
+pub const ROUTE_STEPS_SHOWN: usize = 3;

@@ -9,8 +9,12 @@
 //! logins, candidates, persons. The HR directory must be mapped with the same function: [`Pseudonyms::of`]. The key is what
 //! leads back from a pseudonym to a person (by hashing the names of the directory), so who has only alerts cannot.
 //!
-//! Not hidden: names of database accounts, tables, hosts, addresses and browsers. The name tried in a login that was refused
-//! is a user's name here, and people type passwords into that field: pseudonyms hide that too.
+//! The name tried in a login that was refused is a user's name here, because failures and the success behind them must meet
+//! in one entity. But people type passwords into that field, too: what cannot be an account's name ([`Pseudonyms::tried`])
+//! leaves as `tried-` and 12 digits of HMAC. **A password of letters, digits and `. _ @ + ' -` looks like a name and leaves as
+//! one**; only pseudonyms hide that. Cost: users whose names hold other characters are not recognised in their failed logins.
+//!
+//! Not hidden: names of database accounts, those of refused connections too, of tables, hosts, addresses and browsers.
 
 use crate::settings::{self, DeadLetters};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -33,6 +37,7 @@ pub(crate) enum Sort {
     IntegrationKey,
     RequestId,
     User,
+    TriedName,
 }
 
 impl Sort {
@@ -43,6 +48,7 @@ impl Sort {
             Sort::IntegrationKey => b"breachd integration key v1\0",
             Sort::RequestId => b"breachd request id v1\0",
             Sort::User => b"breachd user v1\0",
+            Sort::TriedName => b"breachd tried name v1\0",
         }
     }
 }
@@ -87,6 +93,20 @@ impl Pseudonyms {
         Cow::Owned(pseudonym)
     }
 
+    /// What stands for the name tried in a login that was refused: as [`Pseudonyms::of`], but if it cannot be an account's name,
+    /// `tried-` and 12 digits of its hash.
+    pub(crate) fn tried<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        let is_name = name.len() <= TRIED_NAME_BYTES_MAX
+            && name.chars().all(|sign| sign.is_alphanumeric() || "._@+'-".contains(sign));
+        if is_name || self.users {
+            return self.of(name);
+        }
+        let mut tried = String::with_capacity(18);
+        tried.push_str("tried-");
+        self.write::<6>(Sort::TriedName, name, &mut tried);
+        Cow::Owned(tried)
+    }
+
     /// Whether portal users become pseudonyms.
     pub fn hides_users(&self) -> bool {
         self.users
@@ -123,6 +143,9 @@ impl Pseudonyms {
         }
     }
 }
+
+/// Bytes of a name tried in a login that leaves as it is.
+const TRIED_NAME_BYTES_MAX: usize = 64;
 
 /// Words of log formats and of SQL that stay in a masked dead letter, because they tell its shape; sorted.
 const WORDS: &[&str] = &[
@@ -272,6 +295,19 @@ mod tests {
             Pseudonyms::new(&settings::Privacy { pseudonymise_users: true, ..Default::default() }, None).of("u1"),
             pseudonym
         );
+    }
+
+    #[test]
+    fn only_what_may_be_an_accounts_name_stays_of_a_refused_login() {
+        for name in ["u1", "anna.schmidt@example.com", "o'brien", "zoë", "x+y_z-1", ""] {
+            assert_eq!(keyed(false).tried(name), name);
+        }
+        for name in ["my pass", "Secret#1", "a\nb", "pass\u{0}", &"x".repeat(65)] {
+            let tried = keyed(false).tried(name).into_owned();
+            assert!(tried.starts_with("tried-") && tried.len() == 18, "{tried}");
+            assert_ne!(tried, Pseudonyms::default().tried(name), "the key decides");
+            assert_eq!(keyed(true).tried(name), keyed(true).of(name));
+        }
     }
 
     #[test]
