@@ -312,6 +312,22 @@ mod tests {
     }
 
     #[test]
+    fn no_table_is_without_a_name() {
+        for line in ["SELECT * FROM ``',0", "SELECT 1 FROM a, ``, hr.b',0"] {
+            let line = format!("20261123 12:56:58,vm,app,10.0.0.1,1,2,QUERY,m,'{line}");
+            let mut scratch = Scratch::default();
+            let format = FormatSpec::by_name("mariadb_server_audit").unwrap();
+            let Ok(Parsed::Activity(activity)) = format.parse(line.as_bytes(), &mut scratch, &Context::default())
+            else {
+                panic!("no activity: {line}")
+            };
+            let nameless =
+                |resource: &Resource<'_>| matches!(resource, Resource::Table { name, .. } if name.is_empty());
+            assert!(!activity.resources.iter().any(nameless), "{line}");
+        }
+    }
+
+    #[test]
     fn reasons_are_unique_and_the_default_routes_are_patterns() {
         let mut reasons: Vec<_> = Rejected::ALL.iter().map(|rejected| rejected.reason()).collect();
         reasons.dedup();

@@ -389,7 +389,10 @@ impl<'a, 'c> Reader<'a, 'c> {
         if let Some(inner) = self.inner.take() {
             statement.take_in(*inner, self.verb == Verb::Prepare);
         }
-        if statement.star && !self.context.watched_columns.is_empty() {
+        if statement.star
+            && !statement.columns.iter().any(|name| name == "*")
+            && !self.context.watched_columns.is_empty()
+        {
             statement.columns.push(Cow::Borrowed("*"));
         }
         statement
