@@ -2,7 +2,7 @@
 
 use crate::{
     exact::batches,
-    harness::{Daemon, Scratch, broker, contents, free_port, kafka_address, lines, topic, unique, until},
+    harness::{Daemon, Scratch, broker, contents, free_port, get, kafka_address, lines, topic, unique, until},
 };
 use ingest::{Geo, Ingester, Raw, Resume};
 use std::{io::Read, process::Command, sync::Arc, time::Duration};
@@ -79,6 +79,7 @@ fn torn_entries_come_out_whole_and_once_through_kill_9() {
     let total: usize = partitions.iter().map(Vec::len).sum();
     let expected: u64 = partitions.iter().map(|records| undisturbed(records)).sum();
     assert!(expected >= 3 * REPEATS as u64, "{expected}");
+    let port = free_port();
     let config = scratch.write(
         "breachd.toml",
         format!(
@@ -86,7 +87,7 @@ fn torn_entries_come_out_whole_and_once_through_kill_9() {
              [ingest]\nflush_interval = \"20ms\"\nexpire_after = \"3s\"\n[console]\nlisten = \"127.0.0.1:{}\"\n\
              [[sources]]\nname = \"slow\"\nformat = \"mariadb_slow_log\"\nzone = \"UTC\"\ntopic = \"{raw}\"\n",
             kafka_address(),
-            free_port(),
+            port,
         ),
     );
     let mut appender = broker.appender().unwrap();
@@ -122,6 +123,10 @@ fn torn_entries_come_out_whole_and_once_through_kill_9() {
     }
     assert!(killed_in_the_middle >= 2, "all was done before the kills: more work is needed");
     let mut daemon = Daemon::run(&config, &["--roles", "ingest"], log);
+    // The killed ones may have left nothing to do: this one must at least own the partitions before it is told to end.
+    until("the partitions are assigned", || {
+        get(&format!("127.0.0.1:{port}"), "/readyz").filter(|(status, _)| *status == 200)
+    });
     until("every record is accounted for", || Some(accounted()).filter(|now| *now >= total as u64));
     assert_eq!(daemon.terminate(), Some(0));
     assert_eq!(accounted(), total as u64);
