@@ -12,8 +12,8 @@ use tally::{Batch, Metric, Tallier};
 /// How often the process is killed while it works.
 const KILLS: usize = 5;
 
-/// How often the sample is repeated in each partition.
-const REPEATS: usize = 150;
+/// How often the sample is repeated in each partition: so often that the first two kills come in the middle on any machine.
+const REPEATS: usize = 800;
 
 /// The records of each partition: one line each; one to seven lines each, whatever entry they belong to; one line each as kcat
 /// dumps it.
