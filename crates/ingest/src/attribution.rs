@@ -146,12 +146,10 @@ impl Attributor {
         self.plan.tagged_accounts.iter().any(|pattern| pattern.matches(&self.pair))
     }
 
-    /// Writes the actor's id; its kind, and how it is known. None if nobody is named.
-    fn name_actor(&mut self, activity: &Activity<'_>) -> Option<(EntityKind, KnownBy)> {
+    /// Writes the actor's id; its kind, and how it is known. None if nobody is named. `tag_user`: of a tag that is believed.
+    fn name_actor(&mut self, activity: &Activity<'_>, tag_user: Option<&str>) -> Option<(EntityKind, KnownBy)> {
         self.actor.clear();
-        if let Some(user) = &activity.tag_user
-            && self.may_tag(activity)
-        {
+        if let Some(user) = tag_user {
             self.actor.push_str(&self.plan.privacy.of(user));
             return Some((EntityKind::PortalUser, KnownBy::SqlTag));
         }
@@ -215,7 +213,7 @@ impl Attributor {
             }
             self.point_to(tally, place);
         }
-        let key = matches!(activity.actor, Actor::IntegrationKey(_)) && self.name_actor(activity).is_some();
+        let key = matches!(activity.actor, Actor::IntegrationKey(_)) && self.name_actor(activity, None).is_some();
         if key {
             let tally = tallier.tally(place.mode, EntityKind::IntegrationKey, &self.actor, place.bucket);
             tally.known(KnownBy::AccessLog);
@@ -306,7 +304,7 @@ impl Attributor {
             return false;
         }
         // Magento's log of SQL and change events name no account: the tables and the host remain.
-        let named = self.name_actor(activity);
+        let named = self.name_actor(activity, activity.tag_user.as_deref().filter(|_| may_tag));
         if named.is_none() && classified.is_empty() {
             return false;
         }
@@ -399,7 +397,7 @@ impl Attributor {
             tally.add(Metric::UnnamedStatements, unnamed);
             tally.known(known_by);
             if named.is_none() {
-                tally.signals = tally.signals.union(activity.signals);
+                tally.signals = tally.signals.union(signals);
             }
             tally.classes = tally.classes.union(classes);
             if named.is_some() {
@@ -484,7 +482,7 @@ impl Attributor {
     }
 
     fn connection(&mut self, activity: &Activity<'_>, place: Place, tallier: &mut Tallier) -> bool {
-        let Some((kind, known_by)) = self.name_actor(activity) else { return false };
+        let Some((kind, known_by)) = self.name_actor(activity, None) else { return false };
         let Actor::DbAccount(account) = &activity.actor else { return false };
         let counts = self.plan.counts.logins;
         let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);

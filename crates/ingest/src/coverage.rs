@@ -170,11 +170,12 @@ impl Coverage {
         self.records.add(&records);
     }
 
-    pub(crate) fn reject(&mut self, reason: &str) {
+    /// So many entries could not be read.
+    pub(crate) fn reject(&mut self, reason: &str, entries: u64) {
         match self.rejected.get_mut(reason) {
-            Some(count) => add(count, 1),
+            Some(count) => add(count, entries),
             None => {
-                self.rejected.insert(reason.to_owned(), 1);
+                self.rejected.insert(reason.to_owned(), entries);
             }
         }
     }
@@ -463,7 +464,7 @@ mod tests {
     fn comes_back_from_json_and_forgives_other_versions() {
         let mut coverage = seen("audit", "mariadb_server_audit");
         coverage.table("hr.employees", "hr", 3, 1, || false);
-        coverage.reject("malformed");
+        coverage.reject("malformed", 1);
         assert_eq!(Coverage::parse(&coverage.to_json()), Some(coverage));
         assert_eq!(Coverage::parse(r#"{"source":"a","news":1}"#).map(|coverage| coverage.source), Some("a".into()));
         assert_eq!(Coverage::parse("{}"), None);
@@ -553,7 +554,7 @@ mod tests {
         let mut slow = seen("slow", "mariadb_slow_log");
         (slow.tagged, slow.untagged) = (100, 900);
         slow.records.dead_lettered = 50;
-        (0..50).for_each(|_| slow.reject("no_header"));
+        slow.reject("no_header", 50);
         slow.skew_ms = Some(3_600_000 + 20_000);
         let found = gaps(&written, &[slow, seen("general", "mariadb_server_audit")], at("2026-03-02T20:00:00Z"));
         assert_eq!(

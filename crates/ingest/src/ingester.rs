@@ -705,7 +705,7 @@ impl Ingester {
     ) -> Outcome {
         let Origin { offset, mode, forged_mark, .. } = *origin;
         *self.rejected.entry((self.format.name, reason)).or_default() += 1;
-        self.attributor.coverage.reject(reason);
+        self.attributor.coverage.reject(reason, 1);
         self.letters = (offset, if self.letters.0 == offset { self.letters.1 + 1 } else { 1 });
         let withheld = self.letters.1.saturating_sub(LETTERS_PER_RECORD_MAX as u64);
         let mut letter = DeadLetter {
@@ -756,8 +756,9 @@ impl Ingester {
             (letter.reason, letter.shares_records) = (DeadLetter::MORE, true);
             letter.excerpt = crowd.entries.to_string().into_bytes();
         }
-        *self.rejected.entry((self.format.name, reason)).or_default() += crowd.entries - 1;
-        (1..crowd.entries).for_each(|_| self.attributor.coverage.reject(reason));
+        let others = crowd.entries - 1;
+        *self.rejected.entry((self.format.name, reason)).or_default() += others;
+        self.attributor.coverage.reject(reason, others);
         self.counts.add(Outcome::DeadLettered, crowd.records);
     }
 
@@ -779,8 +780,13 @@ impl Ingester {
         if self.plan.envelope_host {
             self.context.app_host = host.clone().or_else(|| self.plan.context.app_host.clone());
         }
-        let mut apart = Scratch::default();
-        let scratch = if mode.is_drill() { &mut apart } else { &mut self.scratch };
+        let mut apart;
+        let scratch = if mode.is_drill() {
+            apart = Scratch::default();
+            &mut apart
+        } else {
+            &mut self.scratch
+        };
         let mut activity = match self.format.parse(bytes, scratch, &self.context) {
             Ok(Parsed::Activity(activity)) => Some(activity),
             Ok(Parsed::Ignored(_)) => None,
