@@ -156,14 +156,11 @@ fn word(text: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
     use activity::{Activity, Actor, Operation, Outcome, Resource};
 
     fn parsed(line: &str) -> Result<Activity<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(line.as_bytes().to_vec().into_boxed_slice());
-        match SPEC.parse(bytes, Box::leak(Box::default()), &Context::default())? {
-            Parsed::Activity(activity) => Ok(activity),
-            Parsed::Ignored(rule) => panic!("ignored: {rule}"),
-        }
+        testing::not_ignored(testing::parsed(&SPEC, line, &Context::default()))
     }
 
     #[test]

@@ -394,10 +394,10 @@ fn wall_clock(at: Timestamp) -> Option<(i32, u32, u32, u32, u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn parsed_in(line: &str, context: &Context) -> Result<Parsed<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(line.as_bytes().to_vec().into_boxed_slice());
-        SPEC.parse(bytes, Box::leak(Box::default()), context)
+        testing::parsed(&SPEC, line, context)
     }
 
     fn parsed(line: &str) -> Result<Parsed<'static>, Rejected> {
@@ -405,10 +405,7 @@ mod tests {
     }
 
     fn activity_in(line: &str, context: &Context) -> Activity<'static> {
-        match parsed_in(line, context) {
-            Ok(Parsed::Activity(activity)) => activity,
-            other => panic!("{other:?}"),
-        }
+        testing::activity(parsed_in(line, context))
     }
 
     fn event(table: &str, op: &str, after: &str) -> String {

@@ -60,11 +60,11 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
     use activity::Actor;
 
     fn parsed(line: &str) -> Result<Parsed<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(line.as_bytes().to_vec().into_boxed_slice());
-        SPEC.parse(bytes, Box::leak(Box::default()), &Context::default())
+        testing::parsed(&SPEC, line, &Context::default())
     }
 
     #[test]

@@ -35,6 +35,8 @@ mod postgres_json;
 mod scalar;
 mod sniff;
 pub mod sql;
+#[cfg(test)]
+mod testing;
 mod text;
 mod web;
 mod zone;
@@ -171,7 +173,6 @@ pub enum Behind {
 pub struct Scratch {
     line: String,
     statement: String,
-    memory: String,
     sessions: mariadb_general_log::Sessions,
 }
 
@@ -258,13 +259,11 @@ impl Scratch {
     /// What the format must remember after the entries read so far, to read those that follow. It travels with the committed
     /// offset: letters, digits and `, : _ - . @ %` only, at most [`MEMORY_BYTES_MAX`] bytes; empty if nothing.
     pub fn memory(&self) -> String {
-        let sessions = self.sessions.memory();
-        if sessions.is_empty() { self.memory.clone() } else { sessions }
+        self.sessions.memory()
     }
 
     /// Goes on with what [`Scratch::memory`] said before a restart. A format takes what it cannot read as nothing.
     pub fn remember(&mut self, memory: &str) {
-        memory.clone_into(&mut self.memory);
         self.sessions = mariadb_general_log::Sessions::remembering(memory);
     }
 }

@@ -312,33 +312,21 @@ impl Quotes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
     use activity::{Actor, Resource};
 
     fn parsed(entry: &str) -> Result<Parsed<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(entry.as_bytes().to_vec().into_boxed_slice());
         let context = Context { app_host: Some("10.0.1.12".into()), ..Context::default() };
-        SPEC.parse(bytes, Box::leak(Box::default()), &context)
+        testing::parsed(&SPEC, entry, &context)
     }
 
     fn activity(entry: &str) -> Activity<'static> {
-        match parsed(entry) {
-            Ok(Parsed::Activity(activity)) => activity,
-            other => panic!("{other:?}"),
-        }
+        testing::activity(parsed(entry))
     }
 
     /// The steps of lines as letters.
     fn steps(lines: &str) -> String {
-        let mut tracker = Tracker::default();
-        lines
-            .split('\n')
-            .map(|line| match tracker.step(line.as_bytes()) {
-                Step::Begin => 'B',
-                Step::Continue => '.',
-                Step::Banner => '-',
-                Step::Orphan => '?',
-            })
-            .collect()
+        testing::steps(&mut Tracker::default(), lines.split('\n'))
     }
 
     fn entry(body: &str) -> String {

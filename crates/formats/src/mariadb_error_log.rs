@@ -222,10 +222,10 @@ impl Lines for Tracker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn parsed(line: &str) -> Result<Parsed<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(line.as_bytes().to_vec().into_boxed_slice());
-        SPEC.parse(bytes, Box::leak(Box::default()), &Context::default())
+        testing::parsed(&SPEC, line, &Context::default())
     }
 
     fn shown(line: &str) -> String {

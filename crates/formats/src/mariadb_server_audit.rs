@@ -384,15 +384,11 @@ fn stamp(line: &str, context: &Context) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
     use std::borrow::Cow;
 
     fn parsed(line: &str) -> Result<Activity<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(line.as_bytes().to_vec().into_boxed_slice());
-        let scratch = Box::leak(Box::default());
-        match SPEC.parse(bytes, scratch, &Context::default())? {
-            Parsed::Activity(activity) => Ok(activity),
-            Parsed::Ignored(rule) => panic!("ignored: {rule}"),
-        }
+        testing::not_ignored(testing::parsed(&SPEC, line, &Context::default()))
     }
 
     fn tables(activity: &Activity<'_>) -> Vec<String> {

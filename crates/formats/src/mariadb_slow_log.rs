@@ -307,11 +307,11 @@ fn timestamp(value: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
     use activity::Resource;
 
     fn parsed(entry: &str) -> Result<Parsed<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(entry.as_bytes().to_vec().into_boxed_slice());
-        SPEC.parse(bytes, Box::leak(Box::default()), &Context::default())
+        testing::parsed(&SPEC, entry, &Context::default())
     }
 
     const HEADER: &str = "# Time: 260302  0:00:01\n# User@Host: app[app] @  [10.0.1.12]\n# Thread_id: 1  Schema: hr  QC_hit: No\n# Query_time: 0.0006  Lock_time: 0.00  Rows_sent: 100  Rows_examined: 120\n# Rows_affected: 3  Bytes_sent: 21080\n";
@@ -359,10 +359,7 @@ mod tests {
 
     #[test]
     fn mysql_and_percona_write_more() {
-        let activity = |entry: &str| match parsed(entry) {
-            Ok(Parsed::Activity(activity)) => activity,
-            other => panic!("{other:?}"),
-        };
+        let activity = |entry: &str| testing::activity(parsed(entry));
         let mysql = activity(
             "# Time: 2026-03-02T01:00:09.123456+01:00\n# User@Host: root[root] @ localhost []  Id:     8\n# Query_time: 5.000512  Lock_time: 0.000001 Rows_sent: 7  Rows_examined: 9 Thread_id: 8 Errno: 1142 Killed: 0 Bytes_received: 0 Bytes_sent: 57 Read_first: 1\nuse hr;\nSET timestamp=1772409604;\nSELECT * FROM t;",
         );

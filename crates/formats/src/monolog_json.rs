@@ -86,18 +86,15 @@ impl Record<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
     use activity::{Activity, Actor, Operation, Outcome};
 
     fn parsed(line: &str) -> Result<Parsed<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(line.as_bytes().to_vec().into_boxed_slice());
-        SPEC.parse(bytes, Box::leak(Box::default()), &Context::default())
+        testing::parsed(&SPEC, line, &Context::default())
     }
 
     fn activity(line: &str) -> Activity<'static> {
-        match parsed(line) {
-            Ok(Parsed::Activity(activity)) => activity,
-            other => panic!("{other:?}"),
-        }
+        testing::activity(parsed(line))
     }
 
     #[test]

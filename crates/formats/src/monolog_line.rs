@@ -283,35 +283,23 @@ impl Lines for Tracker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
     use activity::{Activity, Actor, Operation};
 
     const HEAD: &str = "[2026-11-23T13:08:21.012399+00:00] hr_audit.INFO:";
     const VIEW: &str = r#"view by e1 {"action":"view","user":"e1","table":"hr_payroll","rows":1} []"#;
 
     fn parsed(entry: &str) -> Result<Parsed<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(entry.as_bytes().to_vec().into_boxed_slice());
-        SPEC.parse(bytes, Box::leak(Box::default()), &Context::default())
+        testing::parsed(&SPEC, entry, &Context::default())
     }
 
     fn activity(entry: &str) -> Activity<'static> {
-        match parsed(entry) {
-            Ok(Parsed::Activity(activity)) => activity,
-            other => panic!("{other:?}"),
-        }
+        testing::activity(parsed(entry))
     }
 
     /// The steps of lines as letters.
     fn steps(lines: &str) -> String {
-        let mut tracker = Tracker::default();
-        lines
-            .lines()
-            .map(|line| match tracker.step(line.as_bytes()) {
-                Step::Begin => 'B',
-                Step::Continue => '.',
-                Step::Banner => '-',
-                Step::Orphan => '?',
-            })
-            .collect()
+        testing::steps(&mut Tracker::default(), lines.lines())
     }
 
     #[test]

@@ -71,6 +71,7 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
     use activity::{Activity, Actor, Operation, Outcome, Resource, Signal};
     use std::borrow::Cow;
 
@@ -79,11 +80,7 @@ mod tests {
     }
 
     fn parsed_with(line: &str, context: &Context) -> Result<Activity<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(line.as_bytes().to_vec().into_boxed_slice());
-        match SPEC.parse(bytes, Box::leak(Box::default()), context)? {
-            Parsed::Activity(activity) => Ok(activity),
-            Parsed::Ignored(rule) => panic!("ignored: {rule}"),
-        }
+        testing::not_ignored(testing::parsed(&SPEC, line, context))
     }
 
     /// A line with some fields more.

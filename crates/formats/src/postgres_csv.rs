@@ -192,31 +192,19 @@ fn session_and_message(line: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
     use activity::{Activity, Actor, Operation};
 
     fn parsed(entry: &str) -> Result<Parsed<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(entry.as_bytes().to_vec().into_boxed_slice());
-        SPEC.parse(bytes, Box::leak(Box::default()), &Context::default())
+        testing::parsed(&SPEC, entry, &Context::default())
     }
 
     fn activity(entry: &str) -> Activity<'static> {
-        match parsed(entry) {
-            Ok(Parsed::Activity(activity)) => activity,
-            other => panic!("{other:?}"),
-        }
+        testing::activity(parsed(entry))
     }
 
     fn steps(lines: &str) -> String {
-        let mut tracker = Tracker::default();
-        lines
-            .lines()
-            .map(|line| match tracker.step(line.as_bytes()) {
-                Step::Begin => 'B',
-                Step::Continue => '.',
-                Step::Banner => '-',
-                Step::Orphan => '?',
-            })
-            .collect()
+        testing::steps(&mut Tracker::default(), lines.lines())
     }
 
     fn record(session: &str, message: &str) -> String {

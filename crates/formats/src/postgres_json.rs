@@ -126,10 +126,10 @@ fn value<'l>(line: &'l [u8], key: &[u8]) -> Option<&'l [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn parsed(entry: &str) -> Result<Parsed<'static>, Rejected> {
-        let bytes: &'static [u8] = Box::leak(entry.as_bytes().to_vec().into_boxed_slice());
-        SPEC.parse(bytes, Box::leak(Box::default()), &Context::default())
+        testing::parsed(&SPEC, entry, &Context::default())
     }
 
     fn line(session: &str, message: &str) -> String {
@@ -139,16 +139,7 @@ mod tests {
     }
 
     fn steps(lines: &str) -> String {
-        let mut tracker = Tracker::default();
-        lines
-            .lines()
-            .map(|line| match tracker.step(line.as_bytes()) {
-                Step::Begin => 'B',
-                Step::Continue => '.',
-                Step::Banner => '-',
-                Step::Orphan => '?',
-            })
-            .collect()
+        testing::steps(&mut Tracker::default(), lines.lines())
     }
 
     #[test]

@@ -8,6 +8,8 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use activity::Timestamp;
 use formats::Zone;
 use formats::envelope::{self, ENVELOPES, Hints, Inner, LAYERS_MAX, unfolded};
@@ -17,6 +19,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+use support::edited;
 
 const HINTS: Hints<'static> = Hints { zone: &Zone::UTC, near: Timestamp::from_secs(1_795_439_161) };
 
@@ -157,19 +160,7 @@ proptest! {
         edits in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0..4u8), 0..8),
     ) {
         let records: Vec<_> = golden_files().iter().flat_map(|file| records(file)).collect();
-        let mut bytes = records[pick.index(records.len())].clone();
-        for (place, byte, kind) in edits {
-            if bytes.is_empty() {
-                break;
-            }
-            let at = place.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => bytes.insert(at, byte),
-                2 => drop(bytes.remove(at)),
-                _ => bytes.truncate(at),
-            }
-        }
+        let bytes = edited(records[pick.index(records.len())].clone(), edits);
         for envelope in ENVELOPES {
             drop(envelope.open(&bytes, &HINTS));
         }

@@ -6,10 +6,13 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use activity::{Activity, Actor, Resource};
 use formats::{Context, FORMATS, FormatSpec, Framing, Parsed, Rejected, Scratch, Step};
 use proptest::prelude::*;
 use std::{fmt::Write, fs, path::PathBuf};
+use support::edited;
 
 fn golden_dir(format: &FormatSpec) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format.name)
@@ -196,19 +199,7 @@ proptest! {
         edits in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0..4u8), 0..6),
     ) {
         let entries = real_entries();
-        let mut bytes = entries[pick.index(entries.len())].clone();
-        for (place, byte, kind) in edits {
-            if bytes.is_empty() {
-                break;
-            }
-            let at = place.index(bytes.len());
-            match kind {
-                0 => bytes[at] = byte,
-                1 => bytes.insert(at, byte),
-                2 => drop(bytes.remove(at)),
-                _ => bytes.truncate(at),
-            }
-        }
+        let bytes = edited(entries[pick.index(entries.len())].clone(), edits);
         parse_with_all(&bytes);
     }
 }

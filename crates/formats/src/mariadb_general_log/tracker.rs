@@ -123,18 +123,10 @@ fn is_whole_name(argument: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn steps(lines: &str) -> String {
-        let mut tracker = Tracker::default();
-        lines
-            .lines()
-            .map(|line| match tracker.step(line.as_bytes()) {
-                Step::Begin => 'B',
-                Step::Continue => '.',
-                Step::Banner => '-',
-                Step::Orphan => '?',
-            })
-            .collect()
+        testing::steps(&mut Tracker::default(), lines.lines())
     }
 
     #[test]

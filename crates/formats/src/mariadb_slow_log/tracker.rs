@@ -226,18 +226,11 @@ fn is_any_above_zero(fields: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     /// The steps of lines as letters.
     fn steps(tracker: &mut Tracker, lines: &str) -> String {
-        lines
-            .lines()
-            .map(|line| match tracker.step(line.as_bytes()) {
-                Step::Begin => 'B',
-                Step::Continue => '.',
-                Step::Banner => '-',
-                Step::Orphan => '?',
-            })
-            .collect()
+        testing::steps(tracker, lines.lines())
     }
 
     fn header(thread: u64, rows: u64) -> String {
