@@ -1,6 +1,6 @@
 //! What one log entry says.
 
-use crate::{DataClass, Timestamp};
+use crate::{DataClass, Record, Timestamp};
 use std::{borrow::Cow, net::IpAddr};
 
 /// What one log entry says: who did what to what, from where, how much, with what result, when.
@@ -34,6 +34,8 @@ pub struct Activity<'a> {
     pub columns: Vec<Cow<'a, str>>,
     /// Hash of a statement without its literals: the same for statements that differ in values only.
     pub fingerprint: Option<u64>,
+    /// Which records were asked for, as far as the text says.
+    pub records: Vec<Record>,
     pub measures: Measures,
     pub outcome: Outcome,
     pub signals: Signals,
@@ -160,10 +162,16 @@ pub enum Signal {
     PersonalDataInUrl,
     /// A line inside a literal that poses as a log entry of its own.
     ForgedEntry,
+    /// SQL in the address of a request.
+    SqlInjection,
+    /// A directive of a template, or code, in the address of a request.
+    TemplateInjection,
+    /// A request for a script in a directory of uploads or static files.
+    ScriptInFiles,
 }
 
 impl Signal {
-    pub const ALL: [Signal; 14] = [
+    pub const ALL: [Signal; 17] = [
         Signal::IntoOutfile,
         Signal::IntoDumpfile,
         Signal::DumpShape,
@@ -178,6 +186,9 @@ impl Signal {
         Signal::MisplacedTag,
         Signal::PersonalDataInUrl,
         Signal::ForgedEntry,
+        Signal::SqlInjection,
+        Signal::TemplateInjection,
+        Signal::ScriptInFiles,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -196,6 +207,9 @@ impl Signal {
             Signal::MisplacedTag => "misplaced_tag",
             Signal::PersonalDataInUrl => "personal_data_in_url",
             Signal::ForgedEntry => "forged_entry",
+            Signal::SqlInjection => "sql_injection",
+            Signal::TemplateInjection => "template_injection",
+            Signal::ScriptInFiles => "script_in_files",
         }
     }
 
@@ -254,6 +268,7 @@ impl<'a> Activity<'a> {
             resources: Vec::new(),
             columns: Vec::new(),
             fingerprint: None,
+            records: Vec::new(),
             measures: Measures::default(),
             outcome: Outcome::default(),
             signals: Signals::EMPTY,

@@ -15,7 +15,7 @@ pub enum EntityKind {
     Address,
     /// Id: a network in CIDR notation.
     Network,
-    /// Id: the session as the log names it.
+    /// Id: a hash of the session; of one that somebody logged in to, `user|hash`.
     Session,
     /// Id: `schema.table`.
     Table,
@@ -111,6 +111,14 @@ impl Entity {
     pub fn user_and_table(&self) -> Option<(&str, &str)> {
         // A login name may hold `|`; a table's name practically never does: split at the last.
         (self.kind == EntityKind::UserTable).then(|| self.id.rsplit_once('|')).flatten()
+    }
+}
+
+impl Entity {
+    /// For `user|session`: the user. Sessions that nobody logged in to have none.
+    pub fn user_of_session(&self) -> Option<&str> {
+        let split = (self.kind == EntityKind::Session).then(|| self.id.rsplit_once('|')).flatten();
+        split.map(|(user, _)| user)
     }
 }
 

@@ -12,6 +12,7 @@ mod activity;
 mod data_class;
 mod entity;
 mod mode;
+mod record;
 mod text;
 mod time;
 
@@ -19,5 +20,6 @@ pub use activity::{Activity, Actor, KnownBy, Measures, Operation, Outcome, Resou
 pub use data_class::{DataClass, DataClasses};
 pub use entity::{Entity, EntityKind};
 pub use mode::{DrillId, Mode};
+pub use record::Record;
 pub use text::{printable, printable_within};
 pub use time::{Bucket, HourOfWeek, Span, Timestamp};

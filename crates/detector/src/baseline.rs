@@ -11,6 +11,11 @@ use tally::{Metric, Tally};
 
 const SLOTS: usize = 48;
 
+/// Who came so long ago is no newcomer, even if he comes rarely: hours since the first, and days of activity (forgotten by
+/// half in three weeks).
+const SETTLED_HOURS: i64 = 10 * 24;
+const SETTLED_DAYS: f32 = 1.5;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Baseline {
     pub(crate) levels: [Level; CELLS],
@@ -29,6 +34,12 @@ pub(crate) struct Baseline {
     pub(crate) unnamed_hours: u32,
     /// Unexplained hours that paged and were therefore not learned.
     excused: u32,
+    /// Of a day: records touched for the first time; of the fleet: accounts tried by strangers. Days without count too.
+    pub(crate) news: Level,
+    /// Of days with many records: the logit of the share that was new.
+    pub(crate) share: Trend,
+    /// The first hour learned.
+    first: Option<i64>,
     /// Hours in which a new network, place, table was met.
     pub(crate) novel: [f32; 3],
     /// The hour through which this is decayed; `None`: nothing learned.
@@ -45,6 +56,29 @@ pub(crate) struct Level {
     pub(crate) max: f32,
 }
 
+/// A value that moves slowly: its latest mean, and how far the next one was from it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Trend {
+    pub(crate) n: f32,
+    pub(crate) mean: f32,
+    /// Mean square of the steps.
+    pub(crate) variance: f32,
+}
+
+impl Trend {
+    /// What part the latest value has in the mean, at least.
+    const PART: f32 = 0.25;
+
+    pub(crate) fn learn(&mut self, value: f32) {
+        let step = value - self.mean;
+        if self.n > 0.0 {
+            self.variance += (step * step - self.variance) * Self::PART.max(1.0 / self.n);
+        }
+        self.mean += step * Self::PART.max(1.0 / (self.n + 1.0));
+        self.n += 1.0;
+    }
+}
+
 impl Default for Baseline {
     fn default() -> Self {
         Baseline {
@@ -57,6 +91,9 @@ impl Default for Baseline {
             named_hours: 0,
             unnamed_hours: 0,
             excused: 0,
+            news: Level::default(),
+            share: Trend::default(),
+            first: None,
             novel: [0.0; 3],
             through: None,
             last_day: i64::MIN,
@@ -83,7 +120,7 @@ fn slot(hour: i64) -> usize {
 }
 
 impl Level {
-    fn learn(&mut self, amount: u64) {
+    pub(crate) fn learn(&mut self, amount: u64) {
         let amount = amount as f32;
         self.n += 1.0;
         self.sum += amount;
@@ -118,7 +155,7 @@ impl Baseline {
             return;
         }
         let keep = (-(passed as f64) / half_life).exp2() as f32;
-        for level in &mut self.levels {
+        for level in self.levels.iter_mut().chain([&mut self.news]) {
             for part in [&mut level.n, &mut level.sum, &mut level.squares, &mut level.max] {
                 *part *= keep;
             }
@@ -139,6 +176,7 @@ impl Baseline {
         half_life: f64,
     ) {
         self.decay(hour, half_life);
+        self.first.get_or_insert(hour);
         self.season[slot(hour)] += 1.0;
         self.hours += 1.0;
         if hour.div_euclid(24) != self.last_day {
@@ -166,6 +204,13 @@ impl Baseline {
             self.last_day = hour.div_euclid(24);
             self.days += 1.0;
         }
+    }
+
+    /// Enough is known of the entity for something new to mean something: so many days with activity, or some, over
+    /// ten days and more.
+    pub(crate) fn is_settled(&self, hour: i64, days: f64) -> bool {
+        let long = self.first.is_some_and(|first| hour - first >= SETTLED_HOURS);
+        f64::from(self.days) >= days || (long && self.days >= SETTLED_DAYS)
     }
 
     pub(crate) fn learn_day(&mut self, amounts: &Amounts) {

@@ -9,7 +9,7 @@
 //! tests(k) = maxima(k) × metrics(k) × (2 × active hours a week(k) + 7)       hour, five minutes; and days
 //! ```
 //!
-//! With the defaults, portal users: 2 × 0.5 × 0.25 / (5,000 × 4 × (2 × 45 + 7)) = 1.3e-7. Maxima are configured, not
+//! With the defaults, portal users: 2 × 0.2 × 0.5 / (5,000 × 4 × (2 × 45 + 7)) = 1.0e-7. Maxima are configured, not
 //! counted, so that the bound does not move and no attacker can move it; shares keep fifty thousand addresses from
 //! drowning two hundred accounts. Nothing is spent: a real attack does not use up anybody's budget.
 //!
@@ -30,6 +30,8 @@ use activity::EntityKind;
 pub struct Budget {
     rows: Vec<BudgetRow>,
     digest_factor: f64,
+    /// Of portal users and of integration keys.
+    new_records: [f64; 2],
 }
 
 /// The arithmetic for one kind, for people who want to check it.
@@ -48,8 +50,8 @@ pub struct BudgetRow {
 
 /// How the volume detector's share is divided among kinds, and the hours a week in which one of them is active at most.
 const KINDS: [(EntityKind, f64, f64); 8] = [
-    (EntityKind::PortalUser, 0.25, 45.0),
-    (EntityKind::UserTable, 0.30, 20.0),
+    (EntityKind::PortalUser, 0.50, 45.0),
+    (EntityKind::UserTable, 0.05, 20.0),
     (EntityKind::Table, 0.10, 168.0),
     (EntityKind::DbAccount, 0.10, 168.0),
     (EntityKind::AppHost, 0.05, 168.0),
@@ -66,7 +68,16 @@ impl Budget {
             let pages_per_week = settings.false_pages_per_week * settings.shares.volume * share;
             BudgetRow { kind, entities, tests_per_week, pages_per_week, bound: pages_per_week / tests_per_week }
         });
-        Budget { rows: rows.into(), digest_factor: settings.volume.digest_factor }
+        let daily = |share: f64, entities: u32| {
+            settings.false_pages_per_week * settings.shares.new_records * share / (7.0 * f64::from(entities))
+        };
+        let new_records = [daily(0.9, settings.maxima.portal_user), daily(0.1, settings.maxima.integration_key)];
+        Budget { rows: rows.into(), digest_factor: settings.volume.digest_factor, new_records }
+    }
+
+    /// Greatest p-value of a person's day of new records that pages: one test a day for each.
+    pub(crate) fn new_records_bound(&self, kind: EntityKind) -> f64 {
+        self.new_records[usize::from(kind == EntityKind::IntegrationKey)]
     }
 
     /// One row per kind that is judged by volume.

@@ -22,7 +22,9 @@ use crate::{
     baseline::Baseline,
     budget::Budget,
     calendar::Calendar,
-    detectors::{DETECTORS, Finding, Look, NEWCOMERS, Window, established, gates},
+    detectors::{
+        DETECTORS, Finding, Look, NEWCOMERS, Window, counts_records, established, fresh, gates, novelty, strangers,
+    },
     directory::Directory,
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
     fleet::{Fleet, Peers, Snapshot},
@@ -30,7 +32,7 @@ use crate::{
     progress::{Heard, Progress, Violation},
     rollup::{GroupHour, Rollup},
     settings::Settings,
-    watch::{Scale, add, amounts, cell, metrics},
+    watch::{NEW_RECORDS, NOVELTY, Scale, add, amounts, cell, metrics},
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Span, Timestamp};
 use std::{
@@ -115,6 +117,35 @@ pub struct Engine {
 
 /// Active entity-hours below which a group says nothing of its members.
 const FEW_PEERS: f64 = 50.0;
+
+/// What was past for an hour that has been judged. (The entity's own baseline may have learned less: how much depends on what
+/// else closed when.)
+#[derive(Clone, Copy, Debug, Default)]
+struct Past {
+    /// Days of activity, and active hours.
+    days: f32,
+    hours: f32,
+    /// How many times the usual number of new records the day has, in eighths.
+    novelty: u64,
+    /// Somebody is told that the entity does something new.
+    told: bool,
+}
+
+/// Detectors that say that somebody does something new.
+const NEWS: [&str; 2] = ["new_records", "first_seen"];
+
+/// A person counts to the crowd with three times the usual number of new records (in eighths), and no fewer than four.
+const CROWD_NOVELTY: u64 = 24;
+const CROWD_RECORDS: u64 = 4;
+
+/// The bit of `new_records` in `paged`.
+const NEW_RECORDS_BIT: u32 = {
+    let mut at = 0;
+    while !matches!(DETECTORS[at].name.as_bytes(), b"new_records") {
+        at += 1;
+    }
+    1 << at
+};
 
 /// One hour that is not closed.
 #[derive(Debug, Default)]
@@ -370,7 +401,8 @@ impl Engine {
             .unwrap_or_default();
         let day = hour.div_euclid(24);
         for at in touched {
-            let (days, hours) = self.judge(at, hour, true, effects);
+            let Past { days, hours, novelty, told } = self.judge(at, hour, true, effects);
+            let fresh = self.fresh(at, hour);
             let group = self.group(self.held(at), hour);
             let known_after = self.settings.first_seen.known_after_days;
             let entity = self.held_mut(at);
@@ -387,25 +419,40 @@ impl Engine {
                 && usual.get(&group).is_some_and(|peers| established(peers));
             let wide = Self::wide_group(entity);
             let state = &mut entity.hours[place];
+            let records = state.tally.records.estimate() as u64;
             state.novel = novel;
             if matches!(kind, EntityKind::DbAccount | EntityKind::AppHost) {
                 state.novel[NEWCOMERS] = newcomer;
             }
-            if !entity.key.mode.is_drill() {
+            let drill = entity.key.mode.is_drill();
+            if !drill {
                 for group in [Some(group), wide].into_iter().flatten() {
                     roll_up(groups.entry(group).or_default(), kind, state);
                 }
             }
+            state.fresh = fresh;
             let whole = amounts(kind, &state.tally);
             state.close();
             let unusual = state.unusual;
             if !metrics(kind).is_empty() || entity.days.iter().any(|state| state.day == day) {
                 let of_day = entity.day_mut(day);
                 add(&mut of_day.amounts, &whole);
+                of_day.fresh += fresh;
+                of_day.records += records;
+                of_day.novelty = of_day.novelty.max(novelty);
+                let stands_out = of_day.novelty >= CROWD_NOVELTY && of_day.fresh >= CROWD_RECORDS;
+                if kind == EntityKind::PortalUser && !drill && stands_out && !of_day.counted {
+                    of_day.counted = true;
+                    groups.entry(EntityKind::Fleet.as_str().into()).or_default().crossed += 1;
+                }
                 of_day.unusual |= unusual;
                 if !std::mem::replace(&mut of_day.listed, true) {
                     self.days.entry(day).or_default().push(at);
                 }
+            }
+            let entity = self.held_mut(at);
+            if told && entity.told.is_none_or(|before| hour - before > limits::TOLD_HOURS) {
+                entity.told = Some(hour);
             }
         }
         self.hours.remove(&hour);
@@ -455,6 +502,10 @@ impl Engine {
                     let group = groups.entry(group).or_default();
                     for (metric, amount) in state.amounts.iter().enumerate().filter(|(_, amount)| **amount > 0) {
                         group.cells.entry(cell(metric, Scale::Day) as u8).or_default().add(*amount);
+                    }
+                    if state.novelty > 0 && state.paged & NEW_RECORDS_BIT == 0 {
+                        group.cells.entry(NEW_RECORDS as u8).or_default().add(state.fresh);
+                        group.cells.entry(NOVELTY as u8).or_default().add(state.novelty);
                     }
                 }
             }
@@ -522,13 +573,31 @@ impl Engine {
         self.settings.volume.half_life_days * 24.0
     }
 
-    /// Asks every detector about one hour of one entity. Returns what was past for that hour: days known and active hours.
-    /// (The entity's own baseline may have learned less than that: how much depends on what else closed when.)
-    fn judge(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) -> (f32, f32) {
+    /// Records that were new to the entity in an hour; of the fleet, accounts that strangers tried.
+    fn fresh(&self, at: u32, hour: i64) -> u64 {
+        let entity = self.held(at);
+        let Some(state) = entity.hours.iter().find(|state| state.hour == hour) else { return 0 };
+        match entity.key.kind {
+            EntityKind::Fleet => strangers(entity, state),
+            kind if counts_records(kind) => fresh(entity, state, self.employee(entity, hour)),
+            _ => 0,
+        }
+    }
+
+    /// A portal user's number among the employees' records.
+    fn employee(&self, entity: &EntityState, hour: i64) -> Option<u64> {
+        if entity.key.kind != EntityKind::PortalUser {
+            return None;
+        }
+        self.directory.person(&entity.key.id, Timestamp::from_secs(hour.saturating_mul(3600)))?.employee_id.parse().ok()
+    }
+
+    /// Asks every detector about one hour of one entity.
+    fn judge(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) -> Past {
         let half_life = self.half_life();
         let calendar = self.calendar.clone();
         let closed = self.closed;
-        let Some(usual) = self.hours.get(&hour).and_then(|work| work.usual.clone()) else { return (0.0, 0.0) };
+        let Some(usual) = self.hours.get(&hour).and_then(|work| work.usual.clone()) else { return Past::default() };
         let entity = self.held_mut(at);
         // Everything through `closed - 1` is past for every hour that is still open.
         if let Some(closed) = closed {
@@ -538,7 +607,7 @@ impl Engine {
         let entity = self.held(at);
         let group = self.group(entity, hour);
         let peers = Self::peers(&usual, &group, entity);
-        let Some(place) = entity.hours.iter().position(|state| state.hour == hour) else { return (0.0, 0.0) };
+        let Some(place) = entity.hours.iter().position(|state| state.hour == hour) else { return Past::default() };
         if entity.hours[place].gates.is_none() && !metrics(entity.key.kind).is_empty() {
             let look = self.look(entity, &entity.hours[place], (ahead.as_ref(), peers.as_deref()), &group, closing);
             let gates = gates(&look);
@@ -553,7 +622,12 @@ impl Engine {
             all.extend(found.drain(..).map(|finding| (number, finding)));
         }
         all.sort_by_key(|(_, finding)| !finding.page);
-        let past = (look.baseline.days, look.baseline.hours);
+        let past = Past {
+            days: look.baseline.days,
+            hours: look.baseline.hours,
+            novelty: if closing { novelty(&look) } else { 0 },
+            told: all.iter().any(|(detector, finding)| finding.page && NEWS.contains(&DETECTORS[*detector].name)),
+        };
         for (detector, finding) in all {
             self.raise(at, hour, detector, finding, effects);
         }
@@ -580,6 +654,8 @@ impl Engine {
             role,
             settings: &self.settings,
             budget: &self.budget,
+            employee: self.employee(entity, hour.hour),
+            told: entity.told.is_some_and(|told| (hour.hour - limits::TOLD_HOURS..=hour.hour - 2).contains(&told)),
             busy: self.calendar.busy(hour.hour),
             closing,
         }
@@ -604,7 +680,7 @@ impl Engine {
             }
             Window::Day => {
                 let of_day = entity.day_mut(day);
-                of_day.unusual |= volume && finding.page;
+                of_day.unusual |= (volume || DETECTORS[detector].name == "login_spray") && finding.page;
                 let spoken = of_day.paged & bit != 0;
                 if finding.page {
                     of_day.paged |= bit;
@@ -669,10 +745,8 @@ impl Engine {
         let key = &self.held(at).key;
         let entity = Entity::new(key.kind, &*key.id);
         // From the entity alone: what a tally says of the person may still be incomplete, and the subject is part of the id.
-        let subject = match entity.user_and_table() {
-            Some((user, _)) => Entity::new(EntityKind::PortalUser, user),
-            None => entity.clone(),
-        };
+        let user = entity.user_and_table().map(|(user, _)| user).or(entity.user_of_session());
+        let subject = user.map_or_else(|| entity.clone(), |user| Entity::new(EntityKind::PortalUser, user));
         let (from, to) = match finding.window {
             Window::Hour => (hour, hour + 1),
             Window::Day => (hour.div_euclid(24) * 24, hour.div_euclid(24) * 24 + 24),

@@ -8,10 +8,11 @@ use crate::{
     baseline::Baseline,
     detectors::Finding,
     engine::Source,
-    limits::{KNOWN_VALUES_MAX, QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX},
+    limits::{GOOD_ADDRESSES_MAX, KNOWN_VALUES_MAX, QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX, SPOTS_MAX},
+    seen::Seen,
     watch::{Amounts, METRICS_MAX, add, amounts, metrics},
 };
-use activity::{Bucket, EntityKind, Mode};
+use activity::{Bucket, EntityKind, Mode, Record};
 use std::sync::Arc;
 use tally::Tally;
 
@@ -27,6 +28,8 @@ pub(crate) struct Key {
 pub(crate) const NETWORK: usize = 0;
 pub(crate) const PLACE: usize = 1;
 pub(crate) const TABLE: usize = 2;
+/// Of a person, countries; beside the others, as it is no news by itself.
+pub(crate) const COUNTRY: usize = 3;
 
 #[derive(Debug)]
 pub(crate) struct EntityState {
@@ -36,7 +39,13 @@ pub(crate) struct EntityState {
     pub(crate) hours: Vec<HourState>,
     /// Ascending; days that closed hours belong to, until learned.
     pub(crate) days: Vec<DayState>,
-    pub(crate) known: [Known; 3],
+    pub(crate) known: [Known; 4],
+    /// Records a person has touched; of the fleet, addresses from which somebody logged in.
+    pub(crate) seen: Seen,
+    /// Spots of learned hours, of the last few only.
+    trail: Vec<(i64, Spot)>,
+    /// The last closed hour in which it was said that the person does something new.
+    pub(crate) told: Option<i64>,
     /// Earlier hours with a dump's shape, latest last; for habits.
     pub(crate) dumps: Vec<i64>,
     quarantine: Quarantine,
@@ -67,8 +76,32 @@ pub(crate) struct HourState {
     pub(crate) latest: Bucket,
     /// A value was met for the first time; known when closed.
     pub(crate) novel: [bool; 3],
+    /// Records that were new to the entity; of the fleet, accounts that strangers tried. Known when closed.
+    pub(crate) fresh: u64,
+    /// Where it was, and in which minutes of the hour; see [`Spot`].
+    pub(crate) spots: Vec<Spot>,
+    /// Of the fleet: addresses from which somebody logged in, all of them.
+    good: Vec<Record>,
     /// Amounts above which it is worth a closer look, by (metric, scale); `None`: not yet computed.
     pub(crate) gates: Option<Box<[f32; crate::watch::CELLS]>>,
+}
+
+/// Where an entity was seen within an hour: of a person the location, of a session the place or, unknown, the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) place: u64,
+    pub(crate) is_country: bool,
+    /// Of a session, address and agent, hashed.
+    pub(crate) address: u32,
+    pub(crate) agent: u32,
+    /// One bit for each minute.
+    pub(crate) minutes: u64,
+}
+
+impl Spot {
+    fn key(&self) -> (u64, u32, u32) {
+        (self.place, self.address, self.agent)
+    }
 }
 
 /// One UTC day.
@@ -79,6 +112,14 @@ pub(crate) struct DayState {
     pub(crate) amounts: Amounts,
     pub(crate) paged: u32,
     pub(crate) unusual: bool,
+    /// Sum of [`HourState::fresh`] of closed hours.
+    pub(crate) fresh: u64,
+    /// Records of closed hours, summed.
+    pub(crate) records: u64,
+    /// How many times the usual number that was at most, in eighths.
+    pub(crate) novelty: u64,
+    /// It counts to the day's crowd.
+    pub(crate) counted: bool,
     /// What the digest will list if nothing pages before the day is over.
     pub(crate) digest: Vec<(usize, Finding, Source)>,
     /// The engine knows that there is something to decide when the day is over.
@@ -133,8 +174,24 @@ pub(crate) fn values(tally: &Tally, sort: usize) -> Vec<u64> {
     match sort {
         NETWORK => tally.addresses.iter().map(|(hash, address)| network(address).unwrap_or(hash)).collect(),
         PLACE => tally.places.iter().map(|(hash, _)| hash).collect(),
+        COUNTRY => tally.places.iter().filter_map(|(_, place)| country(place)).collect(),
         _ => tally.tables.iter().map(|(hash, _)| hash).collect(),
     }
+}
+
+/// `VN/home`: where one has to be to use that network: the country, or the kind of network where there is none (an office).
+/// Mobile networks and VPNs say little.
+fn location(place: &str) -> Option<u64> {
+    let (country, kind) = place.split_once('/').unwrap_or((place, ""));
+    let name = if country.is_empty() { kind } else { country };
+    let fixed = !name.is_empty() && !matches!(kind, "mobile" | "vpn");
+    fixed.then(|| tally::stable_hash(&[name.as_bytes()]))
+}
+
+/// The country of such a place.
+fn country(place: &str) -> Option<u64> {
+    let is_named = place.split_once('/').is_none_or(|(country, _)| !country.is_empty());
+    location(place).filter(|_| is_named)
 }
 
 /// More values than the set of that sort could hold: count on there being new ones.
@@ -160,11 +217,14 @@ fn network(address: &str) -> Option<u64> {
 impl EntityState {
     pub(crate) fn new(key: Key) -> Self {
         EntityState {
-            key,
             baseline: Baseline::default(),
             hours: Vec::new(),
             days: Vec::new(),
             known: Default::default(),
+            seen: if key.kind == EntityKind::Fleet { Seen::of_fleet() } else { Seen::default() },
+            key,
+            trail: Vec::new(),
+            told: None,
             dumps: Vec::new(),
             quarantine: Quarantine::default(),
             last_hour: i64::MIN,
@@ -197,6 +257,10 @@ impl EntityState {
                 amounts: [0; METRICS_MAX],
                 paged: 0,
                 unusual: false,
+                fresh: 0,
+                records: 0,
+                novelty: 0,
+                counted: false,
                 digest: Vec::new(),
                 listed: false,
             };
@@ -236,6 +300,9 @@ impl EntityState {
                 for (sort, known) in self.known.iter_mut().enumerate() {
                     values(&state.tally, sort).into_iter().for_each(|value| known.learn(value, state.hour));
                 }
+                self.trail.retain(|(at, _)| state.hour - at <= 2 * TRAIL_HOURS);
+                self.trail.extend(state.spots.iter().map(|spot| (state.hour, *spot)));
+                state.records().for_each(|record| self.seen.learn(record, state.hour));
                 if state.tally.signals.contains(activity::Signal::DumpShape) {
                     self.dumps.push(state.hour);
                     if self.dumps.len() > DUMPS_MAX {
@@ -260,6 +327,26 @@ impl EntityState {
         let pending = (&self.hours[..hours], &self.days[..days]);
         fold((&mut baseline, &mut quarantine, self.key.kind), pending, one_off, half_life);
         Some(baseline)
+    }
+
+    /// Whether the record was touched in an hour through `through`.
+    pub(crate) fn touched(&self, record: Record, through: i64) -> bool {
+        let pending = self.hours.iter().take_while(|state| state.hour <= through);
+        self.seen.contains(record)
+            || pending.into_iter().any(|state| state.closed && state.records().any(|known| known == record))
+    }
+
+    /// Where the entity was in the [`TRAIL_HOURS`] before the hour began.
+    pub(crate) fn earlier_spots(&self, hour: i64) -> impl Iterator<Item = (i64, Spot)> {
+        let pending = self.hours.iter().flat_map(|state| state.spots.iter().map(|spot| (state.hour, *spot)));
+        let near = move |(at, _): &(i64, Spot)| (hour - TRAIL_HOURS..hour).contains(at);
+        self.trail.iter().copied().chain(pending).filter(near)
+    }
+
+    /// Whether any value of the sort was used in an hour through `through`.
+    pub(crate) fn knew_any(&self, sort: usize, through: i64) -> bool {
+        let mut pending = self.hours.iter().take_while(|state| state.hour <= through && state.closed);
+        !self.known[sort].0.is_empty() || pending.any(|state| !values(&state.tally, sort).is_empty())
     }
 
     /// Whether the value was used in an hour through `through`.
@@ -302,6 +389,18 @@ fn fold(
         if !skip {
             baseline.learn_day(&state.amounts);
         }
+        if kind == EntityKind::Fleet && state.unusual && skip {
+            return;
+        }
+        // Of people not left out where it was unusual: who has been told once that somebody does something new is told
+        // again only if it grows by as much once more.
+        // The first days are left out: then everything is new.
+        if baseline.is_settled(state.last_hour(), NEWS_AFTER_DAYS) {
+            baseline.news.learn(state.fresh);
+            if let Some(share) = crate::detectors::share(state.fresh, state.records) {
+                baseline.share.learn(share as f32);
+            }
+        }
     };
     for state in hours {
         while let Some(day) = days.next_if(|day| day.last_hour() < state.hour) {
@@ -333,6 +432,12 @@ impl DayState {
         self.day * 24 + 23
     }
 }
+
+/// Days of activity before it counts how much is new.
+const NEWS_AFTER_DAYS: f64 = 5.0;
+
+/// Hours for which it is remembered where a person was.
+pub(crate) const TRAIL_HOURS: i64 = 3;
 
 /// Hours with a dump's shape that are remembered.
 const DUMPS_MAX: usize = 32;
@@ -372,6 +477,9 @@ impl HourState {
             suspicious: false,
             latest: Bucket(hour.saturating_mul(60)),
             novel: [false; 3],
+            fresh: 0,
+            spots: Vec::new(),
+            good: Vec::new(),
             gates: None,
         }
     }
@@ -379,6 +487,38 @@ impl HourState {
     pub(crate) fn take(&mut self, kind: EntityKind, bucket: Bucket, tally: &Tally) {
         self.tally.merge(tally);
         self.latest = self.latest.max(bucket);
+        match kind {
+            EntityKind::PortalUser => {
+                for (_, place) in tally.places.iter() {
+                    if let Some(location) = location(place) {
+                        let is_country = country(place).is_some();
+                        self.spot(Spot { place: location, is_country, ..Spot::default() }, bucket);
+                    }
+                }
+            }
+            EntityKind::Session => {
+                // Of a minute with several addresses it is not known which belongs to which place and agent: all pairs count.
+                for (of_address, address) in tally.addresses.iter() {
+                    let places = tally.places.iter().map(|(of_place, _)| of_place);
+                    let place = places.min().or_else(|| network(address)).unwrap_or(0);
+                    let agents = tally.agents.iter().map(|(of_agent, _)| of_agent);
+                    for agent in agents.chain(tally.agents.is_empty().then_some(0)) {
+                        let (address, agent) = (of_address as u32, agent as u32);
+                        self.spot(Spot { place, address, agent, ..Spot::default() }, bucket);
+                    }
+                }
+            }
+            EntityKind::Fleet => {
+                for record in tally.records.iter() {
+                    if let Err(at) = self.good.binary_search(&record)
+                        && self.good.len() < GOOD_ADDRESSES_MAX
+                    {
+                        self.good.insert(at, record);
+                    }
+                }
+            }
+            _ => {}
+        }
         if metrics(kind).is_empty() && kind != EntityKind::Source {
             return;
         }
@@ -399,11 +539,28 @@ impl HourState {
         }
     }
 
+    fn spot(&mut self, spot: Spot, bucket: Bucket) {
+        let minute = 1 << bucket.0.rem_euclid(60);
+        match self.spots.binary_search_by_key(&spot.key(), Spot::key) {
+            Ok(at) => self.spots[at].minutes |= minute,
+            Err(at) => {
+                self.spots.insert(at, Spot { minutes: minute, ..spot });
+                // The smallest stay, whatever came first.
+                self.spots.truncate(SPOTS_MAX);
+            }
+        }
+    }
+
     pub(crate) fn close(&mut self) {
         self.closed = true;
         self.talked = self.minutes.len() as u8;
         self.minutes = Vec::new();
         self.gates = None;
+    }
+
+    /// All records of the hour, or a fair sample; of the fleet, all addresses from which somebody logged in.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record> {
+        self.good.iter().copied().chain(self.tally.records.iter().filter(|_| self.good.is_empty()))
     }
 
     /// Minutes in which there was anything, ascending.

@@ -8,7 +8,7 @@ use crate::{
     limits::{GROUP_VALUES_MAX, GROUPS_MAX},
     rollup::{Cell, GroupHour, Rollup},
     tail::{HALF_OCTAVES, beyond_maximum, half_octave, half_octave_end},
-    watch::CELLS,
+    watch::CELLS_OF_PEERS,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -24,8 +24,41 @@ pub(crate) struct Peers {
     pub(crate) novel: [f64; 3],
     /// Places and tables the group uses.
     pub(crate) values: [Arc<BTreeSet<u64>>; 2],
-    pub(crate) cells: [Option<Usual>; CELLS],
+    /// People who touched unusually many new records, by day.
+    pub(crate) crowd: Crowd,
+    pub(crate) cells: [Option<Usual>; CELLS_OF_PEERS],
 }
+
+/// How many people did something on a day, and on earlier days.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Crowd {
+    pub(crate) day: i64,
+    pub(crate) today: u64,
+    /// Earlier days since the first, those without anybody too.
+    pub(crate) days: f64,
+    pub(crate) sum: f64,
+    pub(crate) max: f64,
+}
+
+impl Crowd {
+    fn fold(&mut self, hour: i64, n: u64) {
+        let day = hour.div_euclid(24);
+        if self.days == 0.0 && self.today == 0 {
+            self.day = day;
+        }
+        while self.day < day {
+            let today = std::mem::take(&mut self.today) as f64;
+            // Forgotten by half in about six weeks.
+            (self.days, self.sum, self.max) =
+                (self.days * CROWD_KEEP + 1.0, self.sum * CROWD_KEEP + today, (self.max * CROWD_KEEP).max(today));
+            self.day += 1;
+        }
+        self.today += n;
+    }
+}
+
+/// What is kept of earlier days from one to the next.
+const CROWD_KEEP: f64 = 0.984;
 
 /// Distribution of an amount among peers, given that there was any.
 #[derive(Debug)]
@@ -89,6 +122,7 @@ struct Group {
     last: i64,
     active: f64,
     novel: [f64; 3],
+    crowd: Crowd,
     /// Value to the hour it was last used.
     values: [BTreeMap<u64, i64>; 2],
     known: [Arc<BTreeSet<u64>>; 2],
@@ -205,6 +239,7 @@ impl Group {
         let keep = (-((hour - self.last).max(0) as f64) / half_life).exp2();
         self.last = hour;
         self.active = self.active * keep + sums.active as f64;
+        self.crowd.fold(hour, sums.crossed);
         for (novel, more) in self.novel.iter_mut().zip(sums.novel) {
             *novel = *novel * keep + more as f64;
         }
@@ -227,8 +262,13 @@ impl Group {
     }
 
     fn view(&self) -> Peers {
-        let mut peers =
-            Peers { active: self.active, novel: self.novel, values: self.known.clone(), ..Peers::default() };
+        let mut peers = Peers {
+            active: self.active,
+            novel: self.novel,
+            values: self.known.clone(),
+            crowd: self.crowd,
+            ..Peers::default()
+        };
         for (number, cell) in &self.cells {
             peers.cells[usize::from(*number)] = Some(cell.view());
         }

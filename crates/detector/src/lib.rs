@@ -30,6 +30,7 @@ mod fleet;
 pub mod limits;
 mod progress;
 mod rollup;
+mod seen;
 mod settings;
 mod table;
 mod tail;
@@ -44,7 +45,7 @@ pub use engine::{Effects, Engine, EngineSpec, EvidenceIn, Stats};
 pub use progress::Violation;
 pub use rollup::Rollup;
 pub use settings::{
-    FirstSeenSettings, LoginFailureSettings, Maxima, Settings, Shares, SignatureSettings, SilenceSettings,
-    VolumeSettings, parse_span,
+    CrowdSettings, FirstSeenSettings, LoginFailureSettings, LoginSpraySettings, Maxima, NewRecordSettings, Settings,
+    SharedSessionSettings, Shares, SignatureSettings, SilenceSettings, TravelSettings, VolumeSettings, parse_span,
 };
 pub use table::TableError;

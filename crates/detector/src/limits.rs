@@ -18,6 +18,16 @@ pub const fn entities_max(kind: EntityKind) -> usize {
 /// Values an entity is known to use, of each sort (networks, places, tables). Beyond: the one not seen for longest goes.
 pub const KNOWN_VALUES_MAX: usize = 48;
 
+/// Places (of a session: networks) kept with their minutes, in one hour. Beyond: those with the smallest hashes stay.
+pub const SPOTS_MAX: usize = 16;
+
+/// Addresses from which somebody logged in that are remembered of one hour, for the whole fleet. Beyond: further ones stay
+/// unknown until their next login, and failures there count as a stranger's.
+pub const GOOD_ADDRESSES_MAX: usize = 50_000;
+
+/// Hours for which it counts that somebody was told of a person's new duty.
+pub const TOLD_HOURS: i64 = 14 * 24;
+
 /// Values a peer group is known to use, of each sort. Beyond: the one not seen for longest goes.
 pub const GROUP_VALUES_MAX: usize = 2_048;
 

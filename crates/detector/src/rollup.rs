@@ -4,13 +4,13 @@
 use crate::{
     limits::ROLLUP_VALUES_MAX,
     tail::{HALF_OCTAVES, half_octave},
-    watch::CELLS,
+    watch::CELLS_OF_PEERS,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use tally::{DecodeError, Decoder, Encoder};
 
 const MAGIC: [u8; 2] = *b"BR";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A message to all tally partitions: "through this hour I have said everything".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub(crate) struct GroupHour {
     pub(crate) novel: [u64; 3],
     /// Stable hashes of the places and tables used.
     pub(crate) values: [BTreeSet<u64>; 2],
+    /// People who on this day first touched unusually many records that were new to them.
+    pub(crate) crossed: u64,
     /// By (metric, scale).
     pub(crate) cells: BTreeMap<u8, Cell>,
 }
@@ -69,6 +71,7 @@ impl Cell {
 impl GroupHour {
     pub(crate) fn merge(&mut self, other: &GroupHour) {
         self.active = self.active.saturating_add(other.active);
+        self.crossed = self.crossed.saturating_add(other.crossed);
         for (sum, more) in self.novel.iter_mut().zip(other.novel) {
             *sum = sum.saturating_add(more);
         }
@@ -113,6 +116,7 @@ impl Rollup {
         for (name, group) in &self.groups {
             message.text(name);
             message.number(group.active);
+            message.number(group.crossed);
             group.novel.iter().for_each(|n| message.number(*n));
             for values in &group.values {
                 message.number(values.len() as u64);
@@ -153,7 +157,8 @@ impl Rollup {
 }
 
 fn decode_group(decoder: &mut Decoder<'_>) -> Result<GroupHour, DecodeError> {
-    let mut group = GroupHour { active: decoder.number()?, ..GroupHour::default() };
+    let (active, crossed) = (decoder.number()?, decoder.number()?);
+    let mut group = GroupHour { active, crossed, ..GroupHour::default() };
     for n in &mut group.novel {
         *n = decoder.number()?;
     }
@@ -168,7 +173,7 @@ fn decode_group(decoder: &mut Decoder<'_>) -> Result<GroupHour, DecodeError> {
     }
     for _ in 0..decoder.count(5)? {
         let number = decoder.byte()?;
-        if usize::from(number) >= CELLS {
+        if usize::from(number) >= CELLS_OF_PEERS {
             return Err(DecodeError::Range("a metric"));
         }
         let mut cell =

@@ -19,7 +19,12 @@ pub struct Settings {
     pub maxima: Maxima,
     pub volume: VolumeSettings,
     pub first_seen: FirstSeenSettings,
+    pub new_records: NewRecordSettings,
+    pub crowd: CrowdSettings,
     pub login_failures: LoginFailureSettings,
+    pub login_spray: LoginSpraySettings,
+    pub shared_session: SharedSessionSettings,
+    pub travel: TravelSettings,
     pub signature: SignatureSettings,
     pub silence: SilenceSettings,
 }
@@ -30,7 +35,12 @@ pub struct Settings {
 pub struct Shares {
     pub volume: f64,
     pub first_seen: f64,
+    pub new_records: f64,
+    pub crowd: f64,
     pub login_failures: f64,
+    pub login_spray: f64,
+    pub shared_session: f64,
+    pub travel: f64,
     pub signature: f64,
     pub silence: f64,
 }
@@ -74,6 +84,46 @@ pub struct FirstSeenSettings {
     pub page_amount: u64,
 }
 
+/// `[detector.new_records]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewRecordSettings {
+    /// New records of a day below which nobody is told.
+    pub least: u64,
+}
+
+/// `[detector.crowd]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CrowdSettings {
+    /// People below which nobody is told.
+    pub least: u64,
+}
+
+/// `[detector.login_spray]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoginSpraySettings {
+    /// Accounts tried by strangers in a day below which nobody is told.
+    pub least: u64,
+}
+
+/// `[detector.shared_session]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SharedSessionSettings {
+    /// Minutes of one place that lie between those of another.
+    pub minutes: u32,
+}
+
+/// `[detector.travel]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TravelSettings {
+    /// Minutes in which nobody gets to another country.
+    pub minutes: u32,
+}
+
 /// `[detector.login_failures]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -111,7 +161,12 @@ impl Default for Settings {
             maxima: Maxima::default(),
             volume: VolumeSettings::default(),
             first_seen: FirstSeenSettings::default(),
+            new_records: NewRecordSettings::default(),
+            crowd: CrowdSettings::default(),
             login_failures: LoginFailureSettings::default(),
+            login_spray: LoginSpraySettings::default(),
+            shared_session: SharedSessionSettings::default(),
+            travel: TravelSettings::default(),
             signature: SignatureSettings::default(),
             silence: SilenceSettings::default(),
         }
@@ -120,7 +175,18 @@ impl Default for Settings {
 
 impl Default for Shares {
     fn default() -> Self {
-        Shares { volume: 0.5, first_seen: 0.2, login_failures: 0.15, signature: 0.1, silence: 0.05 }
+        Shares {
+            volume: 0.2,
+            first_seen: 0.2,
+            new_records: 0.22,
+            crowd: 0.03,
+            login_failures: 0.1,
+            login_spray: 0.05,
+            shared_session: 0.03,
+            travel: 0.02,
+            signature: 0.1,
+            silence: 0.05,
+        }
     }
 }
 
@@ -153,6 +219,36 @@ impl Default for VolumeSettings {
 impl Default for FirstSeenSettings {
     fn default() -> Self {
         FirstSeenSettings { known_after_days: 5.0, page_amount: 5 }
+    }
+}
+
+impl Default for NewRecordSettings {
+    fn default() -> Self {
+        NewRecordSettings { least: 6 }
+    }
+}
+
+impl Default for CrowdSettings {
+    fn default() -> Self {
+        CrowdSettings { least: 5 }
+    }
+}
+
+impl Default for LoginSpraySettings {
+    fn default() -> Self {
+        LoginSpraySettings { least: 15 }
+    }
+}
+
+impl Default for SharedSessionSettings {
+    fn default() -> Self {
+        SharedSessionSettings { minutes: 3 }
+    }
+}
+
+impl Default for TravelSettings {
+    fn default() -> Self {
+        TravelSettings { minutes: 120 }
     }
 }
 
@@ -207,8 +303,30 @@ impl Settings {
         );
         let lateness = self.allowed_lateness.as_millis();
         require((0..=3_600_000).contains(&lateness), "allowed_lateness", "must be from 0s to 1h");
-        let Shares { volume, first_seen, login_failures, signature, silence } = self.shares;
-        let shares = [volume, first_seen, login_failures, signature, silence];
+        let Shares {
+            volume,
+            first_seen,
+            new_records,
+            crowd,
+            login_failures,
+            login_spray,
+            shared_session,
+            travel,
+            signature,
+            silence,
+        } = self.shares;
+        let shares = [
+            volume,
+            first_seen,
+            new_records,
+            crowd,
+            login_failures,
+            login_spray,
+            shared_session,
+            travel,
+            signature,
+            silence,
+        ];
         require(shares.iter().all(|share| between(*share, 0.0, 1.0)), "shares", "each must be from 0 to 1");
         require(shares.iter().sum::<f64>() <= 1.0 + 1e-9, "shares", "their sum must be at most 1");
         let Maxima { portal_user, user_table, table, db_account, app_host, address, integration_key } = self.maxima;
@@ -225,6 +343,11 @@ impl Settings {
         require(between(self.volume.digest_factor, 1.0, 1e9), "volume.digest_factor", "must be from 1 to 1e9");
         let days = self.first_seen.known_after_days;
         require(between(days, 0.0, 365.0), "first_seen.known_after_days", "must be from 0 to 365");
+        require(self.new_records.least >= 1, "new_records.least", "must be at least 1");
+        require(self.crowd.least >= 2, "crowd.least", "must be at least 2");
+        require(self.login_spray.least >= 2, "login_spray.least", "must be at least 2");
+        require((1..=60).contains(&self.shared_session.minutes), "shared_session.minutes", "must be from 1 to 60");
+        require((1..=180).contains(&self.travel.minutes), "travel.minutes", "must be from 1 to 180");
         let login = &self.login_failures;
         require(
             (2..=64).contains(&login.accounts_per_address),

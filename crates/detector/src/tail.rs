@@ -28,6 +28,14 @@ pub(crate) fn beyond_maximum(x: f64, max: f64, n: f64, alpha: f64) -> f64 {
     if ratio <= 1.0 { 1.0 } else { (ratio.powf(-alpha) / (n.max(0.0) + 1.0)).clamp(f64::MIN_POSITIVE, 1.0) }
 }
 
+/// P(T ≥ t) of Student's t with so many degrees of freedom: I_{ν/(ν+t²)}(ν/2, 1/2) / 2 (Johnson, Kotz, Balakrishnan 1995, ch. 28).
+pub(crate) fn student(t: f64, freedom: f64) -> f64 {
+    if t <= 0.0 || !t.is_finite() {
+        return if t.is_finite() { 1.0 - 0.5 * beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t * t)) } else { 1.0 };
+    }
+    (0.5 * beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t * t))).clamp(f64::MIN_POSITIVE, 1.0)
+}
+
 /// Half octaves: 2·⌊log2 x⌋, one more if x is at least √2 times that power of two. Exact in integers. 0 for x ≤ 1.
 pub(crate) fn half_octave(x: u64) -> u8 {
     let octave = x.max(1).ilog2();
@@ -73,6 +81,13 @@ mod tests {
         assert!((below / above - 1.0).abs() < 0.1, "{below} {above}");
         assert!(negative_binomial(1e9, 1.0, 1.0) >= f64::MIN_POSITIVE);
         assert_eq!(negative_binomial(0.0, 5.0, 1.0), 1.0);
+    }
+
+    #[test]
+    fn student_agrees_with_tables() {
+        for (t, freedom, p) in [(2.228, 10.0, 0.025), (4.144, 10.0, 0.001), (0.0, 5.0, 0.5), (-2.228, 10.0, 0.975)] {
+            assert!((student(t, freedom) - p).abs() < 2e-5, "{t} {freedom}: {}", student(t, freedom));
+        }
     }
 
     #[test]

@@ -37,6 +37,13 @@ pub(crate) type Amounts = [u64; METRICS_MAX];
 /// Number of (metric, scale) pairs.
 pub(crate) const CELLS: usize = METRICS_MAX * Scale::ALL.len();
 
+/// Beside the pairs: records a person touched on a day for the first time, and how many times the usual number that is.
+pub(crate) const NEW_RECORDS: usize = CELLS;
+pub(crate) const NOVELTY: usize = CELLS + 1;
+
+/// Number of all cells that peers are compared by.
+pub(crate) const CELLS_OF_PEERS: usize = CELLS + 2;
+
 /// Place of a (metric, scale) pair.
 pub(crate) const fn cell(metric: usize, scale: Scale) -> usize {
     metric * Scale::ALL.len() + scale as usize

@@ -73,8 +73,11 @@ fn pages(seed: u64, theft: Option<u64>) -> usize {
             }
             let table = ["hr.employees", "hr.payslips"][usize::from(random.below(5) == 0)];
             let rows = (0..requests).map(|_| if random.below(200) == 0 { 100 } else { 1 + random.below(5) }).sum();
-            let network = if random.below(150) == 0 { random.below(200) } else { n as u64 % 7 };
-            let place = format!("{}/home", ["DE", "AT", "FR", "IT"][(network % 4) as usize]);
+            let away = random.below(150) == 0;
+            let network = if away { random.below(200) } else { n as u64 % 7 };
+            // Nobody is at home in two countries within minutes.
+            let kind = if away { "mobile" } else { "home" };
+            let place = format!("{}/{kind}", ["DE", "AT", "FR", "IT"][(network % 4) as usize]);
             world.read(user, table, rows, requests, (&place, &format!("92.{network}.0.1")), random.below(60) as i64);
             if random.below(200) == 0 {
                 let start = activity::Bucket(world.hour * 60).start();

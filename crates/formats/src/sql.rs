@@ -19,10 +19,11 @@ mod fingerprint;
 mod keywords;
 mod lexer;
 mod literals;
+mod records;
 mod tags;
 
 use crate::{Behind, Context, TableBehind};
-use activity::{Activity, Operation, Resource, Signal, Signals};
+use activity::{Activity, Operation, Record, Resource, Signal, Signals};
 pub use definitions::definitions;
 use fingerprint::Fingerprint;
 use keywords::{Keyword, hash_of};
@@ -78,6 +79,8 @@ pub struct Statement<'a> {
     pub star: bool,
     /// Hash of the statement without its literals; see [`Activity::fingerprint`]. Its arithmetic is in `fingerprint.rs`.
     pub fingerprint: Option<u64>,
+    /// The records that its conditions name, each once; see `records.rs`.
+    pub records: Vec<Record>,
 }
 
 impl<'a> Statement<'a> {
@@ -113,6 +116,7 @@ impl<'a> Statement<'a> {
         activity.request_id = self.request_id;
         activity.columns = self.columns;
         activity.fingerprint = self.fingerprint;
+        activity.records = self.records;
     }
 }
 
@@ -305,6 +309,15 @@ struct Reader<'a, 'c> {
     inner: Option<Box<Statement<'static>>>,
     /// This is such a text: it may not have another inside.
     is_inner: bool,
+    /// Behind WHERE.
+    filters: bool,
+    /// The last name, which a literal may be compared with.
+    column: &'a str,
+    /// The last sign was `=`, and not the end of another operator.
+    equals: bool,
+    /// Behind `column IN (`.
+    lists: bool,
+    records: Vec<Record>,
     /// The keyword before the current token.
     before: Keyword,
     /// The sign before the current token, or 0.
@@ -347,6 +360,11 @@ impl<'a, 'c> Reader<'a, 'c> {
             selective: false,
             inner: None,
             is_inner: false,
+            filters: false,
+            column: "",
+            equals: false,
+            lists: false,
+            records: Vec::new(),
             before: Keyword::None,
             sign_before: 0,
         }
@@ -385,6 +403,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             columns: std::mem::take(&mut self.columns),
             star: self.star,
             fingerprint: (!cut).then(|| self.fingerprint.finish()),
+            records: std::mem::take(&mut self.records),
         };
         if let Some(inner) = self.inner.take() {
             statement.take_in(*inner, self.verb == Verb::Prepare);
@@ -404,12 +423,14 @@ impl<'a, 'c> Reader<'a, 'c> {
             let sign_before = std::mem::take(&mut self.sign_before);
             match token {
                 Token::Sign(sign) => {
+                    self.equals = sign == b'=' && !matches!(sign_before, b'<' | b'>' | b'!');
                     self.sign(sign, before, sign_before);
                     self.sign_before = sign;
                 }
                 // Behind a dot every word is a name.
                 Token::Word { text, keyword, .. } if keyword == Keyword::None || sign_before == b'.' => {
                     self.watch(text);
+                    self.compare(text);
                     self.name(Cow::Borrowed(text), sign_before);
                 }
                 Token::Word { text, keyword, .. } => {
@@ -418,6 +439,7 @@ impl<'a, 'c> Reader<'a, 'c> {
                     self.keyword(text, keyword, before);
                 }
                 Token::Quoted { raw, quote } => {
+                    self.compare(raw);
                     let name = unquoted(raw, quote);
                     self.watch(&name);
                     self.name(name, sign_before);
@@ -427,9 +449,12 @@ impl<'a, 'c> Reader<'a, 'c> {
                     self.fingerprint.name(raw);
                     self.name(unquoted(raw, b'"'), sign_before);
                 }
-                Token::Text { raw, double } => self.text(raw, double),
+                Token::Text { raw, double } => {
+                    self.text(raw, double);
+                    self.compared(raw, sign_before);
+                }
                 Token::Variable(variable) => self.assigned(variable, before, sign_before),
-                Token::Number(_) => {}
+                Token::Number(digits) => self.compared(digits, sign_before),
             }
         }
     }
@@ -441,6 +466,30 @@ impl<'a, 'c> Reader<'a, 'c> {
             self.fingerprint.feed(&token);
         }
         Some(token)
+    }
+
+    /// A name that a literal may be compared with.
+    fn compare(&mut self, name: &'a str) {
+        if !self.filters {
+            return;
+        }
+        self.lists = name.eq_ignore_ascii_case("in");
+        if !self.lists {
+            self.column = name;
+        }
+    }
+
+    /// A literal, which may name a record.
+    fn compared(&mut self, literal: &str, sign_before: u8) {
+        let is_equal = sign_before == b'=' && self.equals;
+        let is_compared = self.filters && (is_equal || (self.lists && matches!(sign_before, b'(' | b',')));
+        if is_compared
+            && self.records.len() < records::RECORDS_MAX
+            && let Some(record) = records::record(self.column, literal, &self.tables)
+            && !self.records.contains(&record)
+        {
+            self.records.push(record);
+        }
     }
 
     /// Notes a column that is watched for.
@@ -486,8 +535,12 @@ impl<'a, 'c> Reader<'a, 'c> {
     fn sign(&mut self, sign: u8, before: Keyword, sign_before: u8) {
         match sign {
             b'(' => self.open(before, sign_before),
-            b')' => self.close(),
+            b')' => {
+                self.lists = false;
+                self.close();
+            }
             b';' => {
+                self.filters = false;
                 self.end_statement();
                 self.ctes.clear();
                 if self.verb != Verb::Compound {
@@ -815,6 +868,7 @@ impl<'a, 'c> Reader<'a, 'c> {
                 self.level.state = State::Table;
             }
             K::Where | K::Having => {
+                self.filters = true;
                 let selects = !condition::is_always_true(self.lexer);
                 self.selective |= outermost && selects && keyword == K::Where;
                 let level = &mut self.level;
@@ -1186,6 +1240,7 @@ impl<'a> Statement<'a> {
     fn take_in(&mut self, inner: Statement<'static>, only_prepared: bool) {
         self.signals = self.signals.union(inner.signals);
         self.columns.extend(inner.columns);
+        self.records.extend(inner.records);
         self.star |= inner.star;
         if only_prepared {
             return;
@@ -1216,6 +1271,7 @@ impl<'a> Statement<'a> {
             columns: self.columns.into_iter().map(owned).collect(),
             star: self.star,
             fingerprint: self.fingerprint,
+            records: self.records,
         }
     }
 }

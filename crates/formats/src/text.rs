@@ -19,6 +19,15 @@ pub(crate) fn lossy<'a>(bytes: &'a [u8], buffer: &'a mut String) -> &'a str {
     }
 }
 
+/// As much of the text as fits into so many bytes.
+pub(crate) fn within(text: &str, bytes_max: usize) -> &str {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// `%41` as `A`, once; what is no valid escape stays. With `plus`, `+` is a space (query strings). Invalid UTF-8 becomes
 /// U+FFFD.
 pub(crate) fn percent_decoded(text: &str, plus: bool) -> Cow<'_, str> {

@@ -30,6 +30,7 @@
 //! the web server's own machine (loopback, a socket) is named by the configuration first: the database knows it by another name.
 //! Where upstreams are logged and there is none, the web server answered by itself (a file, a refusal): no host ran anything.
 
+mod attack;
 mod client;
 mod escape;
 mod json;

@@ -44,8 +44,8 @@ use crate::limits::{
 use crate::plan::Plan;
 use crate::privacy::Sort;
 use activity::{
-    Activity, Actor, Bucket, DataClass, DataClasses, EntityKind, KnownBy, Measures, Mode, Operation, Outcome, Resource,
-    Signal, Signals,
+    Activity, Actor, Bucket, DataClass, DataClasses, EntityKind, KnownBy, Measures, Mode, Operation, Outcome, Record,
+    Resource, Signal, Signals,
 };
 use formats::comparable_path;
 use std::{borrow::Cow, collections::HashMap, fmt::Write, net::IpAddr, sync::Arc};
@@ -249,20 +249,29 @@ impl Attributor {
             tally.classes.insert(class);
             self.point_to(tally, place);
         }
-        if class == DataClass::None || !is_web {
-            return user.is_some() || key || !address.is_empty();
+        if login && plan.counts.logins_of_addresses && !address.is_empty() {
+            let tally = tallier.tally(place.mode, EntityKind::Fleet, "all", place.bucket);
+            add_login_of_fleet(tally, activity, user.unwrap_or_default(), &address);
+            self.point_to(tally, place);
         }
-        if let Some(session) = &activity.session {
-            let session = plan.privacy.hash(Sort::Session, session);
-            let tally = tallier.tally(place.mode, EntityKind::Session, &session, place.bucket);
+        let person = user.filter(|_| authenticated);
+        if let Some(session) = activity.session.as_deref().filter(|session| is_web && is_session(session))
+            && (class != DataClass::None || person.is_some())
+        {
+            let mut id = person.map_or_else(String::new, |user| format!("{user}|"));
+            plan.privacy.write::<16>(Sort::Session, session, &mut id);
+            let tally = tallier.tally(place.mode, EntityKind::Session, &id, place.bucket);
             origin.add(tally);
             add_request(tally, activity, class, true);
-            if let Some(user) = user.filter(|_| authenticated) {
+            if let Some(user) = person {
                 tally.known(known_by_log(activity));
                 tally.accounts.insert(user);
                 tally.name_person(user);
             }
             self.point_to(tally, place);
+        }
+        if class == DataClass::None || !is_web {
+            return user.is_some() || key || !address.is_empty();
         }
         let answered = activity.outcome != Outcome::Denied;
         let host = app_host(&plan, activity).filter(|_| answered && class == DataClass::Hr);
@@ -346,6 +355,9 @@ impl Attributor {
             if person {
                 tally.name_person(&self.actor);
             }
+            if !classified.is_empty() && matches!(kind, EntityKind::PortalUser | EntityKind::IntegrationKey) {
+                activity.records.iter().for_each(|record| tally.records.insert(*record));
+            }
             tally.classes = tally.classes.union(classes);
             for (at, resource) in activity.resources.iter().enumerate() {
                 if !signals.is_empty() || classified.iter().any(|(of, _)| *of == at) {
@@ -363,6 +375,7 @@ impl Attributor {
                 write!(self.pair, "{}|{}", self.actor, self.table).expect("a string takes all");
                 let tally = tallier.tally(place.mode, EntityKind::UserTable, &self.pair, place.bucket);
                 add_reading(tally, &personal);
+                activity.records.iter().for_each(|record| tally.records.insert(*record));
                 tally.known(known_by);
                 tally.name_person(&self.actor);
                 tally.classes.insert(*class);
@@ -647,6 +660,26 @@ fn add_request(tally: &mut Tally, activity: &Activity<'_>, class: DataClass, cou
         Outcome::Failed => tally.add(Metric::Failed, 1),
         _ => {}
     }
+}
+
+/// What the whole fleet's logins say: from which addresses somebody got in, and who was tried from where.
+fn add_login_of_fleet(tally: &mut Tally, activity: &Activity<'_>, account: &str, address: &str) {
+    match activity.outcome {
+        Outcome::Success => {
+            tally.add(Metric::LoginsOk, 1);
+            tally.records.insert(Record::new("address", address));
+        }
+        Outcome::Denied => {
+            tally.add(Metric::LoginsFailed, 1);
+            tally.accounts.insert(&format!("{address} {account}"));
+        }
+        Outcome::Failed => {}
+    }
+}
+
+/// Logs write `-`, nothing or zeros where a request had no session.
+fn is_session(session: &str) -> bool {
+    session.bytes().any(|byte| !matches!(byte, b'0' | b'-'))
 }
 
 /// Of a login at the portal or the database; an attempt that failed for another reason is neither.

@@ -218,7 +218,7 @@ fn requests_and_logins() {
     assert_eq!(alone.of(EntityKind::Session, "s1"), Tally::default(), "a session's id leaves only as a hash");
     let hashed = alone.tallies.keys().find(|(_, kind, ..)| *kind == EntityKind::Session).unwrap().2.clone();
     let session = alone.of(EntityKind::Session, &hashed);
-    assert_eq!(counts(&session), [2, 2, 200, 1, 0, 0]);
+    assert_eq!(counts(&session), [3, 2, 200, 1, 0, 0], "all requests of who is logged in");
     assert!(session.accounts.contains("u1"));
     let with_slow_log = read_text(&plan(&[ACCESS, SLOW]), &text);
     assert_eq!(counts(&with_slow_log.of(EntityKind::PortalUser, "u1"))[2], 200, "bytes over HTTP all the same");

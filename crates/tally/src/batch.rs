@@ -1,20 +1,21 @@
 //! One message: a manifest, and the tallies of one tally partition.
 //!
-//! Layout (version 2): magic `BT`, version, partition, partitions, manifest, table of texts, entries ascending by
+//! Layout (version 3): magic `BT`, version, partition, partitions, manifest, table of texts, entries ascending by
 //! (mode, kind, id, bucket), checksum (the stable hash of all before, 8 bytes, little endian). A text is written once and
 //! named by its number; counts are sparse.
 
 use crate::{
     limits,
+    records::Records,
     set::Set,
     tally::{Login, Logins, Metric, Position, Positions, Tally},
     wire::{DecodeError, Decoder, Encoder},
 };
-use activity::{Bucket, DataClasses, DrillId, Entity, EntityKind, KnownBy, Mode, Signals, Timestamp};
+use activity::{Bucket, DataClasses, DrillId, Entity, EntityKind, KnownBy, Mode, Record, Signals, Timestamp};
 use std::{collections::HashMap, sync::Arc};
 
 const MAGIC: [u8; 2] = *b"BT";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// What one flush covers. Every flush lists every source partition its instance owns, also those with nothing new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -217,7 +218,8 @@ const RANGE_BYTES_MIN: usize = 12;
 const PART_LOGINS: u64 = 1 << 8;
 const PART_EVIDENCE: u64 = 1 << 9;
 const PART_PERSON: u64 = 1 << 10;
-const PARTS: u64 = 11;
+const PART_RECORDS: u64 = 1 << 11;
+const PARTS: u64 = 12;
 
 fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'a>, last_bucket: &mut i64) {
     let (mode, kind, id, bucket, tally) = entry;
@@ -250,6 +252,7 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
         !tally.logins.is_empty(),
         !tally.evidence.is_empty(),
         tally.person.is_some(),
+        !tally.records.is_empty(),
     ];
     let overflowed = [
         tally.addresses.overflowed(),
@@ -261,6 +264,9 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
         tally.fingerprints.overflowed(),
         tally.candidates.overflowed(),
         tally.logins.overflowed(),
+        false,
+        false,
+        tally.records.overflowed(),
     ];
     let bits = |flags: &[bool]| flags.iter().enumerate().fold(0u64, |bits, (at, flag)| bits | u64::from(*flag) << at);
     body.number(bits(&has));
@@ -291,6 +297,15 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
     }
     if let Some(person) = &tally.person {
         body.number(texts.number(person));
+    }
+    if !tally.records.is_empty() {
+        let records = tally.records.sorted();
+        body.number(records.len() as u64);
+        let mut last = 0;
+        for record in records {
+            body.number(record.0 - last);
+            last = record.0;
+        }
     }
 }
 
@@ -355,10 +370,27 @@ fn decode_entry(decoder: &mut Decoder<'_>, texts: &[Known], bucket: &mut i64) ->
     if has & PART_PERSON != 0 {
         tally.person = Some((&*known(decoder, texts)?.1).into());
     }
+    if has & PART_RECORDS != 0 {
+        tally.records = decode_records(decoder, overflowed & PART_RECORDS != 0)?;
+    }
     if id.len() > Entity::ID_BYTES_MAX {
         return Err(DecodeError::Range("an id"));
     }
     Ok(Entry { mode, kind, id, bucket: Bucket(*bucket), tally })
+}
+
+fn decode_records(decoder: &mut Decoder<'_>, overflowed: bool) -> Result<Records, DecodeError> {
+    let count = some(decoder.count(1)?, limits::RECORDS_MAX)?;
+    let mut records: Vec<Record> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let last = records.last().map(|record| record.0);
+        let number = last.unwrap_or(0).checked_add(decoder.number()?).ok_or(DecodeError::Range("a record"))?;
+        if last.is_some_and(|last| number <= last) {
+            return Err(DecodeError::Order("a record"));
+        }
+        records.push(Record(number));
+    }
+    Records::from_sorted(&records, overflowed).ok_or(DecodeError::Order("a record"))
 }
 
 fn known<'t>(decoder: &mut Decoder<'_>, texts: &'t [Known]) -> Result<&'t Known, DecodeError> {

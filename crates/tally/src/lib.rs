@@ -16,12 +16,14 @@
 //!
 //! It does not know what is normal (that is `detector`), where bytes come from (`ingest`), or Kafka (`stream`).
 //!
-//! Dropped: sketches of distinct records. The logs at hand name few records in a way that can be trusted, and a set that
-//! keeps the smallest hashes already estimates its own size ([`Set::estimate`]).
+//! Dropped: HyperLogLog for distinct records. A set that keeps the smallest hashes estimates its own size as well as one of
+//! its bytes ([`Records::estimate`]), and unlike it knows the few exactly, which a regulator asks for, and can be asked
+//! which of its records a person has never touched before.
 
 mod batch;
 mod hash;
 pub mod limits;
+mod records;
 mod set;
 mod tallier;
 mod tally;
@@ -29,6 +31,7 @@ mod wire;
 
 pub use batch::{Batch, Entry, Manifest, Range};
 pub use hash::{partition_of, stable_hash};
+pub use records::Records;
 pub use set::Set;
 pub use tallier::Tallier;
 pub use tally::{Login, Logins, Metric, Position, Positions, Tally};

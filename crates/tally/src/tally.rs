@@ -5,6 +5,7 @@ use crate::{
         ACCOUNTS_MAX, ADDRESSES_MAX, AGENTS_MAX, CANDIDATES_MAX, EVIDENCE_MAX, FINGERPRINTS_MAX, LOGINS_MAX,
         NETWORKS_MAX, PLACES_MAX, TABLES_MAX, cut,
     },
+    records::Records,
     set::Set,
 };
 use activity::{DataClasses, KnownBy, Signals, Timestamp};
@@ -107,6 +108,8 @@ pub struct Tally {
     /// `rid:HASH|user` for requests whose id the log knows, see [`Tally::request_member`].
     pub candidates: Set<CANDIDATES_MAX>,
     pub logins: Logins,
+    /// Records that were asked for. Of the fleet: the addresses from which somebody logged in.
+    pub records: Records,
     pub evidence: Positions,
     /// The person behind the entity. If several are named, the smallest stays.
     pub person: Option<Box<str>>,
@@ -205,6 +208,7 @@ impl Tally {
         self.fingerprints.merge(&other.fingerprints);
         self.candidates.merge(&other.candidates);
         self.logins.merge(&other.logins);
+        self.records.merge(&other.records);
         self.evidence.merge(&other.evidence);
         if let Some(person) = &other.person {
             self.name_person(person);

@@ -1,6 +1,6 @@
 //! The laws on which exactly-once and "same input, same answer" rest, over random tallies.
 
-use activity::{Bucket, DataClasses, DrillId, EntityKind, KnownBy, Mode, Signals, Timestamp};
+use activity::{Bucket, DataClasses, DrillId, EntityKind, KnownBy, Mode, Record, Signals, Timestamp};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 use tally::{Batch, DecodeError, Entry, Manifest, Metric, Range, Tallier, Tally, limits, partition_of};
@@ -12,6 +12,7 @@ enum Seen {
     Bits(u8, u32, usize),
     Text(u8, u8),
     Login(i64, u8, bool),
+    Record(u16),
     Evidence(u8, i64),
     Person(u8),
 }
@@ -22,6 +23,7 @@ fn seen() -> impl Strategy<Value = Seen> {
         (any::<u8>(), any::<u32>(), 0..5usize).prop_map(|(classes, signals, by)| Seen::Bits(classes, signals, by)),
         (0..8u8, any::<u8>()).prop_map(|(set, text)| Seen::Text(set, text)),
         (0..90i64, 0..4u8, any::<bool>()).prop_map(|(at, account, ok)| Seen::Login(at, account, ok)),
+        (0..900u16).prop_map(Seen::Record),
         (0..2u8, 0..9i64).prop_map(|(source, offset)| Seen::Evidence(source, offset)),
         (0..9u8).prop_map(Seen::Person),
     ]
@@ -49,6 +51,7 @@ fn add(tally: &mut Tally, seen: &Seen) {
             }
         }
         Seen::Login(at, account, ok) => tally.logins.insert(Timestamp::from_secs(at), &format!("u{account}"), ok),
+        Seen::Record(n) => (n..n + 40).for_each(|n| tally.records.insert(Record::new("employee", &n.to_string()))),
         Seen::Evidence(source, offset) => tally.evidence.insert(&Arc::from(format!("s{source}")), 0, offset),
         Seen::Person(person) => tally.name_person(&format!("p{person}")),
     }
@@ -163,7 +166,7 @@ proptest! {
     fn hostile_bytes_are_an_error_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         prop_assert!(Batch::decode(&bytes).is_err());
         // With a right frame, so that the inside is reached.
-        let mut framed = b"BT\x01".to_vec();
+        let mut framed = b"BT\x03".to_vec();
         framed.extend(&bytes);
         framed.extend(tally::stable_hash(&[&framed]).to_le_bytes());
         if let Ok(batch) = Batch::decode(&framed) {

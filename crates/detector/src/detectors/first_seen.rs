@@ -91,8 +91,11 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
         own_rate
     };
     let sensitive = tally.get(Metric::ClassifiedRequests).max(tally.get(Metric::RowsSent));
+    // Where the records are named, it is they that tell (`new_records`): a new duty is one page and not two.
+    let told_by_records = sort == TABLE && !tally.records.is_empty();
     let page = new_to_peers
         && established
+        && !told_by_records
         && (known || look.drill())
         && sort != NETWORK
         && own_rate <= PAGE_RATE

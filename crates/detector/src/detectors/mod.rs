@@ -5,10 +5,15 @@
 //! closed state. Then it does not matter when, how often or in which order it is asked: an alert that fires early is one
 //! that the whole hour would raise too, and asking once more when the hour closes finds the rest.
 
+mod crowd;
 mod first_seen;
 mod login_failures;
+mod login_spray;
+mod new_records;
+mod shared_session;
 mod signature;
 mod silence;
+mod travel;
 mod unexplained;
 mod volume;
 
@@ -37,7 +42,12 @@ pub struct Spec {
 pub const DETECTORS: &[Spec] = &[
     volume::SPEC,
     first_seen::SPEC,
+    new_records::SPEC,
+    crowd::SPEC,
     login_failures::SPEC,
+    login_spray::SPEC,
+    shared_session::SPEC,
+    travel::SPEC,
     signature::INTO_OUTFILE,
     signature::DUMP_SHAPE,
     signature::GRANT,
@@ -46,6 +56,9 @@ pub const DETECTORS: &[Spec] = &[
     signature::FORGED_ENTRY,
     signature::HANDLER_READ,
     signature::MISPLACED_TAG,
+    signature::SQL_INJECTION,
+    signature::TEMPLATE_INJECTION,
+    signature::SCRIPT_IN_FILES,
     signature::PERSONAL_DATA_IN_URL,
     unexplained::SPEC,
     silence::SPEC,
@@ -62,6 +75,10 @@ pub(crate) struct Look<'a> {
     pub(crate) role: &'a str,
     pub(crate) settings: &'a Settings,
     pub(crate) budget: &'a Budget,
+    /// A person's own number among the records, if the directory has one.
+    pub(crate) employee: Option<u64>,
+    /// Of late it was said that this person does something new.
+    pub(crate) told: bool,
     /// The calendar expects more than usual.
     pub(crate) busy: bool,
     /// The hour is complete: what is found now is final.
@@ -105,6 +122,8 @@ pub(crate) enum Window {
 }
 
 pub(crate) use first_seen::{NEWCOMERS, established};
+pub(crate) use login_spray::strangers;
+pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share};
 pub(crate) use volume::gates;
 
 /// Makes a spec; the manual is the detector's module documentation, kept beside its code.

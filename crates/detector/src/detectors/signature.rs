@@ -208,6 +208,83 @@ pub(super) const MISPLACED_TAG: Spec = Spec {
     judge: |_, look, found| found.extend(simple(look, Signal::MisplacedTag)),
 };
 
+pub(super) const SQL_INJECTION: Spec = Spec {
+    name: "sql_injection",
+    summary: "SQL in the address of a request",
+    manual: manual! {
+        "## What it notices"
+        "Requests with SQL in path or query, raw or encoded up to three times. From somebody who is logged in, or with an integration"
+        "key, it pages. From strangers it is for the digest: scanners try it on every shop every day."
+        ""
+        "## Why"
+        "An injection behind the login reads what no page shows."
+        ""
+        "## Example"
+        "`u0127 sent requests with SQL in their address`"
+        ""
+        "## What it misses"
+        "Bodies, cookies and headers, which access logs do not have; conditions without a quote, function or query."
+        ""
+        "## Settings"
+        "None. Share of the budget: `shares.signature`."
+        ""
+        "## Reference"
+        "MITRE ATT&CK T1190. OWASP ASVS 5.3.4. CWE-89."
+    },
+    judge: |_, look, found| found.extend(in_address(look, Signal::SqlInjection)),
+};
+
+pub(super) const TEMPLATE_INJECTION: Spec = Spec {
+    name: "template_injection",
+    summary: "a template's directive or code in the address of a request",
+    manual: manual! {
+        "## What it notices"
+        "Magento's directives (`{{block`, `{{config`, …), `styles[`, PHP tags and the like in path or query. From somebody who is"
+        "logged in it pages, from strangers it is for the digest."
+        ""
+        "## Why"
+        "Template and style injection run code in the shop."
+        ""
+        "## Example"
+        "`203.0.113.7 sent requests with a template's directive or code in their address`"
+        ""
+        "## What it misses"
+        "Bodies and headers; what it achieves: see `script_in_files` and `unexplained_reads`."
+        ""
+        "## Settings"
+        "None. Share of the budget: `shares.signature`."
+        ""
+        "## Reference"
+        "MITRE ATT&CK T1190, T1059. CVE-2022-24086."
+    },
+    judge: |_, look, found| found.extend(in_address(look, Signal::TemplateInjection)),
+};
+
+pub(super) const SCRIPT_IN_FILES: Spec = Spec {
+    name: "script_in_files",
+    summary: "a script that answers in a directory of uploads or static files",
+    manual: manual! {
+        "## What it notices"
+        "Requests for what PHP runs below `/media`, `/static`, `/errors` and the like. The digest lists them."
+        ""
+        "## Why"
+        "Web shells are put where customers may upload."
+        ""
+        "## Example"
+        "`requests for /media/custom_options/quote/x.php, which no shop runs`"
+        ""
+        "## What it misses"
+        "Shells in the shop's own scripts, or called by another name."
+        ""
+        "## Settings"
+        "None. Share of the budget: `shares.signature`. What it reads from the database is noticed by `unexplained_reads`."
+        ""
+        "## Reference"
+        "MITRE ATT&CK T1505.003."
+    },
+    judge: |_, look, found| found.extend(in_address(look, Signal::ScriptInFiles)),
+};
+
 pub(super) const PERSONAL_DATA_IN_URL: Spec = Spec {
     name: "personal_data_in_url",
     summary: "personal data in the address of a page",
@@ -241,6 +318,26 @@ fn answers(kind: EntityKind, signal: Signal) -> bool {
         Signal::PersonalDataInUrl => kind == EntityKind::Route,
         _ => matches!(kind, EntityKind::DbAccount | EntityKind::PortalUser | EntityKind::IntegrationKey),
     }
+}
+
+/// Attacks in the address of a request: behind the login they page.
+fn in_address(look: &Look<'_>, signal: Signal) -> Option<Finding> {
+    let known = matches!(look.kind(), EntityKind::PortalUser | EntityKind::IntegrationKey);
+    if !look.hour.tally.signals.contains(signal) || !(known || look.kind() == EntityKind::Address) {
+        return None;
+    }
+    if !known && !look.closing {
+        return None;
+    }
+    let what = match signal {
+        Signal::SqlInjection => "with SQL in their address",
+        Signal::TemplateInjection => "with a template's directive or code in their address",
+        _ => "for scripts where only files should lie",
+    };
+    let why = format!("{} sent requests {what}", shown(&look.entity.key.id));
+    let severity = if known { Severity::High } else { Severity::Low };
+    let finding = finding(look, severity, known, why, &["T1190"]);
+    Some(Finding { unit: "requests", affected_records: 0, ..finding })
 }
 
 fn outfile(look: &Look<'_>) -> Option<Finding> {

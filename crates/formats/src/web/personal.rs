@@ -18,23 +18,15 @@
 //! The signal says that there is something, never what. A login route's account (`?u=…`) counts only if it is an e-mail
 //! address. Magento's own links to reset a password carry a token and are reported: they are a key to an account.
 
-use crate::text::percent_decoded;
+use crate::text::{percent_decoded, within};
 use std::borrow::Cow;
 
 /// Bytes of path and query each that are looked at.
 const URL_BYTES_MAX: usize = 4096;
 
 pub(crate) fn in_url(path: &str, query: &str) -> bool {
-    let (path, query) = (within(path), within(query));
+    let (path, query) = (within(path, URL_BYTES_MAX), within(query, URL_BYTES_MAX));
     (could_hold(path) && in_path(path)) || (!query.is_empty() && in_query(query))
-}
-
-fn within(text: &str) -> &str {
-    let mut end = text.len().min(URL_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// A cheap sieve: an e-mail address has its sign, all numbers have nine digits at least.

@@ -1,0 +1,204 @@
+//! New records: somebody who reads people's data that he never touched before, more than he and his peers ever do.
+
+use super::{Finding, Look, Spec, Window, count, manual, shown};
+use crate::{
+    alert::Severity,
+    entity::{EntityState, HourState},
+    tail,
+    watch::{NEW_RECORDS, NOVELTY},
+};
+use activity::EntityKind;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "new_records",
+    summary: "records that a person never touched before, many more than usual",
+    manual: MANUAL,
+    judge,
+};
+
+const MANUAL: &str = manual! {
+    "## What it notices"
+    "A portal user or integration key that, within a day, touches many records (employees, customers, payroll runs) for the"
+    "first time in weeks: far more than this person and people of the same role do."
+    ""
+    "## Why"
+    "Work returns to the same people: a manager to his team, a clerk to his part of the company. Whoever collects data moves"
+    "on to the next record each time. So the number of *new* records tells theft from busy days, where volumes cannot: a"
+    "manager who reads 98 strangers makes no more requests than on any Monday."
+    ""
+    "## Example"
+    "`u0175 touched 98 records never touched before, in 1 day; 0.3 is usual for this manager, the most of late was 1`"
+    ""
+    "## How"
+    "Records are named by conditions on id columns in statements (`employee_id = 7`). Each person has a memory of the"
+    "records of the last one to two months (exact up to 384, then a Bloom filter); the person's own record does not count."
+    "Of the day's number of new records, x, the ratio (x + 1) / (m + 1) to the person's mean m (shrunk towards the peers')"
+    "is compared with the ratios of all days of the peers, the tail beyond their greatest extrapolated by a power law; and x"
+    "with the person's own greatest. The geometric mean of both probabilities counts, by the length of the person's"
+    "history. Of days with many records the share that is new is judged as well, by Student's t of its logit: it varies less than the"
+    "number. The smaller of both (divided by 0.8 and 0.2, for two looks) must be below the share of the budget divided by the"
+    "person-days of a week: one test per person and day. In periods in which the calendar expects more, m counts"
+    "√(calendar_widening) times as large. One who has been paged for it is paged again within two weeks only if it becomes a"
+    "thousand times less probable: a new duty is told once."
+    ""
+    "## What it misses"
+    "Records that no literal names: lists, searches, exports (see `volume`). Whoever reads only what his work needs anyway."
+    "The first days of a new user, in which everything is new. New duties look the same: somebody should know of them."
+    ""
+    "## Settings"
+    "`new_records.least` (records), `first_seen.known_after_days` (days), `volume.tail_index`, `volume.calendar_widening`"
+    "(factor), `shares.new_records` (part of the budget)."
+    ""
+    "## Reference"
+    "Good, Biometrika 40 (1953), 237 (the chance of something new). MITRE ATT&CK T1213, T1119, T1530."
+};
+
+/// How much less probable a second page within two weeks has to be than the first.
+const AGAIN: f64 = 1e-3;
+
+/// Weight of own days at which the own history and the peers' count the same.
+const TRUST: f64 = 20.0;
+
+/// Days of peers below which they say nothing.
+const PEER_DAYS_MIN: f64 = 40.0;
+
+fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
+    if !is_judged(look.kind()) || look.hour.tally.records.is_empty() {
+        return;
+    }
+    let (fresh, records) = of_day(look);
+    let x = fresh as f64;
+    if x < look.settings.new_records.least as f64 || !(is_settled(look) || look.drill()) {
+        return;
+    }
+    let usual = usual(look);
+    let most = f64::from(look.baseline.news.max);
+    let by_share = share(fresh, records).map_or(1.0, |share| p_of_share(look, share));
+    // Two looks at one day, by Bonferroni with weights.
+    let p = (p_of_number(look, x, &usual) / BY_NUMBER).min(by_share / (1.0 - BY_NUMBER)).min(1.0);
+    let bound = look.budget.new_records_bound(look.kind());
+    let page = p <= if look.told { bound * AGAIN } else { bound };
+    let digest = look.closing && p <= (bound * look.settings.volume.digest_factor).min(1e-2);
+    if !page && !digest {
+        return;
+    }
+    let role = if look.role.is_empty() { String::new() } else { format!(" for this {}", shown(look.role)) };
+    let tables: Vec<String> = look.hour.tally.tables.iter().take(3).map(|(_, table)| shown(table)).collect();
+    let tables = if tables.is_empty() { String::new() } else { format!(", of late in {}", tables.join(", ")) };
+    found.push(Finding {
+        window: Window::Day,
+        page,
+        severity: if page { Severity::High } else { Severity::Low },
+        observed: x,
+        expected: usual.mean,
+        unit: "records",
+        p_value: Some(p),
+        why: format!(
+            "{} touched {} records never touched before, in 1 day{tables}; {} is usual{role}, the most of late was {}",
+            shown(&look.entity.key.id),
+            count(x),
+            count(usual.mean),
+            count(most),
+        ),
+        affected_records: x as u64,
+        attack: &["T1213", "T1119"],
+    });
+}
+
+/// Who is judged: who asks for records by name.
+pub(crate) fn is_judged(kind: EntityKind) -> bool {
+    matches!(kind, EntityKind::PortalUser | EntityKind::IntegrationKey)
+}
+
+struct Usual {
+    mean: f64,
+    widening: f64,
+}
+
+/// New records of one of this person's days.
+fn usual(look: &Look<'_>) -> Usual {
+    let peers = look.peers.and_then(|peers| peers.cells[NEW_RECORDS].as_ref());
+    // In busy times people do more, and mostly with records they know.
+    let widening = if look.busy { look.settings.volume.calendar_widening.sqrt() } else { 1.0 };
+    Usual { mean: look.baseline.news.mean(peers.map_or(1.0, |peers| peers.mean)) * widening, widening }
+}
+
+/// New records of an hour, as known two hours before it: exact, or estimated from a sample.
+pub(crate) fn fresh(entity: &EntityState, hour: &HourState, employee: Option<u64>) -> u64 {
+    let records = &hour.tally.records;
+    let past = hour.hour - 2;
+    let is_own = |number: Option<u64>| number.is_some() && number == employee;
+    let n = records.iter().filter(|record| !is_own(record.number()) && !entity.touched(*record, past)).count();
+    if records.overflowed() { (n as f64 * records.estimate() / records.len() as f64) as u64 } else { n as u64 }
+}
+
+/// New records and all records of the day so far, up to and with this hour.
+fn of_day(look: &Look<'_>) -> (u64, u64) {
+    let day = look.hour.hour.div_euclid(24);
+    let closed =
+        look.entity.days.iter().find(|state| state.day == day).map_or((0, 0), |state| (state.fresh, state.records));
+    let open = look.entity.hours.iter().filter(|state| {
+        !state.closed && state.hour.div_euclid(24) == day && state.hour < look.hour.hour && !look.drill()
+    });
+    open.chain([look.hour]).fold(closed, |(news, all), state| {
+        (news + fresh(look.entity, state, look.employee), all + state.tally.records.estimate() as u64)
+    })
+}
+
+/// By the number: against the person's own greatest, and against the ratios of the peers' days.
+fn p_of_number(look: &Look<'_>, x: f64, usual: &Usual) -> f64 {
+    let alpha = look.settings.volume.tail_index;
+    let n = f64::from(look.baseline.news.n);
+    let most = f64::from(look.baseline.news.max);
+    let own = tail::beyond_maximum(x + 1.0, (most + 1.0) * usual.widening, n, alpha);
+    let peers = look.peers.and_then(|peers| peers.cells[NOVELTY].as_ref()).filter(|cell| cell.n >= PEER_DAYS_MIN);
+    let Some(peers) = peers else { return own };
+    let others = peers.survival(eighths((x + 1.0) / (usual.mean + 1.0)) as f64, alpha);
+    let weight = n / (n + TRUST);
+    (weight * own.ln() + (1.0 - weight) * others.ln()).exp()
+}
+
+/// By the share of the day's records that is new, for who touches many: Student's t of its logit against its latest mean (the
+/// share falls while the memory fills), the spread shrunk towards [`SHARE_SPREAD`].
+fn p_of_share(look: &Look<'_>, share: f64) -> f64 {
+    let trend = look.baseline.share;
+    let n = f64::from(trend.n);
+    if n < SHARE_DAYS_MIN {
+        return 1.0;
+    }
+    let variance = (n * f64::from(trend.variance) + SHARE_WEIGHT * SHARE_SPREAD * SHARE_SPREAD) / (n + SHARE_WEIGHT);
+    tail::student((share - f64::from(trend.mean)) / variance.sqrt(), n + SHARE_WEIGHT - 1.0)
+}
+
+/// The logit of the share of the day's records that was new; `None` for days with few.
+pub(crate) fn share(fresh: u64, records: u64) -> Option<f64> {
+    let (fresh, known) = (fresh as f64, records.saturating_sub(fresh) as f64);
+    (records >= SHARE_RECORDS_MIN).then(|| ((fresh + 0.5) / (known + 0.5)).ln())
+}
+
+/// A day with fewer records has no share that says anything.
+const SHARE_RECORDS_MIN: u64 = 40;
+/// Days with a share before there is a usual one.
+const SHARE_DAYS_MIN: f64 = 5.0;
+/// Spread of the logit from day to day where nothing is known, and its weight in days.
+const SHARE_SPREAD: f64 = 0.45;
+const SHARE_WEIGHT: f64 = 15.0;
+/// How the bound is divided between number and share.
+const BY_NUMBER: f64 = 0.8;
+
+/// The person is no newcomer.
+fn is_settled(look: &Look<'_>) -> bool {
+    look.baseline.is_settled(look.hour.hour, look.settings.first_seen.known_after_days)
+}
+
+/// How many times the usual number it is, in eighths: what peers are compared by. 0 for an hour without records.
+pub(crate) fn novelty(look: &Look<'_>) -> u64 {
+    if !is_settled(look) || !is_judged(look.kind()) {
+        return 0;
+    }
+    eighths((of_day(look).0 as f64 + 1.0) / (usual(look).mean + 1.0))
+}
+
+fn eighths(ratio: f64) -> u64 {
+    (8.0 * ratio) as u64
+}

@@ -1,0 +1,102 @@
+//! Shared session: one session used from two places at once.
+
+use super::{Finding, Look, Spec, Window, manual, shown};
+use crate::{alert::Severity, entity::Spot};
+use activity::EntityKind;
+use tally::Metric;
+
+pub(super) const SPEC: Spec =
+    Spec { name: "shared_session", summary: "one session used from two places at once", manual: MANUAL, judge };
+
+const MANUAL: &str = manual! {
+    "## What it notices"
+    "A session whose requests come by turns from two places (country and kind of network; without geographical data, two"
+    "networks) or from two addresses with different browsers, for several minutes within an hour."
+    ""
+    "## Why"
+    "A stolen cookie is used while its owner goes on working. Who only moves from the office to the train changes once."
+    ""
+    "## Example"
+    "`the session a3f1… of u0191 was used from 2 places by turns: in 7 minutes of one while the other went on`"
+    ""
+    "## How"
+    "Of each place the minutes of the hour with requests are kept. For each pair: how many minutes of the one lie between the"
+    "first and the last of the other, and the other way round; the smaller number counts. A hand-over gives 0, a visit"
+    "in between (mobile at lunch) 0 as well."
+    ""
+    "## What it misses"
+    "Thieves that wait until the owner has stopped, or that copy the owner's agent within the same country and kind of network."
+    ""
+    "## Settings"
+    "`shared_session.minutes` (minutes), `shares.shared_session` (part of the budget)."
+    ""
+    "## Reference"
+    "MITRE ATT&CK T1539, T1550.004."
+};
+
+fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
+    if look.kind() != EntityKind::Session || look.hour.spots.len() < 2 {
+        return;
+    }
+    let spots = &look.hour.spots;
+    let pairs = spots.iter().enumerate().flat_map(|(at, one)| spots[at + 1..].iter().map(move |other| (one, other)));
+    let shared =
+        pairs.filter(|(one, other)| differ(one, other)).map(|(one, other)| by_turns(*one, *other)).max().unwrap_or(0);
+    if shared < look.settings.shared_session.minutes {
+        return;
+    }
+    let (user, session) = look.entity.key.id.rsplit_once('|').unwrap_or(("", &look.entity.key.id));
+    let of = if user.is_empty() { String::new() } else { format!(" of {}", shown(user)) };
+    let places: Vec<String> = look.hour.tally.places.iter().map(|(_, place)| shown(place)).collect();
+    let from = match places.len() {
+        0 => String::from("different networks"),
+        1 => format!("two machines ({})", places[0]),
+        _ => places.join(" and "),
+    };
+    found.push(Finding {
+        window: Window::Hour,
+        page: true,
+        severity: Severity::High,
+        observed: f64::from(shared),
+        expected: 0.0,
+        unit: "minutes",
+        p_value: None,
+        why: format!(
+            "the session {}{of} was used from {from} by turns: in {shared} minutes of the one while the other went on",
+            shown(session.get(..8).unwrap_or(session)),
+        ),
+        affected_records: look.hour.tally.get(Metric::ClassifiedRequests),
+        attack: &["T1539", "T1550.004"],
+    });
+}
+
+/// Two places, or two machines: another address alone is a provider's whim, another agent alone an update.
+fn differ(one: &Spot, other: &Spot) -> bool {
+    one.place != other.place || (one.address != other.address && one.agent != other.agent)
+}
+
+/// Minutes of each that lie within the span of the other, the smaller number. Grows with what is known.
+fn by_turns(one: Spot, other: Spot) -> u32 {
+    let within = |minutes: u64, span: u64| {
+        let (first, last) = (span.trailing_zeros(), 63 - span.leading_zeros());
+        (minutes >> first << first & (u64::MAX >> (63 - last))).count_ones()
+    };
+    within(one.minutes, other.minutes).min(within(other.minutes, one.minutes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spot(minutes: &[u32]) -> Spot {
+        Spot { minutes: minutes.iter().fold(0, |bits, minute| bits | 1 << minute), ..Spot::default() }
+    }
+
+    #[test]
+    fn only_turns_count() {
+        assert_eq!(by_turns(spot(&[0, 5, 9]), spot(&[20, 30])), 0, "a hand-over");
+        assert_eq!(by_turns(spot(&[0, 5, 50]), spot(&[20, 30])), 0, "a visit in between");
+        assert_eq!(by_turns(spot(&[0, 10, 20, 30]), spot(&[5, 15, 25, 59])), 3);
+        assert_eq!(by_turns(spot(&[0, 59]), spot(&[0, 59])), 2);
+    }
+}
