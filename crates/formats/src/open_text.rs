@@ -5,6 +5,8 @@
 //!
 //! Backslashes escape quotes, except in threads that switched them off (`NO_BACKSLASH_ESCAPES`) in a logged SET.
 
+use crate::sql::find_either;
+
 /// Threads without backslash escapes that are remembered; the one that was set longest ago is forgotten first.
 const THREADS_MAX: usize = 8;
 
@@ -83,15 +85,18 @@ impl OpenText {
         let mut at = 0;
         while at < line.len() {
             match self.inside {
-                Inside::Quote(quote) => match quote_or_backslash(quote, &line[at..]) {
-                    None => return,
-                    Some(found) if line[at + found] == quote => {
-                        self.inside = Inside::Code;
-                        self.last = quote;
-                        at += found + 1;
+                Inside::Quote(quote) => {
+                    let backslash = if self.escapes && quote != b'`' { b'\\' } else { quote };
+                    match find_either(line, at, quote, backslash) {
+                        None => return,
+                        Some(found) if line[found] == quote => {
+                            self.inside = Inside::Code;
+                            self.last = quote;
+                            at = found + 1;
+                        }
+                        Some(found) => at = found + 2,
                     }
-                    Some(found) => at += found + if self.escapes && quote != b'`' { 2 } else { 1 },
-                },
+                }
                 Inside::Comment => match memchr::memmem::find(&line[at..], b"*/") {
                     None => return,
                     Some(found) => {
@@ -140,16 +145,6 @@ impl OpenText {
         }
     }
 }
-
-/// Where the quote or a backslash is. Most names and values are short: a search that pays off only later is not begun at once.
-fn quote_or_backslash(quote: u8, text: &[u8]) -> Option<usize> {
-    let (near, far) = text.split_at(text.len().min(NEAR_BYTES));
-    let is_either = |byte: &u8| *byte == quote || *byte == b'\\';
-    near.iter().position(is_either).or_else(|| Some(near.len() + memchr::memchr2(quote, b'\\', far)?))
-}
-
-/// Bytes looked at one by one.
-const NEAR_BYTES: usize = 24;
 
 /// Bytes of code with which something else may begin or end.
 const MAY_OPEN: [bool; 256] = {

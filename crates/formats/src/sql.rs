@@ -20,15 +20,18 @@ mod keywords;
 mod lexer;
 mod literals;
 mod tags;
+mod words;
 
 use crate::{Behind, Context, TableBehind};
 use activity::{Activity, Operation, Resource, Signal, Signals};
 pub use definitions::definitions;
 use fingerprint::Fingerprint;
-use keywords::{Keyword, hash_of};
+use keywords::Keyword;
 use lexer::{Dialect, Lexer, Token, unquoted};
 use std::borrow::Cow;
 pub use tags::{SqlTag, TagPosition};
+pub(crate) use words::find_either;
+use words::hash_of;
 
 /// Most tables of one statement; the rest is not named.
 const TABLES_MAX: usize = 128;
@@ -305,10 +308,6 @@ struct Reader<'a, 'c> {
     inner: Option<Box<Statement<'static>>>,
     /// This is such a text: it may not have another inside.
     is_inner: bool,
-    /// The keyword before the current token.
-    before: Keyword,
-    /// The sign before the current token, or 0.
-    sign_before: u8,
 }
 
 impl<'a, 'c> Reader<'a, 'c> {
@@ -347,8 +346,6 @@ impl<'a, 'c> Reader<'a, 'c> {
             selective: false,
             inner: None,
             is_inner: false,
-            before: Keyword::None,
-            sign_before: 0,
         }
     }
 
@@ -398,52 +395,75 @@ impl<'a, 'c> Reader<'a, 'c> {
         statement
     }
 
+    /// All tokens, each with one jump: what a token is to the fingerprint stands beside what it is to the statement.
     fn read(&mut self) {
-        while let Some(token) = self.advance() {
-            let before = std::mem::replace(&mut self.before, Keyword::None);
-            let sign_before = std::mem::take(&mut self.sign_before);
+        let (mut before, mut sign_before) = (Keyword::None, 0);
+        while let Some(token) = self.lexer.next_in_place() {
+            let (last, last_sign) = (std::mem::replace(&mut before, Keyword::None), std::mem::take(&mut sign_before));
             match token {
                 Token::Sign(sign) => {
-                    self.sign(sign, before, sign_before);
-                    self.sign_before = sign;
+                    self.fingerprint.sign(sign);
+                    self.sign(sign, last, last_sign);
+                    sign_before = sign;
                 }
-                // Behind a dot every word is a name.
-                Token::Word { text, keyword, .. } if keyword == Keyword::None || sign_before == b'.' => {
+                Token::Word { text, keyword, hash } => {
+                    self.fingerprint.word(hash, keyword);
                     self.watch(text);
-                    self.name(Cow::Borrowed(text), sign_before);
-                }
-                Token::Word { text, keyword, .. } => {
-                    self.watch(text);
-                    self.before = keyword;
-                    self.keyword(text, keyword, before);
+                    // Behind a dot every word is a name.
+                    if keyword == Keyword::None || last_sign == b'.' {
+                        if self.uses_names() || self.state() == State::Start {
+                            self.name(Cow::Borrowed(text), last_sign);
+                        }
+                    } else {
+                        before = keyword;
+                        self.keyword(text, keyword, last);
+                    }
                 }
                 Token::Quoted { raw, quote } => {
-                    let name = unquoted(raw, quote);
-                    self.watch(&name);
-                    self.name(name, sign_before);
-                }
-                Token::Text { raw, double: true } if self.expects_table() => {
-                    self.ansi_quotes = true;
                     self.fingerprint.name(raw);
-                    self.name(unquoted(raw, b'"'), sign_before);
+                    if self.uses_names() {
+                        let name = unquoted(raw, quote);
+                        self.watch(&name);
+                        self.name(name, last_sign);
+                    }
                 }
-                Token::Text { raw, double } => self.text(raw, double),
-                Token::Variable(variable) => self.assigned(variable, before, sign_before),
-                Token::Number(_) => {}
+                Token::Text { raw, double } => {
+                    self.fingerprint.literal();
+                    if double && self.expects_table() {
+                        self.ansi_quotes = true;
+                        self.fingerprint.name(raw);
+                        self.name(unquoted(raw, b'"'), last_sign);
+                    } else {
+                        self.text(raw, double);
+                    }
+                }
+                Token::Variable(variable) => {
+                    self.fingerprint.name(variable);
+                    self.assigned(variable, last, last_sign);
+                }
+                Token::Number(_) => self.fingerprint.literal(),
             }
         }
     }
 
-    /// The next token: the only place where one is consumed.
+    /// The next token, for what belongs together: where else one is consumed.
     fn advance(&mut self) -> Option<Token<'a>> {
         let token = self.lexer.next()?;
-        if self.completeness == Completeness::Whole {
-            self.fingerprint.feed(&token);
-        }
+        self.fingerprint.feed(&token);
         Some(token)
     }
 
+    /// Whether [`Reader::watch`] or [`Reader::name`] would do anything with a name.
+    #[inline]
+    fn uses_names(&self) -> bool {
+        self.watches
+            || self.has_behind
+            || matches!(self.state(), State::CteName | State::Table | State::OneTable)
+            || matches!(self.verb, Verb::Set | Verb::Uninstall)
+    }
+
     /// Notes a column that is watched for.
+    #[inline]
     fn watch(&mut self, name: &str) {
         if self.watches && !self.expects_table() && self.columns.len() < COLUMNS_MAX {
             self.columns.extend(self.watched(name).filter(|name| !self.columns.contains(name)));
