@@ -30,7 +30,7 @@ use keywords::Keyword;
 use lexer::{Dialect, Lexer, Token, unquoted};
 use std::borrow::Cow;
 pub use tags::{SqlTag, TagPosition};
-pub(crate) use words::find_either;
+pub(crate) use words::{Places, find_either};
 use words::hash_of;
 
 /// Most tables of one statement; the rest is not named.
