@@ -85,18 +85,7 @@ impl OpenText {
         let mut at = 0;
         while at < line.len() {
             match self.inside {
-                Inside::Quote(quote) => {
-                    let backslash = if self.escapes && quote != b'`' { b'\\' } else { quote };
-                    match find_either(line, at, quote, backslash) {
-                        None => return,
-                        Some(found) if line[found] == quote => {
-                            self.inside = Inside::Code;
-                            self.last = quote;
-                            at = found + 1;
-                        }
-                        Some(found) => at = found + 2,
-                    }
-                }
+                Inside::Quote(quote) => at = self.quoted(line, at, quote),
                 Inside::Comment => match memchr::memmem::find(&line[at..], b"*/") {
                     None => return,
                     Some(found) => {
@@ -115,10 +104,7 @@ impl OpenText {
                         return;
                     }
                     match (line[at], byte(at + 1)) {
-                        (quote @ (b'\'' | b'"' | b'`'), _) => {
-                            self.inside = Inside::Quote(quote);
-                            at += 1;
-                        }
+                        (quote @ (b'\'' | b'"' | b'`'), _) => at = self.quoted(line, at + 1, quote),
                         (b'#', _) => return self.line_ends_in_line_comment = self.line_ends,
                         (b'-', b'-') if byte(at + 2).is_ascii_whitespace() || byte(at + 2).is_ascii_control() => {
                             return self.line_ends_in_line_comment = self.line_ends;
@@ -143,6 +129,23 @@ impl OpenText {
                 }
             }
         }
+    }
+
+    /// From inside quotes to behind them, or to the end of the line.
+    #[inline]
+    fn quoted(&mut self, line: &[u8], from: usize, quote: u8) -> usize {
+        let backslash = if self.escapes && quote != b'`' { b'\\' } else { quote };
+        let mut at = from;
+        while let Some(found) = find_either(line, at, quote, backslash) {
+            if line[found] == quote {
+                self.inside = Inside::Code;
+                self.last = quote;
+                return found + 1;
+            }
+            at = found + 2;
+        }
+        self.inside = Inside::Quote(quote);
+        line.len()
     }
 }
 

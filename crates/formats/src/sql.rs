@@ -419,8 +419,8 @@ impl<'a, 'c> Reader<'a, 'c> {
                         self.keyword(text, keyword, last);
                     }
                 }
-                Token::Quoted { raw, quote } => {
-                    self.fingerprint.name(raw);
+                Token::Quoted { raw, quote, hash } => {
+                    self.fingerprint.name(hash);
                     if self.uses_names() {
                         let name = unquoted(raw, quote);
                         self.watch(&name);
@@ -431,14 +431,14 @@ impl<'a, 'c> Reader<'a, 'c> {
                     self.fingerprint.literal();
                     if double && self.expects_table() {
                         self.ansi_quotes = true;
-                        self.fingerprint.name(raw);
+                        self.fingerprint.name(hash_of(raw));
                         self.name(unquoted(raw, b'"'), last_sign);
                     } else {
                         self.text(raw, double);
                     }
                 }
                 Token::Variable(variable) => {
-                    self.fingerprint.name(variable);
+                    self.fingerprint.name(hash_of(variable));
                     self.assigned(variable, last, last_sign);
                 }
                 Token::Number(_) => self.fingerprint.literal(),
@@ -1048,14 +1048,14 @@ impl<'a, 'c> Reader<'a, 'c> {
             ahead.next();
             let part = match ahead.next() {
                 Some(Token::Word { text, .. }) => Cow::Borrowed(text),
-                Some(Token::Quoted { raw, quote }) => unquoted(raw, quote),
+                Some(Token::Quoted { raw, quote, .. }) => unquoted(raw, quote),
                 Some(Token::Text { raw, double: true }) => unquoted(raw, b'"'),
                 Some(Token::Sign(b'*')) => Cow::Borrowed("*"),
                 _ => break,
             };
             self.advance();
             if let Some(Token::Text { raw, .. }) = self.advance() {
-                self.fingerprint.name(raw);
+                self.fingerprint.name(hash_of(raw));
             }
             parts = (Some(parts.1), part);
             if parts.1 == "*" {
@@ -1134,7 +1134,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
         let first = match first {
             Some(Token::Word { text, .. }) => Cow::Borrowed(text),
-            Some(Token::Quoted { raw, quote }) => unquoted(raw, quote),
+            Some(Token::Quoted { raw, quote, .. }) => unquoted(raw, quote),
             Some(Token::Sign(b'*')) => Cow::Borrowed("*"),
             _ => return,
         };

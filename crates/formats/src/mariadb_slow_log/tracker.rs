@@ -132,9 +132,9 @@ impl Tracker {
             }
             Some(b'Q') if field.starts_with(b"Query_time:") => {
                 let behind = memchr::memchr(b'L', field).map_or(&field[..0], |at| &field[at..]);
-                self.ran |= is_any_above_zero(behind);
+                self.ran = self.ran || is_any_above_zero(behind);
             }
-            Some(b'R') if field.starts_with(b"Rows_") => self.ran |= is_any_above_zero(field),
+            Some(b'R') if field.starts_with(b"Rows_") => self.ran = self.ran || is_any_above_zero(field),
             Some(b'a') if field.starts_with(b"administrator command:") => self.part = Part::Command,
             _ => {}
         }

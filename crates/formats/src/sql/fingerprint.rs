@@ -59,8 +59,8 @@ impl Fingerprint {
         match *token {
             Token::Word { hash, keyword, .. } => self.word(hash, keyword),
             Token::Number(_) | Token::Text { .. } => self.literal(),
-            Token::Quoted { raw, .. } => self.name(raw),
-            Token::Variable(name) => self.name(name),
+            Token::Quoted { hash, .. } => self.name(hash),
+            Token::Variable(name) => self.name(hash_of(name)),
             Token::Sign(sign) => self.sign(sign),
         }
     }
@@ -76,12 +76,12 @@ impl Fingerprint {
         }
     }
 
-    /// An identifier, also one that was taken for a literal.
+    /// An identifier by its hash, also one that was taken for a literal.
     #[inline]
-    pub(super) fn name(&mut self, name: &str) {
+    pub(super) fn name(&mut self, hash: u64) {
         self.take_end();
         self.operand = true;
-        self.other(hash_of(name));
+        self.other(hash);
     }
 
     pub(super) fn finish(&mut self) -> u64 {

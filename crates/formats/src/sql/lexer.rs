@@ -26,10 +26,11 @@ pub(super) enum Token<'a> {
         hash: u64,
     },
     Number(&'a str),
-    /// An identifier in quotes, as written between them.
+    /// An identifier in quotes, as written between them, with its hash.
     Quoted {
         raw: &'a str,
         quote: u8,
+        hash: u64,
     },
     /// What is between the quotes of a literal, as written; `double` for `"…"`, which may be an identifier under ANSI_QUOTES.
     Text {
@@ -439,18 +440,12 @@ impl<'a> Lexer<'a> {
         let postgres = self.dialect == Dialect::Postgres;
         self.at = start + 1;
         match byte {
-            b'"' if postgres => {
-                let end = self.skip_quoted(byte, false);
-                Token::Quoted { raw: self.text.get(start + 1..end).unwrap_or(""), quote: byte }
-            }
+            b'"' if postgres => self.quoted(start, byte),
             b'\'' | b'"' => {
                 let end = self.skip_quoted(byte, self.dialect == Dialect::MariaDb);
                 Token::Text { raw: self.text.get(start + 1..end).unwrap_or(""), double: byte == b'"' }
             }
-            b'`' if !postgres => {
-                let end = self.skip_quoted(byte, false);
-                Token::Quoted { raw: self.text.get(start + 1..end).unwrap_or(""), quote: byte }
-            }
+            b'`' if !postgres => self.quoted(start, byte),
             b'@' if !postgres && (is_word(self.byte(start + 1)) || self.byte(start + 1) == b'@') => {
                 while self.byte(self.at) == b'@' {
                     self.at += 1;
@@ -464,6 +459,16 @@ impl<'a> Lexer<'a> {
             b'$' if postgres => self.dollar_quoted(start),
             _ => Token::Sign(byte),
         }
+    }
+
+    fn quoted(&mut self, start: usize, quote: u8) -> Token<'a> {
+        if let Some((end, hash)) = words::quoted_end_and_hash(self.text.as_bytes(), start + 1, quote) {
+            self.at = end + 1;
+            return Token::Quoted { raw: &self.text[start + 1..end], quote, hash };
+        }
+        let end = self.skip_quoted(quote, false);
+        let raw = self.text.get(start + 1..end).unwrap_or("");
+        Token::Quoted { raw, quote, hash: words::hash_of(raw) }
     }
 
     /// PostgreSQL's `$1`, `$$…$$` and `$tag$…$tag$`.
@@ -575,7 +580,7 @@ mod tests {
     fn shown(token: Token<'_>) -> String {
         match token {
             Token::Word { text, .. } | Token::Variable(text) | Token::Number(text) => text.to_owned(),
-            Token::Quoted { raw, quote } => format!("`{}`", unquoted(raw, quote)),
+            Token::Quoted { raw, quote, .. } => format!("`{}`", unquoted(raw, quote)),
             Token::Text { raw, .. } => format!("<{raw}>"),
             Token::Sign(sign) => char::from(sign).to_string(),
         }

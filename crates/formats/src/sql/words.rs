@@ -39,6 +39,24 @@ pub(super) const fn hash_of(name: &str) -> u64 {
     hash
 }
 
+/// Where the name in quotes ends that begins at `start`, and its hash; `None` if it has no end, or quotes in it.
+#[inline]
+pub(super) fn quoted_end_and_hash(bytes: &[u8], start: usize, quote: u8) -> Option<(usize, u64)> {
+    let (mut hash, mut at) = (START, start);
+    while at < bytes.len() {
+        let eight = eight_at(bytes, at);
+        let lower = lower(eight, letters(eight));
+        let quotes = zeros(eight ^ each(quote));
+        if quotes != 0 {
+            let (end, hash) = ended(hash, at, lower, quotes);
+            return (bytes.get(end + 1) != Some(&quote)).then_some((end, hash));
+        }
+        hash = taken(hash, lower);
+        at += EIGHT;
+    }
+    None
+}
+
 /// Where the word at the start of the bytes ends, and its hash.
 #[inline]
 pub(super) fn end_and_hash(bytes: &[u8], start: usize) -> (usize, u64) {
@@ -48,17 +66,21 @@ pub(super) fn end_and_hash(bytes: &[u8], start: usize) -> (usize, u64) {
         let letters = letters(eight);
         let lower = lower(eight, letters);
         let others = !of_words(eight, letters) & HIGH;
-        if others == 0 {
-            hash = taken(hash, lower);
-            at += EIGHT;
-            continue;
+        if others != 0 {
+            return ended(hash, at, lower, others);
         }
-        // Bits before the first byte that is none of the word's; a byte's lower bits are never the first.
-        let bits = others.trailing_zeros() & !7;
-        let kept = lower & ((1 << bits) - 1);
-        let hash = if kept == 0 { hash } else { taken(hash, kept) };
-        return (at + bits as usize / 8, hash);
+        hash = taken(hash, lower);
+        at += EIGHT;
     }
+}
+
+/// The end and the hash where a word or a name ends in the last eight bytes, before the first bit of `end`.
+#[inline]
+const fn ended(hash: u64, at: usize, lower: u64, end: u64) -> (usize, u64) {
+    let bits = end.trailing_zeros() & !7;
+    let kept = lower & ((1 << bits) - 1);
+    let hash = if bits == 0 { hash } else { taken(hash, kept) };
+    (at + bits as usize / 8, hash)
 }
 
 /// Where the first of two bytes stands, from `start` on. Most names and values are short: a search that pays off only later
@@ -133,9 +155,16 @@ const fn all_zeros(eight: u64) -> u64 {
 #[inline]
 const fn eight_at(bytes: &[u8], at: usize) -> u64 {
     let (_, rest) = bytes.split_at(at);
-    if let Some(eight) = rest.first_chunk::<EIGHT>() {
-        return u64::from_le_bytes(*eight);
+    match rest.first_chunk::<EIGHT>() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => last_eight(rest),
     }
+}
+
+/// Fewer than eight bytes; out of the way, for a text has one end.
+#[cold]
+#[inline(never)]
+const fn last_eight(rest: &[u8]) -> u64 {
     let (mut eight, mut n) = (0, rest.len());
     while 0 < n {
         n -= 1;
@@ -186,6 +215,19 @@ mod tests {
                 let end = before.len() + usize::from(is_word);
                 assert_eq!(end_and_hash(&bytes, 0).0, end, "{byte} behind {before}");
                 assert_eq!(lower(u64::from(byte), letters(u64::from(byte))), u64::from(byte.to_ascii_lowercase()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_quoted_name_ends_at_its_quote() {
+        for name in ["", "a", "abcdefg", "abcdefgh", "abcdefghi", "Customer_Entity", "tablé"] {
+            for behind in ["", ".", " x FROM y", "       "] {
+                let text = format!("`{name}`{behind}");
+                assert_eq!(quoted_end_and_hash(text.as_bytes(), 1, b'`'), Some((name.len() + 1, hash_of(name))), "{text}");
+            }
+            for text in [format!("`{name}"), format!("`{name}``"), format!("`{name}``x`")] {
+                assert_eq!(quoted_end_and_hash(text.as_bytes(), 1, b'`'), None, "{text}");
             }
         }
     }
