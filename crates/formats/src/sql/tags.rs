@@ -6,6 +6,7 @@
 //! a key twice. The same comment may carry the request's id as `request_id` or `rid`.
 
 use super::lexer::Lexer;
+use super::words::{Places, find_either};
 use crate::text::percent_decoded;
 use std::borrow::Cow;
 
@@ -81,19 +82,26 @@ pub(super) fn tagged<'a>(lexer: &Lexer<'a>, cut: bool, tags: &[SqlTag]) -> Tagge
 /// How often a text says `key=` or `key =`, wherever.
 fn assignments(text: &str, key: &str) -> usize {
     let bytes = text.as_bytes();
+    let Some(last) = key.as_bytes().last() else { return 0 };
     let named = |at: &usize| {
-        let Some(before) = bytes[..*at].trim_ascii_end().strip_suffix(key.as_bytes()) else { return false };
-        !key.is_empty() && before.last().is_none_or(|byte| !(byte.is_ascii_alphanumeric() || b"_-.%$".contains(byte)))
+        let before = &bytes[..*at];
+        // Most keys are another's: their last letter says so.
+        if before.last().is_none_or(|byte| byte != last && !byte.is_ascii_whitespace()) {
+            return false;
+        }
+        let Some(before) = before.trim_ascii_end().strip_suffix(key.as_bytes()) else { return false };
+        before.last().is_none_or(|byte| !(byte.is_ascii_alphanumeric() || b"_-.%$".contains(byte)))
     };
-    memchr::memchr_iter(b'=', bytes).filter(named).count()
+    Places::of(b'=', bytes).filter(named).count()
 }
 
 /// The value of `key` in a comment's text.
 fn value<'a>(comment: &'a str, key: &str) -> Option<Cow<'a, str>> {
-    let mut rest = comment.trim();
+    let mut rest = trimmed(comment);
     let mut found = None;
     while !rest.is_empty() {
-        let (name, after) = rest.split_once('=')?;
+        let equals = find_either(rest.as_bytes(), 0, b'=', b'=')?;
+        let (name, after) = (&rest[..equals], &rest[equals + 1..]);
         let (raw, after) = match after.strip_prefix('\'') {
             Some(quoted) => {
                 let end = closing_quote(quoted)?;
@@ -101,16 +109,16 @@ fn value<'a>(comment: &'a str, key: &str) -> Option<Cow<'a, str>> {
             }
             None => {
                 let end = after.find(',').unwrap_or(after.len());
-                (Raw::Bare(after[..end].trim()), &after[end..])
+                (Raw::Bare(trimmed(&after[..end])), &after[end..])
             }
         };
-        let after = after.trim_start();
+        let after = trimmed(after);
         rest = match after.strip_prefix(',') {
-            Some(more) => more.trim_start(),
+            Some(more) => trimmed(more),
             None if after.is_empty() => "",
             None => return None,
         };
-        let name = name.trim();
+        let name = trimmed(name);
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.%".contains(&byte)) {
             return None;
         }
@@ -130,6 +138,13 @@ fn value<'a>(comment: &'a str, key: &str) -> Option<Cow<'a, str>> {
     named.then_some(value)
 }
 
+/// Without white space around it, which hardly any has.
+fn trimmed(text: &str) -> &str {
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let bytes = text.as_bytes();
+    if is_plain(bytes.first()) && is_plain(bytes.last()) { text } else { text.trim() }
+}
+
 enum Raw<'a> {
     Encoded(&'a str),
     Bare(&'a str),
@@ -140,7 +155,7 @@ fn closing_quote(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
     loop {
-        at += memchr::memchr2(b'\'', b'\\', bytes.get(at..)?)?;
+        at = find_either(bytes, at, b'\'', b'\\')?;
         if bytes[at] == b'\'' {
             return Some(at);
         }
