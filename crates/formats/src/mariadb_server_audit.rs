@@ -267,8 +267,8 @@ impl<'a> Row<'a> {
             "QUERY" => {
                 let (before, code) = cut_last_comma(tail)?;
                 let before = before.strip_suffix('\'')?;
-                let open = Places::of(b',', before.as_bytes())
-                    .find(|at| before.as_bytes().get(at + 1) == Some(&b'\''))?;
+                let open =
+                    Places::of(b',', before.as_bytes()).find(|at| before.as_bytes().get(at + 1) == Some(&b'\''))?;
                 let raw = &before[open + 2..];
                 let text = Text { raw, is_escaped: unescape(raw, unescaped)?, is_cut_short: false };
                 Body::Query { database: &before[..open], text, code: digits(code.as_bytes())? }

@@ -290,8 +290,11 @@ fn lasted(seconds: i64) -> Span {
 
 /// The digits at the start, at least one and so few that every number fits, and what is behind.
 fn leading_number(text: &str) -> Option<(u64, &str)> {
-    let n = text.bytes().take_while(u8::is_ascii_digit).count();
-    let number = text.as_bytes()[..n].iter().fold(0u64, |sum, digit| sum.wrapping_mul(10) + u64::from(digit - b'0'));
+    let (mut number, mut n) = (0u64, 0);
+    while let Some(digit) = text.as_bytes().get(n).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        n += 1;
+    }
     (1 <= n && n <= 18).then(|| (number, &text[n..]))
 }
 

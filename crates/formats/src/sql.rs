@@ -30,8 +30,8 @@ use keywords::Keyword;
 use lexer::{Dialect, Lexer, Token, unquoted};
 use std::borrow::Cow;
 pub use tags::{SqlTag, TagPosition};
-pub(crate) use words::{Places, find_either};
 use words::hash_of;
+pub(crate) use words::{Places, find_either};
 
 /// Most tables of one statement; the rest is not named.
 const TABLES_MAX: usize = 128;
@@ -463,9 +463,15 @@ impl<'a, 'c> Reader<'a, 'c> {
     }
 
     /// Notes a column that is watched for.
-    #[inline]
+    #[inline(always)]
     fn watch(&mut self, name: &str) {
-        if self.watches && !self.expects_table() && self.columns.len() < COLUMNS_MAX {
+        if self.watches {
+            self.note_column(name);
+        }
+    }
+
+    fn note_column(&mut self, name: &str) {
+        if !self.expects_table() && self.columns.len() < COLUMNS_MAX {
             self.columns.extend(self.watched(name).filter(|name| !self.columns.contains(name)));
         }
     }

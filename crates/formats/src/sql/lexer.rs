@@ -374,6 +374,11 @@ impl<'a> Lexer<'a> {
         let token = match CLASS[usize::from(byte)] {
             WORD if byte != b'$' || self.dialect != Dialect::Postgres => self.word(start),
             DIGIT => self.number(start),
+            MARK if byte == b'\''
+                && let Some(text) = self.plain_literal(start) =>
+            {
+                text
+            }
             WORD | MARK => self.marked(start, byte),
             _ => {
                 self.at = start + 1;
@@ -384,22 +389,41 @@ impl<'a> Lexer<'a> {
         token
     }
 
+    #[inline(always)]
     fn word(&mut self, start: usize) -> Token<'a> {
         let (at, hash) = words::end_and_hash(self.text.as_bytes(), start);
         self.at = at;
         let text = &self.text[start..at];
         if self.byte(at) == b'\'' && is_introducer(text) {
-            // N'…', x'…', b'…', E'…', _utf8mb4'…': one literal.
-            self.at += 1;
-            let escapes = match self.dialect {
-                Dialect::MariaDb => true,
-                Dialect::MariaDbPlainBackslash => false,
-                Dialect::Postgres => text.eq_ignore_ascii_case("e"),
-            };
-            let end = self.skip_quoted(b'\'', escapes);
-            return Token::Text { raw: self.text.get(at + 1..end).unwrap_or(""), double: false };
+            return self.introduced(text);
         }
         Token::Word { text, keyword: Keyword::of(text, hash), hash }
+    }
+
+    /// N'…', x'…', b'…', E'…', _utf8mb4'…': one literal.
+    #[cold]
+    fn introduced(&mut self, introducer: &str) -> Token<'a> {
+        let content = self.at + 1;
+        self.at = content;
+        let escapes = match self.dialect {
+            Dialect::MariaDb => true,
+            Dialect::MariaDbPlainBackslash => false,
+            Dialect::Postgres => introducer.eq_ignore_ascii_case("e"),
+        };
+        let end = self.skip_quoted(b'\'', escapes);
+        Token::Text { raw: self.text.get(content..end).unwrap_or(""), double: false }
+    }
+
+    /// The literal that begins here, if no escape stands in it: most are such.
+    #[inline(always)]
+    fn plain_literal(&mut self, start: usize) -> Option<Token<'a>> {
+        let bytes = self.text.as_bytes();
+        let end = words::find_either(bytes, start + 1, b'\'', b'\\')?;
+        if bytes[end] != b'\'' || self.byte(end + 1) == b'\'' {
+            return None;
+        }
+        self.at = end + 1;
+        Some(Token::Text { raw: &self.text[start + 1..end], double: false })
     }
 
     /// A number, or an identifier that begins with a digit.

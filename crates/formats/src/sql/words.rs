@@ -224,7 +224,11 @@ mod tests {
         for name in ["", "a", "abcdefg", "abcdefgh", "abcdefghi", "Customer_Entity", "tablé"] {
             for behind in ["", ".", " x FROM y", "       "] {
                 let text = format!("`{name}`{behind}");
-                assert_eq!(quoted_end_and_hash(text.as_bytes(), 1, b'`'), Some((name.len() + 1, hash_of(name))), "{text}");
+                assert_eq!(
+                    quoted_end_and_hash(text.as_bytes(), 1, b'`'),
+                    Some((name.len() + 1, hash_of(name))),
+                    "{text}"
+                );
             }
             for text in [format!("`{name}"), format!("`{name}``"), format!("`{name}``x`")] {
                 assert_eq!(quoted_end_and_hash(text.as_bytes(), 1, b'`'), None, "{text}");
