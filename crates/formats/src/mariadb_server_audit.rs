@@ -132,12 +132,15 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
         Err(Rejected::Malformed) if !is_stamped(line.as_bytes()) => Row::cut_short(rest, &mut scratch.statement)?,
         row => row?,
     };
-    let mut activity = Activity::new(at, Operation::Other);
-    activity.actor = Actor::DbAccount(row.user.into());
     let client = without_port(row.client);
-    activity.address = client.parse().ok();
-    activity.client_host = Some(client.into());
-    match row.body {
+    let (actor, address) = (Actor::DbAccount(row.user.into()), client.parse().ok());
+    let named = |operation: Operation| Activity {
+        actor,
+        address,
+        client_host: Some(client.into()),
+        ..Activity::new(at, operation)
+    };
+    Ok(Parsed::Activity(match row.body {
         Body::Query { database, text, code } => {
             let schema = if is_error_message(database) { "" } else { database };
             let completeness = if text.is_cut_short || context.query_log_limit <= text.raw.len() + CUT_SLACK {
@@ -146,35 +149,38 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
                 Completeness::Whole
             };
             let text = if text.is_escaped { scratch.statement.as_str() } else { text.raw };
+            let mut activity = named(Operation::Other);
             Statement::read(text, schema, completeness, context).fill(&mut activity);
             activity.outcome = outcome(code);
             if poses_as_entry(text) {
                 activity.signals.insert(Signal::ForgedEntry);
             }
+            activity
         }
         Body::Table { operation, database, object } => {
             if database == "mysql" && STATISTICS_TABLES.contains(&object) {
                 return Ok(Parsed::Ignored("statistics_table"));
             }
-            activity.operation = if operation == "READ" { Operation::TableRead } else { Operation::TableWrite };
             let table = |schema: &'a str, name: &'a str| Resource::Table { schema: schema.into(), name: name.into() };
-            match object.split_once('|').filter(|_| operation == "RENAME") {
+            let resources = match object.split_once('|').filter(|_| operation == "RENAME") {
                 Some((old, new)) => {
                     let (schema, name) = new.split_once('.').unwrap_or((database, new));
-                    activity.resources = vec![table(database, old), table(schema, name)];
+                    vec![table(database, old), table(schema, name)]
                 }
-                None => activity.resources = vec![table(database, object)],
-            }
+                None => vec![table(database, object)],
+            };
+            let operation = if operation == "READ" { Operation::TableRead } else { Operation::TableWrite };
+            Activity { resources, ..named(operation) }
         }
         Body::Connection { operation, code } => {
-            activity.operation = if operation == "DISCONNECT" { Operation::Disconnect } else { Operation::Connect };
-            activity.outcome = match (operation, outcome(code)) {
+            let outcome = match (operation, outcome(code)) {
                 ("FAILED_CONNECT", Outcome::Success) => Outcome::Failed,
                 (_, outcome) => outcome,
             };
+            let operation = if operation == "DISCONNECT" { Operation::Disconnect } else { Operation::Connect };
+            Activity { outcome, ..named(operation) }
         }
-    }
-    Ok(Parsed::Activity(activity))
+    }))
 }
 
 /// A line behind its stamp.

@@ -295,7 +295,7 @@ fn leading_number(text: &str) -> Option<(u64, &str)> {
         number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
         n += 1;
     }
-    (1 <= n && n <= 18).then(|| (number, &text[n..]))
+    (1..=18).contains(&n).then(|| (number, &text[n..]))
 }
 
 /// `portal_app[portal_app] @ host [10.0.1.12]`: the account and the host, or the address where there is no host. MySQL has

@@ -86,9 +86,7 @@ impl Tracker {
     fn begin(&mut self, line: &[u8]) {
         self.part = Part::Header;
         (self.has_user, self.ran, self.begun, self.thread) = (false, false, false, 0);
-        if self.plain_threads_before != self.plain_threads {
-            self.plain_threads_before = self.plain_threads.clone();
-        }
+        self.plain_threads_before.follow(&self.plain_threads);
         self.header(line);
     }
 
