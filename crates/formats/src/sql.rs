@@ -402,8 +402,26 @@ impl<'a, 'c> Reader<'a, 'c> {
             let (last, last_sign) = (std::mem::replace(&mut before, Keyword::None), std::mem::take(&mut sign_before));
             match token {
                 Token::Sign(sign) => {
-                    self.fingerprint.sign(sign);
-                    self.sign(sign, last, last_sign);
+                    match sign {
+                        // The most usual ones are nothing else to anybody.
+                        b'.' | b'=' => self.fingerprint.plain_sign(sign),
+                        b',' => {
+                            self.fingerprint.sign(b',');
+                            self.comma();
+                        }
+                        b'(' => {
+                            self.fingerprint.sign(b'(');
+                            self.open(last, last_sign);
+                        }
+                        b')' => {
+                            self.fingerprint.sign(b')');
+                            self.close();
+                        }
+                        _ => {
+                            self.fingerprint.sign(sign);
+                            self.sign(sign, last_sign);
+                        }
+                    }
                     sign_before = sign;
                 }
                 Token::Word { text, keyword, hash } => {
@@ -509,10 +527,18 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
     }
 
-    fn sign(&mut self, sign: u8, before: Keyword, sign_before: u8) {
+    fn comma(&mut self) {
+        match self.state() {
+            State::Listed => self.level.state = State::Table,
+            // Another common table expression.
+            State::Start if self.level.cte_pending != 0 => self.level.state = State::CteName,
+            _ => {}
+        }
+    }
+
+    /// A sign other than a comma and parentheses.
+    fn sign(&mut self, sign: u8, sign_before: u8) {
         match sign {
-            b'(' => self.open(before, sign_before),
-            b')' => self.close(),
             b';' => {
                 self.end_statement();
                 self.ctes.clear();
@@ -520,12 +546,6 @@ impl<'a, 'c> Reader<'a, 'c> {
                     self.verb = Verb::None;
                 }
             }
-            b',' => match self.state() {
-                State::Listed => self.level.state = State::Table,
-                // Another common table expression.
-                State::Start if self.level.cte_pending != 0 => self.level.state = State::CteName,
-                _ => {}
-            },
             // ODBC's `{oj table …}`: the word behind the brace is no table.
             b'{' if self.expects_table() => {
                 if let Some(Token::Word { .. }) = { self.lexer }.next() {

@@ -96,7 +96,15 @@ impl Fingerprint {
         hash ^ (hash >> 33)
     }
 
+    /// A sign that is nothing but itself.
     #[inline]
+    pub(super) fn plain_sign(&mut self, sign: u8) {
+        self.take_end();
+        self.operand = false;
+        self.other(hash_of_sign(sign));
+    }
+
+    #[inline(always)]
     pub(super) fn sign(&mut self, sign: u8) {
         if sign != b';' {
             self.take_end();

@@ -137,7 +137,7 @@ impl<'a> Lexer<'a> {
             match more {
                 Blank::More => {}
                 Blank::End => return,
-                Blank::Token => drop(lexer.token()),
+                Blank::Token => drop(lexer.next()),
             }
         }
     }
@@ -356,22 +356,28 @@ impl<'a> Lexer<'a> {
     pub(super) fn next_in_place(&mut self) -> Option<Token<'a>> {
         #[cfg(test)]
         let from = self.at;
-        let token = if self.skip_blank() { Some(self.token()) } else { None };
+        let token = loop {
+            let Some(byte) = self.text.as_bytes().get(self.at).copied() else { break None };
+            match CLASS[usize::from(byte)] {
+                BLANK => self.at += 1,
+                COMMENT if self.skip_comment(byte) => {}
+                class => break Some(self.token(byte, class)),
+            }
+        };
         #[cfg(test)]
         steps::add(self.at - from + 1);
         token
     }
 
-    /// The token that begins here; blanks have been skipped.
+    /// The token that begins here, with a byte of that class; blanks have been skipped.
     #[inline(always)]
-    fn token(&mut self) -> Token<'a> {
+    fn token(&mut self, byte: u8, class: u8) -> Token<'a> {
         let start = self.at;
-        let byte = self.byte(start);
         self.untouched = false;
         if byte != b';' {
             self.edge.end = None;
         }
-        let token = match CLASS[usize::from(byte)] {
+        match class {
             WORD if byte != b'$' || self.dialect != Dialect::Postgres => self.word(start),
             DIGIT => self.number(start),
             MARK if byte == b'\''
@@ -379,14 +385,23 @@ impl<'a> Lexer<'a> {
             {
                 text
             }
-            WORD | MARK => self.marked(start, byte),
+            WORD | MARK => {
+                let token = self.marked(start, byte);
+                self.end_token(self.at);
+                token
+            }
             _ => {
-                self.at = start + 1;
+                self.end_token(start + 1);
                 Token::Sign(byte)
             }
-        };
-        self.token_end = self.at;
-        token
+        }
+    }
+
+    /// The token ends here. A blank behind it is read past without asking, for whether one follows nobody can guess.
+    #[inline(always)]
+    fn end_token(&mut self, end: usize) {
+        self.token_end = end;
+        self.at = end + usize::from(self.byte(end) == b' ');
     }
 
     #[inline(always)]
@@ -397,6 +412,7 @@ impl<'a> Lexer<'a> {
         if self.byte(at) == b'\'' && is_introducer(text) {
             return self.introduced(text);
         }
+        self.end_token(at);
         Token::Word { text, keyword: Keyword::of(text, hash), hash }
     }
 
@@ -411,6 +427,7 @@ impl<'a> Lexer<'a> {
             Dialect::Postgres => introducer.eq_ignore_ascii_case("e"),
         };
         let end = self.skip_quoted(b'\'', escapes);
+        self.end_token(self.at);
         Token::Text { raw: self.text.get(content..end).unwrap_or(""), double: false }
     }
 
@@ -422,7 +439,7 @@ impl<'a> Lexer<'a> {
         if bytes[end] != b'\'' || self.byte(end + 1) == b'\'' {
             return None;
         }
-        self.at = end + 1;
+        self.end_token(end + 1);
         Some(Token::Text { raw: &self.text[start + 1..end], double: false })
     }
 
@@ -451,7 +468,7 @@ impl<'a> Lexer<'a> {
         {
             end += 1;
         }
-        self.at = end;
+        self.end_token(end);
         let text = &self.text[start..end];
         if end == at || radix {
             return Token::Number(text);
