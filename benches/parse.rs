@@ -6,8 +6,8 @@
 //! Floors, in the same run: `floor_split` finds the line breaks with memchr and does nothing else; `floor_serde`
 //! additionally reads six borrowed fields of each JSON line into a struct, which is less than the format has to know; `floor_typed`
 //! the fourteen that it has to know. `floor_scan` looks at every byte of a line to find quotes and backslashes; `floor_words` reads
-//! each byte of a database's log once, as anybody has to who wants to know its tables: see `floor/database.rs`. Lines that a floor
-//! cannot read cost it less, not more.
+//! each byte of a database's log once, and `floor_said` also says what stands in it, as anybody has to who wants to know its
+//! tables: see `floor/database.rs`, which justifies both. Lines that a floor cannot read cost it less, not more.
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -78,6 +78,10 @@ fn mariadb_server_audit(criterion: &mut Criterion) {
             let mut room = Vec::new();
             lines(&text).fold(0u64, |seen, line| seen.wrapping_add(database::audit_row(line, &mut room)))
         })
+        .measure("floor_said", || {
+            let mut room = Vec::new();
+            lines(&text).fold(0u64, |seen, line| seen.wrapping_add(database::said_in_row(line, &mut room)))
+        })
         .measure("format", || parse("mariadb_server_audit", lines(&text)))
         .finish();
 }
@@ -88,6 +92,7 @@ fn mariadb_slow_log(criterion: &mut Criterion) {
     Compared::new(criterion, "mariadb_slow_log", n, "entry")
         .measure("floor_split", || split(&text))
         .measure("floor_words", || database::slow_log(&text))
+        .measure("floor_said", || database::said_in_slow_log(&text))
         .measure("format", || parse("mariadb_slow_log", entries(&text).into_iter()))
         .finish();
 }

@@ -242,8 +242,8 @@ impl FormatSpec {
         scratch: &'a mut Scratch,
         context: &Context,
     ) -> Result<Parsed<'a>, Rejected> {
-        let mut parsed = (self.parse)(bytes, scratch, context)?;
-        if let Parsed::Activity(activity) = &mut parsed {
+        let mut parsed = (self.parse)(bytes, scratch, context);
+        if let Ok(Parsed::Activity(activity)) = &mut parsed {
             // `FROM ``` or a forged row: nothing is called so.
             let is_nameless =
                 |resource: &Resource<'_>| matches!(resource, Resource::Table { name, .. } if name.is_empty());
@@ -251,7 +251,7 @@ impl FormatSpec {
                 activity.resources.retain(|resource| !is_nameless(resource));
             }
         }
-        Ok(parsed)
+        parsed
     }
 }
 

@@ -53,9 +53,9 @@
 //! is escaped.
 
 use crate::database::{outcome, poses_as_entry};
-use crate::sql::{Completeness, Statement};
+use crate::sql::{Completeness, Places, Statement, find_either};
 use crate::text::lossy;
-use crate::zone::{LocalTime, digits};
+use crate::zone::{LocalTime, digits, two_digits};
 use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
 use activity::{Activity, Actor, Operation, Outcome, Resource, Signal, Timestamp};
 use std::net::IpAddr;
@@ -108,9 +108,9 @@ fn looks_like(start: &[u8]) -> bool {
 
 /// `20260302 00:00:01,`, whatever the numbers.
 fn is_stamped(line: &[u8]) -> bool {
-    let Some(stamp) = line.get(..STAMP_BYTES) else { return false };
+    let Some(stamp) = line.first_chunk::<{ STAMP_BYTES + 1 }>() else { return false };
     let is_digit = |at: usize| stamp[at].is_ascii_digit();
-    line.get(STAMP_BYTES) == Some(&b',')
+    stamp[STAMP_BYTES] == b','
         && (0..8).all(is_digit)
         && stamp[8] == b' '
         && stamp[11] == b':'
@@ -132,12 +132,15 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
         Err(Rejected::Malformed) if !is_stamped(line.as_bytes()) => Row::cut_short(rest, &mut scratch.statement)?,
         row => row?,
     };
-    let mut activity = Activity::new(at, Operation::Other);
-    activity.actor = Actor::DbAccount(row.user.into());
     let client = without_port(row.client);
-    activity.address = client.parse().ok();
-    activity.client_host = Some(client.into());
-    match row.body {
+    let (actor, address) = (Actor::DbAccount(row.user.into()), client.parse().ok());
+    let named = |operation: Operation| Activity {
+        actor,
+        address,
+        client_host: Some(client.into()),
+        ..Activity::new(at, operation)
+    };
+    Ok(Parsed::Activity(match row.body {
         Body::Query { database, text, code } => {
             let schema = if is_error_message(database) { "" } else { database };
             let completeness = if text.is_cut_short || context.query_log_limit <= text.raw.len() + CUT_SLACK {
@@ -146,35 +149,38 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
                 Completeness::Whole
             };
             let text = if text.is_escaped { scratch.statement.as_str() } else { text.raw };
+            let mut activity = named(Operation::Other);
             Statement::read(text, schema, completeness, context).fill(&mut activity);
             activity.outcome = outcome(code);
             if poses_as_entry(text) {
                 activity.signals.insert(Signal::ForgedEntry);
             }
+            activity
         }
         Body::Table { operation, database, object } => {
             if database == "mysql" && STATISTICS_TABLES.contains(&object) {
                 return Ok(Parsed::Ignored("statistics_table"));
             }
-            activity.operation = if operation == "READ" { Operation::TableRead } else { Operation::TableWrite };
             let table = |schema: &'a str, name: &'a str| Resource::Table { schema: schema.into(), name: name.into() };
-            match object.split_once('|').filter(|_| operation == "RENAME") {
+            let resources = match object.split_once('|').filter(|_| operation == "RENAME") {
                 Some((old, new)) => {
                     let (schema, name) = new.split_once('.').unwrap_or((database, new));
-                    activity.resources = vec![table(database, old), table(schema, name)];
+                    vec![table(database, old), table(schema, name)]
                 }
-                None => activity.resources = vec![table(database, object)],
-            }
+                None => vec![table(database, object)],
+            };
+            let operation = if operation == "READ" { Operation::TableRead } else { Operation::TableWrite };
+            Activity { resources, ..named(operation) }
         }
         Body::Connection { operation, code } => {
-            activity.operation = if operation == "DISCONNECT" { Operation::Disconnect } else { Operation::Connect };
-            activity.outcome = match (operation, outcome(code)) {
+            let outcome = match (operation, outcome(code)) {
                 ("FAILED_CONNECT", Outcome::Success) => Outcome::Failed,
                 (_, outcome) => outcome,
             };
+            let operation = if operation == "DISCONNECT" { Operation::Disconnect } else { Operation::Connect };
+            Activity { outcome, ..named(operation) }
         }
-    }
-    Ok(Parsed::Activity(activity))
+    }))
 }
 
 /// A line behind its stamp.
@@ -208,7 +214,7 @@ impl<'a> Row<'a> {
         // Where the last four fields start: client, connection, query, operation.
         let mut starts = [0; 4];
         let mut found = None;
-        for comma in memchr::memchr_iter(b',', bytes) {
+        for comma in Places::of(b',', bytes) {
             let [client, connection, query, operation] = starts;
             let is_anchor = 0 < client
                 && is_operation(&bytes[operation..comma])
@@ -260,15 +266,15 @@ impl<'a> Row<'a> {
         comma: usize,
         unescaped: &mut String,
     ) -> Option<Self> {
-        let (_server, user) = rest[..client - 1].split_once(',')?;
+        let (_server, user) = cut_first(b',', &rest[..client - 1])?;
         let client = &rest[client..connection - 1];
         let (operation, tail) = (&rest[operation..comma], &rest[comma + 1..]);
         let body = match operation {
             "QUERY" => {
                 let (before, code) = cut_last_comma(tail)?;
                 let before = before.strip_suffix('\'')?;
-                let open = memchr::memchr_iter(b',', before.as_bytes())
-                    .find(|at| before.as_bytes().get(at + 1) == Some(&b'\''))?;
+                let open =
+                    Places::of(b',', before.as_bytes()).find(|at| before.as_bytes().get(at + 1) == Some(&b'\''))?;
                 let raw = &before[open + 2..];
                 let text = Text { raw, is_escaped: unescape(raw, unescaped)?, is_cut_short: false };
                 Body::Query { database: &before[..open], text, code: digits(code.as_bytes())? }
@@ -279,12 +285,18 @@ impl<'a> Row<'a> {
             }
             _ => {
                 // Rows of tables have no return code: they end in a comma, which a refused connection never does.
-                let (database, object) = tail.strip_suffix(',')?.split_once(',')?;
+                let (database, object) = cut_first(b',', tail.strip_suffix(',')?)?;
                 Body::Table { operation, database, object }
             }
         };
         Some(Row { user, client, body })
     }
+}
+
+/// As `split_once`, whose preparation costs more than a field is long.
+fn cut_first(sign: u8, text: &str) -> Option<(&str, &str)> {
+    let at = find_either(text.as_bytes(), 0, sign, sign)?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 fn cut_last_comma(text: &str) -> Option<(&str, &str)> {
@@ -319,10 +331,10 @@ fn is_number(field: &[u8]) -> bool {
 /// alone at the end is nothing.
 fn unescape(escaped: &str, buffer: &mut String) -> Option<bool> {
     let bytes = escaped.as_bytes();
-    let Some(first) = memchr::memchr2(b'\\', b'\'', bytes) else { return Some(false) };
+    let Some(mut at) = memchr::memchr2(b'\\', b'\'', bytes) else { return Some(false) };
     buffer.clear();
     buffer.reserve(escaped.len());
-    let (mut from, mut at) = (0, first);
+    let mut from = 0;
     loop {
         if bytes[at] == b'\'' {
             return None;
@@ -340,9 +352,8 @@ fn unescape(escaped: &str, buffer: &mut String) -> Option<bool> {
             None => return Some(true),
         }
         // The character behind the backslash is done, whatever it is.
-        let next = at + 2;
-        match bytes.get(next..).and_then(|rest| memchr::memchr2(b'\\', b'\'', rest)) {
-            Some(found) => at = next + found,
+        match find_either(bytes, at + 2, b'\\', b'\'') {
+            Some(found) => at = found,
             None => break,
         }
     }
@@ -357,6 +368,10 @@ fn is_error_message(database: &str) -> bool {
 
 /// The client without the port that newer plugins write: `10.0.1.12:51234`, `[fe80::1]:51234`, `db1:51234`.
 fn without_port(client: &str) -> &str {
+    // Hardly any has: asked first.
+    if find_either(client.as_bytes(), 0, b':', b':').is_none() {
+        return client;
+    }
     let Some((host, port)) = client.rsplit_once(':') else { return client };
     let is_port = !port.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
     match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
@@ -368,15 +383,15 @@ fn without_port(client: &str) -> &str {
 
 /// `20260302 00:00:01` in the zone of the source.
 fn stamp(line: &str, context: &Context) -> Option<Timestamp> {
-    let bytes = line.as_bytes().get(..STAMP_BYTES)?;
+    let [c, e, y, z, m, n, d, f, _, h, i, _, k, l, _, s, t] = *line.as_bytes().first_chunk::<STAMP_BYTES>()?;
     let local = LocalTime {
-        year: i32::try_from(digits(&bytes[..4])?).ok()?,
-        month: digits(&bytes[4..6])?,
-        day: digits(&bytes[6..8])?,
+        year: i32::try_from(two_digits(c, e)? * 100 + two_digits(y, z)?).ok()?,
+        month: two_digits(m, n)?,
+        day: two_digits(d, f)?,
         // Plugins before 1.4 pad the hour with a blank.
-        hour: digits(if bytes[9] == b' ' { &bytes[10..11] } else { &bytes[9..11] })?,
-        minute: digits(&bytes[12..14])?,
-        second: digits(&bytes[15..17])?,
+        hour: two_digits(if h == b' ' { b'0' } else { h }, i)?,
+        minute: two_digits(k, l)?,
+        second: two_digits(s, t)?,
     };
     context.zone.instant(local, context.after)
 }

@@ -184,11 +184,9 @@ impl<'a> Header<'a> {
                 }
             }
             Some(b'S') => self.schema_line(field),
-            Some(b'Q' | b'R' | b'B')
-                if ["Query_time: ", "Rows_", "Bytes_sent: "].iter().any(|start| field.starts_with(start)) =>
-            {
-                self.counts(field);
-            }
+            Some(b'Q') if field.starts_with("Query_time: ") => self.counts(field),
+            Some(b'R') if field.starts_with("Rows_") => self.counts(field),
+            Some(b'B') if field.starts_with("Bytes_sent: ") => self.counts(field),
             Some(b'L') => {
                 if let Some((_, limit)) = field.split_once("Log_slow_rate_limit: ") {
                     self.sampled = self.sampled.or(limit.trim().parse().ok());
@@ -221,6 +219,9 @@ impl<'a> Header<'a> {
     /// `Query_time: 0.1  Lock_time: 0.0  Rows_sent: 1  Rows_examined: 1`, `Rows_affected: 0  Bytes_sent: 11` and the like.
     /// Of a count that comes twice the first is taken.
     fn counts(&mut self, field: &str) {
+        if self.usual_counts(field).is_some() {
+            return;
+        }
         let mut rest = field;
         while let Some(colon) = rest.bytes().position(|byte| byte == b':') {
             let (key, behind) = (&rest[..colon], rest[colon + 1..].trim_ascii_start());
@@ -231,7 +232,7 @@ impl<'a> Header<'a> {
                 "Query_time" => {
                     let whole = memchr::memchr(b'.', value.as_bytes()).map_or(value, |point| &value[..point]);
                     let seconds: i64 = whole.parse().unwrap_or(0);
-                    self.lasted = Span::from_secs(seconds.clamp(0, LASTED_MAX.as_secs()));
+                    self.lasted = lasted(seconds);
                 }
                 "Rows_sent" => counts.rows_sent = counts.rows_sent.or(value.parse().ok()),
                 "Rows_examined" => counts.rows_examined = counts.rows_examined.or(value.parse().ok()),
@@ -242,6 +243,32 @@ impl<'a> Header<'a> {
             }
             rest = behind;
         }
+    }
+
+    /// The two lines as MariaDB writes them, without a search for each key and each end of a value; `None` for all others.
+    fn usual_counts(&mut self, field: &str) -> Option<()> {
+        let Measures { rows_sent, rows_examined, rows_affected, bytes } = &mut self.counts;
+        if let Some(rest) = field.strip_prefix("Query_time: ") {
+            let (seconds, rest) = leading_number(rest)?;
+            let (_, rest) = leading_number(rest.strip_prefix('.')?)?;
+            let (_, rest) = leading_number(rest.strip_prefix("  Lock_time: ")?)?;
+            let (_, rest) = leading_number(rest.strip_prefix('.')?)?;
+            let (sent, rest) = leading_number(rest.strip_prefix("  Rows_sent: ")?)?;
+            let (examined, rest) = leading_number(rest.strip_prefix("  Rows_examined: ")?)?;
+            if rest.is_empty() {
+                self.lasted = lasted(i64::try_from(seconds).ok()?);
+                (*rows_sent, *rows_examined) = (rows_sent.or(Some(sent)), rows_examined.or(Some(examined)));
+                return Some(());
+            }
+        } else {
+            let (affected, rest) = leading_number(field.strip_prefix("Rows_affected: ")?)?;
+            let (sent, rest) = leading_number(rest.strip_prefix("  Bytes_sent: ")?)?;
+            if rest.is_empty() {
+                (*rows_affected, *bytes) = (rows_affected.or(Some(affected)), bytes.or(Some(sent)));
+                return Some(());
+            }
+        }
+        None
     }
 
     fn measures(&self) -> Measures {
@@ -255,6 +282,20 @@ impl<'a> Header<'a> {
             bytes: all(bytes),
         }
     }
+}
+
+fn lasted(seconds: i64) -> Span {
+    Span::from_secs(seconds.clamp(0, LASTED_MAX.as_secs()))
+}
+
+/// The digits at the start, at least one and so few that every number fits, and what is behind.
+fn leading_number(text: &str) -> Option<(u64, &str)> {
+    let (mut number, mut n) = (0u64, 0);
+    while let Some(digit) = text.as_bytes().get(n).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        n += 1;
+    }
+    (1..=18).contains(&n).then(|| (number, &text[n..]))
 }
 
 /// `portal_app[portal_app] @ host [10.0.1.12]`: the account and the host, or the address where there is no host. MySQL has

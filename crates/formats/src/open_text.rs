@@ -5,6 +5,8 @@
 //!
 //! Backslashes escape quotes, except in threads that switched them off (`NO_BACKSLASH_ESCAPES`) in a logged SET.
 
+use crate::sql::find_either;
+
 /// Threads without backslash escapes that are remembered; the one that was set longest ago is forgotten first.
 const THREADS_MAX: usize = 8;
 
@@ -80,76 +82,82 @@ impl OpenText {
         let byte = |at: usize| line.get(at).copied().unwrap_or(b'\n');
         self.line_ends = line.ends_with(b";");
         self.line_ends_in_line_comment = false;
-        let mut at = 0;
-        while at < line.len() {
-            match self.inside {
-                Inside::Quote(quote) => match quote_or_backslash(quote, &line[at..]) {
-                    None => return,
-                    Some(found) if line[at + found] == quote => {
-                        self.inside = Inside::Code;
-                        self.last = quote;
-                        at += found + 1;
-                    }
-                    Some(found) => at += found + if self.escapes && quote != b'`' { 2 } else { 1 },
-                },
-                Inside::Comment => match memchr::memmem::find(&line[at..], b"*/") {
-                    None => return,
-                    Some(found) => {
-                        self.inside = Inside::Code;
-                        at += found + 2;
-                    }
-                },
-                Inside::Code => {
-                    let run = line[at..].iter().position(|byte| MAY_OPEN[usize::from(*byte)]);
-                    let run = run.map_or(&line[at..], |end| &line[at..at + end]);
-                    if let Some(last) = run.iter().rfind(|byte| !byte.is_ascii_whitespace()) {
-                        self.last = *last;
-                    }
-                    at += run.len();
-                    if at == line.len() {
-                        return;
-                    }
-                    match (line[at], byte(at + 1)) {
-                        (quote @ (b'\'' | b'"' | b'`'), _) => {
-                            self.inside = Inside::Quote(quote);
-                            at += 1;
-                        }
-                        (b'#', _) => return self.line_ends_in_line_comment = self.line_ends,
-                        (b'-', b'-') if byte(at + 2).is_ascii_whitespace() || byte(at + 2).is_ascii_control() => {
-                            return self.line_ends_in_line_comment = self.line_ends;
-                        }
-                        (b'/', b'*') => {
-                            if byte(at + 2) == b'!' || (byte(at + 2) == b'M' && byte(at + 3) == b'!') {
-                                self.executable += 1;
-                            } else {
-                                self.inside = Inside::Comment;
-                            }
-                            at += 2;
-                        }
-                        (b'*', b'/') if 0 < self.executable => {
-                            self.executable -= 1;
-                            at += 2;
-                        }
-                        (code, _) => {
-                            self.last = code;
-                            at += 1;
-                        }
-                    }
+        let mut at = match self.inside {
+            Inside::Code => 0,
+            Inside::Quote(quote) => self.quoted(line, 0, quote),
+            Inside::Comment => self.comment(line, 0),
+        };
+        // Where the code began that `last` does not know yet.
+        let mut from = at;
+        loop {
+            at += line[at..].iter().position(|byte| MAY_OPEN[usize::from(*byte)]).unwrap_or(line.len() - at);
+            let Some(sign) = line.get(at).copied() else { return self.code(&line[from..]) };
+            if matches!(sign, b'\'' | b'"' | b'`') {
+                at = self.quoted(line, at + 1, sign);
+                from = at;
+                continue;
+            }
+            match (sign, byte(at + 1)) {
+                (b'#', _) => {
+                    self.code(&line[from..at]);
+                    return self.line_ends_in_line_comment = self.line_ends;
                 }
+                (b'-', b'-') if byte(at + 2).is_ascii_whitespace() || byte(at + 2).is_ascii_control() => {
+                    self.code(&line[from..at]);
+                    return self.line_ends_in_line_comment = self.line_ends;
+                }
+                (b'/', b'*') => {
+                    self.code(&line[from..at]);
+                    at += 2;
+                    if byte(at) == b'!' || (byte(at) == b'M' && byte(at + 1) == b'!') {
+                        self.executable += 1;
+                    } else {
+                        at = self.comment(line, at);
+                    }
+                    from = at;
+                }
+                (b'*', b'/') if 0 < self.executable => {
+                    self.code(&line[from..at]);
+                    self.executable -= 1;
+                    at += 2;
+                    from = at;
+                }
+                _ => at += 1,
             }
         }
     }
-}
 
-/// Where the quote or a backslash is. Most names and values are short: a search that pays off only later is not begun at once.
-fn quote_or_backslash(quote: u8, text: &[u8]) -> Option<usize> {
-    let (near, far) = text.split_at(text.len().min(NEAR_BYTES));
-    let is_either = |byte: &u8| *byte == quote || *byte == b'\\';
-    near.iter().position(is_either).or_else(|| Some(near.len() + memchr::memchr2(quote, b'\\', far)?))
-}
+    /// Code that has been read past.
+    fn code(&mut self, code: &[u8]) {
+        if let Some(last) = code.iter().rfind(|byte| !byte.is_ascii_whitespace()) {
+            self.last = *last;
+        }
+    }
 
-/// Bytes looked at one by one.
-const NEAR_BYTES: usize = 24;
+    /// From inside a comment to behind it, or to the end of the line.
+    fn comment(&mut self, line: &[u8], from: usize) -> usize {
+        let end = memchr::memmem::find(&line[from..], b"*/");
+        self.inside = if end.is_some() { Inside::Code } else { Inside::Comment };
+        end.map_or(line.len(), |length| from + length + 2)
+    }
+
+    /// From inside quotes to behind them, or to the end of the line.
+    #[inline(always)]
+    fn quoted(&mut self, line: &[u8], from: usize, quote: u8) -> usize {
+        let backslash = if self.escapes && quote != b'`' { b'\\' } else { quote };
+        let mut at = from;
+        while let Some(found) = find_either(line, at, quote, backslash) {
+            if line[found] == quote {
+                self.inside = Inside::Code;
+                self.last = quote;
+                return found + 1;
+            }
+            at = found + 2;
+        }
+        self.inside = Inside::Quote(quote);
+        line.len()
+    }
+}
 
 /// Bytes of code with which something else may begin or end.
 const MAY_OPEN: [bool; 256] = {
@@ -175,6 +183,13 @@ impl PlainThreads {
 
     pub(crate) fn memory(&self) -> String {
         self.0.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+    }
+
+    /// Becomes as the other. Nearly always both are empty, which is asked first: comparing empty lists is a call of `memcmp`.
+    pub(crate) fn follow(&mut self, other: &PlainThreads) {
+        if !(self.0.is_empty() && other.0.is_empty()) && self != other {
+            self.0.clone_from(&other.0);
+        }
     }
 
     /// Whether backslashes escape in what the thread sends.

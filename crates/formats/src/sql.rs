@@ -21,15 +21,18 @@ mod lexer;
 mod literals;
 mod records;
 mod tags;
+mod words;
 
 use crate::{Behind, Context, TableBehind};
 use activity::{Activity, Operation, Record, Resource, Signal, Signals};
 pub use definitions::definitions;
 use fingerprint::Fingerprint;
-use keywords::{Keyword, hash_of};
+use keywords::Keyword;
 use lexer::{Dialect, Lexer, Token, unquoted};
 use std::borrow::Cow;
 pub use tags::{SqlTag, TagPosition};
+use words::hash_of;
+pub(crate) use words::{Places, find_either};
 
 /// Most tables of one statement; the rest is not named.
 const TABLES_MAX: usize = 128;
@@ -309,6 +312,8 @@ struct Reader<'a, 'c> {
     inner: Option<Box<Statement<'static>>>,
     /// This is such a text: it may not have another inside.
     is_inner: bool,
+    /// A name with a dot behind it, where there are functions to be called.
+    qualifier: Cow<'a, str>,
     /// Behind WHERE.
     filters: bool,
     /// The last name, which a literal may be compared with.
@@ -318,10 +323,6 @@ struct Reader<'a, 'c> {
     /// Behind `column IN (`.
     lists: bool,
     records: Vec<Record>,
-    /// The keyword before the current token.
-    before: Keyword,
-    /// The sign before the current token, or 0.
-    sign_before: u8,
 }
 
 impl<'a, 'c> Reader<'a, 'c> {
@@ -360,13 +361,12 @@ impl<'a, 'c> Reader<'a, 'c> {
             selective: false,
             inner: None,
             is_inner: false,
+            qualifier: Cow::Borrowed(""),
             filters: false,
             column: "",
             equals: false,
             lists: false,
             records: Vec::new(),
-            before: Keyword::None,
-            sign_before: 0,
         }
     }
 
@@ -417,55 +417,100 @@ impl<'a, 'c> Reader<'a, 'c> {
         statement
     }
 
+    /// All tokens, each with one jump: what a token is to the fingerprint stands beside what it is to the statement.
     fn read(&mut self) {
-        while let Some(token) = self.advance() {
-            let before = std::mem::replace(&mut self.before, Keyword::None);
-            let sign_before = std::mem::take(&mut self.sign_before);
+        let (mut before, mut sign_before) = (Keyword::None, 0);
+        while let Some(token) = self.lexer.next_in_place() {
+            let (last, last_sign) = (std::mem::replace(&mut before, Keyword::None), std::mem::take(&mut sign_before));
             match token {
                 Token::Sign(sign) => {
-                    self.equals = sign == b'=' && !matches!(sign_before, b'<' | b'>' | b'!');
-                    self.sign(sign, before, sign_before);
-                    self.sign_before = sign;
+                    match sign {
+                        // The most usual ones are nothing else to anybody.
+                        b'.' => self.fingerprint.plain_sign(sign),
+                        b'=' => {
+                            self.equals = !matches!(last_sign, b'<' | b'>' | b'!');
+                            self.fingerprint.plain_sign(sign);
+                        }
+                        b',' => {
+                            self.fingerprint.sign(b',');
+                            self.comma();
+                        }
+                        b'(' => {
+                            self.fingerprint.sign(b'(');
+                            self.open(last, last_sign);
+                        }
+                        b')' => {
+                            self.fingerprint.sign(b')');
+                            self.lists = false;
+                            self.close();
+                        }
+                        _ => {
+                            self.fingerprint.sign(sign);
+                            self.sign(sign, last_sign);
+                        }
+                    }
+                    sign_before = sign;
                 }
-                // Behind a dot every word is a name.
-                Token::Word { text, keyword, .. } if keyword == Keyword::None || sign_before == b'.' => {
+                Token::Word { text, keyword, hash } => {
+                    self.fingerprint.word(hash, keyword);
                     self.watch(text);
-                    self.compare(text);
-                    self.name(Cow::Borrowed(text), sign_before);
+                    // Behind a dot every word is a name.
+                    if keyword == Keyword::None || last_sign == b'.' {
+                        self.compare(text);
+                        if self.uses_names() || self.state() == State::Start {
+                            self.name(Cow::Borrowed(text), last_sign);
+                        }
+                    } else {
+                        before = keyword;
+                        self.keyword(text, keyword, last);
+                    }
                 }
-                Token::Word { text, keyword, .. } => {
-                    self.watch(text);
-                    self.before = keyword;
-                    self.keyword(text, keyword, before);
-                }
-                Token::Quoted { raw, quote } => {
+                Token::Quoted { raw, quote, hash } => {
+                    self.fingerprint.name(hash);
                     self.compare(raw);
-                    let name = unquoted(raw, quote);
-                    self.watch(&name);
-                    self.name(name, sign_before);
-                }
-                Token::Text { raw, double: true } if self.expects_table() => {
-                    self.ansi_quotes = true;
-                    self.fingerprint.name(raw);
-                    self.name(unquoted(raw, b'"'), sign_before);
+                    if self.uses_names() {
+                        let name = unquoted(raw, quote);
+                        self.watch(&name);
+                        self.name(name, last_sign);
+                    }
                 }
                 Token::Text { raw, double } => {
-                    self.text(raw, double);
-                    self.compared(raw, sign_before);
+                    self.fingerprint.literal();
+                    if double && self.expects_table() {
+                        self.ansi_quotes = true;
+                        self.fingerprint.name(hash_of(raw));
+                        self.name(unquoted(raw, b'"'), last_sign);
+                    } else {
+                        self.text(raw, double);
+                        self.compared(raw, last_sign);
+                    }
                 }
-                Token::Variable(variable) => self.assigned(variable, before, sign_before),
-                Token::Number(digits) => self.compared(digits, sign_before),
+                Token::Variable(variable) => {
+                    self.fingerprint.name(hash_of(variable));
+                    self.assigned(variable, last, last_sign);
+                }
+                Token::Number(digits) => {
+                    self.fingerprint.literal();
+                    self.compared(digits, last_sign);
+                }
             }
         }
     }
 
-    /// The next token: the only place where one is consumed.
+    /// The next token, for what belongs together: where else one is consumed.
     fn advance(&mut self) -> Option<Token<'a>> {
         let token = self.lexer.next()?;
-        if self.completeness == Completeness::Whole {
-            self.fingerprint.feed(&token);
-        }
+        self.fingerprint.feed(&token);
         Some(token)
+    }
+
+    /// Whether [`Reader::watch`] or [`Reader::name`] would do anything with a name.
+    #[inline]
+    fn uses_names(&self) -> bool {
+        self.watches
+            || self.has_behind
+            || matches!(self.state(), State::CteName | State::Table | State::OneTable)
+            || matches!(self.verb, Verb::Set | Verb::Uninstall)
     }
 
     /// A name that a literal may be compared with.
@@ -493,8 +538,15 @@ impl<'a, 'c> Reader<'a, 'c> {
     }
 
     /// Notes a column that is watched for.
+    #[inline(always)]
     fn watch(&mut self, name: &str) {
-        if self.watches && !self.expects_table() && self.columns.len() < COLUMNS_MAX {
+        if self.watches {
+            self.note_column(name);
+        }
+    }
+
+    fn note_column(&mut self, name: &str) {
+        if !self.expects_table() && self.columns.len() < COLUMNS_MAX {
             self.columns.extend(self.watched(name).filter(|name| !self.columns.contains(name)));
         }
     }
@@ -532,13 +584,18 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
     }
 
-    fn sign(&mut self, sign: u8, before: Keyword, sign_before: u8) {
+    fn comma(&mut self) {
+        match self.state() {
+            State::Listed => self.level.state = State::Table,
+            // Another common table expression.
+            State::Start if self.level.cte_pending != 0 => self.level.state = State::CteName,
+            _ => {}
+        }
+    }
+
+    /// A sign other than a comma and parentheses.
+    fn sign(&mut self, sign: u8, sign_before: u8) {
         match sign {
-            b'(' => self.open(before, sign_before),
-            b')' => {
-                self.lists = false;
-                self.close();
-            }
             b';' => {
                 self.filters = false;
                 self.end_statement();
@@ -547,12 +604,6 @@ impl<'a, 'c> Reader<'a, 'c> {
                     self.verb = Verb::None;
                 }
             }
-            b',' => match self.state() {
-                State::Listed => self.level.state = State::Table,
-                // Another common table expression.
-                State::Start if self.level.cte_pending != 0 => self.level.state = State::CteName,
-                _ => {}
-            },
             // ODBC's `{oj table …}`: the word behind the brace is no table.
             b'{' if self.expects_table() => {
                 if let Some(Token::Word { .. }) = { self.lexer }.next() {
@@ -1026,8 +1077,14 @@ impl<'a, 'c> Reader<'a, 'c> {
             }
             State::Table | State::OneTable => self.table(name),
             _ => {
-                if self.has_behind && self.lexer.peek_byte() == b'(' {
-                    self.called(&name);
+                if self.has_behind {
+                    let schema =
+                        if sign_before == b'.' { std::mem::take(&mut self.qualifier) } else { self.schema.into() };
+                    match self.lexer.peek_byte() {
+                        b'(' => self.called(&schema, &name),
+                        b'.' => self.qualifier = name.clone(),
+                        _ => {}
+                    }
                 }
                 if matches!(self.verb, Verb::Set | Verb::Uninstall) {
                     self.assigned_name(&name, sign_before);
@@ -1037,9 +1094,9 @@ impl<'a, 'c> Reader<'a, 'c> {
     }
 
     /// A function that reads tables of its own.
-    fn called(&mut self, name: &str) {
+    fn called(&mut self, schema: &str, name: &str) {
         let context = self.context;
-        for table in behind(context, self.schema, name) {
+        for table in behind(context, schema, name) {
             if table.through == Behind::Function {
                 self.touch(owned(table), writes::NONE);
             }
@@ -1082,14 +1139,14 @@ impl<'a, 'c> Reader<'a, 'c> {
             ahead.next();
             let part = match ahead.next() {
                 Some(Token::Word { text, .. }) => Cow::Borrowed(text),
-                Some(Token::Quoted { raw, quote }) => unquoted(raw, quote),
+                Some(Token::Quoted { raw, quote, .. }) => unquoted(raw, quote),
                 Some(Token::Text { raw, double: true }) => unquoted(raw, b'"'),
                 Some(Token::Sign(b'*')) => Cow::Borrowed("*"),
                 _ => break,
             };
             self.advance();
             if let Some(Token::Text { raw, .. }) = self.advance() {
-                self.fingerprint.name(raw);
+                self.fingerprint.name(hash_of(raw));
             }
             parts = (Some(parts.1), part);
             if parts.1 == "*" {
@@ -1168,7 +1225,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
         let first = match first {
             Some(Token::Word { text, .. }) => Cow::Borrowed(text),
-            Some(Token::Quoted { raw, quote }) => unquoted(raw, quote),
+            Some(Token::Quoted { raw, quote, .. }) => unquoted(raw, quote),
             Some(Token::Sign(b'*')) => Cow::Borrowed("*"),
             _ => return,
         };

@@ -58,6 +58,13 @@ pub(crate) fn digits(bytes: &[u8]) -> Option<u32> {
     bytes.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
 }
 
+/// Two digits as a number.
+#[inline]
+pub(crate) fn two_digits(tens: u8, ones: u8) -> Option<u32> {
+    let (tens, ones) = (u32::from(tens.wrapping_sub(b'0')), u32::from(ones.wrapping_sub(b'0')));
+    (tens < 10 && ones < 10).then_some(tens * 10 + ones)
+}
+
 impl Zone {
     pub const UTC: Zone = Zone(Kind::Utc);
 

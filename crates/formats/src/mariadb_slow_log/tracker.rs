@@ -86,9 +86,7 @@ impl Tracker {
     fn begin(&mut self, line: &[u8]) {
         self.part = Part::Header;
         (self.has_user, self.ran, self.begun, self.thread) = (false, false, false, 0);
-        if self.plain_threads_before != self.plain_threads {
-            self.plain_threads_before = self.plain_threads.clone();
-        }
+        self.plain_threads_before.follow(&self.plain_threads);
         self.header(line);
     }
 
@@ -132,9 +130,9 @@ impl Tracker {
             }
             Some(b'Q') if field.starts_with(b"Query_time:") => {
                 let behind = memchr::memchr(b'L', field).map_or(&field[..0], |at| &field[at..]);
-                self.ran |= is_any_above_zero(behind);
+                self.ran = self.ran || is_any_above_zero(behind);
             }
-            Some(b'R') if field.starts_with(b"Rows_") => self.ran |= is_any_above_zero(field),
+            Some(b'R') if field.starts_with(b"Rows_") => self.ran = self.ran || is_any_above_zero(field),
             Some(b'a') if field.starts_with(b"administrator command:") => self.part = Part::Command,
             _ => {}
         }

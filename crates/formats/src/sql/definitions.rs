@@ -47,7 +47,7 @@ fn is_create(ahead: &mut Lexer<'_>) -> bool {
 fn name_in(token: Token<'_>) -> Option<Cow<'_, str>> {
     match token {
         Token::Word { text, .. } => Some(Cow::Borrowed(text)),
-        Token::Quoted { raw, quote } => Some(unquoted(raw, quote)),
+        Token::Quoted { raw, quote, .. } => Some(unquoted(raw, quote)),
         Token::Text { raw, double: true } => Some(unquoted(raw, b'"')),
         _ => None,
     }

@@ -5,18 +5,21 @@
 //! same, and rows behind VALUES that look like the first or the last one are as if they were not there: a row with a query
 //! inside is. Placeholders are literals; a sign before a number belongs to it.
 //!
-//! The arithmetic, so that others can compute it: a token is the FNV-1a hash (64 bits) of its bytes, ASCII letters in lower
-//! case; a literal is that of `?`. A sequence begins with [`SEED`] and takes in a token `t` as
-//! `h = (rotate_left(h, 5) ^ t) * 0x517cc1b727220a95`. What stands in parentheses is a sequence of its own, whose result is
-//! taken in like a token. The end is the finaliser of MurmurHash3. It is no secret and no signature: whoever wants to can
-//! find two statements with one fingerprint.
+//! The arithmetic, so that others can compute it: a hash takes in 64 bits `t` as `h = (rotate_left(h, 5) ^ t) *
+//! 0x517cc1b727220a95`. A token's hash begins with 0xcbf29ce484222325 and takes in its bytes, eight at a time, little-endian,
+//! the last ones filled up with zeros, ASCII letters in lower case; a literal's is that of `?`. A sequence begins with
+//! [`SEED`] and takes in the hashes of its tokens. What stands in parentheses is a sequence of its own, whose result is taken
+//! in like a token. The end is the finaliser of MurmurHash3. It is no secret and no signature: whoever wants to can find two
+//! statements with one fingerprint.
 
-use super::keywords::{Keyword, hash_of, hash_start, hash_step};
+use super::keywords::Keyword;
 use super::lexer::Token;
+use super::words::{hash_of, hash_of_sign, taken};
 
+/// What a sequence begins with.
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 
-const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
+const LITERAL: u64 = hash_of_sign(b'?');
 
 /// Parentheses that are sequences of their own; deeper ones are signs like others.
 const NESTING_MAX: usize = 8;
@@ -45,49 +48,40 @@ pub(super) struct Fingerprint {
     operand: bool,
     /// A `;` was read last.
     ended: bool,
-    literal: u64,
 }
 
 impl Fingerprint {
     pub(super) fn new() -> Self {
-        Fingerprint {
-            now: EMPTY,
-            around: [EMPTY; NESTING_MAX],
-            depth: 0,
-            deeper: 0,
-            operand: false,
-            ended: false,
-            literal: hash_step(hash_start(), b'?'),
-        }
+        Fingerprint { now: EMPTY, around: [EMPTY; NESTING_MAX], depth: 0, deeper: 0, operand: false, ended: false }
     }
 
     pub(super) fn feed(&mut self, token: &Token<'_>) {
-        if self.ended && !matches!(token, Token::Sign(b';')) {
-            self.ended = false;
-            self.other(hash_step(hash_start(), b';'));
-        }
         match *token {
-            Token::Word { hash, keyword, .. } => {
-                self.operand = keyword == Keyword::None;
-                let starts_element = self.now.comma || self.now.hash == SEED;
-                match keyword {
-                    Keyword::Null | Keyword::True | Keyword::False | Keyword::Default if starts_element => {
-                        self.literal();
-                    }
-                    _ => self.other(hash),
-                }
-            }
+            Token::Word { hash, keyword, .. } => self.word(hash, keyword),
             Token::Number(_) | Token::Text { .. } => self.literal(),
-            Token::Quoted { raw, .. } => self.name(raw),
-            Token::Variable(name) => self.name(name),
+            Token::Quoted { hash, .. } => self.name(hash),
+            Token::Variable(name) => self.name(hash_of(name)),
             Token::Sign(sign) => self.sign(sign),
         }
     }
 
-    /// An identifier that was taken for a literal.
-    pub(super) fn name(&mut self, name: &str) {
+    #[inline]
+    pub(super) fn word(&mut self, hash: u64, keyword: Keyword) {
+        self.take_end();
+        self.operand = keyword == Keyword::None;
+        let starts_element = self.now.comma || self.now.hash == SEED;
+        match keyword {
+            Keyword::Null | Keyword::True | Keyword::False | Keyword::Default if starts_element => self.literal(),
+            _ => self.other(hash),
+        }
+    }
+
+    /// An identifier by its hash, also one that was taken for a literal.
+    #[inline]
+    pub(super) fn name(&mut self, hash: u64) {
+        self.take_end();
         self.operand = true;
-        self.other(hash_of(name));
+        self.other(hash);
     }
 
     pub(super) fn finish(&mut self) -> u64 {
@@ -102,7 +96,19 @@ impl Fingerprint {
         hash ^ (hash >> 33)
     }
 
-    fn sign(&mut self, sign: u8) {
+    /// A sign that is nothing but itself.
+    #[inline]
+    pub(super) fn plain_sign(&mut self, sign: u8) {
+        self.take_end();
+        self.operand = false;
+        self.other(hash_of_sign(sign));
+    }
+
+    #[inline(always)]
+    pub(super) fn sign(&mut self, sign: u8) {
+        if sign != b';' {
+            self.take_end();
+        }
         let after_operand = std::mem::replace(&mut self.operand, sign == b')');
         match sign {
             b'?' => self.literal(),
@@ -118,21 +124,22 @@ impl Fingerprint {
             }
             b'(' => {
                 self.deeper += 1;
-                self.other(hash_step(hash_start(), sign));
+                self.other(hash_of_sign(sign));
             }
             b')' if self.deeper == 0 && 0 < self.depth => self.close(),
             b')' => {
                 self.deeper = self.deeper.saturating_sub(1);
-                self.other(hash_step(hash_start(), sign));
+                self.other(hash_of_sign(sign));
             }
-            _ => self.other(hash_step(hash_start(), sign)),
+            _ => self.other(hash_of_sign(sign)),
         }
     }
 
-    fn literal(&mut self) {
+    #[inline]
+    pub(super) fn literal(&mut self) {
+        self.take_end();
         self.operand = true;
-        let literal = self.literal;
-        self.element(literal, true);
+        self.element(LITERAL, true);
     }
 
     fn close(&mut self) {
@@ -156,19 +163,25 @@ impl Fingerprint {
         (self.now.last, self.now.first) = (element, first);
     }
 
+    #[inline]
     fn other(&mut self, token: u64) {
         self.take_comma();
         self.now.hash = taken(self.now.hash, token);
         (self.now.last, self.now.first) = (0, 0);
     }
 
-    fn take_comma(&mut self) {
-        if std::mem::take(&mut self.now.comma) {
-            self.now.hash = taken(self.now.hash, hash_step(hash_start(), b','));
+    /// A `;` counts once something stands behind it.
+    #[inline]
+    fn take_end(&mut self) {
+        if std::mem::take(&mut self.ended) {
+            self.other(hash_of_sign(b';'));
         }
     }
-}
 
-fn taken(hash: u64, token: u64) -> u64 {
-    (hash.rotate_left(5) ^ token).wrapping_mul(FACTOR)
+    #[inline]
+    fn take_comma(&mut self) {
+        if std::mem::take(&mut self.now.comma) {
+            self.now.hash = taken(self.now.hash, hash_of_sign(b','));
+        }
+    }
 }

@@ -1,17 +1,12 @@
 //! The words that mean something to [`super::Statement`]; every other word is an identifier.
 //!
 //! A word is hashed once, while it is read, for the fingerprint; the same hash finds the keyword: one look into a table that
-//! is made at compile time, and one comparison.
+//! is made at compile time, and one comparison of hashes.
 
-/// Longest keyword, in bytes.
-const KEYWORD_BYTES_MAX: usize = 20;
+use super::words::hash_of;
 
-/// Slots of the table; a power of two, four times the number of keywords.
-const SLOTS: usize = 1024;
-
-/// FNV-1a, 64 bits: offset and prime.
-const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-const PRIME: u64 = 0x0000_0100_0000_01b3;
+/// Slots of the table; a power of two, so many that for some [`SHIFT`] no two keywords share one.
+const SLOTS: usize = 8192;
 
 macro_rules! keywords {
     ($($name:ident $text:literal,)*) => {
@@ -22,7 +17,8 @@ macro_rules! keywords {
             $($name,)*
         }
 
-        const KEYWORDS: &[(&str, Keyword)] = &[$(($text, Keyword::$name),)*];
+        /// With the word that is none in front.
+        const KEYWORDS: &[(&str, Keyword)] = &[("", Keyword::None), $(($text, Keyword::$name),)*];
     };
 }
 
@@ -171,23 +167,16 @@ keywords! {
 
 impl Keyword {
     /// The keyword whose hash this is, if the word is one.
+    #[inline]
     pub(super) fn of(word: &str, hash: u64) -> Keyword {
-        if KEYWORD_BYTES_MAX < word.len() {
+        let at = usize::from(TABLE[slot_of(hash, SHIFT)]);
+        if HASHES[at] != hash {
             return Keyword::None;
         }
-        let mut slot = slot_of(hash);
-        loop {
-            match TABLE[slot] {
-                0 => return Keyword::None,
-                at => {
-                    let (text, keyword) = KEYWORDS[usize::from(at) - 1];
-                    if text.eq_ignore_ascii_case(word) {
-                        return keyword;
-                    }
-                }
-            }
-            slot = (slot + 1) % SLOTS;
-        }
+        let (text, keyword) = KEYWORDS[at];
+        // Of eight bytes or fewer the hash is one to one.
+        let is_told = text.len().max(word.len()) <= 8 || text.eq_ignore_ascii_case(word);
+        if is_told { keyword } else { Keyword::None }
     }
 
     /// An aggregate function's name.
@@ -230,46 +219,45 @@ impl Keyword {
     }
 }
 
-/// The hash of no bytes.
-pub(super) const fn hash_start() -> u64 {
-    OFFSET
+const fn slot_of(hash: u64, shift: u32) -> usize {
+    (hash >> shift) as usize % SLOTS
 }
 
-/// The hash of some bytes and one more; letters in lower case.
-pub(super) const fn hash_step(hash: u64, byte: u8) -> u64 {
-    (hash ^ byte.to_ascii_lowercase() as u64).wrapping_mul(PRIME)
-}
-
-/// The hash of a whole name.
-pub(super) fn hash_of(name: &str) -> u64 {
-    name.bytes().fold(hash_start(), hash_step)
-}
-
-const fn slot_of(hash: u64) -> usize {
-    ((hash >> 20) as usize) % SLOTS
-}
-
-const TABLE: [u8; SLOTS] = table();
-
-const fn table() -> [u8; SLOTS] {
-    let mut table = [0; SLOTS];
+/// Hashes of [`KEYWORDS`].
+const HASHES: [u64; KEYWORDS.len()] = {
+    let mut hashes = [0; KEYWORDS.len()];
     let mut at = 0;
     while at < KEYWORDS.len() {
-        let text = KEYWORDS[at].0.as_bytes();
-        let mut hash = hash_start();
-        let mut byte = 0;
-        while byte < text.len() {
-            hash = hash_step(hash, text[byte]);
-            byte += 1;
-        }
-        let mut slot = slot_of(hash);
-        while table[slot] != 0 {
-            slot = (slot + 1) % SLOTS;
-        }
-        table[slot] = at as u8 + 1;
+        hashes[at] = hash_of(KEYWORDS[at].0);
         at += 1;
     }
-    table
+    hashes
+};
+
+/// The first for which no two keywords share a slot.
+const SHIFT: u32 = {
+    let mut shift = 0;
+    while table(shift).is_none() {
+        shift += 1;
+    }
+    shift
+};
+
+/// Which of [`KEYWORDS`] has its slot here; 0 if none.
+const TABLE: [u8; SLOTS] = table(SHIFT).expect("the shift was chosen so");
+
+const fn table(shift: u32) -> Option<[u8; SLOTS]> {
+    let mut table = [0; SLOTS];
+    let mut at = 1;
+    while at < KEYWORDS.len() {
+        let slot = slot_of(HASHES[at], shift);
+        if table[slot] != 0 {
+            return None;
+        }
+        table[slot] = at as u8;
+        at += 1;
+    }
+    Some(table)
 }
 
 #[cfg(test)]
@@ -278,9 +266,8 @@ mod tests {
 
     #[test]
     fn every_keyword_is_found_in_any_case_and_nothing_else() {
-        assert!(KEYWORDS.len() < 255 && KEYWORDS.len() * 4 <= SLOTS);
-        for (text, keyword) in KEYWORDS {
-            assert!(text.len() <= KEYWORD_BYTES_MAX, "{text}");
+        assert!(KEYWORDS.len() <= 256);
+        for (text, keyword) in &KEYWORDS[1..] {
             assert_eq!(Keyword::of(text, hash_of(text)), *keyword);
             let upper = text.to_ascii_uppercase();
             assert_eq!(Keyword::of(&upper, hash_of(&upper)), *keyword);

@@ -6,6 +6,7 @@
 //! a key twice. The same comment may carry the request's id as `request_id` or `rid`.
 
 use super::lexer::Lexer;
+use super::words::{Places, find_either};
 use crate::text::percent_decoded;
 use std::borrow::Cow;
 
@@ -51,9 +52,10 @@ pub(super) fn tagged<'a>(lexer: &Lexer<'a>, cut: bool, tags: &[SqlTag]) -> Tagge
         TagPosition::Front => edge.front,
         TagPosition::End => end,
     };
+    let mut places = Equals::default();
     for tag in tags {
         let Some(comment) = at(tag.position) else { continue };
-        match assignments(comment, &tag.key) {
+        match places.assignments(comment, &tag.key) {
             0 => {}
             1 => tagged.user = tagged.user.or_else(|| value(comment, &tag.key)),
             _ => tagged.misplaced = true,
@@ -63,7 +65,7 @@ pub(super) fn tagged<'a>(lexer: &Lexer<'a>, cut: bool, tags: &[SqlTag]) -> Tagge
         if tags.iter().any(|tag| tag.position == position)
             && let Some(comment) = at(position)
         {
-            let mut ids = REQUEST_KEYS.iter().filter(|key| assignments(comment, key) == 1);
+            let mut ids = REQUEST_KEYS.iter().filter(|key| places.assignments(comment, key) == 1);
             tagged.request_id = tagged.request_id.or_else(|| ids.find_map(|key| value(comment, key)));
         }
     }
@@ -72,28 +74,59 @@ pub(super) fn tagged<'a>(lexer: &Lexer<'a>, cut: bool, tags: &[SqlTag]) -> Tagge
         let (at_front, at_end) = (is(edge.front), is(edge.end));
         tagged.misplaced |= tags.iter().any(|tag| {
             let in_place = if tag.position == TagPosition::Front { at_front } else { at_end };
-            !in_place && 0 < assignments(comment, &tag.key)
+            !in_place && 0 < places.assignments(comment, &tag.key)
         });
     });
     tagged
 }
 
-/// How often a text says `key=` or `key =`, wherever.
-fn assignments(text: &str, key: &str) -> usize {
-    let bytes = text.as_bytes();
-    let named = |at: &usize| {
-        let Some(before) = bytes[..*at].trim_ascii_end().strip_suffix(key.as_bytes()) else { return false };
-        !key.is_empty() && before.last().is_none_or(|byte| !(byte.is_ascii_alphanumeric() || b"_-.%$".contains(byte)))
-    };
-    memchr::memchr_iter(b'=', bytes).filter(named).count()
+/// Where the `=` of the comment stand that was asked about last: looked for once, for all keys.
+#[derive(Default)]
+struct Equals<'a> {
+    comment: &'a str,
+    places: [usize; EQUALS_MAX],
+    n: usize,
+}
+
+/// Most that are remembered; a comment with more is gone through for each key.
+const EQUALS_MAX: usize = 16;
+
+impl<'a> Equals<'a> {
+    /// How often the comment says `key=` or `key =`, wherever.
+    fn assignments(&mut self, comment: &'a str, key: &str) -> usize {
+        if !std::ptr::eq(self.comment, comment) {
+            (self.comment, self.n) = (comment, 0);
+            for place in Places::of(b'=', comment.as_bytes()).take(EQUALS_MAX + 1) {
+                self.places.get_mut(self.n).into_iter().for_each(|kept| *kept = place);
+                self.n += 1;
+            }
+        }
+        let bytes = comment.as_bytes();
+        match self.places.get(..self.n) {
+            Some(places) => places.iter().filter(|at| is_named(&bytes[..**at], key.as_bytes())).count(),
+            None => Places::of(b'=', bytes).filter(|at| is_named(&bytes[..*at], key.as_bytes())).count(),
+        }
+    }
+}
+
+/// Whether the key is what stands last.
+fn is_named(before: &[u8], key: &[u8]) -> bool {
+    let Some(last) = key.last() else { return false };
+    // Most keys are another's: their last letter says so.
+    if before.last().is_none_or(|byte| byte != last && !byte.is_ascii_whitespace()) {
+        return false;
+    }
+    let Some(before) = before.trim_ascii_end().strip_suffix(key) else { return false };
+    before.last().is_none_or(|byte| !(byte.is_ascii_alphanumeric() || b"_-.%$".contains(byte)))
 }
 
 /// The value of `key` in a comment's text.
 fn value<'a>(comment: &'a str, key: &str) -> Option<Cow<'a, str>> {
-    let mut rest = comment.trim();
+    let mut rest = trimmed(comment);
     let mut found = None;
     while !rest.is_empty() {
-        let (name, after) = rest.split_once('=')?;
+        let equals = find_either(rest.as_bytes(), 0, b'=', b'=')?;
+        let (name, after) = (&rest[..equals], &rest[equals + 1..]);
         let (raw, after) = match after.strip_prefix('\'') {
             Some(quoted) => {
                 let end = closing_quote(quoted)?;
@@ -101,16 +134,16 @@ fn value<'a>(comment: &'a str, key: &str) -> Option<Cow<'a, str>> {
             }
             None => {
                 let end = after.find(',').unwrap_or(after.len());
-                (Raw::Bare(after[..end].trim()), &after[end..])
+                (Raw::Bare(trimmed(&after[..end])), &after[end..])
             }
         };
-        let after = after.trim_start();
+        let after = trimmed(after);
         rest = match after.strip_prefix(',') {
-            Some(more) => more.trim_start(),
+            Some(more) => trimmed(more),
             None if after.is_empty() => "",
             None => return None,
         };
-        let name = name.trim();
+        let name = trimmed(name);
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.%".contains(&byte)) {
             return None;
         }
@@ -130,6 +163,13 @@ fn value<'a>(comment: &'a str, key: &str) -> Option<Cow<'a, str>> {
     named.then_some(value)
 }
 
+/// Without white space around it, which hardly any has.
+fn trimmed(text: &str) -> &str {
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let bytes = text.as_bytes();
+    if is_plain(bytes.first()) && is_plain(bytes.last()) { text } else { text.trim() }
+}
+
 enum Raw<'a> {
     Encoded(&'a str),
     Bare(&'a str),
@@ -140,7 +180,7 @@ fn closing_quote(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
     loop {
-        at += memchr::memchr2(b'\'', b'\\', bytes.get(at..)?)?;
+        at = find_either(bytes, at, b'\'', b'\\')?;
         if bytes[at] == b'\'' {
             return Some(at);
         }
