@@ -20,7 +20,7 @@ use breachd::{cli::InputFile, demo::data, settings::Settings};
 use criterion::Criterion;
 use detector::{Alert, Effects, Engine};
 use floor::Counts;
-use ingest::{Ingester, Plan, Raw, Resume};
+use ingest::{Ingester, Plan, Raw, Resume, Written};
 use ratio::Compared;
 use std::{collections::HashMap, path::Path, sync::Arc};
 use tally::{Batch, Manifest, Metric, Tallier};
@@ -172,7 +172,14 @@ impl Stream {
 }
 
 fn raw(bytes: &[u8], offset: usize) -> Raw<'_> {
-    Raw { bytes, offset: offset as i64, mode: Mode::Live, forged_mark: false, written_at: None }
+    Raw {
+        bytes,
+        offset: offset as i64,
+        mode: Mode::Live,
+        forged_mark: false,
+        written: Written::Unknown,
+        resubmitted: None,
+    }
 }
 
 fn fresh(plans: &[Arc<Plan>]) -> Vec<Ingester> {
@@ -190,6 +197,7 @@ fn plans(settings: &Settings) -> Vec<Arc<Plan>> {
         format: log.format.into(),
         path: log.source.into(),
         zone: None,
+        written: Written::Unknown,
     };
     settings.replay_plans(&data::LOGS.each_ref().map(input)).expect("sources of ours")
 }

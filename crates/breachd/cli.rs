@@ -2,6 +2,7 @@
 
 use crate::dead_letter::{Filter, Which};
 use clap::{Parser, Subcommand, ValueEnum};
+use ingest::Written;
 use std::{path::PathBuf, str::FromStr};
 
 /// Notices a breach of HR data on a Magento platform, and gets the right people told in time.
@@ -59,6 +60,13 @@ pub enum Command {
         /// Where to write the incidents they would have opened, one JSON a line.
         #[arg(long)]
         incidents: Option<PathBuf>,
+        /// When the inputs were written to their end, RFC 3339. Stamps without a year (RFC 3164) are of the latest year before it, and
+        /// stamps from after it are cut back, as `run` does by the broker's time.
+        ///
+        /// Without it a file's time of change (for `-`: now) says the year, and nothing is cut back. That time changes with each copy: for
+        /// the same answer from the same file, state it where stamps have no year.
+        #[arg(long, value_name = "RFC3339")]
+        written_at: Option<activity::Timestamp>,
         /// How many tally partitions to simulate; the alerts do not depend on it.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
         partitions: u32,
@@ -158,9 +166,11 @@ pub enum DeadLetterCommand {
         #[arg(long)]
         raw: bool,
     },
-    /// Copies the original records to the end of their raw topic, to be read again after a fix; each only once.
+    /// Copies what could not be read to the end of its raw topic, to be read again after a fix; each only once.
     ///
-    /// Needs the right to read and write the raw topics.
+    /// Each entry becomes one record, marked by the header `breachd-resubmitted`, which is judged by itself. What may be the rest of a
+    /// literal (reason rest_of_entry) is left out unless `--reason rest_of_entry` asks for it: look at it first, for a visitor may
+    /// have written it. Needs the right to read and write the raw topics.
     Resubmit {
         #[command(flatten)]
         config: ConfigFiles,
@@ -294,6 +304,8 @@ pub struct InputFile {
     pub format: String,
     pub path: PathBuf,
     pub zone: Option<String>,
+    /// Not part of the text.
+    pub written: Written,
 }
 
 impl FromStr for InputFile {
@@ -312,7 +324,7 @@ impl FromStr for InputFile {
         if name.is_empty() || format.is_empty() || path.is_empty() {
             return Err("name, format and path must not be empty".into());
         }
-        Ok(InputFile { name: name.into(), format: format.into(), path: path.into(), zone })
+        Ok(InputFile { name: name.into(), format: format.into(), path: path.into(), zone, written: Written::Unknown })
     }
 }
 
@@ -337,6 +349,7 @@ mod tests {
             format: format.into(),
             path: path.into(),
             zone: zone.map(Into::into),
+            written: Written::Unknown,
         };
         let parsed = |text: &str| text.parse::<InputFile>();
         assert_eq!(

@@ -58,7 +58,14 @@ fn observe(input: &InputFile, plan: Arc<Plan>, discovery: &mut Discovery) -> any
         lines.next_line().with_context(|| format!("`{}` cannot be read", input.path.display()))?
     {
         let offset = i64::try_from(number).unwrap_or(i64::MAX);
-        let raw = Raw { bytes: line, offset, mode: Mode::Live, forged_mark: false, written_at: None };
+        let raw = Raw {
+            bytes: line,
+            offset,
+            mode: Mode::Live,
+            forged_mark: false,
+            written: input.written,
+            resubmitted: None,
+        };
         ingester.take(raw, &mut tallier, &mut dead);
         read.lines += 1;
         dead.clear();

@@ -45,8 +45,9 @@ async fn command(command: Command) -> anyhow::Result<bool> {
     match command {
         Command::Demo { headless, listen } => demo::run(headless, listen).await,
         Command::Run { config, roles } => run::run(load(&config.files)?, &config.files, &roles).await,
-        Command::Replay { config, input, alerts, incidents, partitions } => {
+        Command::Replay { config, mut input, alerts, incidents, written_at, partitions } => {
             let settings = load(&config.files)?;
+            written(&mut input, written_at);
             blocking(move || replay_files(&settings, &input, partitions, alerts.as_deref(), incidents.as_deref())).await
         }
         Command::Check { config } => {
@@ -69,8 +70,9 @@ async fn command(command: Command) -> anyhow::Result<bool> {
             manual::page(&name, &mut out)?;
             Ok(true)
         }
-        Command::Discover { input, config } => {
+        Command::Discover { mut input, config } => {
             let settings = load(&config)?;
+            written(&mut input, None);
             blocking(move || {
                 let mut out = BufWriter::new(io::stdout());
                 discover::discover(&settings, &input, &mut out, &mut io::stderr())?;
@@ -161,6 +163,12 @@ fn dead_letters(command: DeadLetterCommand) -> anyhow::Result<bool> {
     }
     out.flush()?;
     Ok(true)
+}
+
+/// Says of each input when it was written.
+fn written(inputs: &mut [InputFile], stated: Option<activity::Timestamp>) {
+    let now = wall::now();
+    inputs.iter_mut().for_each(|input| input.written = replay::written(&input.path, stated, now));
 }
 
 fn replay_files(

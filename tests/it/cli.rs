@@ -118,6 +118,46 @@ fn replay_survives_hostile_input_and_counts_it() {
 }
 
 #[test]
+fn a_replay_takes_a_missing_year_from_the_file_or_as_stated_and_nothing_else() {
+    let scratch = Scratch::new("written");
+    let config = scratch.write("breachd.toml", "[detector]\nfalse_pages_per_week = 2\n");
+    let replay = |input: &std::path::Path, more: &[&str]| {
+        let alerts = scratch.0.join("alerts.jsonl");
+        let output = Command::new(BINARY)
+            .args(["replay", "--config"])
+            .arg(&config)
+            .arg("--alerts")
+            .arg(&alerts)
+            .arg("--input")
+            .arg(format!("mariadb_server_audit={}@UTC", input.display()))
+            .args(more)
+            .output()
+            .unwrap();
+        let rows =
+            text(&output.stdout).lines().filter(|line| line.starts_with("mariadb_server_audit")).collect::<String>();
+        (output.status.code(), rows, std::fs::read(&alerts).unwrap_or_default())
+    };
+    let changed = |path: &std::path::Path, second: u64| {
+        let file = std::fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(second)).unwrap();
+    };
+    let input = scratch.write("audit.log", crate::harness::sample("mariadb_server_audit_file-normal"));
+    changed(&input, 1_000_000_000);
+    let before = replay(&input, &[]);
+    assert_eq!(before.0, Some(0));
+    changed(&input, 2_000_000_000);
+    assert_eq!(replay(&input, &[]), before);
+    assert_eq!(replay(&input, &["--written-at", "2040-01-01T00:00:00Z"]), before);
+
+    let line =
+        "<150>Nov 23 13:06:01 web1 mysql-server_auditing: magento-prod vm,app,10.0.0.9,253,0,FAILED_CONNECT,,,1045\n";
+    let input = scratch.write("syslog.log", line);
+    let (code, rows, _) = replay(&input, &[]);
+    assert_eq!((code, rows.split_whitespace().nth(3)), (Some(0), Some("0")), "{rows}");
+    assert_eq!(replay(&input, &["--written-at", "today"]).0, Some(2));
+}
+
+#[test]
 fn the_headless_demo_finds_and_delivers() {
     let demo = breachd(&["demo", "--headless"]);
     let said = text(&demo.stdout);

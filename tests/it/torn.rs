@@ -4,7 +4,7 @@ use crate::{
     exact::batches,
     harness::{Daemon, Scratch, broker, contents, free_port, get, kafka_address, lines, topic, unique, until},
 };
-use ingest::{Geo, Ingester, Raw, Resume};
+use ingest::{Geo, Ingester, Raw, Resume, Written};
 use std::{io::Read, process::Command, sync::Arc, time::Duration};
 use stream::Outgoing;
 use tally::{Batch, Metric, Tallier};
@@ -51,7 +51,14 @@ fn undisturbed(records: &[Vec<u8>]) -> u64 {
     let mut ingester = Ingester::new(Arc::clone(&plans[0]), 0, Resume::fresh());
     let (mut tallier, mut dead) = (Tallier::default(), Vec::new());
     for (offset, bytes) in (0..).zip(records) {
-        let raw = Raw { bytes, offset, mode: activity::Mode::Live, forged_mark: false, written_at: None };
+        let raw = Raw {
+            bytes,
+            offset,
+            mode: activity::Mode::Live,
+            forged_mark: false,
+            written: Written::Unknown,
+            resubmitted: None,
+        };
         ingester.take(raw, &mut tallier, &mut dead);
     }
     ingester.expire(&mut tallier, &mut dead);

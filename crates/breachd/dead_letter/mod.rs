@@ -10,7 +10,7 @@
 
 mod resubmit;
 
-pub use resubmit::{MARK_HEADER, Resubmission, resubmit};
+pub use resubmit::{Resubmission, resubmit};
 
 use crate::{
     settings::{Settings, limits},
@@ -61,6 +61,10 @@ pub struct Letter {
     pub bytes: u64,
     pub excerpt: Vec<u8>,
     pub drill: Option<String>,
+    /// What it was read as; empty in letters that do not say.
+    pub format: String,
+    /// How often it was resubmitted before.
+    pub tries: u32,
 }
 
 /// The JSON of [`ingest::DeadLetter`], in any version so far.
@@ -82,6 +86,10 @@ struct Wire {
     excerpt: String,
     #[serde(default)]
     drill: Option<String>,
+    #[serde(default)]
+    format: String,
+    #[serde(default)]
+    tries: u32,
 }
 
 /// `TOPIC/PARTITION/OFFSET`.
@@ -158,6 +166,8 @@ impl Letter {
             bytes: wire.bytes,
             excerpt: base64::engine::general_purpose::STANDARD.decode(wire.excerpt).unwrap_or_default(),
             drill: wire.drill,
+            format: wire.format,
+            tries: wire.tries,
         })
     }
 
@@ -313,12 +323,13 @@ pub fn show(
     };
     if !raw {
         for letter in &letters {
-            let Letter { number, written_at, reason, bytes, .. } = letter;
+            let Letter { number, written_at, reason, bytes, tries, .. } = letter;
+            let tried = if 0 < *tries { format!(", resubmitted {tries} times before") } else { String::new() };
             let source = printable_within(&letter.source, 60);
             let drill = letter.drill.as_deref().map(|drill| format!(", {}", printable_within(drill, 40)));
             let reason = printable_within(reason, 60);
             let drill = drill.unwrap_or_default();
-            writeln!(out, "letter #{number}: {source}, {reason}, {bytes} bytes, {written_at}{drill}")?;
+            writeln!(out, "letter #{number}: {source}, {reason}, {bytes} bytes, {written_at}{drill}{tried}")?;
         }
     }
     let mut shown: anyhow::Result<u64> = Ok(0);

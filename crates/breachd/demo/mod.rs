@@ -341,7 +341,13 @@ mod tests {
                     let shifted: Vec<String> =
                         lines.map(|line| shift::shift(log.format, &line, by).unwrap_or(line)).collect();
                     std::fs::write(&path, shifted.join("\n")).unwrap();
-                    crate::cli::InputFile { name: log.source.into(), format: log.format.into(), path, zone: None }
+                    crate::cli::InputFile {
+                        name: log.source.into(),
+                        format: log.format.into(),
+                        path,
+                        zone: None,
+                        written: ingest::Written::Unknown,
+                    }
                 })
                 .collect();
             let settings = Settings::load(&[file], &[]).unwrap();

@@ -4,7 +4,11 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::Path,
+    time::UNIX_EPOCH,
 };
+
+use activity::Timestamp;
+use ingest::Written;
 
 /// Longest line that is handed on whole, in bytes; of a longer one the beginning is, and the rest is skipped.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -85,9 +89,39 @@ impl Lines {
     }
 }
 
+/// When what is in a file was written: as stated, else by the file's time of change; standard input is written now.
+pub fn written(path: &Path, stated: Option<Timestamp>, now: Timestamp) -> Written {
+    if let Some(stated) = stated {
+        return Written::Until(stated);
+    }
+    if path == Path::new("-") {
+        return Written::Perhaps(now);
+    }
+    let changed = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).and_then(|file| file.modified().ok());
+    let since = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
+    match since.and_then(|since| i64::try_from(since.as_millis()).ok()) {
+        Some(millis) => Written::Perhaps(Timestamp::from_millis(millis)),
+        // A pipe, or a file from before 1970, says nothing but that it is there.
+        None => Written::Perhaps(now),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_was_written_when_it_was_changed_unless_stated_otherwise() {
+        let now: Timestamp = "2027-01-02T00:00:00Z".parse().unwrap();
+        let path = std::env::temp_dir().join(format!("breachd-written-{}.log", std::process::id()));
+        let file = File::create(&path).unwrap();
+        file.set_modified(UNIX_EPOCH + std::time::Duration::from_secs(1_795_438_609)).unwrap();
+        assert_eq!(written(&path, None, now), Written::Perhaps(Timestamp::from_secs(1_795_438_609)));
+        assert_eq!(written(&path, Some(now), Timestamp::MIN), Written::Until(now));
+        assert_eq!(written(Path::new("-"), None, now), Written::Perhaps(now));
+        assert_eq!(written(&std::env::temp_dir(), None, now), Written::Perhaps(now));
+        std::fs::remove_file(path).unwrap();
+    }
 
     #[test]
     fn lines_are_numbered_and_long_ones_cut() {

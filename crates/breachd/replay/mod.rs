@@ -4,11 +4,18 @@
 //! detector has to hold more than the skew between two steps. Nothing else is done about their order: lateness is judged
 //! per file, and the detector's answer does not depend on how files interleave. What goes to the engines is the packed
 //! message that `run` would write to Kafka, through its encoding and decoding, so that the two cannot drift apart.
+//!
+//! # When the lines were written
+//! Kafka stamps each record, a file has one time for all its lines: no line is from after its end. Who replays can state when that
+//! was ([`Written::Until`]); then stamps from after it are cut back and counted, as `run` does. Else the file's time of change is taken
+//! ([`Written::Perhaps`]). It changes with each copy and each checkout, and files that were made up may tell of next year. So it
+//! decides only the year of stamps that have none (RFC 3164): whatever says its own year is read the same whenever the file was changed.
+//! The time of a file never serves as that of an entry that has none: all its entries would be of one minute.
 
 mod input;
 mod summary;
 
-pub use input::{LINE_BYTES_MAX, Lines};
+pub use input::{LINE_BYTES_MAX, Lines, written};
 pub use summary::Summary;
 
 use crate::{
@@ -19,7 +26,7 @@ use crate::{
 use activity::{Mode, Timestamp};
 use anyhow::Context as _;
 use detector::{Alert, Effects, Engine, Rollup};
-use ingest::{DeadLetter, Ingester, Raw, Resume};
+use ingest::{DeadLetter, Ingester, Raw, Resume, Written};
 use std::collections::{HashMap, VecDeque};
 use tally::{Batch, Manifest, Tallier};
 
@@ -34,6 +41,7 @@ const FLUSH_LINES: u64 = 100_000;
 
 struct Source {
     lines: Lines,
+    written: Written,
     ingester: Ingester,
     finished: bool,
     watermark: Timestamp,
@@ -86,6 +94,7 @@ fn open(settings: &Settings, inputs: &[InputFile]) -> anyhow::Result<Vec<Source>
         let lines = Lines::open(&input.path).with_context(|| format!("`{}` cannot be read", input.path.display()))?;
         Ok(Source {
             lines,
+            written: input.written,
             ingester: Ingester::new(plan, 0, Resume::fresh()),
             finished: false,
             watermark: Timestamp::MIN,
@@ -121,7 +130,14 @@ impl Replay<'_> {
             };
             let offset = i64::try_from(number).unwrap_or(i64::MAX);
             source.ingester.take(
-                Raw { bytes: line, offset, mode: Mode::Live, forged_mark: false, written_at: None },
+                Raw {
+                    bytes: line,
+                    offset,
+                    mode: Mode::Live,
+                    forged_mark: false,
+                    written: source.written,
+                    resubmitted: None,
+                },
                 &mut self.tallier,
                 &mut self.dead,
             );

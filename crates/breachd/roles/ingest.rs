@@ -17,8 +17,8 @@ use crate::{
     settings::limits,
     sources::{self, SourceState},
 };
-use activity::{Mode, Span, Timestamp};
-use ingest::{DeadLetter, Ingester, Plan, Raw, Resume};
+use activity::{Mode, Span};
+use ingest::{DeadLetter, Ingester, Plan, Raw, Resubmitted, Resume, Written};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, atomic::Ordering},
@@ -337,8 +337,8 @@ fn is_behind(behind: &[(String, i32, i64)], topic: &str, partition: i32) -> bool
 }
 
 /// The record's own stamp; a producer may write none.
-fn written_at(record: &RecordRef<'_>) -> Option<Timestamp> {
-    Some(record.stamped_at).filter(|at| 0 < at.as_millis())
+fn written(record: &RecordRef<'_>) -> Written {
+    Some(record.stamped_at).filter(|at| 0 < at.as_millis()).map_or(Written::Unknown, Written::At)
 }
 
 /// A letter as it goes out: with the name of the topic, which ingest does not know.
@@ -358,9 +358,13 @@ impl Partition {
     }
 
     fn take(&mut self, record: RecordRef<'_>, context: &Context, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
-        self.heard = Instant::now();
-        self.expired = false;
-        self.idle = false;
+        let resubmitted = record.header(Resubmitted::HEADER).and_then(Resubmitted::parse);
+        // What is read again is no word of the source's: it keeps no entry waiting and holds no event time.
+        if resubmitted.is_none() {
+            self.heard = Instant::now();
+            self.expired = false;
+            self.idle = false;
+        }
         self.unwritten = true;
         let bytes = record.payload.unwrap_or_default();
         let (mode, forged) = match record.header(DRILL_HEADER) {
@@ -371,7 +375,7 @@ impl Partition {
             },
         };
         self.ingester.take(
-            Raw { bytes, offset: record.offset, mode, forged_mark: forged, written_at: written_at(&record) },
+            Raw { bytes, offset: record.offset, mode, forged_mark: forged, written: written(&record), resubmitted },
             tallier,
             dead,
         );

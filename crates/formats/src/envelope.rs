@@ -83,6 +83,9 @@ pub struct Hints<'a> {
     /// A time near the record's, for stamps without a year: when it was written, else how far event time has come.
     /// [`Timestamp::MIN`] if nothing is known.
     pub near: Timestamp,
+    /// The record was written before this, and it is not known how long before: stamps without a year are of the latest year that is not
+    /// more than a day behind it. It goes before `near`.
+    pub until: Option<Timestamp>,
 }
 
 /// What an envelope held.
@@ -200,7 +203,8 @@ impl<'a> Inner<'a> {
 mod tests {
     use super::*;
 
-    pub(super) const HINTS: Hints<'static> = Hints { zone: &Zone::UTC, near: Timestamp::from_secs(1_795_439_161) };
+    pub(super) const HINTS: Hints<'static> =
+        Hints { zone: &Zone::UTC, near: Timestamp::from_secs(1_795_439_161), until: None };
 
     /// `envelope|bytes|shipped_at|host|program` of each entry.
     pub(super) fn shown(bytes: &[u8]) -> Vec<String> {

@@ -30,6 +30,14 @@ pub trait Lines: std::fmt::Debug + Send {
     /// Forgets the open entry, if there is one.
     fn close(&mut self);
 
+    /// The open entry was taken as it is, though its text may go on. Says whether that is followed: then its lines are
+    /// [`Step::Orphan`] until it has ended, [`Lines::memory`] tells of it while no other entry is open, and it is for the caller to
+    /// [`Lines::close`] where it waited too long. Otherwise it is forgotten.
+    fn abandon(&mut self) -> bool {
+        self.close();
+        false
+    }
+
     /// What must be remembered over a restart, as it was when the open entry began: letters, digits, `,` and `:` only, at
     /// most [`MEMORY_BYTES_MAX`] bytes; empty if nothing.
     fn memory(&self) -> String {

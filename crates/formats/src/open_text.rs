@@ -52,6 +52,36 @@ impl OpenText {
         }
     }
 
+    /// In numbers, for [`OpenText::remembering`].
+    pub(crate) fn memory(&self) -> [u64; 6] {
+        let inside = match self.inside {
+            Inside::Code => 0,
+            Inside::Comment => 1,
+            Inside::Quote(quote) => quote.into(),
+        };
+        let flag = u64::from;
+        let ends = self.line_ends_in_line_comment;
+        [inside, self.executable.into(), self.last.into(), flag(self.line_ends), flag(ends), flag(self.escapes)]
+    }
+
+    /// `None` where the numbers are no text's.
+    pub(crate) fn remembering(memory: [u64; 6]) -> Option<Self> {
+        let [inside, executable, last, line_ends, line_ends_in_line_comment, escapes] = memory;
+        Some(OpenText {
+            inside: match u8::try_from(inside).ok()? {
+                0 => Inside::Code,
+                1 => Inside::Comment,
+                quote @ (b'\'' | b'"' | b'`') => Inside::Quote(quote),
+                _ => return None,
+            },
+            executable: executable.try_into().ok()?,
+            last: last.try_into().ok()?,
+            line_ends: line_ends == 1,
+            line_ends_in_line_comment: line_ends_in_line_comment == 1,
+            escapes: escapes == 1,
+        })
+    }
+
     /// In a quote or comment: whatever the next line looks like, it is text.
     pub(crate) fn is_open(&self) -> bool {
         self.inside != Inside::Code
@@ -170,6 +200,19 @@ const MAY_OPEN: [bool; 256] = {
     }
     may
 };
+
+/// What a log remembers, and behind it in numbers the text whose rest may come: `7,9:2,1,0`.
+pub(crate) fn with_rest(memory: String, rest: &[u64]) -> String {
+    let rest: Vec<String> = rest.iter().map(u64::to_string).collect();
+    memory + ":" + &rest.join(",")
+}
+
+/// The two again; no rest where there is none of `N` numbers.
+pub(crate) fn and_rest<const N: usize>(memory: &str) -> (&str, Option<[u64; N]>) {
+    let Some((memory, rest)) = memory.split_once(':') else { return (memory, None) };
+    let numbers: Option<Vec<u64>> = rest.split(',').map(|number| number.parse().ok()).collect();
+    (memory, numbers.and_then(|numbers| numbers.try_into().ok()))
+}
 
 /// Threads without backslash escapes, the latest last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use std::{
 };
 use support::edited;
 
-const HINTS: Hints<'static> = Hints { zone: &Zone::UTC, near: Timestamp::from_secs(1_795_439_161) };
+const HINTS: Hints<'static> = Hints { zone: &Zone::UTC, near: Timestamp::from_secs(1_795_439_161), until: None };
 
 /// The innermost entries, each with the names of its envelopes and what they said.
 fn opened(bytes: &[u8]) -> Vec<(Vec<&'static str>, Inner<'static>)> {

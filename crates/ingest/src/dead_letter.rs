@@ -19,13 +19,15 @@ pub struct DeadLetter {
     pub to_offset: i64,
     /// Its records also hold parts of other entries: read again, those would count twice.
     pub shares_records: bool,
-    /// `too_long`, `no_header`, `not_in_envelope`, `other_program`, or why the format refused it; [`DeadLetter::MORE`].
+    /// `too_long`, `no_header`, [`crate::REST_OF_ENTRY`], `not_in_envelope`, `other_program`, or why the format refused it; [`DeadLetter::MORE`].
     pub reason: &'static str,
     /// Its first bytes, at most [`EXCERPT_BYTES_MAX`]; of `more` the number of entries.
     pub excerpt: Vec<u8>,
     /// Length of the whole in bytes, as far as it was read.
     pub bytes: u64,
     pub mode: Mode,
+    /// How often it was resubmitted before.
+    pub tries: u32,
 }
 
 impl DeadLetter {
@@ -37,7 +39,7 @@ impl DeadLetter {
         bytes[..bytes.len().min(EXCERPT_BYTES_MAX)].to_vec()
     }
 
-    /// One JSON object: `source`, `format`, `partition`, `offset`, `to_offset`, `shares_records`, `reason`, `mode`, `drill`, `bytes`, `excerpt` (Base64, because the
+    /// One JSON object: `source`, `format`, `partition`, `offset`, `to_offset`, `shares_records`, `reason`, `mode`, `drill`, `bytes`, `tries`, `excerpt` (Base64, because the
     /// bytes may be no text, and no reader should take them for lines).
     pub fn to_json(&self) -> String {
         serde_json::json!({
@@ -51,6 +53,7 @@ impl DeadLetter {
             "mode": self.mode.as_str(),
             "drill": self.mode.drill().map(|drill| drill.to_string()),
             "bytes": self.bytes,
+            "tries": self.tries,
             "excerpt": base64::engine::general_purpose::STANDARD.encode(&self.excerpt),
         })
         .to_string()
@@ -75,10 +78,11 @@ mod tests {
             excerpt: DeadLetter::excerpt(b"\x1b[31m\n\xff"),
             bytes: 7,
             mode: Mode::Drill(DrillId(1)),
+            tries: 2,
         };
         assert_eq!(
             letter.to_json(),
-            r#"{"bytes":7,"drill":"drill-0000000000000001","excerpt":"G1szMW0K/w==","format":"mariadb_server_audit","mode":"drill","offset":17,"partition":3,"reason":"malformed","shares_records":false,"source":"audit","to_offset":18}"#
+            r#"{"bytes":7,"drill":"drill-0000000000000001","excerpt":"G1szMW0K/w==","format":"mariadb_server_audit","mode":"drill","offset":17,"partition":3,"reason":"malformed","shares_records":false,"source":"audit","to_offset":18,"tries":2}"#
         );
         assert_eq!(DeadLetter::excerpt(&[0; 10_000]).len(), EXCERPT_BYTES_MAX);
     }

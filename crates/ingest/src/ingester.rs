@@ -19,13 +19,36 @@
 //! table that is named there only is known by another log, if at all.
 //!
 //! Only an entry that goes on for [`ENTRY_SPAN_MAX`] is given up, so that a quote that was lost with the rest of its line does not
-//! swallow all that follows. What remains: a time-out, or a record that is too long to be looked into, inside a literal also
-//! gives it up, and the rest of that literal could hold a forged entry. The server writes an entry at once, so for the former the shipper
-//! has to stop in its middle for as long as that.
+//! swallow all that follows.
 //!
-//! Restart: the offset to commit is that of the record in which the pending entry began; its metadata says how many lines
+//! # The rest of an entry
+//! An entry that is taken as complete in its middle (nothing came for a while, a record was too long to be looked into, too much
+//! waits) has a *rest*: what still comes of it may stand in a literal, and a line there that looks like a beginning would forge
+//! an entry. So the format goes on to follow the text ([`formats::Lines::abandon`]), and its lines are dead-lettered as
+//! [`REST_OF_ENTRY`] until the text ends, a banner of the server stands outside of quotes, or a record was written more than [`REST_SPAN`]
+//! after the first that came. The lines of a record that is too long are followed too, unless they are in an envelope, which is not opened.
+//!
+//! Two errors are possible, and each is bounded by that span. If the rest never comes (the server died, the disk was full), true entries
+//! behind an open quote are taken for it: a minute of them at most, whatever their text says, and they are kept as dead letters. If the
+//! rest comes more slowly than that, what is left of it is read as entries. We err on the side of reading: a source that nobody can blind for
+//! longer than a minute is worth more than a literal that nobody can use, for that needs a shipper who stops in the middle of
+//! what the server wrote at once, and is then slower than a minute. The losing alternatives: a number of beginnings or bytes (whoever writes the
+//! literal would write more of them; if they are many, a torn entry blinds a quiet source for days).
+//! Where records do not say when they were written, a rest is not followed, as nothing would bound it.
+//! What remains: only the slow and the general log are followed so; of other formats (quotes of `postgres_csv`, contexts of `monolog_line`) the rest
+//! of what timed out may still pose as an entry. Who stops twice within a minute in one literal is followed still, from where he stopped.
+//!
+//! # Restart
+//! The offset to commit is that of the record in which the pending entry began; its metadata says how many lines
 //! of that record are done, how far event time had come, what the format remembered, and what the records are wrapped in, all as
 //! of the beginning of that entry. So nothing is lost, and nothing counted twice.
+//!
+//! # Resubmitted records
+//! A record with the mark of [`Resubmitted`] holds whole entries, mostly one, and is judged at once by machinery of its own: lines,
+//! memory of the format, envelopes if none are decided. It has no part in a pending entry nor in event time; what it tells may
+//! be late. Sessions of a general log that began before are unknown to it: those of today are others. It does not wait, because hundreds may be
+//! resubmitted at once: behind a pending entry it is done although an earlier record is not, so the metadata say up to where such
+//! records are done. A flush may thus tell of such records and cover no offset: they lie behind it. What cannot be read again is a dead letter again, which tells how often it was tried.
 //!
 //! # Drills
 //! A drill's record holds a whole entry and bypasses the putting together of lines. While a live entry is pending it waits,
@@ -48,19 +71,24 @@ use crate::dead_letter::DeadLetter;
 use crate::discover::Discovery;
 use crate::limits::{
     CROWD_MAX, ENTRY_BYTES_MAX, ENTRY_SPAN_MAX, ENVELOPES_MAX, LETTERS_PER_RECORD_MAX, LINE_BYTES_MAX,
-    RECORD_BYTES_MAX, RECORDS_WAITING_MAX,
+    RECORD_BYTES_MAX, RECORDS_WAITING_MAX, REST_SPAN,
 };
 use crate::outcome::Outcome;
 use crate::plan::{Enveloping, Plan};
-use crate::resume::Resume;
+use crate::resubmitted::Resubmitted;
+use crate::resume::{Rest, Resume};
 use crate::skew::Skew;
 use crate::watermark::{Watermark, ahead_max};
 use crate::wrapping::{Lock, unwrapped};
+use crate::written::Written;
 use activity::{EntityKind, Mode, Signal, Timestamp};
 use formats::envelope::{self, Hints, Inner};
-use formats::{Context, FormatSpec, Framing, Lines, Parsed, Scratch, Step};
+use formats::{Context, FormatSpec, Framing, Lines, Parsed, Scratch, Step, Zone};
 use std::{collections::BTreeMap, sync::Arc};
 use tally::{Metric, Range, Tallier};
+
+/// Why a line is refused that comes behind a part of its entry which was taken as complete.
+pub const REST_OF_ENTRY: &str = "rest_of_entry";
 
 /// One record as it was read.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +99,9 @@ pub struct Raw<'a> {
     pub mode: Mode,
     /// It carried a drill's mark that does not verify: it is live, and that is a signal.
     pub forged_mark: bool,
-    /// When the broker or the producer says it was written; `None` for a file's line.
-    pub written_at: Option<Timestamp>,
+    pub written: Written,
+    /// It holds what could not be read before, whole.
+    pub resubmitted: Option<Resubmitted<'a>>,
 }
 
 /// Takes in the records of one source partition.
@@ -100,6 +129,8 @@ pub struct Ingester {
     ahead: u64,
     /// Entries read, of whatever outcome but a dead letter; to tell whether a record holds more than one.
     entries_read: u64,
+    /// Resubmitted records before this offset are done.
+    resubmitted_to: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -123,6 +154,10 @@ struct Assembly {
     crowd: BTreeMap<&'static str, Crowd>,
     /// Room of the last entry, to be used again.
     spare: Vec<u8>,
+    /// The rest of an entry may still come.
+    rest: Option<Rest>,
+    /// For a resubmitted record, which holds all there is.
+    whole: bool,
 }
 
 /// An entry that is not complete.
@@ -178,9 +213,11 @@ struct Origin {
     offset: i64,
     mode: Mode,
     forged_mark: bool,
-    written_at: Option<Timestamp>,
+    written: Written,
     shipped_at: Option<Timestamp>,
     host: Option<Arc<str>>,
+    /// How often it was resubmitted.
+    tries: u32,
 }
 
 /// A record of a format whose entries span lines, while its lines are taken.
@@ -206,7 +243,17 @@ struct Out<'a> {
 
 impl Ingester {
     pub fn new(plan: Arc<Plan>, partition: i32, resume: Resume) -> Self {
-        let Resume { offset, watermark, lines_done, outcome_done, lines_memory, entries_memory, mut lock } = resume;
+        let Resume {
+            offset,
+            watermark,
+            lines_done,
+            outcome_done,
+            lines_memory,
+            entries_memory,
+            mut lock,
+            rest,
+            resubmitted_to,
+        } = resume;
         lock.format = lock.format.filter(|_| plan.format.is_auto());
         match plan.enveloping {
             Enveloping::Auto => {}
@@ -233,7 +280,7 @@ impl Ingester {
             partition,
             scratch,
             watermark,
-            assembly: Assembly { lines_done, outcome_done, ..Assembly::default() },
+            assembly: Assembly { lines_done, outcome_done, rest, ..Assembly::default() },
             next_offset: offset,
             flushed_to: offset,
             counts: Counts::default(),
@@ -242,6 +289,7 @@ impl Ingester {
             skew: None,
             ahead: 0,
             entries_read: 0,
+            resubmitted_to,
         };
         ingester.adopt(&lines_memory);
         ingester
@@ -276,14 +324,27 @@ impl Ingester {
         let out = &mut Out { tallier, dead };
         self.flushed_to.get_or_insert(raw.offset);
         self.next_offset = Some(raw.offset.saturating_add(1));
-        self.counts.bytes += raw.bytes.len() as u64;
+        let Raw { bytes, offset, mode, forged_mark, written, resubmitted } = raw;
+        if resubmitted.is_some() && offset < self.resubmitted_to {
+            return;
+        }
+        self.counts.bytes += bytes.len() as u64;
+        let origin = Origin { offset, mode, forged_mark, written, shipped_at: None, host: None, tries: 0 };
+        if let Some(mark) = resubmitted {
+            self.resubmitted_to = offset.saturating_add(1);
+            return self.resubmitted(bytes, &mark, origin, out);
+        }
         let done = (std::mem::take(&mut self.assembly.lines_done), std::mem::take(&mut self.assembly.outcome_done));
-        let Raw { bytes, offset, mode, forged_mark, written_at } = raw;
-        let origin = Origin { offset, mode, forged_mark, written_at, shipped_at: None, host: None };
+        if !mode.is_drill() {
+            self.bound_rest(written);
+        }
         if RECORD_BYTES_MAX < bytes.len() {
             // Its lines are missing from the pending entry.
             self.complete(Some(false), out);
-            self.close();
+            self.abandon();
+            if !mode.is_drill() {
+                self.follow(bytes);
+            }
             self.dead(bytes, &origin, "too_long", out);
             return self.counts.add(Outcome::DeadLettered, 1);
         }
@@ -291,12 +352,7 @@ impl Ingester {
         if mode.is_drill() {
             return self.drill(bytes, origin, out);
         }
-        if self.plan.format.is_auto() && self.lock.format.is_none() {
-            let zone = self.context.zone.clone();
-            let hints = Hints { zone: &zone, near: self.near(&origin) };
-            self.lock.decide_format(self.plan.format, self.plan.enveloping, bytes, &hints);
-            self.adopt("");
-        }
+        self.decide_format(bytes, &origin);
         let (read_before, letters_before) = (self.entries_read, out.dead.len());
         let entries = if self.assembly.lines.is_none() {
             let outcome = self.single(bytes, &origin, out);
@@ -316,8 +372,10 @@ impl Ingester {
 
     /// Takes a pending entry as complete: at the end of a file, or when nothing has come for a while.
     pub fn expire(&mut self, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
-        self.complete(None, &mut Out { tallier, dead });
-        self.close();
+        if self.assembly.pending.is_some() {
+            self.complete(None, &mut Out { tallier, dead });
+            self.abandon();
+        }
     }
 
     /// What happened since the last call.
@@ -354,6 +412,9 @@ impl Ingester {
             lines_memory: self.assembly.lines.as_ref().map_or_else(String::new, |lines| lines.memory()),
             entries_memory: self.scratch.memory(),
             lock: self.lock.clone(),
+            rest: self.assembly.rest,
+            // Behind the position such records may be done; before it all are.
+            resubmitted_to: if self.position() < self.resubmitted_to { self.resubmitted_to } else { 0 },
         };
         (self.position(), resume.metadata())
     }
@@ -403,10 +464,78 @@ impl Ingester {
         };
     }
 
-    /// A time near a record's.
-    fn near(&self, origin: &Origin) -> Timestamp {
+    /// What helps to read the envelope of a record.
+    fn hints<'a>(&self, zone: &'a Zone, origin: &Origin) -> Hints<'a> {
         let latest = Some(self.watermark.latest()).filter(|latest| *latest != Timestamp::MIN);
-        origin.written_at.or(latest).unwrap_or(self.plan.context.after)
+        let near = origin.written.at().or(latest).unwrap_or(self.plan.context.after);
+        Hints { zone, near, until: origin.written.until() }
+    }
+
+    /// For `auto`, unless the format is decided.
+    fn decide_format(&mut self, bytes: &[u8], origin: &Origin) {
+        if self.plan.format.is_auto() && self.lock.format.is_none() {
+            let zone = self.context.zone.clone();
+            let hints = self.hints(&zone, origin);
+            self.lock.decide_format(self.plan.format, self.plan.enveloping, bytes, &hints);
+            self.adopt("");
+        }
+    }
+
+    /// A record that holds whole entries, by machinery of its own.
+    fn resubmitted(&mut self, bytes: &[u8], mark: &Resubmitted<'_>, origin: Origin, out: &mut Out<'_>) {
+        let written = match (mark.written_at, origin.written) {
+            (Some(first), Written::At(copy)) => Written::At(first.min(copy)),
+            (Some(first), _) => Written::At(first),
+            (None, written) => written,
+        };
+        let origin = Origin { written, tries: mark.tries, ..origin };
+        if RECORD_BYTES_MAX < bytes.len() {
+            self.dead(bytes, &origin, "too_long", out);
+            return self.counts.add(Outcome::DeadLettered, 1);
+        }
+        let (read_before, letters_before) = (self.entries_read, out.dead.len());
+        let (format, lock) = (self.format, self.lock.clone());
+        let scratch = std::mem::take(&mut self.scratch);
+        let assembly = std::mem::replace(&mut self.assembly, Assembly { whole: true, ..Assembly::default() });
+        let outcome = self.whole(&mark.originals(bytes), &origin, &assembly, out);
+        (self.format, self.lock, self.scratch, self.assembly) = (format, lock, scratch, assembly);
+        self.counts.add(outcome, 1);
+        let entries = self.entries_read.wrapping_sub(read_before) + (out.dead.len() - letters_before) as u64;
+        for letter in &mut out.dead[letters_before..] {
+            letter.shares_records = 1 < entries || letter.reason == DeadLetter::MORE;
+        }
+    }
+
+    /// Originals that hold whole entries, with nothing pending before and behind.
+    fn whole(
+        &mut self,
+        originals: &[&[u8]],
+        origin: &Origin,
+        assembly_before: &Assembly,
+        out: &mut Out<'_>,
+    ) -> Outcome {
+        if let Some(first) = originals.first() {
+            self.decide_format(without_line_end(first), origin);
+        }
+        self.adopt(&assembly_before.lines.as_ref().map_or_else(String::new, |lines| lines.memory()));
+        self.close();
+        let mut record = Record {
+            origin: origin.clone(),
+            lines_done: 0,
+            at: 0,
+            outcome: Outcome::Ignored,
+            shares: false,
+            entries: 0,
+        };
+        for original in originals {
+            let original = without_line_end(original);
+            if self.assembly.lines.is_none() {
+                record.outcome = record.outcome.max(self.single(original, origin, out));
+            } else {
+                self.unwrapped_lines(original, &mut record, out);
+            }
+        }
+        record.outcome.max(self.complete(Some(true), out))
     }
 
     fn drill(&mut self, bytes: &[u8], origin: Origin, out: &mut Out<'_>) {
@@ -434,7 +563,7 @@ impl Ingester {
         crowd.bytes = crowd.bytes.saturating_add(length);
         if CROWD_MAX <= crowd.entries {
             self.complete(Some(false), out);
-            self.close();
+            self.abandon();
         }
     }
 
@@ -456,7 +585,7 @@ impl Ingester {
             return self.texts(bytes, origin, 0, out);
         }
         let zone = self.context.zone.clone();
-        match envelope.open(bytes, &Hints { zone: &zone, near: self.near(origin) }) {
+        match envelope.open(bytes, &self.hints(&zone, origin)) {
             Some(opened) => self.opened(opened.entries, origin, 1, out),
             None => self.dead(bytes, origin, "not_in_envelope", out),
         }
@@ -494,7 +623,7 @@ impl Ingester {
         };
         if depth < ENVELOPES_MAX && !matches!(self.plan.enveloping, Enveloping::None) {
             let zone = self.context.zone.clone();
-            if let Some(opened) = envelope::open(line, &Hints { zone: &zone, near: self.near(origin) }) {
+            if let Some(opened) = envelope::open(line, &self.hints(&zone, origin)) {
                 return self.opened(opened.entries, origin, depth + 1, out);
             }
         }
@@ -508,24 +637,8 @@ impl Ingester {
 
     /// A record of a format whose entries span lines. Returns how many entries have a part in it.
     fn lines(&mut self, bytes: &[u8], mut record: Record, out: &mut Out<'_>) -> u64 {
-        let zone = self.context.zone.clone();
-        let hints = Hints { zone: &zone, near: self.near(&record.origin) };
-        if self.lock.layers.is_none() {
-            self.lock.decide(self.format, self.plan.enveloping, bytes, &hints);
-        }
-        if self.lock.layers.as_ref().is_some_and(Vec::is_empty) {
-            self.inner_lines(bytes, &record.origin.clone(), &mut record, out);
-        } else if self.lock.layers.is_some() {
-            if !self.enveloped_lines(bytes, &hints, &mut record, out) {
-                return record.entries;
-            }
-        } else if !bytes.trim_ascii_start().is_empty() {
-            let is_in = match self.plan.enveloping {
-                Enveloping::Named(envelope) => envelope.open(bytes, &hints).is_some(),
-                Enveloping::Auto | Enveloping::None => true,
-            };
-            let reason = if is_in { "no_header" } else { "not_in_envelope" };
-            record.outcome = self.dead(bytes, &record.origin, reason, out);
+        if !self.unwrapped_lines(bytes, &mut record, out) {
+            return record.entries;
         }
         match &mut self.assembly.pending {
             Some(pending) if record.shares => {
@@ -539,6 +652,28 @@ impl Ingester {
             _ => self.counts.add(record.outcome, 1),
         }
         record.entries
+    }
+
+    /// The lines of a record, out of its envelopes. False if it is done with: nothing in it has a part in entries.
+    fn unwrapped_lines(&mut self, bytes: &[u8], record: &mut Record, out: &mut Out<'_>) -> bool {
+        let zone = self.context.zone.clone();
+        let hints = self.hints(&zone, &record.origin);
+        if self.lock.layers.is_none() {
+            self.lock.decide(self.format, self.plan.enveloping, bytes, &hints);
+        }
+        if self.lock.layers.as_ref().is_some_and(Vec::is_empty) {
+            self.inner_lines(bytes, &record.origin.clone(), record, out);
+        } else if self.lock.layers.is_some() {
+            return self.enveloped_lines(bytes, &hints, record, out);
+        } else if !bytes.trim_ascii_start().is_empty() {
+            let is_in = match self.plan.enveloping {
+                Enveloping::Named(envelope) => envelope.open(bytes, &hints).is_some(),
+                Enveloping::Auto | Enveloping::None => true,
+            };
+            let reason = if is_in { "no_header" } else { "not_in_envelope" };
+            record.outcome = self.dead(bytes, &record.origin, reason, out);
+        }
+        true
     }
 
     /// A record that should be in the envelopes of its partition. False if it is done with: nothing in it has a part in entries.
@@ -558,7 +693,7 @@ impl Ingester {
         }
         // Of an entry that is pending only the lines may be read again after a restart, nothing that was read behind it. It is not
         // taken as complete: the rest of a literal could pose as entries.
-        let waits = self.assembly.pending.is_some();
+        let waits = self.assembly.pending.is_some() && !self.assembly.whole;
         let only = waits && ours.is_empty() && !dead.is_empty();
         for (nth, (bytes, origin, reason)) in dead.into_iter().enumerate() {
             if record.lines_done <= record.at {
@@ -600,6 +735,7 @@ impl Ingester {
                 let outcome = self.complete(Some(record.shares), out);
                 record.outcome = record.outcome.max(outcome);
                 record.shares = false;
+                self.assembly.rest = None;
                 let mut bytes = std::mem::take(&mut self.assembly.spare);
                 bytes.clear();
                 self.assembly.pending = Some(Pending {
@@ -618,12 +754,18 @@ impl Ingester {
                 let outcome = self.complete(Some(record.shares), out);
                 record.outcome = record.outcome.max(outcome);
                 record.shares = false;
+                self.assembly.rest = None;
                 return;
             }
             Step::Orphan => {
                 if !line.trim_ascii_start().is_empty() {
                     record.entries += 1;
-                    record.outcome = record.outcome.max(self.judge(line, line.len(), origin, out));
+                    // What may be text inside a literal is not read, whatever it looks like.
+                    let outcome = match self.assembly.rest {
+                        Some(_) => self.dead(line, origin, REST_OF_ENTRY, out),
+                        None => self.judge(line, line.len(), origin, out),
+                    };
+                    record.outcome = record.outcome.max(outcome);
                 }
                 return;
             }
@@ -644,8 +786,36 @@ impl Ingester {
     }
 
     fn close(&mut self) {
+        self.assembly.rest = None;
         if let Some(lines) = &mut self.assembly.lines {
             lines.close();
+        }
+    }
+
+    /// The open entry was taken as complete in its middle: its rest may come.
+    fn abandon(&mut self) {
+        let goes_on = self.assembly.lines.as_mut().is_some_and(|lines| lines.abandon());
+        self.assembly.rest = goes_on.then_some(Rest::Awaited);
+    }
+
+    /// Whatever comes too long behind the first record of a rest is none of it.
+    fn bound_rest(&mut self, written: Written) {
+        match (self.assembly.rest, written.at()) {
+            (None, _) => {}
+            (Some(Rest::Awaited), Some(at)) => self.assembly.rest = Some(Rest::Since(at)),
+            (Some(Rest::Since(first)), Some(at))
+                if at.as_millis().abs_diff(first.as_millis()) <= REST_SPAN.as_millis().unsigned_abs() => {}
+            (Some(_), _) => self.close(),
+        }
+    }
+
+    /// The lines of a record that is not looked into: an entry may begin or end in it.
+    fn follow(&mut self, bytes: &[u8]) {
+        if self.lock.layers.as_ref().is_some_and(Vec::is_empty)
+            && let Some(lines) = &mut self.assembly.lines
+        {
+            split_lines(without_line_end(bytes)).for_each(|line| _ = lines.step(line));
+            self.abandon();
         }
     }
 
@@ -703,7 +873,7 @@ impl Ingester {
         reason: &'static str,
         out: &mut Out<'_>,
     ) -> Outcome {
-        let Origin { offset, mode, forged_mark, .. } = *origin;
+        let Origin { offset, mode, forged_mark, tries, .. } = *origin;
         *self.rejected.entry((self.format.name, reason)).or_default() += 1;
         self.attributor.coverage.reject(reason, 1);
         self.letters = (offset, if self.letters.0 == offset { self.letters.1 + 1 } else { 1 });
@@ -719,6 +889,7 @@ impl Ingester {
             excerpt: Vec::new(),
             bytes: length as u64,
             mode,
+            tries,
         };
         if withheld == 0 {
             letter.excerpt = self.plan.privacy.excerpt(excerpt);
@@ -770,12 +941,15 @@ impl Ingester {
         origin: &Origin,
         out: &mut Out<'_>,
     ) -> Result<Outcome, &'static str> {
-        let Origin { offset, mode, forged_mark, written_at, shipped_at, ref host } = *origin;
+        let Origin { offset, mode, forged_mark, written, shipped_at, ref host, tries } = *origin;
+        // A drill has no part in the event time of its source, nor has what is resubmitted.
+        let (written_at, is_apart) = (written.at(), mode.is_drill() || 0 < tries);
         let limit = if self.assembly.lines.is_none() { LINE_BYTES_MAX } else { ENTRY_BYTES_MAX };
         let bytes = &bytes[..bytes.len().min(limit)];
         self.context.cut = limit <= length;
         let latest = Some(self.watermark.latest()).filter(|latest| *latest != Timestamp::MIN);
-        self.context.after = latest.or(written_at).or(shipped_at).unwrap_or(self.plan.context.after);
+        let written_or_latest = if is_apart { written_at.or(latest) } else { latest.or(written_at) };
+        self.context.after = written_or_latest.or(shipped_at).unwrap_or(self.plan.context.after);
         self.context.shipped_at = shipped_at.or(written_at);
         if self.plan.envelope_host {
             self.context.app_host = host.clone().or_else(|| self.plan.context.app_host.clone());
@@ -796,16 +970,15 @@ impl Ingester {
         if self.context.cut {
             *self.rejected.entry((self.format.name, "truncated")).or_default() += 1;
         }
-        // A drill has no part in the event time of its source.
         if let Some(activity) = activity.as_mut().filter(|_| !mode.is_drill()) {
-            if let Some(written) = written_at.or(shipped_at) {
+            if let Some(written) = written_at.or(shipped_at).filter(|_| !is_apart) {
                 let skew = Skew::of(written - activity.at);
                 match &mut self.skew {
                     Some(before) => before.merge(skew),
                     None => self.skew = Some(skew),
                 }
             }
-            if let Some(most) = written_at.map(|written| written + ahead_max(self.plan.allowed_lateness))
+            if let Some(most) = written.sure().map(|written| written + ahead_max(self.plan.allowed_lateness))
                 && most < activity.at
             {
                 activity.at = most;
@@ -831,7 +1004,7 @@ impl Ingester {
             self.attributor.observe(&activity, bytes);
             return Ok(Outcome::Contributed);
         }
-        if !mode.is_drill() && !late {
+        if !is_apart && !late {
             self.watermark.advance(activity.at, allowed);
             self.attributor.coverage.seen(activity.at, written_at);
         }

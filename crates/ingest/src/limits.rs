@@ -1,7 +1,7 @@
 //! What ingest holds at most, and what happens beyond.
 
 /// Bytes of one record that is looked into. Beyond: dead-lettered as `too_long`, and an entry that was being put together is
-/// taken as complete.
+/// taken as complete; its lines are followed, so that the rest of a literal is known as such.
 pub const RECORD_BYTES_MAX: usize = formats::envelope::OPENED_BYTES_MAX;
 
 /// Bytes of one line of a line format, out of its envelope. From there on: read as cut, and counted as `truncated`; dead-lettered as
@@ -20,6 +20,10 @@ pub const ENTRY_BYTES_MAX: usize = 1 << 20;
 /// Bytes for which an entry put together from lines is followed. Beyond: it is given up, and the next line that looks like a beginning
 /// is one. Four times what MariaDB's `max_allowed_packet` allows a statement, unless configured: no literal reaches it.
 pub const ENTRY_SPAN_MAX: usize = 64 << 20;
+
+/// How long the rest of an entry may take to come, by the stamps of its records, once it has begun to. Beyond: what comes is none of it.
+/// A shipper that was stopped catches up in seconds; see `ingester` for which way this errs.
+pub const REST_SPAN: activity::Span = activity::Span::from_secs(60);
 
 /// Bytes of a dead letter's copy of the record. Beyond: cut; the full length is told.
 pub const EXCERPT_BYTES_MAX: usize = 4096;

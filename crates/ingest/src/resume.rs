@@ -8,6 +8,15 @@ use crate::watermark::{Leap, Watermark};
 use crate::wrapping::Lock;
 use activity::Timestamp;
 
+/// The rest of an entry of which a part was taken as complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// Nothing came since.
+    Awaited,
+    /// The first record that came was written then.
+    Since(Timestamp),
+}
+
 /// Where a source partition goes on, and with what in mind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resume {
@@ -23,6 +32,9 @@ pub struct Resume {
     pub(crate) entries_memory: String,
     /// What records of the partition are wrapped in, and what format they have.
     pub(crate) lock: Lock,
+    pub(crate) rest: Option<Rest>,
+    /// Resubmitted records before this offset are done.
+    pub(crate) resubmitted_to: i64,
 }
 
 impl Resume {
@@ -38,9 +50,9 @@ impl Resume {
             .unwrap_or(Resume { offset: Some(offset), ..Resume::default() })
     }
 
-    /// `1 w=1772409600712 j=…,… l=3,1 e=connect,filebeat p=mariadb-slow f=mariadb_slow_log t=7,9 m=…`: version; watermark and leap
-    /// in milliseconds; lines and their outcome; envelopes (`-` for none), program, format; what the format remembers of lines
-    /// and of entries.
+    /// `1 w=1772409600712 j=…,… l=3,1 s=… a=19 e=connect,filebeat p=mariadb-slow f=mariadb_slow_log t=7,9 m=…`: version; watermark and leap
+    /// in milliseconds; lines and their outcome; since when the rest of an entry comes, in milliseconds (`-`: it has not begun to);
+    /// up to where resubmitted records are done; envelopes (`-` for none), program, format; what the format remembers of lines and of entries.
     pub(crate) fn metadata(&self) -> String {
         let mut text = format!("1 w={}", self.watermark.greatest().as_millis());
         if let Some(leap) = self.watermark.leap() {
@@ -48,6 +60,14 @@ impl Resume {
         }
         if 0 < self.lines_done {
             text += &format!(" l={},{}", self.lines_done, self.outcome_done as u8);
+        }
+        match self.rest {
+            None => {}
+            Some(Rest::Awaited) => text += " s=-",
+            Some(Rest::Since(at)) => text += &format!(" s={}", at.as_millis()),
+        }
+        if 0 < self.resubmitted_to {
+            text += &format!(" a={}", self.resubmitted_to);
         }
         for (key, value) in self.lock.fields() {
             text += &format!(" {key}={value}");
@@ -78,6 +98,9 @@ impl Resume {
                     resume.outcome_done =
                         Outcome::ALL.into_iter().find(|known| outcome == (*known as u8).to_string())?;
                 }
+                "s" if value == "-" => resume.rest = Some(Rest::Awaited),
+                "s" => resume.rest = Some(Rest::Since(Timestamp::from_millis(value.parse().ok()?))),
+                "a" => resume.resubmitted_to = value.parse().ok()?,
                 "t" => resume.lines_memory = value.to_owned(),
                 "m" => resume.entries_memory = value.to_owned(),
                 key => resume.lock.set_field(key, value)?,
@@ -109,12 +132,16 @@ mod tests {
             lines_memory: "7".repeat(formats::MEMORY_BYTES_MAX),
             entries_memory: "8".repeat(formats::MEMORY_BYTES_MAX),
             lock,
+            rest: Some(Rest::Since(Timestamp::from_millis(i64::MIN))),
+            resubmitted_to: i64::MAX,
         };
         assert_eq!(Resume::parse(7, &full.metadata()), full);
         assert!(full.metadata().len() <= METADATA_BYTES_MAX, "{}", full.metadata().len());
         let raw = Resume { lock: Lock { layers: Some(Vec::new()), ..Lock::default() }, ..full };
         assert!(raw.metadata().contains(" e=- "));
         assert_eq!(Resume::parse(7, &raw.metadata()), raw);
+        let awaited = Resume { rest: Some(Rest::Awaited), ..raw };
+        assert_eq!(Resume::parse(7, &awaited.metadata()), awaited);
         let none = Resume { offset: Some(7), ..Resume::fresh() };
         assert_eq!(Resume::parse(7, &none.metadata()), none);
     }
@@ -136,6 +163,8 @@ mod tests {
             "1 w=1 f=paper",
             "1 w=1 e=cri,cri,cri,cri,cri",
             "1 w=1 p=\u{1b}",
+            "1 w=1 s=x",
+            "1 w=1 a=",
         ] {
             assert_eq!(Resume::parse(7, metadata), Resume { offset: Some(7), ..Resume::fresh() }, "{metadata}");
         }

@@ -5,7 +5,7 @@
 
 use activity::{EntityKind, KnownBy, Mode, Span};
 use ingest::settings::{Measure, Source};
-use ingest::{Coverage, Geo, Ingester, Plan, Pseudonyms, Raw, Resume, Settings};
+use ingest::{Coverage, Geo, Ingester, Plan, Pseudonyms, Raw, Resume, Settings, Written};
 use std::{collections::BTreeMap, sync::Arc};
 use tally::{Batch, Manifest, Metric, Tallier, Tally};
 
@@ -47,7 +47,14 @@ fn read_with(settings: &Settings, key: Option<&[u8]>, logs: &[(&str, &str)]) -> 
         let mut ingester = Ingester::new(Arc::new(plan), 0, Resume::fresh());
         for (offset, line) in text.lines().enumerate() {
             let bytes = line.as_bytes();
-            let raw = Raw { bytes, offset: offset as i64, mode: Mode::Live, forged_mark: false, written_at: None };
+            let raw = Raw {
+                bytes,
+                offset: offset as i64,
+                mode: Mode::Live,
+                forged_mark: false,
+                written: Written::Unknown,
+                resubmitted: None,
+            };
             ingester.take(raw, &mut tallier, &mut dead);
         }
         ingester.expire(&mut tallier, &mut dead);

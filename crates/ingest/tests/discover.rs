@@ -6,7 +6,7 @@
 use activity::{DataClass, Mode, Span};
 use ingest::classification::Patterns;
 use ingest::settings::Source;
-use ingest::{Discovery, Ingester, Plan, Proposal, Raw, Resume, Settings};
+use ingest::{Discovery, Ingester, Plan, Proposal, Raw, Resume, Settings, Written};
 use std::sync::Arc;
 use tally::Tallier;
 
@@ -24,7 +24,14 @@ fn discover(files: &[(&str, &[u8])]) -> Discovery {
         let mut ingester = Ingester::new(Arc::new(plan), 0, Resume::fresh());
         let (mut tallier, mut dead) = (Tallier::new(), Vec::new());
         for (offset, bytes) in text.split(|byte| *byte == b'\n').enumerate() {
-            let raw = Raw { bytes, offset: offset as i64, mode: Mode::Live, forged_mark: false, written_at: None };
+            let raw = Raw {
+                bytes,
+                offset: offset as i64,
+                mode: Mode::Live,
+                forged_mark: false,
+                written: Written::Unknown,
+                resubmitted: None,
+            };
             ingester.take(raw, &mut tallier, &mut dead);
         }
         ingester.expire(&mut tallier, &mut dead);

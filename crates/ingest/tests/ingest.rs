@@ -6,7 +6,7 @@
 use activity::{Bucket, DrillId, EntityKind, KnownBy, Mode, Signal, Span, Timestamp};
 use ingest::limits::{ENTRY_BYTES_MAX, LINE_BYTES_MAX};
 use ingest::settings::Source;
-use ingest::{DeadLetter, Geo, Ingester, Plan, Raw, Resume, Settings};
+use ingest::{DeadLetter, Geo, Ingester, Plan, Raw, Resume, Settings, Written};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 use tally::{Batch, Manifest, Metric, Range, Tallier, Tally};
@@ -96,8 +96,14 @@ fn read(plan: &Arc<Plan>, records: &[Vec<u8>], restarts: &[usize]) -> Outcome {
     let mut restarts = restarts.to_vec();
     let mut at = 0;
     while at < records.len() {
-        let raw =
-            Raw { bytes: &records[at], offset: at as i64, mode: Mode::Live, forged_mark: false, written_at: None };
+        let raw = Raw {
+            bytes: &records[at],
+            offset: at as i64,
+            mode: Mode::Live,
+            forged_mark: false,
+            written: Written::Unknown,
+            resubmitted: None,
+        };
         ingester.take(raw, &mut tallier, &mut outcome.dead);
         at += 1;
         if let Some(place) = restarts.iter().position(|after| *after == at) {
@@ -387,7 +393,14 @@ fn padding_hides_no_counts() {
     let (mut tallier, mut dead) = (Tallier::new(), Vec::new());
     let mut ingester = Ingester::new(plan(&[SLOW]), 0, Resume::fresh());
     for (offset, record) in (0..).zip(lines(text.as_bytes())) {
-        let raw = Raw { bytes: &record, offset, mode: Mode::Live, forged_mark: false, written_at: None };
+        let raw = Raw {
+            bytes: &record,
+            offset,
+            mode: Mode::Live,
+            forged_mark: false,
+            written: Written::Unknown,
+            resubmitted: None,
+        };
         ingester.take(raw, &mut tallier, &mut dead);
     }
     assert_eq!((dead.len(), ingester.take_rejected()), (0, vec![("mariadb_slow_log", "truncated", 1)]));
@@ -430,7 +443,14 @@ fn a_drill_waits_for_the_entry_before_it_and_acts_on_shadows() {
     let drill = entry(1_772_500_000, "payslips");
     let mut take = |offset, bytes: &str, mode| {
         ingester.take(
-            Raw { bytes: bytes.as_bytes(), offset, mode, forged_mark: false, written_at: None },
+            Raw {
+                bytes: bytes.as_bytes(),
+                offset,
+                mode,
+                forged_mark: false,
+                written: Written::Unknown,
+                resubmitted: None,
+            },
             &mut tallier,
             &mut dead,
         );
@@ -458,7 +478,14 @@ fn a_forged_mark_is_live_and_a_signal() {
     let mut ingester = Ingester::new(plan(&[AUDIT]), 0, Resume::fresh());
     let bytes = b"20260302 00:00:01,db1,app,10.0.1.1,7,1,QUERY,hr,'SELECT * FROM employees',0";
     for (offset, bytes) in [&bytes[..], b"junk"].into_iter().enumerate() {
-        let raw = Raw { bytes, offset: offset as i64, mode: Mode::Live, forged_mark: true, written_at: None };
+        let raw = Raw {
+            bytes,
+            offset: offset as i64,
+            mode: Mode::Live,
+            forged_mark: true,
+            written: Written::Unknown,
+            resubmitted: None,
+        };
         ingester.take(raw, &mut tallier, &mut dead);
     }
     let mut tallies = Tallies::new();

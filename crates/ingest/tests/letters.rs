@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use activity::{Mode, Span};
-use ingest::{DeadLetter, Geo, Ingester, Raw, Resume, Settings, settings::Source};
+use ingest::{DeadLetter, Geo, Ingester, Raw, Resume, Settings, Written, settings::Source};
 use std::sync::Arc;
 use tally::Tallier;
 
@@ -21,7 +21,14 @@ fn letters(format: &str, records: &[&str]) -> Vec<DeadLetter> {
     let mut ingester = Ingester::new(plans[0].clone(), 0, Resume::fresh());
     let (mut tallier, mut dead) = (Tallier::default(), Vec::new());
     for (offset, record) in (10..).zip(records) {
-        let raw = Raw { bytes: record.as_bytes(), offset, mode: Mode::Live, forged_mark: false, written_at: None };
+        let raw = Raw {
+            bytes: record.as_bytes(),
+            offset,
+            mode: Mode::Live,
+            forged_mark: false,
+            written: Written::Unknown,
+            resubmitted: None,
+        };
         ingester.take(raw, &mut tallier, &mut dead);
     }
     ingester.expire(&mut tallier, &mut dead);

@@ -5,7 +5,7 @@
 
 use activity::{Mode, Span};
 use ingest::settings::Source;
-use ingest::{Ingester, Plan, Raw, Resume, Settings};
+use ingest::{Ingester, Plan, Raw, Resume, Settings, Written};
 use proptest::prelude::*;
 use std::sync::Arc;
 use tally::{Manifest, Tallier};
@@ -25,7 +25,14 @@ fn leaving(format: &str, records: &[Vec<u8>]) -> Vec<u8> {
     let (mut tallier, mut dead) = (Tallier::new(), Vec::new());
     let mut ingester = Ingester::new(Arc::new(plan), 0, Resume::fresh());
     for (offset, bytes) in records.iter().enumerate() {
-        let raw = Raw { bytes, offset: offset as i64, mode: Mode::Live, forged_mark: false, written_at: None };
+        let raw = Raw {
+            bytes,
+            offset: offset as i64,
+            mode: Mode::Live,
+            forged_mark: false,
+            written: Written::Unknown,
+            resubmitted: None,
+        };
         ingester.take(raw, &mut tallier, &mut dead);
     }
     ingester.expire(&mut tallier, &mut dead);

@@ -6,7 +6,7 @@
 mod support;
 
 use activity::{EntityKind, Mode, Span, Timestamp};
-use ingest::{Ingester, Raw, Resume};
+use ingest::{Ingester, Raw, Resume, Written};
 use support::{plan, read, read_written};
 use tally::{Metric, Tallier};
 
@@ -120,7 +120,8 @@ fn skew_is_measured_against_the_broker_or_else_the_shipper() {
     let shipped =
         serde_json::json!({"@timestamp": (at(0) + Span::from_secs(9)).to_string(), "agent": {}, "message": line});
     let mut take = |bytes: &[u8], written_at, ingester: &mut Ingester| {
-        let raw = Raw { bytes, offset: 0, mode: Mode::Live, forged_mark: false, written_at };
+        let written = Option::map_or(written_at, Written::Unknown, Written::At);
+        let raw = Raw { bytes, offset: 0, mode: Mode::Live, forged_mark: false, written, resubmitted: None };
         ingester.take(raw, &mut tallier, &mut dead);
     };
     assert_eq!(ingester.take_skew(), None);

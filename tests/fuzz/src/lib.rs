@@ -4,7 +4,7 @@ use activity::{Actor, Bucket, EntityKind, Mode, Resource, Timestamp};
 use formats::{
     Context, FORMATS, FormatSpec, Framing, MEMORY_BYTES_MAX, Parsed, Rejected, Scratch, Step, envelope, sql,
 };
-use ingest::{Ingester, Raw, Resume, Settings, settings::Source};
+use ingest::{Ingester, Raw, Resume, Settings, Written, settings::Source};
 use std::{collections::BTreeMap, sync::Arc};
 use tally::{Manifest, Range, Tallier, Tally};
 
@@ -104,7 +104,7 @@ fn check_sql(bytes: &[u8]) {
 /// Opening is total and bounded, and nothing comes out that did not go in.
 fn check_envelope(bytes: &[u8]) {
     let context = Context::default();
-    let hints = envelope::Hints { zone: &context.zone, near: Timestamp::from_secs(1_795_438_609) };
+    let hints = envelope::Hints { zone: &context.zone, near: Timestamp::from_secs(1_795_438_609), until: None };
     if let Some(opened) = envelope::open(bytes, &hints) {
         assert!(envelope::Envelope::by_name(opened.envelope).is_some());
         let inner: usize = opened.entries.iter().map(|entry| entry.bytes.len()).sum();
@@ -166,7 +166,14 @@ fn run(format: &FormatSpec, records: &[&[u8]], kill: Option<usize>) -> (u64, Tal
             continue;
         }
         let Some(bytes) = records.get(at) else { break };
-        let raw = Raw { bytes, offset: at as i64, mode: Mode::Live, forged_mark: false, written_at: None };
+        let raw = Raw {
+            bytes,
+            offset: at as i64,
+            mode: Mode::Live,
+            forged_mark: false,
+            written: Written::Unknown,
+            resubmitted: None,
+        };
         ingester.take(raw, &mut tallier, &mut dead);
         at += 1;
     }

@@ -8,14 +8,15 @@
 //! | `syslog_tag` | ` nginx: <line>` or ` <line>`: what `%msg%` leaves |
 //!
 //! - A stamp of RFC 3164 has neither year nor zone. The zone is the source's; the year is the one that brings it nearest to
-//!   when the record was written, else to how far event time has come. Where neither is known it has no time.
+//!   when the record was written, else to how far event time has come. Of a line in a file only the end of that file is known: the
+//!   year is the latest that is not after it, but for a day (clocks, zones). Where nothing is known it has no time.
 //! - rsyslog's `%msg%` begins with a blank. One blank before a line is dropped.
 //! - nginx writes its own host name, and rsyslog's socket for local programs takes it for the tag: `web1 web1 nginx: `.
 //! - rsyslog writes control characters as `#033`. What a format wants undone is the format's business.
 
 use super::{Envelope, Hints, Inner, Open};
 use crate::zone::{LocalTime, digits};
-use activity::Timestamp;
+use activity::{Span, Timestamp};
 use std::borrow::Cow;
 
 pub(super) const RFC5424: Envelope = Envelope {
@@ -55,6 +56,12 @@ const HOST_BYTES_MAX: usize = 255;
 /// Length of `Nov 23 13:03:54`.
 const STAMP_BYTES: usize = 15;
 
+/// How far a stamp may be behind the end of its file: as zones differ, and clocks.
+const AFTER_END_MAX: Span = Span::from_hours(24);
+
+/// Years that are tried: a leap day comes every eight at least.
+const YEARS_BACK: i32 = 9;
+
 const MONTHS: [&[u8]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 
@@ -80,7 +87,7 @@ fn open_rfc3164<'a>(bytes: &'a [u8], hints: &Hints<'_>) -> Option<Inner<'a>> {
     let (stamp, rest) = header.split_at_checked(STAMP_BYTES)?;
     let stamp = Stamp::read(stamp)?;
     let inner = behind_stamp(rest.strip_prefix(b" ")?)?;
-    Some(Inner { shipped_at: stamp.near(hints), ..inner })
+    Some(Inner { shipped_at: stamp.instant(hints), ..inner })
 }
 
 fn open_file<'a>(bytes: &'a [u8], _: &Hints<'_>) -> Option<Inner<'a>> {
@@ -194,8 +201,14 @@ impl Stamp {
         Some(Stamp(LocalTime { year: 0, month: u32::try_from(month).ok()? + 1, day, hour, minute, second }))
     }
 
-    /// In the year that brings it nearest.
-    fn near(&self, hints: &Hints<'_>) -> Option<Timestamp> {
+    /// In the latest year that is not after what it must be before, or else in that which brings it nearest.
+    fn instant(&self, hints: &Hints<'_>) -> Option<Timestamp> {
+        if let Some(until) = hints.until {
+            let year = i32::try_from(until.to_civil().0).ok()?;
+            return (0..=YEARS_BACK)
+                .filter_map(|back| hints.zone.instant(LocalTime { year: year + 1 - back, ..self.0 }, hints.near))
+                .find(|at| *at <= until.saturating_add(AFTER_END_MAX));
+        }
         if hints.near == Timestamp::MIN {
             return None;
         }
@@ -259,7 +272,7 @@ mod tests {
         let berlin = Zone::parse("Europe/Berlin").unwrap();
         let at = |text: &str, near: &str| {
             let near = if near.is_empty() { Timestamp::MIN } else { near.parse().unwrap() };
-            let inner = open_rfc3164(text.as_bytes(), &Hints { zone: &berlin, near }).unwrap();
+            let inner = open_rfc3164(text.as_bytes(), &Hints { zone: &berlin, near, until: None }).unwrap();
             inner.shipped_at.map(|at| at.to_string()).unwrap_or_default()
         };
         assert_eq!(at("Dec 31 23:59:59 a b: c", "2027-01-01T00:00:05Z"), "2026-12-31T22:59:59Z");
@@ -267,5 +280,25 @@ mod tests {
         assert_eq!(at("Feb 29 12:00:00 a b: c", "2027-06-01T00:00:00Z"), "2028-02-29T11:00:00Z");
         assert_eq!(at("Feb 31 12:00:00 a b: c", "2027-06-01T00:00:00Z"), "");
         assert_eq!(at("Jan  1 00:00:01 a b: c", ""), "");
+    }
+
+    #[test]
+    fn in_a_file_the_year_is_the_latest_before_its_end() {
+        let at = |text: &str, until: &str, near: &str| {
+            let hints = Hints { zone: &Zone::UTC, near: near.parse().unwrap(), until: Some(until.parse().unwrap()) };
+            let inner = open_rfc3164(text.as_bytes(), &hints).unwrap();
+            inner.shipped_at.map(|at| at.to_string()).unwrap_or_default()
+        };
+        for near in ["2020-06-01T00:00:00Z", "2027-01-02T00:00:00Z"] {
+            assert_eq!(at("Dec 31 23:59:59 a b: c", "2027-01-02T00:00:00Z", near), "2026-12-31T23:59:59Z");
+            assert_eq!(at("Jan  2 00:00:00 a b: c", "2027-01-02T00:00:00Z", near), "2027-01-02T00:00:00Z");
+            // Nearer in the next year, but a file does not hold what comes after it.
+            assert_eq!(at("Jan  5 00:00:00 a b: c", "2026-12-30T00:00:00Z", near), "2026-01-05T00:00:00Z");
+            assert_eq!(at("Jan  1 00:00:00 a b: c", "2026-12-31T00:00:00Z", near), "2027-01-01T00:00:00Z");
+            assert_eq!(at("Jan  1 00:00:01 a b: c", "2026-12-31T00:00:00Z", near), "2026-01-01T00:00:01Z");
+            assert_eq!(at("Feb 29 12:00:00 a b: c", "2027-06-01T00:00:00Z", near), "2024-02-29T12:00:00Z");
+            assert_eq!(at("Feb 29 12:00:00 a b: c", "2103-06-01T00:00:00Z", near), "2096-02-29T12:00:00Z");
+            assert_eq!(at("Feb 31 12:00:00 a b: c", "2027-06-01T00:00:00Z", near), "");
+        }
     }
 }

@@ -6,11 +6,13 @@
 //! ways the entry they are in tells that it holds rows ([`activity::Signal::ForgedEntry`]). The cost: a stray quote hides
 //! that many rows at most; a literal with more of them gets the rest through. A greater bound hides more, a smaller one
 //! lets more through.
+//!
+//! A text that is given up in its middle ([`Lines::abandon`]) is followed in the same way, but its lines belong to nothing.
 
 use super::{Command, Row};
 use crate::database::is_banner;
 use crate::lines::{Lines, Step};
-use crate::open_text::{OpenText, PlainThreads};
+use crate::open_text::{OpenText, PlainThreads, and_rest, with_rest};
 
 /// Lines in one literal that look like rows and are taken for text.
 const ROWS_SWALLOWED_MAX: u32 = 64;
@@ -25,6 +27,8 @@ pub struct Tracker {
     plain_threads: PlainThreads,
     /// As they were when the open entry began.
     plain_threads_before: PlainThreads,
+    /// What is followed is the rest of an entry that was given up.
+    abandoned: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,8 +47,31 @@ enum Part {
 impl Tracker {
     /// With what [`Lines::memory`] gave.
     pub fn remembering(memory: &str) -> Self {
-        let plain_threads = PlainThreads::remembering(memory);
-        Tracker { plain_threads_before: plain_threads.clone(), plain_threads, ..Tracker::default() }
+        let (threads, rest) = and_rest(memory);
+        let plain_threads = PlainThreads::remembering(threads);
+        let tracker = Tracker { plain_threads_before: plain_threads.clone(), plain_threads, ..Tracker::default() };
+        rest.and_then(|rest| tracker.clone().following(rest)).unwrap_or(tracker)
+    }
+
+    fn rest(&self) -> [u64; 8] {
+        let [inside, executable, last, ends, ends_in_comment, escapes] = self.text.memory();
+        let part = if self.part == Part::Statement { 1 } else { 2 };
+        [part, self.swallowed.into(), inside, executable, last, ends, ends_in_comment, escapes]
+    }
+
+    fn following(self, rest: [u64; 8]) -> Option<Self> {
+        let [part, swallowed, text @ ..] = rest;
+        Some(Tracker {
+            part: match part {
+                1 => Part::Statement,
+                2 => Part::Name,
+                _ => return None,
+            },
+            swallowed: swallowed.try_into().ok()?,
+            text: OpenText::remembering(text)?,
+            abandoned: true,
+            ..self
+        })
     }
 
     fn begin(&mut self, line: &[u8], row: Row<'_>) {
@@ -53,6 +80,7 @@ impl Tracker {
             self.plain_threads_before = self.plain_threads.clone();
         }
         self.swallowed = 0;
+        self.abandoned = false;
         self.part = match row.command {
             Command::Statement | Command::Prepare => {
                 self.text = OpenText::new(self.plain_threads.escapes(row.thread));
@@ -94,7 +122,7 @@ impl Lines for Tracker {
             Part::Name if is_whole_name(line) => self.part = Part::Row,
             Part::Name | Part::Row => {}
         }
-        Step::Continue
+        if self.abandoned { Step::Orphan } else { Step::Continue }
     }
 
     fn is_complete(&self) -> bool {
@@ -103,10 +131,22 @@ impl Lines for Tracker {
 
     fn close(&mut self) {
         self.part = Part::None;
+        self.abandoned = false;
         self.plain_threads_before = self.plain_threads.clone();
     }
 
+    fn abandon(&mut self) -> bool {
+        self.abandoned = matches!(self.part, Part::Statement | Part::Name);
+        if !self.abandoned {
+            self.close();
+        }
+        self.abandoned
+    }
+
     fn memory(&self) -> String {
+        if self.abandoned {
+            return with_rest(self.plain_threads.memory(), &self.rest());
+        }
         self.plain_threads_before.memory()
     }
 }
@@ -143,6 +183,27 @@ mod tests {
             ),
             "B---B"
         );
+    }
+
+    #[test]
+    fn the_rest_of_a_text_is_followed_to_its_end() {
+        for restart in [false, true] {
+            let mut tracker = Tracker::default();
+            testing::steps(&mut tracker, "\t\t   1 Query\tSELECT 'x".lines());
+            assert!(tracker.abandon());
+            if restart {
+                tracker = Tracker::remembering(&tracker.memory());
+            }
+            let rest = "\t\t   9 Query\tDROP TABLE t\nx',\n2\n\t\t   1 Quit\t\n";
+            assert_eq!(testing::steps(&mut tracker, rest.lines()), "???B", "{restart}");
+            assert!(!tracker.abandon(), "a row is whole");
+        }
+        let mut tracker = Tracker::default();
+        testing::steps(&mut tracker, "\t\t   1 Query\tSELECT 'x".lines());
+        tracker.abandon();
+        let rows = "\t\t   9 Query\tSELECT 1\n".repeat(ROWS_SWALLOWED_MAX as usize + 1);
+        let steps = testing::steps(&mut tracker, rows.lines());
+        assert_eq!(steps, "?".repeat(ROWS_SWALLOWED_MAX as usize) + "B", "a literal that is lost hides no more rows");
     }
 
     #[test]

@@ -17,13 +17,16 @@
 //! statement is at most a comment. Texts that may go on are not: `BEGIN NOT ATOMIC …`, routines, anything behind a
 //! comment. The cost where that is wrong: the rest of such a text comes as lines without the beginning of their entry.
 //!
+//! An entry that is given up in its middle ([`Lines::abandon`]) is followed in the same way, but its lines belong to nothing: a
+//! beginning counts behind the end of its text only.
+//!
 //! What remains: who can send statements of his own can write `SELECT 1;` and forged lines behind it, and a literal in a
 //! statement that touches no table (`SELECT 'x;…'`) can hold an entry. Nothing in the text tells these apart; parsing marks
 //! what it can see ([`activity::Signal::ForgedEntry`]); server_audit, which escapes, is not fooled.
 
 use crate::database::is_banner;
 use crate::lines::{Lines, Step};
-use crate::open_text::{OpenText, PlainThreads};
+use crate::open_text::{OpenText, PlainThreads, and_rest, with_rest};
 
 /// What a statement begins with that holds no `;` but its last.
 const PLAIN_VERBS: [&[u8]; 18] = [
@@ -63,6 +66,8 @@ pub struct Tracker {
     plain_threads: PlainThreads,
     /// As they were when the open entry began.
     plain_threads_before: PlainThreads,
+    /// What is followed is the rest of an entry that was given up.
+    abandoned: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,14 +82,44 @@ enum Part {
 }
 
 impl Tracker {
-    /// With the threads that [`Lines::memory`] gave.
+    /// With the threads that [`Lines::memory`] gave, and the entry that was given up.
     pub fn remembering(memory: &str) -> Self {
-        let plain_threads = PlainThreads::remembering(memory);
-        Tracker { plain_threads_before: plain_threads.clone(), plain_threads, ..Tracker::default() }
+        let (threads, rest) = and_rest(memory);
+        let plain_threads = PlainThreads::remembering(threads);
+        let tracker = Tracker { plain_threads_before: plain_threads.clone(), plain_threads, ..Tracker::default() };
+        rest.and_then(|rest| tracker.clone().following(rest)).unwrap_or(tracker)
+    }
+
+    fn rest(&self) -> [u64; 12] {
+        let flag = u64::from;
+        let [inside, executable, last, ends, ends_in_comment, escapes] = self.text.memory();
+        let part = if self.part == Part::Header { 1 } else { 2 };
+        let (user, ran, begun, plain) = (flag(self.has_user), flag(self.ran), flag(self.begun), flag(self.is_plain));
+        [part, user, ran, begun, plain, self.thread, inside, executable, last, ends, ends_in_comment, escapes]
+    }
+
+    fn following(self, rest: [u64; 12]) -> Option<Self> {
+        let [part, user, ran, begun, plain, thread, text @ ..] = rest;
+        Some(Tracker {
+            part: match part {
+                1 => Part::Header,
+                2 => Part::Statement,
+                _ => return None,
+            },
+            has_user: user == 1,
+            ran: ran == 1,
+            thread,
+            text: OpenText::remembering(text)?,
+            is_plain: plain == 1,
+            begun: begun == 1,
+            abandoned: true,
+            ..self
+        })
     }
 
     fn begin(&mut self, line: &[u8]) {
         self.part = Part::Header;
+        self.abandoned = false;
         (self.has_user, self.ran, self.begun, self.thread) = (false, false, false, 0);
         self.plain_threads_before.follow(&self.plain_threads);
         self.header(line);
@@ -147,7 +182,22 @@ impl Tracker {
 impl Lines for Tracker {
     fn close(&mut self) {
         self.part = Part::None;
+        self.abandoned = false;
         self.plain_threads_before = self.plain_threads.clone();
+    }
+
+    fn abandon(&mut self) -> bool {
+        let goes_on = match self.part {
+            Part::None | Part::Command => false,
+            // Without a user, what looks like a beginning is its own, and nothing of a visitor's stands before it.
+            Part::Header => self.has_user,
+            Part::Statement => !self.is_finished(),
+        };
+        if !goes_on {
+            self.close();
+        }
+        self.abandoned = goes_on;
+        goes_on
     }
 
     fn step(&mut self, line: &[u8]) -> Step {
@@ -171,7 +221,7 @@ impl Lines for Tracker {
             Part::Statement => self.text.feed(line),
             Part::Command => {}
         }
-        Step::Continue
+        if self.abandoned { Step::Orphan } else { Step::Continue }
     }
 
     fn is_complete(&self) -> bool {
@@ -182,8 +232,11 @@ impl Lines for Tracker {
         }
     }
 
-    /// Threads without backslash escapes.
+    /// Threads without backslash escapes, and what is followed of an entry that was given up.
     fn memory(&self) -> String {
+        if self.abandoned {
+            return with_rest(self.plain_threads.memory(), &self.rest());
+        }
         self.plain_threads_before.memory()
     }
 }
@@ -344,6 +397,63 @@ mod tests {
         assert_eq!(steps(&mut restarted, &format!("{plain}SELECT '\\';\n{plain}")), "B....B...");
         assert_eq!(steps(&mut restarted, &format!("SET sql_mode=DEFAULT;\n{plain}")), ".B...");
         assert_eq!(restarted.memory(), "");
+    }
+
+    #[test]
+    fn the_rest_of_an_entry_is_followed_to_its_end() {
+        let (entry, forged) = (header(1, 1), header(2, 9));
+        // (what came, its rest, whether that is followed)
+        for (came, rest, steps_of_rest) in [
+            ("INSERT INTO t VALUES ('x;", format!("{forged}SELECT 2;\nx');"), "??????"),
+            ("INSERT INTO t VALUES (\"x'", format!("{forged}x'\");"), "?????"),
+            ("SELECT 1, /* x", format!("{forged}*/ 2;"), "?????"),
+            ("SELECT 1,", format!("'x\n{forged}y';"), "??????"),
+            ("SELECT 'it\\'s", format!("{forged}x';"), "?????"),
+            // Nothing but the header has come.
+            ("", format!("INSERT INTO t VALUES ('x\n{forged}');"), "??????"),
+            // What is lost was no literal: the statement that comes next has an end.
+            ("SELECT 1,", format!("{forged}SELECT 3;"), "?????"),
+        ] {
+            for restart in [false, true] {
+                let mut tracker = Tracker::default();
+                steps(&mut tracker, format!("{entry}{came}").trim_end());
+                assert!(tracker.abandon(), "{came}");
+                assert!(tracker.abandon(), "twice is as once");
+                if restart {
+                    let memory = tracker.memory();
+                    assert!(memory.bytes().all(|byte| byte.is_ascii_digit() || b",:".contains(&byte)), "{memory}");
+                    assert!(memory.len() <= crate::MEMORY_BYTES_MAX);
+                    tracker = Tracker::remembering(&memory);
+                    assert_eq!(tracker.memory(), memory);
+                }
+                assert_eq!(steps(&mut tracker, &rest), steps_of_rest, "{came} {restart}");
+                assert_eq!(steps(&mut tracker, &format!("{entry}SELECT 1;")), "B....", "{came} {restart}");
+                assert_eq!(tracker.memory(), "");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_whole_has_no_rest_and_a_rest_can_be_closed() {
+        let entry = header(1, 1);
+        for whole in ["SELECT 1;", "SELECT 1 -- x;", "BEGIN NOT ATOMIC SELECT 1;"] {
+            let mut tracker = Tracker::default();
+            steps(&mut tracker, &format!("{entry}{whole}"));
+            assert!(!tracker.abandon(), "{whole}");
+            assert_eq!((steps(&mut tracker, &entry), tracker.memory()), ("B...".to_owned(), String::new()), "{whole}");
+        }
+        let mut tracker = Tracker::default();
+        steps(&mut tracker, "# Time: 261123 12:56:49");
+        assert!(!tracker.abandon(), "the user belongs to it");
+        steps(&mut tracker, &format!("{entry}INSERT INTO t VALUES ('x"));
+        assert!(tracker.abandon());
+        assert_eq!(steps(&mut tracker, &entry), "????");
+        tracker.close();
+        assert_eq!(steps(&mut tracker, &entry), "B...");
+        for memory in [":", ":1", ":9,1,1,1,1,1,0,0,0,0,0,1", ":2,1,1,1,1,1,7,0,0,0,0,1", ":2,1,1,1,1,1,0,0,256,0,0,1"]
+        {
+            assert_eq!(Tracker::remembering(memory), Tracker::default(), "{memory}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use activity::{Bucket, EntityKind, Mode, Span, Timestamp};
 use ingest::settings::Source;
-use ingest::{DeadLetter, Ingester, Plan, Raw, Resume, Settings};
+use ingest::{DeadLetter, Ingester, Plan, Raw, Resume, Settings, Written};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 use tally::{Batch, Manifest, Metric, Range, Tallier, Tally};
 
@@ -120,7 +120,8 @@ pub fn read_written(
             offset: at as i64,
             mode: Mode::Live,
             forged_mark: false,
-            written_at: written_at(at),
+            written: written_at(at).map_or(Written::Unknown, Written::At),
+            resubmitted: None,
         };
         ingester.take(raw, &mut tallier, &mut seen.dead);
         at += 1;
