@@ -69,11 +69,11 @@ async fn command(command: Command) -> anyhow::Result<bool> {
             manual::page(&name, &mut out)?;
             Ok(true)
         }
-        Command::Discover { input, config } => {
+        Command::Discover { input, schema, config } => {
             let settings = load(&config)?;
             blocking(move || {
                 let mut out = BufWriter::new(io::stdout());
-                discover::discover(&settings, &input, &mut out, &mut io::stderr())?;
+                discover::discover(&settings, &input, &schema, &mut out, &mut io::stderr())?;
                 out.flush()?;
                 Ok(true)
             })

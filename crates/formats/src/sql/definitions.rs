@@ -20,9 +20,8 @@ const HEAD_TOKENS_MAX: usize = 32;
 const COLUMNS_MAX: usize = 4096;
 
 /// Parts of a table's definition that are no columns, where they stand unquoted.
-const NO_COLUMNS: [&str; 11] = [
-    "primary", "key", "unique", "index", "constraint", "foreign", "fulltext", "spatial", "check", "period", "like",
-];
+const NO_COLUMNS: [&str; 11] =
+    ["primary", "key", "unique", "index", "constraint", "foreign", "fulltext", "spatial", "check", "period", "like"];
 
 /// All that a text defines. `schema` is the current one where the text does not say; it may say so too late, or never.
 pub fn definitions(text: &str, schema: &str) -> Definitions {
@@ -225,12 +224,38 @@ fn tables(body: &str, schema: &str) -> Vec<(String, String)> {
         start = lexer.token_end();
     }
     let context = Context { sql_tags: Vec::new(), ..Context::default() };
-    let statement = Statement::read(body.get(start..).unwrap_or(""), schema, Completeness::Whole, &context);
-    let named = |table| match table {
-        Resource::Table { schema, name } => Some((schema.into_owned(), name.into_owned())),
-        Resource::Route(_) => None,
-    };
-    statement.tables.into_iter().filter_map(named).collect()
+    let body = body.get(start..).unwrap_or("");
+    let mut tables = Vec::new();
+    for statement in std::iter::once(body).chain(branches(body)) {
+        let statement = Statement::read(statement, schema, Completeness::Whole, &context);
+        for table in statement.tables {
+            if let Resource::Table { schema, name } = table {
+                let table = (schema.into_owned(), name.into_owned());
+                if !tables.contains(&table) {
+                    tables.push(table);
+                }
+            }
+        }
+    }
+    tables
+}
+
+/// The first statements of branches, each up to its `;`: behind THEN or ELSE the reader of statements expects one in the first
+/// statement of a block only.
+fn branches(body: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut lexer = Lexer::new(body);
+    let mut start = None;
+    while let Some(token) = lexer.next() {
+        match token {
+            Token::Sign(b';') => found.extend(start.take().and_then(|start| body.get(start..lexer.token_end()))),
+            Token::Word { text, .. } if ["then", "else"].iter().any(|word| text.eq_ignore_ascii_case(word)) => {
+                start = Some(lexer.token_end());
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -268,6 +293,12 @@ mod tests {
                 "CREATE TRIGGER t BEFORE UPDATE ON p FOR EACH ROW BEGIN IF NEW.x THEN INSERT INTO a SELECT * FROM b; END IF; DELETE FROM c; END; SELECT * FROM d"
             ),
             ["db.p UpdateTrigger db.a", "db.p UpdateTrigger db.b", "db.p UpdateTrigger db.c"]
+        );
+        assert_eq!(
+            shown(
+                "CREATE TRIGGER t BEFORE DELETE ON p FOR EACH ROW BEGIN SET @x = CASE WHEN 1 THEN 2 ELSE (SELECT 1 FROM a) END; CASE OLD.x WHEN 1 THEN DELETE FROM b; ELSE INSERT INTO c SELECT CASE WHEN 1 THEN 2 ELSE 3 END FROM d; END CASE; END"
+            ),
+            ["a", "b", "c", "d"].map(|table| format!("db.p DeleteTrigger db.{table}"))
         );
         assert!(
             shown("CREATE TABLE t (x INT); CREATE PROCEDURE p() SELECT * FROM a; INSERT INTO t VALUES ('CREATE VIEW')")
