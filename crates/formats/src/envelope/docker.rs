@@ -36,17 +36,17 @@ fn open<'a>(object: &mut Object<'a>) -> Option<Inner<'a>> {
 }
 
 fn open_cri<'a>(bytes: &'a [u8], _: &Hints<'_>) -> Option<Inner<'a>> {
-    let (stamp, _, _, line) = cri_parts(bytes)?;
+    let [stamp, _, _, line] = cri_parts(bytes)?;
     let shipped_at = std::str::from_utf8(stamp).ok()?.parse().ok()?;
     Some(Inner { shipped_at: Some(shipped_at), ..Inner::of_bytes(line) })
 }
 
 /// Stamp, stream, flag, line.
-pub(super) fn cri_parts(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8], &[u8])> {
+pub(super) fn cri_parts(bytes: &[u8]) -> Option<[&[u8]; 4]> {
     let mut parts = bytes.splitn(4, |byte| *byte == b' ');
-    let (stamp, stream, flag, line) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let [stamp, stream, flag, line] = [parts.next()?, parts.next()?, parts.next()?, parts.next()?];
     let is_cri = matches!(stream, b"stdout" | b"stderr") && matches!(flag, b"F" | b"P");
-    is_cri.then_some((stamp, stream, flag, line))
+    is_cri.then_some([stamp, stream, flag, line])
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub fn may_go_on(record: &[u8]) -> bool {
     match record.first() {
         Some(b'{') => PIECE_BYTES <= record.len(),
         // A stamp, and its stream behind it.
-        Some(byte) if byte.is_ascii_digit() => docker::cri_parts(record).is_some_and(|(_, _, flag, _)| flag == b"P"),
+        Some(byte) if byte.is_ascii_digit() => docker::cri_parts(record).is_some_and(|[_, _, flag, _]| flag == b"P"),
         _ => false,
     }
 }
@@ -65,7 +65,7 @@ pub fn may_go_on(record: &[u8]) -> bool {
 /// What a record is of a line; `None` if it is in no envelope of a container runtime, or in another one besides.
 pub fn piece(record: &[u8]) -> Option<Piece> {
     if record.first() != Some(&b'{') {
-        let (_, stream, flag, line) = docker::cri_parts(record)?;
+        let [_, stream, flag, line] = docker::cri_parts(record)?;
         let of = format!("cri {}", String::from_utf8_lossy(stream));
         return Some(Piece { bytes: line.to_vec(), of, goes_on: flag == b"P" });
     }
@@ -107,7 +107,7 @@ fn is_full(log: &str) -> bool {
 /// The record of a line's first piece, as it would be if it held all of the line; `None` if it is no such record.
 pub fn mended(first: &[u8], line: &[u8]) -> Option<Vec<u8>> {
     if first.first() != Some(&b'{') {
-        let (stamp, stream, _, _) = docker::cri_parts(first)?;
+        let [stamp, stream, _, _] = docker::cri_parts(first)?;
         return Some([stamp, stream, b"F", line].join(&b' '));
     }
     let Ok(Value::Object(mut record)) = serde_json::from_slice(first) else { return None };
