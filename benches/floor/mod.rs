@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "each bench needs a part of it")]
 
 pub(crate) mod database;
+pub(crate) mod others;
 
 use serde::Deserialize;
 use std::{borrow::Cow, collections::HashMap};

@@ -76,11 +76,15 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFiles,
     },
-    /// Proposes the classification of tables and routes found in real logs, as configuration.
+    /// Proposes the classification of tables and routes found in real logs or in a schema, as configuration.
     Discover {
         /// A log file, `FORMAT=PATH`; PATH may be `-` and may end in .gz or .zst.
-        #[arg(long, required = true)]
+        #[arg(long, required_unless_present = "schema")]
         input: Vec<InputFile>,
+        /// A schema, `[SCHEMA=]PATH`, as `mariadb-dump --routines --no-data` writes it: its tables' columns, and the tables behind
+        /// its views, stored functions and triggers. SCHEMA is its name where it does not say; PATH as for a log.
+        #[arg(long)]
+        schema: Vec<SchemaFile>,
         /// Configuration whose classification and tags are taken into account; may be repeated.
         #[arg(long)]
         config: Vec<PathBuf>,
@@ -328,6 +332,29 @@ impl FromStr for InputFile {
     }
 }
 
+/// `[SCHEMA=]PATH`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaFile {
+    pub name: Option<String>,
+    pub path: PathBuf,
+}
+
+impl FromStr for SchemaFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A path may hold `=`; the name of a schema holds no `/`.
+        let (name, path) = match text.split_once('=') {
+            Some((name, path)) if !name.contains('/') && !std::path::Path::new(text).exists() => (Some(name), path),
+            _ => (None, text),
+        };
+        if name == Some("") || path.is_empty() {
+            return Err("name and path must not be empty; write [SCHEMA=]PATH".into());
+        }
+        Ok(SchemaFile { name: name.map(Into::into), path: path.into() })
+    }
+}
+
 fn looks_like_a_zone(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-' | ':'))
 }
@@ -340,6 +367,16 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn schemas_say_path_and_perhaps_a_name() {
+        let schema = |name: Option<&str>, path: &str| SchemaFile { name: name.map(Into::into), path: path.into() };
+        let parsed = |text: &str| text.parse::<SchemaFile>();
+        assert_eq!(parsed("hr=dump.sql.zst"), Ok(schema(Some("hr"), "dump.sql.zst")));
+        assert_eq!(parsed("dump.sql"), Ok(schema(None, "dump.sql")));
+        assert_eq!(parsed("a/b=c.sql"), Ok(schema(None, "a/b=c.sql")));
+        assert!(parsed("=dump.sql").is_err() && parsed("hr=").is_err() && parsed("").is_err());
     }
 
     #[test]

@@ -70,12 +70,12 @@ async fn command(command: Command) -> anyhow::Result<bool> {
             manual::page(&name, &mut out)?;
             Ok(true)
         }
-        Command::Discover { mut input, config } => {
+        Command::Discover { mut input, schema, config } => {
             let settings = load(&config)?;
             written(&mut input, None);
             blocking(move || {
                 let mut out = BufWriter::new(io::stdout());
-                discover::discover(&settings, &input, &mut out, &mut io::stderr())?;
+                discover::discover(&settings, &input, &schema, &mut out, &mut io::stderr())?;
                 out.flush()?;
                 Ok(true)
             })

@@ -57,6 +57,101 @@ fn check_reports_every_mistake_with_its_line_and_exits_2() {
 }
 
 #[test]
+fn check_names_the_line_of_what_lies_behind_views_functions_and_triggers() {
+    let scratch = Scratch::new("behind");
+    let sound = "[classification.views]\n\"hr.v\" = [\"hr.employees\"]\n[classification.functions]\n\"hr.pay_of\" = [\"hr.payroll\"]\n\
+                 [classification.triggers]\n\"hr.leave\" = [\"hr.log\"]\n\"hr.payroll\" = { insert = [\"hr.log\"], delete = [\"hr.log\"] }\n";
+    let file = scratch.write("sound.toml", sound);
+    assert_eq!(breachd(&["check", "--config", file.to_str().unwrap()]).status.code(), Some(0));
+    let file = scratch.write(
+        "wrong.toml",
+        "[classification.views]\n\"hr.v\" = [\"employees\"]\n\"hr.w\" = [\"hr.W\"]\n\n[classification.functions]\n\"hr.f\" = []\n\n\
+         [classification.triggers]\n\"hr.t\" = { insert = [\"hr.log\"],\n  update = [\"log\"] }\n\"hr.u\" = {}\n",
+    );
+    let output = breachd(&["check", "--config", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    for expected in [
+        ":2: `classification.views.\"hr.v\"`: `employees` must be `schema.name`",
+        ":3: `classification.views.\"hr.w\"`: the view is behind itself",
+        ":6: `classification.functions.\"hr.f\"`: names no table",
+        ":10: `classification.triggers.\"hr.t\".update`: `log` must be `schema.name`",
+        ":11: `classification.triggers.\"hr.u\"`: names no table",
+    ] {
+        assert!(said.contains(expected), "{expected} in\n{said}");
+    }
+    assert!(said.contains("5 mistakes in the configuration"), "{said}");
+    let file = scratch.write("unknown.toml", "[classification.triggers]\n\"hr.t\" = { truncate = [\"hr.log\"] }\n");
+    let output = breachd(&["check", "--config", file.to_str().unwrap()]);
+    let said = text(&output.stderr);
+    assert!(said.contains(":2: `classification.triggers.\"hr.t\".truncate`: unknown key `truncate`"), "{said}");
+}
+
+#[test]
+fn discover_reads_a_schema_and_proposes_what_check_accepts() {
+    let scratch = Scratch::new("schema");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dump = |name: &str| root.join(format!("tests/samples/mariadb_dump-{name}.sql.zst")).display().to_string();
+    let both = breachd(&["discover", "--schema", &dump("databases")]);
+    assert_eq!(both.status.code(), Some(0), "{}", text(&both.stderr));
+    assert!(text(&both.stderr).contains("8 tables; tables behind 7 views, functions and triggers"));
+    let file = scratch.write("proposed.toml", &both.stdout);
+    let checked = breachd(&["check", "--config", file.to_str().unwrap()]);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+    // A dump of one schema names it in a comment only.
+    let one = breachd(&["discover", "--schema", &format!("hr={}", dump("hr"))]);
+    assert!(text(&one.stdout).contains("\"hr.pay_of\" = [\"hr.people\"]"), "{}", text(&one.stdout));
+    let by_heading = breachd(&["discover", "--schema", &dump("hr")]);
+    assert_eq!(by_heading.stdout, one.stdout);
+    let nameless = scratch.write("nameless.sql", "CREATE TABLE people (salary INT);");
+    let output = breachd(&["discover", "--schema", nameless.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("does not say which schema it is of"), "{}", text(&output.stderr));
+    assert_eq!(breachd(&["discover"]).status.code(), Some(2), "neither a log nor a schema");
+    // Beside logs.
+    let log = root.join("tests/samples/quiet-audit.log.zst").display().to_string();
+    let beside = breachd(&["discover", "--schema", &dump("hr"), "--input", &format!("mariadb_server_audit={log}@UTC")]);
+    let said = text(&beside.stdout);
+    assert!(
+        said.contains("\"hr.pay_of\"") && said.contains("key = \"uid\"") && said.contains("# schema: 4 tables"),
+        "{said}"
+    );
+}
+
+#[test]
+fn auto_without_a_zone_is_refused_before_anything_is_read() {
+    let scratch = Scratch::new("auto-zone");
+    let config = scratch.write("breachd.toml", "[detector]\nfalse_pages_per_week = 2\n");
+    let log = scratch
+        .write("audit.log", "20261123 12:57:08,vm,dba,127.0.0.1,178,33938,QUERY,hr,'SELECT 1 FROM employees',0\n");
+    let replay = |format: &str, zone: &str| {
+        let input = format!("{format}={}{zone}", log.display());
+        breachd(&["replay", "--config", config.to_str().unwrap(), "--input", &input])
+    };
+    for format in ["auto", "mariadb_server_audit"] {
+        let output = replay(format, "");
+        assert_eq!(output.status.code(), Some(2), "{format}: {}", text(&output.stdout));
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("zone is missing")
+                && said.contains(&format!("`{format}`"))
+                && said.contains("`Europe/Berlin`"),
+            "{said}"
+        );
+        assert!(output.stdout.is_empty(), "nothing was read: {}", text(&output.stdout));
+        let output = replay(format, "@Europe/Berlin");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let row = text(&output.stdout);
+        assert!(row.lines().any(|line| line.starts_with(format)), "{row}");
+    }
+    // The same for the daemon.
+    let config = scratch.write("run.toml", "[[sources]]\nname = \"any\"\nformat = \"auto\"\ntopic = \"t\"\n");
+    let output = breachd(&["run", "--config", config.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("`sources[0].zone`: zone is missing"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn the_shipped_configurations_are_sound() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = breachd(&["check", "--config", root.join("config/breachd.toml").to_str().unwrap()]);

@@ -315,8 +315,20 @@ fn judge_statements(statements: &[Statement], found: &BTreeMap<(EntityKind, Stri
     // What nobody is named for: the read with a tag in the wrong place, and the file.
     let host = &found[&(EntityKind::AppHost, "127.0.0.1".to_owned())];
     assert_eq!(host.get(Metric::UnnamedStatements), 2);
+    judge_signals(found);
     let backup = &found[&(EntityKind::DbAccount, "backup@127.0.0.1".to_owned())];
     assert!(backup.signals.contains(Signal::IntoOutfile) && backup.tables.contains("hr.employees"));
+}
+
+/// Who posed as somebody, or as an entry, is told of, and nobody else: the person, where the statement names one, else the account.
+fn judge_signals(found: &BTreeMap<(EntityKind, String), Tally>) {
+    let with = |signal: Signal| -> Vec<(EntityKind, &str)> {
+        let told = found.iter().filter(|(_, tally)| tally.signals.contains(signal));
+        told.map(|((kind, id), _)| (*kind, id.as_str())).collect()
+    };
+    let account = "portal_app@127.0.0.1";
+    assert_eq!(with(Signal::MisplacedTag), [(EntityKind::DbAccount, account)], "the tag behind the front");
+    assert_eq!(with(Signal::ForgedEntry), [(EntityKind::PortalUser, "u1001")], "the entry in the literal");
 }
 
 fn judge_requests(found: &BTreeMap<(EntityKind, String), Tally>) {

@@ -171,10 +171,13 @@ fn render(path: &[Step]) -> String {
     let mut text = String::new();
     for step in path {
         match step {
-            Step::Key(key) if text.is_empty() => text.push_str(key),
             Step::Key(key) => {
-                text.push('.');
-                text.push_str(key);
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                let is_bare =
+                    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+                if is_bare { text.push_str(key) } else { text.push_str(&format!("{key:?}")) }
             }
             Step::Index(index) => text.push_str(&format!("[{index}]")),
         }
@@ -182,22 +185,45 @@ fn render(path: &[Step]) -> String {
     text
 }
 
+/// The steps of `a.b[1]."c.d".e`.
 fn parse_path(text: &str) -> Vec<Step> {
     let mut path = Vec::new();
-    for part in text.split('.').filter(|part| !part.is_empty()) {
-        let (key, mut rest) = part.split_at(part.find('[').unwrap_or(part.len()));
-        if !key.is_empty() {
-            path.push(Step::Key(key.to_owned()));
-        }
-        while let Some((index, after)) = rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
-            match index.parse() {
-                Ok(index) => path.push(Step::Index(index)),
-                Err(_) => path.push(Step::Key(index.trim_matches('"').to_owned())),
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        match first {
+            '.' => rest = &rest[1..],
+            '"' => {
+                let (key, after) = quoted_key(&rest[1..]);
+                path.push(Step::Key(key));
+                rest = after;
             }
-            rest = after;
+            '[' => {
+                let (index, after) = rest[1..].split_once(']').unwrap_or((&rest[1..], ""));
+                path.push(index.parse().map_or_else(|_| Step::Key(index.to_owned()), Step::Index));
+                rest = after;
+            }
+            _ => {
+                let (key, after) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
+                path.push(Step::Key(key.to_owned()));
+                rest = after;
+            }
         }
     }
     path
+}
+
+/// A key up to its closing quote, and what is behind that.
+fn quoted_key(text: &str) -> (String, &str) {
+    let mut key = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return (key, &text[at + 1..]),
+            '\\' => key.extend(characters.next().map(|(_, escaped)| escaped)),
+            _ => key.push(character),
+        }
+    }
+    (key, "")
 }
 
 /// The key in serde's "unknown field `key`, expected …".
@@ -381,6 +407,20 @@ mod tests {
         assert_eq!(table["items"][0]["key_file"].as_str(), Some("not-there"));
         assert_eq!(table["items"][0]["name"].as_str(), Some("there.csv"));
         std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn keys_with_dots_in_them_have_their_own_line() {
+        let text = "[inner]\n\"hr.*\" = 1\n\"a\\\"b[0]\" = { x = 2 }\n";
+        let tree = tree(text, &[]).unwrap();
+        for (key, line) in [("inner.\"hr.*\"", 2), ("inner.\"a\\\"b[0]\".x", 3), ("inner.\"hr.x\"", 1)] {
+            assert_eq!(tree.mistake(key, String::new()).place.unwrap().1, Some(line), "{key}");
+        }
+        let mut found = lines(&tree.parse::<Root>().unwrap_err()).into_iter().map(|(line, _)| line).collect::<Vec<_>>();
+        found.sort();
+        assert_eq!(found, [Some(2), Some(3)]);
+        let path = [Step::Key("a".into()), Step::Index(3), Step::Key("hr.\"x\"".into()), Step::Key("b".into())];
+        assert_eq!(parse_path(&render(&path)), path);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod json;
 mod kcat;
 mod logstash;
 mod otlp;
+mod pieces;
 mod rsyslog;
 mod syslog;
 mod vector;
@@ -24,6 +25,7 @@ mod vector;
 use crate::Zone;
 use activity::Timestamp;
 use json::Object;
+pub use pieces::{PIECE_BYTES, Piece, may_go_on, mended, piece};
 pub use rsyslog::unfolded;
 use std::borrow::Cow;
 

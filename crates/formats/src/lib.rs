@@ -143,21 +143,38 @@ pub struct Context {
     pub tables_behind: Arc<BTreeMap<Box<str>, Vec<TableBehind>>>,
 }
 
+/// What a schema defines; see [`sql::definitions`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Definitions {
+    /// For every view, every table with a trigger and every stored function, the tables behind it: as
+    /// [`Context::tables_behind`] wants them.
+    pub behind: Vec<(Box<str>, TableBehind)>,
+    pub tables: Vec<TableDefinition>,
+}
+
+/// A table as CREATE TABLE writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableDefinition {
+    pub schema: Box<str>,
+    pub name: Box<str>,
+    /// Names of its columns.
+    pub columns: Vec<Box<str>>,
+}
+
 /// A table that a statement touches without naming it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableBehind {
     pub schema: Box<str>,
     pub name: Box<str>,
-    /// Behind a view: read and written through. Else behind a trigger: only a write of the named table touches it.
     pub through: Behind,
 }
 
 /// How a table is reached that a statement does not name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behind {
-    /// The name is a view.
+    /// The name is a view: the table is read and written through it.
     View,
-    /// The named table has a trigger, which fires whatever is done to its rows.
+    /// The named table has a trigger, which fires whatever is done to its rows: only a write touches the table.
     Trigger,
     /// The same, which fires for one kind of change only.
     InsertTrigger,

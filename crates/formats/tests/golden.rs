@@ -1,6 +1,8 @@
 //! Real lines into activities, compared with what is written beside them, and properties on mutated real lines.
 //!
-//! `tests/golden/<format>/<name>.log` holds the lines, `<name>.activities` what they say. After a change that is meant,
+//! `tests/golden/<format>/<name>.log` holds the lines, `<name>.activities` what they say. `tests/enveloped/<format>` holds records of
+//! shippers, one a line, with such lines in them: server_audit's rows as rsyslog wrote them into files, and the lines of
+//! `golden/mariadb_slow_log/odd.log` in the two encodings of Kafka Connect's JsonConverter. After a change that is meant,
 //! `UPDATE_GOLDEN=1 cargo test -p formats` rewrites the latter; read the difference before it is committed.
 
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
@@ -8,19 +10,26 @@
 
 mod support;
 
-use activity::{Activity, Actor, Resource};
-use formats::{Context, FORMATS, FormatSpec, Framing, Parsed, Rejected, Scratch, Step};
+use activity::{Activity, Actor, Resource, Timestamp};
+use formats::envelope::{self, Hints};
+use formats::{Context, FORMATS, FormatSpec, Framing, Parsed, Rejected, Scratch, Step, Zone};
 use proptest::prelude::*;
-use std::{fmt::Write, fs, path::PathBuf};
+use std::{
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
 use support::edited;
 
-fn golden_dir(format: &FormatSpec) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format.name)
+fn golden_files(format: &FormatSpec) -> Vec<PathBuf> {
+    files_of(format, "tests/golden")
 }
 
-fn golden_files(format: &FormatSpec) -> Vec<PathBuf> {
-    let mut files: Vec<_> = fs::read_dir(golden_dir(format))
-        .expect("every format has golden files")
+fn files_of(format: &FormatSpec, folder: &str) -> Vec<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder).join(format.name);
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
         .map(|file| file.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
         .collect();
@@ -119,22 +128,70 @@ fn real_lines_say_what_is_written_beside_them() {
                 let parsed = shown(&format.parse(&entry, &mut scratch, &context));
                 writeln!(said, "{line}: {parsed}").unwrap();
             }
-            let beside = file.with_extension("activities");
-            if std::env::var_os("UPDATE_GOLDEN").is_some() {
-                fs::write(&beside, &said).unwrap();
-            }
-            let expected = fs::read_to_string(&beside).unwrap_or_default();
-            for (at, (said, expected)) in said.lines().zip(expected.lines()).enumerate() {
-                if said != expected {
-                    wrong.push(format!("{}:{}\n  said     {said}\n  expected {expected}", beside.display(), at + 1));
-                }
-            }
-            if said.lines().count() != expected.lines().count() {
-                wrong.push(format!("{}: another number of entries", beside.display()));
-            }
+            compare(&file, &said, &mut wrong);
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What was said, with what is written beside the file.
+fn compare(file: &Path, said: &str, wrong: &mut Vec<String>) {
+    let beside = file.with_extension("activities");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&beside, said).unwrap();
+    }
+    let expected = fs::read_to_string(&beside).unwrap_or_default();
+    for (at, (said, expected)) in said.lines().zip(expected.lines()).enumerate() {
+        if said != expected {
+            wrong.push(format!("{}:{}\n  said     {said}\n  expected {expected}", beside.display(), at + 1));
+        }
+    }
+    if said.lines().count() != expected.lines().count() {
+        wrong.push(format!("{}: another number of entries", beside.display()));
+    }
+}
+
+/// The line in a record, and when it was shipped.
+fn unwrapped(record: &[u8]) -> (Vec<u8>, Option<Timestamp>) {
+    let hints = Hints { zone: &Zone::UTC, near: Timestamp::from_secs(1_795_439_161), until: None };
+    let (mut bytes, mut shipped_at) = (record.to_vec(), None);
+    while let Some(opened) = envelope::open(&bytes.clone(), &hints) {
+        assert_eq!(opened.entries.len(), 1);
+        for inner in opened.entries {
+            shipped_at = inner.shipped_at.or(shipped_at);
+            bytes = inner.bytes.into_owned();
+        }
+    }
+    (bytes, shipped_at)
+}
+
+#[test]
+fn real_lines_in_envelopes_say_what_is_written_beside_them() {
+    let (mut wrong, mut n) = (Vec::new(), 0);
+    for format in FORMATS {
+        for file in files_of(format, "tests/enveloped") {
+            n += 1;
+            let bytes = fs::read(&file).unwrap();
+            let lines: Vec<_> =
+                bytes.strip_suffix(b"\n").unwrap_or(&bytes).split(|byte| *byte == b'\n').map(unwrapped).collect();
+            let (mut scratch, mut said) = (Scratch::default(), String::new());
+            let text = lines.iter().map(|(line, _)| line.as_slice()).collect::<Vec<_>>().join(&b'\n');
+            for (line, entry) in entries(format, &text) {
+                let context = Context { shipped_at: lines[line - 1].1, ..Context::default() };
+                writeln!(said, "{line}: {}", shown(&format.parse(&entry, &mut scratch, &context))).unwrap();
+            }
+            compare(&file, &said, &mut wrong);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(n, 4, "files in envelopes");
+    // What Connect encodes is the same log.
+    let read =
+        |file: &str| fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(file)).unwrap();
+    let bare = read("golden/mariadb_slow_log/odd.activities");
+    for name in ["connect_string", "connect_schema"] {
+        assert_eq!(read(&format!("enveloped/mariadb_slow_log/{name}.activities")), bare, "{name}");
+    }
 }
 
 fn real_entries() -> Vec<Vec<u8>> {

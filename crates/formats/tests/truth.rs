@@ -118,7 +118,7 @@ impl Score {
 /// As the shop's owner would configure it.
 fn context() -> Context {
     let mut behind: BTreeMap<Box<str>, Vec<TableBehind>> = BTreeMap::new();
-    for (name, table) in sql::definitions(include_str!("shop_schema.sql"), "") {
+    for (name, table) in sql::definitions(include_str!("shop_schema.sql"), "").behind {
         behind.entry(name).or_default().push(table);
     }
     Context { tables_behind: Arc::new(behind), ..Context::default() }

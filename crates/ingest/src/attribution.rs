@@ -85,6 +85,32 @@ struct Reading {
     refused: u64,
 }
 
+/// A statement that counts, and what it comes to.
+struct Statement<'a> {
+    activity: &'a Activity<'a>,
+    /// Classified tables: which of the activity's resources, and their class.
+    classified: Vec<(usize, DataClass)>,
+    classes: DataClasses,
+    signals: Signals,
+    /// It did not succeed, and this source counts that.
+    went_wrong: bool,
+    /// Its tag is believed.
+    may_tag: bool,
+    /// What the actor is, whose id is [`Attributor::actor`]; `None`: nobody is named.
+    actor: Option<EntityKind>,
+    known_by: KnownBy,
+    /// The actor is a portal user.
+    person: bool,
+    /// The application's own log names the person itself, and says where the person is; a tag in SQL does not.
+    own_log: bool,
+    reading: Reading,
+    /// What it adds to a person.
+    personal: Reading,
+    /// Statements on HR data that name nobody.
+    unnamed: u64,
+    fingerprint: Option<String>,
+}
+
 impl Attributor {
     pub(crate) fn new(plan: Arc<Plan>, partition: i32) -> Self {
         let coverage = Coverage {
@@ -286,9 +312,69 @@ impl Attributor {
     }
 
     fn statement(&mut self, activity: &Activity<'_>, place: Place, tallier: &mut Tallier) -> bool {
+        let Some(statement) = self.judge(activity) else { return false };
+        self.cover(&statement);
+        self.add_to_actor(&statement, place, tallier);
+        for (at, class) in &statement.classified {
+            self.add_to_table(&statement, &activity.resources[*at], *class, place, tallier);
+        }
+        if statement.classified.is_empty() {
+            return true;
+        }
+        if statement.own_log {
+            self.add_to_host_of_person(&statement, place, tallier);
+        } else {
+            self.add_to_client_host(&statement, place, tallier);
+        }
+        true
+    }
+
+    /// Who a statement names, what it touches and what it adds; `None` if it says nothing that is counted. The actor's id is written.
+    fn judge<'a>(&mut self, activity: &'a Activity<'a>) -> Option<Statement<'a>> {
         let plan = self.plan.clone();
+        let counts = plan.counts;
+        let classified = self.classified(activity);
         let mut classes = DataClasses::EMPTY;
-        let mut classified: Vec<(usize, DataClass)> = Vec::new();
+        classified.iter().for_each(|(_, class)| classes.insert(*class));
+        let went_wrong = activity.outcome != Outcome::Success && counts.statements;
+        let mut signals = if classified.is_empty() { without_data(activity.signals) } else { activity.signals };
+        let may_tag = (activity.tag_user.is_none() && activity.request_id.is_none()) || self.may_tag(activity);
+        if activity.tag_user.is_some() && !may_tag {
+            signals.insert(Signal::MisplacedTag);
+        }
+        if classified.is_empty() && signals.is_empty() && !went_wrong {
+            return None;
+        }
+        // Magento's log of SQL and change events name no account: the tables and the host remain.
+        let named = self.name_actor(activity, activity.tag_user.as_deref().filter(|_| may_tag));
+        if named.is_none() && classified.is_empty() {
+            return None;
+        }
+        let person = named.is_some_and(|(kind, _)| kind == EntityKind::PortalUser);
+        let reading = self.reading(activity, counts.statements, counts.rows);
+        let unnamed = if person || !classes.contains(DataClass::Hr) { 0 } else { reading.statements };
+        Some(Statement {
+            activity,
+            classified,
+            classes,
+            signals,
+            went_wrong,
+            may_tag,
+            actor: named.map(|(kind, _)| kind),
+            known_by: named.map_or(KnownBy::Guess, |(_, known_by)| known_by),
+            person,
+            own_log: matches!(activity.actor, Actor::PortalUser(_)),
+            reading,
+            personal: self.reading(activity, counts.statements_of_people, counts.rows_of_people),
+            unnamed,
+            fingerprint: activity.fingerprint.map(|hash| format!("{hash:016x}")),
+        })
+    }
+
+    /// Which of the activity's resources are classified tables, by their names or the columns that are named.
+    fn classified(&mut self, activity: &Activity<'_>) -> Vec<(usize, DataClass)> {
+        let plan = self.plan.clone();
+        let mut classified = Vec::new();
         for (at, resource) in activity.resources.iter().enumerate() {
             if let Resource::Table { schema, name } = resource {
                 let class = self.class_of_table(schema, name);
@@ -297,135 +383,123 @@ impl Attributor {
                     None => class,
                 };
                 if class != DataClass::None {
-                    classes.insert(class);
                     classified.push((at, class));
                 }
             }
         }
-        let counts = plan.counts;
-        let went_wrong = activity.outcome != Outcome::Success && counts.statements;
-        let mut signals = if classified.is_empty() { without_data(activity.signals) } else { activity.signals };
-        let may_tag = (activity.tag_user.is_none() && activity.request_id.is_none()) || self.may_tag(activity);
-        if activity.tag_user.is_some() && !may_tag {
-            signals.insert(Signal::MisplacedTag);
-        }
-        if classified.is_empty() && signals.is_empty() && !went_wrong {
-            return false;
-        }
-        // Magento's log of SQL and change events name no account: the tables and the host remain.
-        let named = self.name_actor(activity, activity.tag_user.as_deref().filter(|_| may_tag));
-        if named.is_none() && classified.is_empty() {
-            return false;
-        }
-        let known_by = named.map_or(KnownBy::Guess, |(_, known_by)| known_by);
-        let person = named.is_some_and(|(kind, _)| kind == EntityKind::PortalUser);
-        // The application's own log names the person itself, and says where the person is; a tag in SQL does not.
-        let own_log = matches!(activity.actor, Actor::PortalUser(_));
-        let refused = activity.outcome == Outcome::Denied;
-        let with_rows = activity.measures != Measures::default();
-        self.cover(activity, &classified, person && !own_log, with_rows);
+        classified
+    }
 
-        let reading = self.reading(activity, counts.statements, counts.rows);
-        let personal = self.reading(activity, counts.statements_of_people, counts.rows_of_people);
-        let mut own = if person { personal } else { reading };
-        if person && plan.http_bytes_of_users {
-            own.measures.bytes = None;
+    /// The person, or else the account.
+    fn add_to_actor(&self, statement: &Statement<'_>, place: Place, tallier: &mut Tallier) {
+        let Some(kind) = statement.actor else { return };
+        let Statement { activity, person, signals, .. } = *statement;
+        let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);
+        if !statement.classified.is_empty() {
+            let mut own = Reading { refused: 0, ..if person { statement.personal } else { statement.reading } };
+            if person && self.plan.http_bytes_of_users {
+                own.measures.bytes = None;
+            }
+            add_reading(tally, &own);
+            tally.add(Metric::UnnamedStatements, statement.unnamed);
+            statement.fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
         }
-        let fingerprint = activity.fingerprint.map(|hash| format!("{hash:016x}"));
-        let unnamed = if person || !classes.contains(DataClass::Hr) { 0 } else { reading.statements };
+        if statement.went_wrong {
+            let refused = activity.outcome == Outcome::Denied;
+            tally.add(if refused { Metric::Denied } else { Metric::Failed }, 1);
+        }
+        tally.signals = tally.signals.union(signals);
+        tally.known(statement.known_by);
+        if statement.own_log {
+            let address = activity.address.map(|address| address.to_string()).unwrap_or_default();
+            Origin::new(&self.plan, activity, &address).add(tally);
+        } else if let (Some(address), false) = (activity.address, person) {
+            tally.addresses.insert(&address.to_string());
+        }
+        if person {
+            tally.name_person(&self.actor);
+        }
+        if !statement.classified.is_empty() && matches!(kind, EntityKind::PortalUser | EntityKind::IntegrationKey) {
+            activity.records.iter().for_each(|record| tally.records.insert(*record));
+        }
+        tally.classes = tally.classes.union(statement.classes);
+        for (at, resource) in activity.resources.iter().enumerate() {
+            if !signals.is_empty() || statement.classified.iter().any(|(of, _)| *of == at) {
+                tally.tables.insert(&resource.name());
+            }
+        }
+        self.point_to(tally, place);
+    }
 
-        if let Some((kind, _)) = named {
-            let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);
-            if !classified.is_empty() {
-                add_reading(tally, &Reading { refused: 0, ..own });
-                tally.add(Metric::UnnamedStatements, unnamed);
-                fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
-            }
-            if went_wrong {
-                tally.add(if refused { Metric::Denied } else { Metric::Failed }, 1);
-            }
-            tally.signals = tally.signals.union(signals);
-            tally.known(known_by);
-            if own_log {
-                let address = activity.address.map(|address| address.to_string()).unwrap_or_default();
-                Origin::new(&plan, activity, &address).add(tally);
-            } else if let (Some(address), false) = (activity.address, person) {
-                tally.addresses.insert(&address.to_string());
-            }
-            if person {
-                tally.name_person(&self.actor);
-            }
-            if !classified.is_empty() && matches!(kind, EntityKind::PortalUser | EntityKind::IntegrationKey) {
-                activity.records.iter().for_each(|record| tally.records.insert(*record));
-            }
-            tally.classes = tally.classes.union(classes);
-            for (at, resource) in activity.resources.iter().enumerate() {
-                if !signals.is_empty() || classified.iter().any(|(of, _)| *of == at) {
-                    tally.tables.insert(&resource.name());
-                }
-            }
+    /// A classified table, and the person's use of it.
+    fn add_to_table(
+        &mut self,
+        statement: &Statement<'_>,
+        resource: &Resource<'_>,
+        class: DataClass,
+        place: Place,
+        tallier: &mut Tallier,
+    ) {
+        let Resource::Table { schema, name } = resource else { return };
+        self.name_table(schema, name);
+        if statement.person {
+            self.pair.clear();
+            write!(self.pair, "{}|{}", self.actor, self.table).expect("a string takes all");
+            let tally = tallier.tally(place.mode, EntityKind::UserTable, &self.pair, place.bucket);
+            add_reading(tally, &statement.personal);
+            statement.activity.records.iter().for_each(|record| tally.records.insert(*record));
+            tally.known(statement.known_by);
+            tally.name_person(&self.actor);
+            tally.classes.insert(class);
             self.point_to(tally, place);
         }
+        let tally = tallier.tally(place.mode, EntityKind::Table, &self.table, place.bucket);
+        add_reading(tally, &statement.reading);
+        if !has_table_rows(self.plan.format.name) {
+            // Nobody else says which tables were touched.
+            tally.add(Metric::TableTouches, statement.reading.statements);
+        }
+        statement.fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
+        if statement.actor.is_some() {
+            tally.accounts.insert(&self.actor);
+        }
+        tally.classes.insert(class);
+        self.point_to(tally, place);
+    }
 
-        for (at, class) in &classified {
-            let Resource::Table { schema, name } = &activity.resources[*at] else { continue };
-            self.name_table(schema, name);
-            if person {
-                self.pair.clear();
-                write!(self.pair, "{}|{}", self.actor, self.table).expect("a string takes all");
-                let tally = tallier.tally(place.mode, EntityKind::UserTable, &self.pair, place.bucket);
-                add_reading(tally, &personal);
-                activity.records.iter().for_each(|record| tally.records.insert(*record));
-                tally.known(known_by);
-                tally.name_person(&self.actor);
-                tally.classes.insert(*class);
-                self.point_to(tally, place);
-            }
-            let tally = tallier.tally(place.mode, EntityKind::Table, &self.table, place.bucket);
-            add_reading(tally, &reading);
-            if !has_table_rows(plan.format.name) {
-                // Nobody else says which tables were touched.
-                tally.add(Metric::TableTouches, reading.statements);
-            }
-            fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
-            if named.is_some() {
-                tally.accounts.insert(&self.actor);
-            }
-            tally.classes.insert(*class);
-            self.point_to(tally, place);
+    /// Of a line of the application's own log: who may be behind what the host reads.
+    fn add_to_host_of_person(&self, statement: &Statement<'_>, place: Place, tallier: &mut Tallier) {
+        let host = app_host(&self.plan, statement.activity).filter(|_| statement.classes.contains(DataClass::Hr));
+        let Some(host) = host else { return };
+        let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
+        tally.classes = tally.classes.union(statement.classes);
+        add_candidate(tally, &self.plan, statement.activity, Some(&self.actor));
+        self.point_to(tally, place);
+    }
+
+    /// The host that the database names.
+    fn add_to_client_host(&self, statement: &Statement<'_>, place: Place, tallier: &mut Tallier) {
+        let activity = statement.activity;
+        let Some(host) = &activity.client_host else { return };
+        let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
+        add_reading(tally, &statement.reading);
+        tally.add(Metric::UnnamedStatements, statement.unnamed);
+        tally.known(statement.known_by);
+        tally.classes = tally.classes.union(statement.classes);
+        match statement.actor {
+            Some(_) => tally.accounts.insert(&self.actor),
+            None => tally.signals = tally.signals.union(statement.signals),
         }
-        if classified.is_empty() {
-            return true;
+        let asks_for_requests = self.plan.request_ids && statement.may_tag && !statement.person;
+        let request = activity.request_id.as_ref().filter(|_| asks_for_requests);
+        for (at, _) in &statement.classified {
+            let table = activity.resources[*at].name();
+            tally.tables.insert(&table);
+            if let Some(id) = request {
+                tally.accounts.insert(&request_member(&self.plan, id, &table));
+            }
         }
-        if own_log {
-            if let Some(host) = app_host(&plan, activity).filter(|_| classes.contains(DataClass::Hr)) {
-                let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
-                tally.classes = tally.classes.union(classes);
-                add_candidate(tally, &plan, activity, Some(&self.actor));
-                self.point_to(tally, place);
-            }
-        } else if let Some(host) = &activity.client_host {
-            let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
-            add_reading(tally, &reading);
-            tally.add(Metric::UnnamedStatements, unnamed);
-            tally.known(known_by);
-            if named.is_none() {
-                tally.signals = tally.signals.union(signals);
-            }
-            tally.classes = tally.classes.union(classes);
-            if named.is_some() {
-                tally.accounts.insert(&self.actor);
-            }
-            for (at, _) in &classified {
-                let table = activity.resources[*at].name();
-                tally.tables.insert(&table);
-                if let (Some(id), true, false) = (&activity.request_id, plan.request_ids && may_tag, person) {
-                    tally.accounts.insert(&request_member(&plan, id, &table));
-                }
-            }
-            self.point_to(tally, place);
-        }
-        true
+        self.point_to(tally, place);
     }
 
     /// What a statement adds, where this source counts statements, and where it counts rows.
@@ -456,10 +530,12 @@ impl Attributor {
     }
 
     /// Notes what this source knows of classified tables.
-    fn cover(&mut self, activity: &Activity<'_>, classified: &[(usize, DataClass)], tagged: bool, with_rows: bool) {
+    fn cover(&mut self, statement: &Statement<'_>) {
+        let Statement { activity, classified, person, own_log, .. } = statement;
         if classified.is_empty() {
             return;
         }
+        let with_rows = activity.measures != Measures::default();
         let Measures { rows_sent, rows_examined, rows_affected, .. } = activity.measures;
         let has_rows = [rows_sent, rows_examined, rows_affected].into_iter().flatten().any(|rows| 0 < rows);
         if activity.outcome != Outcome::Success && !has_rows {
@@ -471,7 +547,7 @@ impl Attributor {
             self.coverage.table(&name, class.as_str(), 1, u64::from(with_rows), named);
         }
         if matches!(activity.actor, Actor::DbAccount(_)) {
-            self.coverage.statement(tagged);
+            self.coverage.statement(*person && !own_log);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The engine of `breachd discover`: from real logs to a classification.
+//! The engine of `breachd discover`: from real logs, and from a schema, to a classification.
 //!
 //! A [`Plan`](crate::Plan) made by [`Plan::discovering`](crate::Plan::discovering) makes an
 //! [`Ingester`](crate::Ingester) observe instead of tally; [`Ingester::take_discovery`](crate::Ingester::take_discovery) hands
@@ -9,10 +9,12 @@
 //! # What it goes by
 //! - **Names** of tables and path segments, in words (`hr_performance_review` is `hr`, `performance`, `review`). Magento's own
 //!   tables are known; a *review* is one of an employee only beside other signs of HR, else of a product.
-//! - **Columns** that statements name ([`DISCOVERY_COLUMNS`]): `salary`, `iban`, `ssn`, `employee_id` …
+//! - **Columns** that statements on one table name ([`DISCOVERY_COLUMNS`]), as the reader of SQL sees them: `salary`, `iban`,
+//!   `ssn`, `employee_id` …; of a schema, those that CREATE TABLE defines ([`Discovery::define`]).
 //! - **Copies**: a table filled from an HR table holds HR data.
 //! - **Views and triggers**: READ and WRITE rows of server_audit that stand before a statement which does not name their
-//!   tables, every time; and the text of CREATE VIEW.
+//!   tables, every time; the text of CREATE VIEW; and, before all of these, what a schema defines, which alone knows of stored
+//!   functions.
 //! - **Company**: a route whose requests nearly always come with a statement on HR tables by the same user within two
 //!   seconds reads HR data, whatever its name. Needs attribution tags and a web log that names users.
 //!
@@ -20,7 +22,7 @@
 //! class otherwise gets a line of its own.
 //!
 //! # What it cannot know
-//! What no log showed; what a name in another language than English and German means; whether a route of a person's own record
+//! What no log showed and no schema defines; what a name in another language than English and German means; whether a route of a person's own record
 //! is worth watching (such are proposed as comments). Read the proposal before you ship it.
 //!
 //! Bounded: see the constants; the smallest names stay, and what was left out is counted in a comment. The answer does not
@@ -30,7 +32,9 @@ mod names;
 mod toml;
 
 use crate::classification::Patterns;
+use crate::settings::{ByChange, Triggers};
 use activity::{Activity, Actor, DataClass, Operation, Outcome, Resource};
+use formats::Behind as Through;
 use names::{Hint, Route};
 use std::collections::{BTreeMap, BTreeSet};
 use tally::{Set, stable_hash};
@@ -79,6 +83,7 @@ pub struct Discovery {
     /// CREATE VIEW texts.
     defined: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
     triggers: BTreeMap<Box<str>, Behind>,
+    schema: Schema,
     moments: Moments,
     beyond: u64,
     /// READ and WRITE rows since the last statement; true: written.
@@ -100,8 +105,29 @@ struct Table {
     /// READ and WRITE rows that name it.
     row_events: u64,
     columns: BTreeSet<&'static str>,
+    /// A schema defines it.
+    defined: bool,
     /// Tables it was filled from.
     filled_from: BTreeSet<Box<str>>,
+}
+
+/// What a schema puts behind names.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Schema {
+    /// Tables it defines.
+    tables: u64,
+    views: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
+    functions: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
+    triggers: BTreeMap<Box<str>, Fired>,
+}
+
+/// Tables that triggers touch, by what the triggers fire at.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Fired {
+    any: BTreeSet<Box<str>>,
+    insert: BTreeSet<Box<str>>,
+    update: BTreeSet<Box<str>>,
+    delete: BTreeSet<Box<str>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -148,8 +174,10 @@ pub struct Proposal {
     pub routes_to_decide: Vec<Proposed>,
     /// View → tables behind it.
     pub views: BTreeMap<String, Vec<String>>,
+    /// Stored function → tables it reads.
+    pub functions: BTreeMap<String, Vec<String>>,
     /// Table → tables that its triggers touch.
-    pub triggers: BTreeMap<String, Vec<String>>,
+    pub triggers: BTreeMap<String, Triggers>,
     /// Key, whether it stands at the front, and its share of the statements.
     pub tags: Vec<(String, bool, f64)>,
     pub request_ids: bool,
@@ -200,6 +228,39 @@ impl Discovery {
         }
     }
 
+    /// Takes in what a schema defines: its tables with their columns, and what lies behind its views, functions and triggers.
+    pub fn define(&mut self, definitions: &formats::Definitions) {
+        let is_view = |name: &str| {
+            definitions
+                .behind
+                .iter()
+                .any(|(view, table)| table.through == Through::View && view.eq_ignore_ascii_case(name))
+        };
+        for formats::TableDefinition { schema, name, columns } in &definitions.tables {
+            let name = format!("{schema}.{name}");
+            // A dump of MySQL's holds the place of a view with a table.
+            if is_view(&name) {
+                continue;
+            }
+            self.schema.tables += 1;
+            let Some(table) = slot(&mut self.tables, &name, &mut self.beyond) else { continue };
+            table.defined = true;
+            table.columns.extend(columns.iter().filter_map(|column| names::column(column)));
+        }
+        for (name, table) in &definitions.behind {
+            let Schema { views, functions, triggers, .. } = &mut self.schema;
+            let tables = match table.through {
+                Through::View => slot(views, name, &mut self.beyond),
+                Through::Function => slot(functions, name, &mut self.beyond),
+                through => slot(triggers, name, &mut self.beyond).map(|fired| fired.by(through)),
+            };
+            let behind = format!("{}.{}", table.schema, table.name);
+            if let Some(tables) = tables {
+                tables.insert(behind.as_str().into());
+            }
+        }
+    }
+
     /// Adds what was seen elsewhere.
     pub fn merge(&mut self, other: Discovery) {
         for (name, source) in other.sources {
@@ -213,6 +274,7 @@ impl Discovery {
             known.rows = known.rows.saturating_add(table.rows);
             known.row_events += table.row_events;
             known.columns.extend(table.columns);
+            known.defined |= table.defined;
             known.filled_from.extend(table.filled_from);
         }
         for (route, seen) in other.routes {
@@ -246,6 +308,17 @@ impl Discovery {
         }
         for (view, tables) in other.defined {
             slot(&mut self.defined, &view, &mut self.beyond).unwrap_or(&mut BTreeSet::new()).extend(tables);
+        }
+        self.schema.tables += other.schema.tables;
+        for (mine, theirs) in
+            [(&mut self.schema.views, other.schema.views), (&mut self.schema.functions, other.schema.functions)]
+        {
+            for (name, tables) in theirs {
+                slot(mine, &name, &mut self.beyond).unwrap_or(&mut BTreeSet::new()).extend(tables);
+            }
+        }
+        for (name, fired) in other.schema.triggers {
+            slot(&mut self.schema.triggers, &name, &mut self.beyond).unwrap_or(&mut Fired::default()).merge(fired);
         }
         self.moments.kept = self.moments.kept.min(other.moments.kept);
         self.moments.statements.extend(other.moments.statements);
@@ -328,12 +401,14 @@ impl Discovery {
             return;
         }
         self.statements += 1;
-        let columns = names::columns(&text);
+        let columns = || activity.columns.iter().filter_map(|column| names::column(column));
         for name in &named {
             let Some(table) = slot(&mut self.tables, name, &mut self.beyond) else { continue };
             table.statements += 1;
             table.rows = table.rows.saturating_add(activity.measures.rows_sent.unwrap_or(0));
-            table.columns.extend(columns.iter().filter(|_| named.len() == 1));
+            if named.len() == 1 {
+                table.columns.extend(columns());
+            }
         }
         if let (true, [to, from @ ..]) = (names::copies(&text), named.as_slice())
             && let Some(table) = slot(&mut self.tables, to, &mut self.beyond)
@@ -399,7 +474,9 @@ impl Discovery {
     pub fn proposal(&self) -> Proposal {
         let (views, triggers) = (self.views_found(), self.triggers_found());
         let classes = self.classes(&views);
-        let mut proposal = Proposal { views, triggers, ..Proposal::default() };
+        let functions = self.schema.functions.iter().filter(|(name, _)| is_writable(name));
+        let functions = functions.map(|(name, tables)| (name.to_string(), texts(tables))).collect();
+        let mut proposal = Proposal { views, functions, triggers, ..Proposal::default() };
         self.propose_tables(&classes, &mut proposal);
         self.propose_routes(&classes, &mut proposal);
         self.propose_attribution(&mut proposal);
@@ -416,25 +493,40 @@ impl Discovery {
                 found.insert(view.to_string(), always);
             }
         }
-        for (view, tables) in &self.defined {
-            if !tables.is_empty() {
-                found.insert(view.to_string(), tables.iter().map(ToString::to_string).collect());
-            }
+        for (view, tables) in self.defined.iter().filter(|(_, tables)| !tables.is_empty()) {
+            found.insert(view.to_string(), texts(tables));
         }
-        found.retain(|view, _| is_writable(view));
+        for (view, tables) in &self.schema.views {
+            found.retain(|other, _| !other.eq_ignore_ascii_case(view));
+            found.insert(view.to_string(), texts(tables));
+        }
+        found.retain(|view, tables| is_writable(view) && !tables.iter().any(|table| table.eq_ignore_ascii_case(view)));
         found
     }
 
-    fn triggers_found(&self) -> BTreeMap<String, Vec<String>> {
-        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    fn triggers_found(&self) -> BTreeMap<String, Triggers> {
+        let mut found: BTreeMap<String, Fired> = BTreeMap::new();
         for (name, behind) in &self.triggers {
-            let Some((table, _)) = name.rsplit_once(' ').filter(|(table, _)| is_writable(table)) else { continue };
+            let Some((table, verb)) = name.rsplit_once(' ') else { continue };
             let always = behind.always();
             if !always.is_empty() {
-                found.entry(table.to_owned()).or_default().extend(always);
+                let through = match verb {
+                    "INSERT" => Through::InsertTrigger,
+                    "UPDATE" => Through::UpdateTrigger,
+                    "DELETE" => Through::DeleteTrigger,
+                    // REPLACE does two of them, and of a statement inside a trigger it is not known.
+                    _ => Through::Trigger,
+                };
+                let tables = found.entry(table.to_owned()).or_default().by(through);
+                tables.extend(always.into_iter().map(String::into_boxed_str));
             }
         }
-        found.into_iter().map(|(table, tables)| (table, tables.into_iter().collect())).collect()
+        for (table, fired) in &self.schema.triggers {
+            found.retain(|other, _| !other.eq_ignore_ascii_case(table));
+            found.insert(table.to_string(), fired.clone());
+        }
+        found.retain(|table, _| is_writable(table));
+        found.into_iter().map(|(table, fired)| (table, fired.into_triggers())).collect()
     }
 
     /// The class of every table, and why.
@@ -658,6 +750,9 @@ impl Discovery {
         for (route, count) in self.logins.iter().take(20) {
             notes.push(format!("login route {}: {count} requests", activity::printable(route)));
         }
+        if 0 < self.schema.tables {
+            notes.push(format!("schema: {} tables", self.schema.tables));
+        }
         if self.tags.is_empty() && classes.values().any(|(class, _)| *class == DataClass::Hr) && 0 < self.statements {
             notes.push(
                 "no statement carries an attribution tag: nobody can be named for what the database shows".into(),
@@ -666,6 +761,34 @@ impl Discovery {
         if 0 < self.beyond {
             notes.push(format!("{} sightings of names beyond {NAMES_MAX} were left out", self.beyond));
         }
+    }
+}
+
+impl Fired {
+    fn by(&mut self, through: Through) -> &mut BTreeSet<Box<str>> {
+        match through {
+            Through::InsertTrigger => &mut self.insert,
+            Through::UpdateTrigger => &mut self.update,
+            Through::DeleteTrigger => &mut self.delete,
+            Through::Trigger | Through::View | Through::Function => &mut self.any,
+        }
+    }
+
+    fn merge(&mut self, other: Fired) {
+        self.any.extend(other.any);
+        self.insert.extend(other.insert);
+        self.update.extend(other.update);
+        self.delete.extend(other.delete);
+    }
+
+    /// As configuration: one list if for one of the tables it is not known what fires.
+    fn into_triggers(mut self) -> Triggers {
+        if self.any.is_empty() {
+            let [insert, update, delete] = [&self.insert, &self.update, &self.delete].map(texts);
+            return Triggers::ByChange(ByChange { insert, update, delete });
+        }
+        self.any.extend([self.insert, self.update, self.delete].into_iter().flatten());
+        Triggers::Any(texts(&self.any))
     }
 }
 
@@ -757,6 +880,10 @@ impl Moments {
         };
         routes.into_iter().map(|(route, seen)| (route, usual(seen))).collect()
     }
+}
+
+fn texts(names: &BTreeSet<Box<str>>) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
 }
 
 /// Names of the tables, as `schema.table`.

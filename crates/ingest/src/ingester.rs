@@ -4,7 +4,7 @@
 //! while its entry is not complete. A record that holds several entries, or parts of them, takes the outcome that says most
 //! of trouble. Nothing depends on where the records are cut into batches or flushes.
 //!
-//! What shippers wrapped around the lines comes off first: `wrapping` says when. A record may hold several lines or entries, also of
+//! What a container runtime tore is put together first (`torn`). Then what shippers wrapped around the lines comes off: `wrapping` says when. A record may hold several lines or entries, also of
 //! a format of single lines; empty lines are nothing.
 //!
 //! # Entries that span lines
@@ -65,6 +65,8 @@
 //! counted, that would hide any number of rows. The cost: a host that was cut off for hours pours them into the minute in which it comes
 //! back, behind the others of its partition, and that may page. One host for each partition has no late entries.
 
+mod torn;
+
 use crate::attribution::{Attributor, Place};
 use crate::coverage::{Coverage, Records};
 use crate::dead_letter::DeadLetter;
@@ -117,6 +119,9 @@ pub struct Ingester {
     attributor: Attributor,
     watermark: Watermark,
     assembly: Assembly,
+    torn: Option<torn::Torn>,
+    /// Records that the one which is being taken stands for: one, but for a line that was torn.
+    pieces: u64,
     /// The offset behind the last record taken.
     next_offset: Option<i64>,
     /// Where the last range ended.
@@ -281,6 +286,8 @@ impl Ingester {
             scratch,
             watermark,
             assembly: Assembly { lines_done, outcome_done, rest, ..Assembly::default() },
+            torn: None,
+            pieces: 1,
             next_offset: offset,
             flushed_to: offset,
             counts: Counts::default(),
@@ -323,6 +330,13 @@ impl Ingester {
     pub fn take(&mut self, raw: Raw<'_>, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
         let out = &mut Out { tallier, dead };
         self.flushed_to.get_or_insert(raw.offset);
+        if !self.take_piece(&raw, out) {
+            self.record(raw, out);
+        }
+    }
+
+    /// A record that is none of several pieces.
+    fn record(&mut self, raw: Raw<'_>, out: &mut Out<'_>) {
         self.next_offset = Some(raw.offset.saturating_add(1));
         let Raw { bytes, offset, mode, forged_mark, written, resubmitted } = raw;
         if resubmitted.is_some() && offset < self.resubmitted_to {
@@ -356,7 +370,7 @@ impl Ingester {
         let (read_before, letters_before) = (self.entries_read, out.dead.len());
         let entries = if self.assembly.lines.is_none() {
             let outcome = self.single(bytes, &origin, out);
-            self.counts.add(outcome, 1);
+            self.counts.add(outcome, self.pieces);
             self.entries_read.wrapping_sub(read_before) + (out.dead.len() - letters_before) as u64
         } else {
             let (lines_done, outcome) = done;
@@ -372,8 +386,10 @@ impl Ingester {
 
     /// Takes a pending entry as complete: at the end of a file, or when nothing has come for a while.
     pub fn expire(&mut self, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
+        let out = &mut Out { tallier, dead };
+        self.mend(out);
         if self.assembly.pending.is_some() {
-            self.complete(None, &mut Out { tallier, dead });
+            self.complete(None, out);
             self.abandon();
         }
     }
@@ -445,7 +461,8 @@ impl Ingester {
     fn pending(&self) -> u64 {
         let counts = |waiting: &&Waiting| !matches!(waiting, Waiting::Dead { counts: false, .. });
         let Assembly { pending, waiting, crowd, .. } = &self.assembly;
-        pending.as_ref().map_or(0, |pending| pending.records)
+        self.torn.as_ref().map_or(0, |torn| torn.records)
+            + pending.as_ref().map_or(0, |pending| pending.records)
             + waiting.iter().filter(counts).count() as u64
             + crowd.values().map(|crowd| crowd.records).sum::<u64>()
     }
@@ -645,11 +662,12 @@ impl Ingester {
                 if pending.origin.offset == record.origin.offset {
                     pending.outcome_before = record.outcome;
                 } else {
-                    pending.records_dead += u64::from(record.outcome == Outcome::DeadLettered);
+                    let dead = record.outcome == Outcome::DeadLettered;
+                    pending.records_dead += if dead { self.pieces } else { 0 };
                 }
-                pending.records += 1;
+                pending.records += self.pieces;
             }
-            _ => self.counts.add(record.outcome, 1),
+            _ => self.counts.add(record.outcome, self.pieces),
         }
         record.entries
     }

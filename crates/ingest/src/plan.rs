@@ -20,10 +20,10 @@
 use crate::classification::{Columns, Patterns};
 use crate::geo::Geo;
 use crate::privacy::Pseudonyms;
-use crate::settings::{Measure, Settings, Source};
+use crate::settings::{BehindName, Measure, Settings, Source};
 use activity::{DataClass, Span, Timestamp};
 use formats::envelope::Envelope;
-use formats::{Behind, Context, FormatSpec, Glob, SqlTag, TableBehind, Zone};
+use formats::{Context, FormatSpec, Glob, SqlTag, TableBehind, Zone};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -169,7 +169,7 @@ impl Plan {
     }
 
     /// The same, for `breachd discover`: entries are observed, nothing is tallied. Tags are looked for by many keys, at both
-    /// ends.
+    /// ends, and columns by the names that tell of what a table holds.
     #[must_use]
     pub fn discovering(mut self) -> Self {
         let tags = crate::discover::DISCOVERY_TAGS.iter().flat_map(|key| {
@@ -177,6 +177,8 @@ impl Plan {
                 .map(|position| SqlTag { key: (*key).to_owned(), position })
         });
         self.context.sql_tags = tags.collect();
+        self.context.watched_columns =
+            Arc::new(crate::discover::DISCOVERY_COLUMNS.iter().map(|name| Box::from(*name)).collect());
         Plan { discovers: true, ..self }
     }
 
@@ -306,17 +308,13 @@ pub(crate) fn is_own_log(format: &str) -> bool {
 
 fn tables_behind(settings: &Settings) -> BTreeMap<Box<str>, Vec<TableBehind>> {
     let mut behind: BTreeMap<Box<str>, Vec<TableBehind>> = BTreeMap::new();
-    let sections =
-        [(&settings.classification.views, Behind::View), (&settings.classification.triggers, Behind::Trigger)];
-    for (section, through) in sections {
-        for (name, tables) in section {
-            let tables = tables.iter().filter_map(|table| table.split_once('.')).map(|(schema, name)| TableBehind {
-                schema: schema.into(),
-                name: name.into(),
-                through,
-            });
-            behind.entry(name.to_ascii_lowercase().into()).or_default().extend(tables);
-        }
+    for BehindName { name, through, tables, .. } in settings.classification.behind() {
+        let tables = tables.iter().filter_map(|table| table.split_once('.')).map(|(schema, name)| TableBehind {
+            schema: schema.into(),
+            name: name.into(),
+            through,
+        });
+        behind.entry(name.to_ascii_lowercase().into()).or_default().extend(tables);
     }
     behind
 }
@@ -328,6 +326,7 @@ pub(crate) fn classes(patterns: &BTreeMap<String, String>) -> impl Iterator<Item
 #[cfg(test)]
 mod tests {
     use super::*;
+    use formats::Behind;
 
     #[test]
     fn what_formats_must_know_reaches_them() {
@@ -337,7 +336,8 @@ mod tests {
             [classification]
             columns = { "*.*.Salary" = "hr" }
             views = { "hr.V_staff" = ["hr.employees"] }
-            triggers = { "hr.employees" = ["hr.history"] }
+            functions = { "hr.Pay_of" = ["hr.payroll"] }
+            triggers = { "hr.employees" = ["hr.history"], "hr.leave" = { insert = ["hr.a"], update = ["hr.b"], delete = ["hr.c"] } }
             [[sources]]
             name = "access"
             format = "nginx_json"
@@ -353,5 +353,10 @@ mod tests {
         };
         assert_eq!(behind("hr.v_staff"), [("employees", Behind::View)]);
         assert_eq!(behind("hr.employees"), [("history", Behind::Trigger)]);
+        assert_eq!(behind("hr.pay_of"), [("payroll", Behind::Function)]);
+        assert_eq!(
+            behind("hr.leave"),
+            [("a", Behind::InsertTrigger), ("b", Behind::UpdateTrigger), ("c", Behind::DeleteTrigger)]
+        );
     }
 }

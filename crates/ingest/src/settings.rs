@@ -6,9 +6,17 @@ use crate::geo::Geo;
 use crate::plan::{Counts, Enveloping, Plan, classes, is_own_log, rank};
 use activity::{DataClass, Span};
 use formats::envelope::ENVELOPES;
-use formats::{FORMATS, FormatSpec, Glob, TagPosition, Zone};
-use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use formats::{Behind, FORMATS, FormatSpec, Glob, TagPosition, Zone};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, SeqAccess, Visitor, value},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+};
 
 /// The part of the configuration that ingest reads.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -131,12 +139,48 @@ pub struct Classification {
     /// its table that class.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,
-    /// View → tables behind it, each `schema.name`: whoever reads the view reads them.
+    /// View → tables behind it, each `schema.name`: whoever reads or writes the view does so with them, and the view itself is
+    /// counted nowhere. What is behind may be a view in turn.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub views: BTreeMap<String, Vec<String>>,
-    /// Table → tables that its triggers touch: whoever writes the table touches them.
+    /// Stored function → tables it reads, each `schema.name`: whoever calls it reads them. Procedures need none: their statements
+    /// have log entries of their own.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub triggers: BTreeMap<String, Vec<String>>,
+    pub functions: BTreeMap<String, Vec<String>>,
+    /// Table → tables that its triggers touch: whoever writes the table touches them. A list, or lists by what the triggers fire
+    /// at: `{ insert = […], update = […], delete = […] }`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub triggers: BTreeMap<String, Triggers>,
+}
+
+/// Tables that the triggers of a table touch, each `schema.name`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Triggers {
+    /// Whatever is done to the table's rows.
+    Any(Vec<String>),
+    ByChange(ByChange),
+}
+
+/// The same, by what is done. REPLACE inserts and deletes; INSERT … ON DUPLICATE KEY UPDATE inserts and updates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ByChange {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub insert: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub update: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub delete: Vec<String>,
+}
+
+/// What the configuration puts behind a name.
+pub(crate) struct BehindName<'a> {
+    /// Path of the key that says so.
+    pub(crate) key: String,
+    pub(crate) name: &'a str,
+    pub(crate) through: Behind,
+    pub(crate) tables: &'a [String],
 }
 
 /// How a person is recognised.
@@ -216,6 +260,90 @@ impl Source {
             app_host: None,
             query_log_limit: query_log_limit(),
         }
+    }
+}
+
+/// By hand, because an untagged enum would not say which of its keys is wrong.
+impl<'de> Deserialize<'de> for Triggers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListOrTable;
+
+        impl<'de> Visitor<'de> for ListOrTable {
+            type Value = Triggers;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list of tables, or `{ insert = […], update = […], delete = […] }`")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Triggers, A::Error> {
+                Vec::deserialize(value::SeqAccessDeserializer::new(items)).map(Triggers::Any)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Triggers, A::Error> {
+                ByChange::deserialize(value::MapAccessDeserializer::new(entries)).map(Triggers::ByChange)
+            }
+        }
+
+        deserializer.deserialize_any(ListOrTable)
+    }
+}
+
+impl Classification {
+    /// All that lies behind views, functions and triggers. What a table of triggers leaves out is left out.
+    pub(crate) fn behind(&self) -> Vec<BehindName<'_>> {
+        let mut all = Vec::new();
+        for (section, names, through) in
+            [("views", &self.views, Behind::View), ("functions", &self.functions, Behind::Function)]
+        {
+            all.extend(names.iter().map(|(name, tables)| BehindName {
+                key: format!("classification.{section}.{name:?}"),
+                name,
+                through,
+                tables,
+            }));
+        }
+        for (name, triggers) in &self.triggers {
+            let key = format!("classification.triggers.{name:?}");
+            let mut add = |key, through, tables| all.push(BehindName { key, name, through, tables });
+            match triggers {
+                Triggers::Any(tables) => add(key, Behind::Trigger, tables.as_slice()),
+                Triggers::ByChange(by) if *by == ByChange::default() => add(key, Behind::Trigger, &[]),
+                Triggers::ByChange(ByChange { insert, update, delete }) => {
+                    for (change, through, tables) in [
+                        ("insert", Behind::InsertTrigger, insert),
+                        ("update", Behind::UpdateTrigger, update),
+                        ("delete", Behind::DeleteTrigger, delete),
+                    ] {
+                        if !tables.is_empty() {
+                            add(format!("{key}.{change}"), through, tables);
+                        }
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// Views from which a way through views leads back to them: a statement on one of them would touch nothing.
+    fn circular_views(&self) -> BTreeSet<&str> {
+        let views: BTreeMap<String, &[String]> =
+            self.views.iter().map(|(name, tables)| (name.to_ascii_lowercase(), tables.as_slice())).collect();
+        let leads_back = |name: &str| {
+            let (mut seen, mut next) = (BTreeSet::new(), vec![name.to_ascii_lowercase()]);
+            while let Some(at) = next.pop() {
+                for table in views.get(&at).into_iter().copied().flatten() {
+                    let table = table.to_ascii_lowercase();
+                    if table.eq_ignore_ascii_case(name) {
+                        return true;
+                    }
+                    if seen.insert(table.clone()) {
+                        next.push(table);
+                    }
+                }
+            }
+            false
+        };
+        self.views.keys().map(String::as_str).filter(|name| leads_back(name)).collect()
     }
 }
 
@@ -443,19 +571,21 @@ impl Settings {
             let text = "pseudonyms need a key, else anybody can make them from the names; write the path of a file";
             problems.push(("privacy.key_file".into(), text.into()));
         }
-        for (section, names) in [("views", &self.classification.views), ("triggers", &self.classification.triggers)] {
-            for (name, tables) in names {
-                let is_name = |name: &str| {
-                    name.split_once('.').is_some_and(|(schema, table)| !schema.is_empty() && !table.is_empty())
-                };
-                let wrong = std::iter::once(name).chain(tables).find(|name| !is_name(name) || name.contains('*'));
-                let key = || format!("classification.{section}.{name:?}");
-                if let Some(wrong) = wrong {
-                    let text = format!("`{}` must be `schema.name`, without stars", printable(wrong));
-                    problems.push((key(), text));
-                } else if tables.is_empty() {
-                    problems.push((key(), "names no table".into()));
-                }
+        let circular = self.classification.circular_views();
+        for BehindName { key, name, through, tables } in self.classification.behind() {
+            let is_name = |name: &str| {
+                name.split_once('.').is_some_and(|(schema, table)| !schema.is_empty() && !table.is_empty())
+            };
+            let names = std::iter::once(name).chain(tables.iter().map(String::as_str));
+            let wrong = names.into_iter().find(|name| !is_name(name) || name.contains('*'));
+            if let Some(wrong) = wrong {
+                let text = format!("`{}` must be `schema.name`, without stars", printable(wrong));
+                problems.push((key, text));
+            } else if tables.is_empty() {
+                problems.push((key, "names no table".into()));
+            } else if through == Behind::View && circular.contains(name) {
+                let text = "the view is behind itself, so whoever reads it would seem to read nothing; name the tables behind it";
+                problems.push((key, text.into()));
             }
         }
         for (web, database) in &self.attribution.app_hosts {
@@ -594,7 +724,8 @@ mod tests {
             [classification]
             columns = { "*.*.salary" = "hr", "salary" = "hr", "hr.t.sal*" = "hr", "hr.t.iban" = "bank" }
             views = { "hr.v" = ["hr.employees"], "v" = ["hr.employees"], "hr.w" = [] }
-            triggers = { "hr.t" = ["log"] }
+            triggers = { "hr.t" = ["log"], "hr.u" = { insert = ["hr.log"], delete = ["log"] }, "hr.w" = {} }
+            functions = { "hr.f" = ["*.employees"], "f" = ["hr.employees"], "hr.g" = [] }
             [[sources]]
             name = "audit"
             format = "mariadb_server_audit"
@@ -616,7 +747,12 @@ mod tests {
                 "privacy.key_file",
                 "classification.views.\"hr.w\"",
                 "classification.views.\"v\"",
+                "classification.functions.\"f\"",
+                "classification.functions.\"hr.f\"",
+                "classification.functions.\"hr.g\"",
                 "classification.triggers.\"hr.t\"",
+                "classification.triggers.\"hr.u\".delete",
+                "classification.triggers.\"hr.w\"",
                 "attribution.app_hosts.\"web1\"",
                 "classification.columns.\"hr.t.iban\"",
                 "classification.columns.\"hr.t.sal*\"",
@@ -624,6 +760,44 @@ mod tests {
             ]
         );
         assert!(toml::from_str::<Settings>("[[sources]]\nname='a'\nformat='nginx_json'\ncounts=['row']").is_err());
+    }
+
+    #[test]
+    fn a_view_that_is_behind_itself_is_a_mistake() {
+        let settings: Settings = toml::from_str(
+            r#"
+            [classification.views]
+            "hr.a" = ["hr.B"]
+            "hr.b" = ["hr.c", "hr.employees"]
+            "hr.c" = ["hr.A"]
+            "hr.d" = ["hr.a"]
+            "hr.e" = ["hr.f", "hr.f"]
+            "hr.f" = ["hr.employees"]
+            "#,
+        )
+        .unwrap();
+        let problems = settings.check();
+        let keys: Vec<_> = problems.iter().map(|(key, _)| &**key).collect();
+        assert_eq!(keys, ["a", "b", "c"].map(|name| format!("classification.views.\"hr.{name}\"")));
+        assert!(problems.iter().all(|(_, text)| text.contains("behind itself")), "{problems:?}");
+    }
+
+    #[test]
+    fn triggers_are_a_list_or_lists_by_change_and_nothing_else() {
+        let read = |written: &str| {
+            toml::from_str::<Settings>(&format!("[classification.triggers]\n\"hr.t\" = {written}"))
+                .map(|settings| settings.classification.triggers["hr.t"].clone())
+                .map_err(|error| error.message().to_owned())
+        };
+        assert_eq!(read("['hr.log']"), Ok(Triggers::Any(vec!["hr.log".into()])));
+        let by_change = ByChange { update: vec!["hr.log".into()], ..ByChange::default() };
+        assert_eq!(read("{ update = ['hr.log'] }"), Ok(Triggers::ByChange(by_change)));
+        for (written, said) in
+            [("{ truncate = [] }", "unknown field `truncate`"), ("7", "a list of tables"), ("[7]", "a string")]
+        {
+            let problem = read(written).unwrap_err();
+            assert!(problem.contains(said), "{problem}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use activity::{DataClass, Mode, Span};
 use ingest::classification::Patterns;
-use ingest::settings::Source;
+use ingest::settings::{Source, Triggers};
 use ingest::{Discovery, Ingester, Plan, Proposal, Raw, Resume, Settings, Written};
 use std::sync::Arc;
 use tally::Tallier;
@@ -149,7 +149,8 @@ fn magento_with_an_hr_extension() {
     let views = &settings.classification.views;
     assert_eq!(views["magento.v_hr_directory"], ["magento.hr_department", "magento.hr_employee"]);
     assert_eq!(views["magento.v_payroll_latest"], ["magento.hr_payroll"]);
-    assert_eq!(settings.classification.triggers["magento.hr_payroll"], ["magento.employee_portal_access_log"]);
+    let log = vec!["magento.employee_portal_access_log".to_owned()];
+    assert_eq!(settings.classification.triggers["magento.hr_payroll"], Triggers::Any(log));
     let written: Vec<_> = settings.classification.routes.keys().map(|route| &**route).collect();
     assert_eq!(written, ["/employee-portal/hr/**", "/rest/V1/hr/**"], "nothing of what attackers asked for");
     assert_eq!(routes.class("/product-497.html"), DataClass::None);
@@ -179,6 +180,98 @@ fn reviews_of_products_are_not_those_of_employees() {
     }
     assert_eq!(settings.classification.tables["magento.yotpo_reviews"], "none", "a built-in pattern would call it HR");
     assert_eq!(settings.classification.views["magento.who"], ["magento.appraisal_reviews"]);
+}
+
+fn dump(name: &str) -> String {
+    let path = format!("{}/../../tests/samples/mariadb_dump-{name}.sql.zst", env!("CARGO_MANIFEST_DIR"));
+    String::from_utf8(zstd::decode_all(std::fs::File::open(path).unwrap()).unwrap()).unwrap()
+}
+
+#[test]
+fn a_schema_says_what_lies_behind_and_which_columns_there_are() {
+    let mut seen = Discovery::new();
+    seen.define(&formats::sql::definitions(&dump("databases"), ""));
+    let proposal = seen.proposal();
+    let (settings, tables, _) = read_back(&proposal);
+    let text = proposal.to_toml();
+    for (table, class) in [
+        ("hr.people", DataClass::Hr),
+        ("hr.leavers", DataClass::Hr),
+        ("hr.portal_users", DataClass::Credentials),
+        ("magento.crew", DataClass::Hr),
+        ("magento.sales_order", DataClass::Payment),
+        ("magento.catalog_product_entity", DataClass::None),
+    ] {
+        assert_eq!(tables.class(table), class, "{table}\n{text}");
+    }
+    assert!(text.contains("\"magento.crew\" = \"hr\"  # in the schema: column hourly_rate"), "{text}");
+    let behind = &text[text.find("[classification.views]").unwrap()..];
+    let lines: Vec<_> = behind.lines().map(|line| line.split("  #").next().unwrap()).collect();
+    assert_eq!(
+        lines,
+        [
+            "[classification.views]",
+            "\"hr.directory\" = [\"hr.changes\", \"hr.people\"]",
+            "\"hr.richest\" = [\"hr.directory\", \"hr.people\"]",
+            "\"magento.odd `view\" = [\"magento.crew\"]",
+            "",
+            "[classification.functions]",
+            "\"hr.left_at\" = [\"hr.leavers\"]",
+            "\"hr.pay_of\" = [\"hr.people\"]",
+            "",
+            "[classification.triggers]",
+            "\"hr.people\" = { insert = [\"hr.changes\"], update = [\"hr.changes\", \"hr.leavers\"], delete = [\"hr.leavers\"] }",
+            "\"magento.sales_order\" = { insert = [\"magento.sales_order_cl\"] }",
+        ]
+    );
+    // What is proposed is what a source that is configured so reads by.
+    let mut settings = settings;
+    settings.sources = vec![Source { zone: Some("UTC".into()), ..Source::new("audit", "mariadb_server_audit") }];
+    let rows = [
+        ("hr", "SELECT * FROM richest", "hr.people"),
+        ("hr", "SELECT pay_of(7)", "hr.people"),
+        ("hr", "UPDATE people SET dob = NULL WHERE person_id = 7", "hr.leavers"),
+        ("hr", "DELETE FROM people WHERE person_id = 7", "hr.leavers"),
+    ];
+    for (schema, statement, table) in rows {
+        let plan = settings.plans(&Arc::default(), Span::from_minutes(2)).unwrap()[0].clone();
+        let mut ingester = Ingester::new(plan, 0, Resume::fresh());
+        let (mut tallier, mut dead) = (Tallier::new(), Vec::new());
+        let bytes = format!("20260302 00:00:01,db1,app,10.0.1.12,7,1,QUERY,{schema},'{statement}',0");
+        let raw = Raw {
+            bytes: bytes.as_bytes(),
+            offset: 0,
+            mode: Mode::Live,
+            forged_mark: false,
+            written: Written::Unknown,
+            resubmitted: None,
+        };
+        ingester.take(raw, &mut tallier, &mut dead);
+        assert!(ingester.coverage().tables.contains_key(table), "{statement}: {:?}", ingester.coverage().tables);
+    }
+
+    // In whatever order logs and schemas come.
+    let log = b"20260302 00:00:01,db1,app,10.0.1.12,7,1,QUERY,magento,'SELECT crew_id FROM crew',0\n";
+    let mut first = discover(&[("mariadb_server_audit", log)]);
+    first.merge(seen.clone());
+    seen.merge(discover(&[("mariadb_server_audit", log)]));
+    assert_eq!(first.proposal(), seen.proposal());
+    assert!(seen.proposal().to_toml().contains("\"magento.crew\" = \"hr\"  # 1 statements: column hourly_rate"));
+}
+
+#[test]
+fn columns_are_those_of_statements_and_not_words_of_their_literals() {
+    let row = |text: &str| format!("20260302 00:00:01,db1,app,10.0.1.12,7,1,QUERY,x,'{text}',0\n");
+    let log: String = [
+        row("SELECT q.`SALARY` FROM crew q"),
+        row("SELECT note FROM memos WHERE note LIKE \\'what is the salary and the iban of\\'"),
+        row("SELECT a /* salary */ FROM plain"),
+        row("SELECT ssn, t.a FROM one JOIN two USING (id)"),
+    ]
+    .concat();
+    let proposal = discover(&[("mariadb_server_audit", log.as_bytes())]).proposal();
+    let (settings, ..) = read_back(&proposal);
+    assert_eq!(settings.classification.tables.into_iter().collect::<Vec<_>>(), [("x.crew".into(), "hr".into())]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod support;
 
 use activity::EntityKind;
+use formats::envelope::PIECE_BYTES;
 use ingest::Plan;
 use ingest::limits::{ENTRY_BYTES_MAX, RECORD_BYTES_MAX};
 use proptest::prelude::*;
@@ -269,6 +270,153 @@ fn what_is_not_in_the_envelope_of_its_source_is_told_so() {
     records.insert(20, b"# User@Host: x[x] @  [10.0.0.1]".to_vec());
     let seen = read(&plan("mariadb_slow_log", AUTO), &records, &[15, 30]);
     assert_eq!(seen.reasons().get("not_in_envelope"), Some(&1));
+}
+
+/// Records of a container runtime, with lines torn as it tears them: at 16 KiB.
+fn torn_by_runtime(lines: &[Vec<u8>], record: &dyn Fn(&str, usize, bool) -> String) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    for line in lines {
+        let pieces: Vec<&[u8]> = line.chunks(PIECE_BYTES).collect();
+        for (nth, piece) in pieces.iter().enumerate() {
+            let last = nth + 1 == pieces.len();
+            records.push(record(&String::from_utf8_lossy(piece), nth, last).into_bytes());
+        }
+    }
+    records
+}
+
+/// A record of a piece: its text, its number, whether it is the last.
+type RuntimeRecord = fn(&str, usize, bool) -> String;
+
+const RUNTIMES: [(&str, RuntimeRecord); 4] = [
+    ("docker", |text, _, last| {
+        let line_end = if last { "\n" } else { "" };
+        json!({"log": format!("{text}{line_end}"), "stream": "stdout", "time": "2026-11-23T13:04:03.790123456Z"})
+            .to_string()
+    }),
+    ("cri", |text, _, last| format!("2026-11-23T13:04:03.790123456Z stdout {} {text}", if last { "F" } else { "P" })),
+    ("fluent_bit", |text, nth, last| {
+        let mut record = json!({"log": text, "container_id": "c1", "container_name": "/web", "source": "stdout"});
+        if !last || 0 < nth {
+            record["partial_message"] = "true".into();
+            record["partial_id"] = "p1".into();
+            record["partial_ordinal"] = (nth + 1).to_string().into();
+            record["partial_last"] = last.to_string().into();
+        }
+        record.to_string()
+    }),
+    // Drivers of old name no id, and do not mark the last piece.
+    ("fluent_bit", |text, _, last| {
+        let mut record = json!({"log": text, "container_id": "c1", "source": "stdout"});
+        if !last {
+            record["partial_message"] = "true".into();
+        }
+        record.to_string()
+    }),
+];
+
+fn long_lines() -> [(&'static str, Vec<Vec<u8>>); 3] {
+    let request = |user: &str, agent: usize| {
+        json!({"time": "2026-03-02T00:00:01Z", "remote_addr": "10.0.0.1", "remote_user": user, "request_method": "GET",
+               "request_uri": "/rest/V1/hr/x", "status": 200, "http_user_agent": "é".repeat(agent / 2)})
+        .to_string()
+        .into_bytes()
+    };
+    let statement = |list: usize| {
+        let ids = "1234567,".repeat(list / 8);
+        format!("20260302 00:00:01,db1,app,10.0.0.1,7,1,QUERY,hr,'SELECT * FROM employees WHERE id IN ({ids}7) /*uid=u1*/',0")
+            .into_bytes()
+    };
+    let entry = |list: usize| {
+        let head = "# User@Host: app[app] @  [10.0.0.1]\n# Thread_id: 7  Schema: hr  QC_hit: No\n# Query_time: 0.1  Lock_time: 0.1  \
+                    Rows_sent: 3  Rows_examined: 3\nSET timestamp=1772409601;\n";
+        format!("{head}SELECT * FROM employees WHERE id IN ({}7);", "1234567,".repeat(list / 8))
+    };
+    let slow = [entry(10), entry(50_000), entry(PIECE_BYTES), entry(10)].join("\n");
+    [
+        ("nginx_json", vec![request("u1", 10), request("u2", 40_000), request("u3", PIECE_BYTES), request("u4", 10)]),
+        ("mariadb_server_audit", vec![statement(10), statement(100_000), statement(PIECE_BYTES), statement(10)]),
+        ("mariadb_slow_log", lines(slow.as_bytes())),
+    ]
+}
+
+#[test]
+fn lines_torn_by_a_container_runtime_come_out_whole_and_no_kill_loses_one() {
+    for (format, whole) in long_lines() {
+        let limit = |source: &mut ingest::settings::Source| source.query_log_limit = 1 << 20;
+        let bare = read(&plan(format, limit), &whole, &[]).without_evidence();
+        for (envelope, record) in RUNTIMES {
+            let records = torn_by_runtime(&whole, &record);
+            assert!(whole.len() + 3 <= records.len(), "{format}: {} records", records.len());
+            for named in ["auto", envelope] {
+                let plan = plan(format, |source| {
+                    limit(source);
+                    source.envelope = named.into();
+                });
+                let seen = read(&plan, &records, &[]);
+                assert_eq!(seen.dead, [], "{format} {envelope}");
+                assert_eq!(counts(&seen)[2], 0);
+                assert_eq!(seen.without_evidence(), bare, "{format} {envelope}");
+                for kill in 1..records.len() {
+                    let killed = read(&plan, &records, &[kill, kill + 2]);
+                    assert_eq!(killed.without_evidence(), bare, "{format} {envelope} {kill}");
+                    assert_eq!(counts(&killed), counts(&seen), "{format} {envelope} {kill}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_torn_line_that_does_not_end_is_told_and_costs_no_other_line() {
+    let (format, whole) = long_lines()[0].clone();
+    for (envelope, record) in RUNTIMES {
+        let mut records = torn_by_runtime(&whole, &record);
+        // The last piece of the second line is lost; a line of another container comes instead, or nothing.
+        let other = json!({"log": "x\n", "stream": "stderr", "time": "2026-11-23T13:04:03Z"}).to_string().into_bytes();
+        records[3] = other;
+        records.truncate(4);
+        for end in [3, 4] {
+            let seen = read(&plan(format, AUTO), &records[..end], &[2]);
+            let dead: Vec<_> = seen.dead.iter().map(|letter| (letter.offset, letter.to_offset)).collect();
+            assert_eq!(dead, [(1, 2), (3, 3)][..end - 2], "{envelope}");
+            assert_eq!(counts(&seen), [1, 0, end as u64 - 1, 0], "{envelope}");
+        }
+    }
+    // Longer than what is kept: read as cut, or told as too long; the next line is read.
+    let (format, whole) = long_lines()[1].clone();
+    let long = [&whole[1][..100], &vec![b'7'; ENTRY_BYTES_MAX + 100_000]].concat();
+    for (envelope, record) in RUNTIMES {
+        let records = torn_by_runtime(&[whole[0].clone(), long.clone(), whole[3].clone()], &record);
+        let seen = read(&plan(format, AUTO), &records, &[5, 40]);
+        assert_eq!(seen.of(EntityKind::PortalUser, "u1").get(Metric::Statements), 2, "{envelope}");
+        assert_eq!(seen.of(EntityKind::Table, "hr.employees").get(Metric::Statements), 3, "{envelope}");
+        assert!(seen.dead.is_empty(), "{envelope}: {:?}", seen.reasons());
+    }
+}
+
+#[test]
+fn what_is_no_piece_is_read_at_once() {
+    let line = |agent: &str| {
+        json!({"time": "2026-03-02T00:00:01Z", "remote_addr": "10.0.0.1", "remote_user": "u1", "request_method": "GET",
+               "request_uri": "/rest/V1/hr/x", "status": 200, "http_user_agent": agent, "log": "x".repeat(PIECE_BYTES),
+               "stream": "stdout", "partial_message": "true"})
+        .to_string()
+        .into_bytes()
+    };
+    // A line of the format itself, whatever else it says.
+    let seen = read(&plan("nginx_json", AUTO), &[line("a"), line("b")], &[1]);
+    assert_eq!(counts(&seen), [2, 0, 0, 0]);
+    // Of a source whose records are in no envelope, or in another one.
+    let piece = json!({"log": "x".repeat(PIECE_BYTES), "stream": "stdout", "time": "2026-11-23T13:04:03Z"}).to_string();
+    for envelope in ["none", "filebeat"] {
+        let plan = plan("nginx_json", |source| source.envelope = envelope.into());
+        let seen = read(&plan, &[piece.clone().into_bytes(), line("a")], &[1]);
+        assert_eq!(
+            seen.dead.iter().map(|letter| letter.to_offset).collect::<Vec<_>>(),
+            if envelope == "none" { vec![0] } else { vec![0, 1] }
+        );
+    }
 }
 
 #[test]

@@ -469,7 +469,7 @@ fn views_triggers_and_functions_stand_for_their_tables() {
         CREATE TRIGGER t2 AFTER DELETE ON d FOR EACH ROW INSERT INTO gone VALUES (OLD.e);
         CREATE FUNCTION f(i INT) RETURNS INT RETURN (SELECT g FROM h WHERE k = i);";
     let mut behind = std::collections::BTreeMap::<Box<str>, Vec<TableBehind>>::new();
-    for (name, table) in definitions(schema, "db") {
+    for (name, table) in definitions(schema, "db").behind {
         behind.entry(name).or_default().push(table);
     }
     let context = Context { tables_behind: std::sync::Arc::new(behind), ..Context::default() };

@@ -1,6 +1,6 @@
 //! The proposal as a piece of configuration.
 
-use super::{Proposal, Proposed};
+use super::{ByChange, Proposal, Proposed, Triggers};
 use activity::{DataClass, printable};
 use std::fmt::{self, Write as _};
 
@@ -14,7 +14,7 @@ impl Proposal {
 
     fn write(&self, to: &mut String) -> fmt::Result {
         to.push_str(
-            "# Proposed from logs. Read it before you ship it: a log shows what was used, not what there is.\n",
+            "# Proposed from what was read. Read it before you ship it: a log shows what was used, not what there is.\n",
         );
         self.notes.iter().try_for_each(|note| writeln!(to, "# {}", printable(note)))?;
         to.push_str("\n[classification.tables]\n");
@@ -29,20 +29,38 @@ impl Proposal {
             to.push_str("# These read HR data, probably the user's own; decide yourself:\n");
             self.routes_to_decide.iter().try_for_each(|line| write_line(to, "# ", line, "requests"))?;
         }
-        for (section, reason, names) in [
-            ("views", "READ rows or CREATE VIEW tell of the tables behind", &self.views),
-            ("triggers", "each write of the table came with a write of these", &self.triggers),
-        ] {
-            if names.is_empty() {
-                continue;
-            }
-            writeln!(to, "\n[classification.{section}]  # {reason}")?;
-            for (name, tables) in names {
-                let tables: Vec<_> = tables.iter().map(|table| quoted(table)).collect();
-                writeln!(to, "{} = [{}]", quoted(name), tables.join(", "))?;
-            }
-        }
+        self.write_behind(to)?;
         self.write_attribution(to)
+    }
+
+    fn write_behind(&self, to: &mut String) -> fmt::Result {
+        for (section, reason, names) in [
+            ("views", "READ rows, CREATE VIEW or the schema tell of the tables behind", &self.views),
+            ("functions", "the schema tells of the tables they read", &self.functions),
+        ] {
+            if !names.is_empty() {
+                writeln!(to, "\n[classification.{section}]  # {reason}")?;
+            }
+            names.iter().try_for_each(|(name, tables)| writeln!(to, "{} = {}", quoted(name), list(tables)))?;
+        }
+        if !self.triggers.is_empty() {
+            let reason = "each such write of the table came with a write of these, or the schema tells of them";
+            writeln!(to, "\n[classification.triggers]  # {reason}")?;
+        }
+        for (name, triggers) in &self.triggers {
+            let written = match triggers {
+                Triggers::Any(tables) => list(tables),
+                Triggers::ByChange(ByChange { insert, update, delete }) => {
+                    let changes = [("insert", insert), ("update", update), ("delete", delete)];
+                    let changes = changes.into_iter().filter(|(_, tables)| !tables.is_empty());
+                    let changes: Vec<_> =
+                        changes.map(|(change, tables)| format!("{change} = {}", list(tables))).collect();
+                    format!("{{ {} }}", changes.join(", "))
+                }
+            };
+            writeln!(to, "{} = {written}", quoted(name))?;
+        }
+        Ok(())
     }
 
     fn write_attribution(&self, to: &mut String) -> fmt::Result {
@@ -81,7 +99,14 @@ impl Proposal {
 fn write_line(to: &mut String, before: &str, line: &Proposed, unit: &str) -> fmt::Result {
     let Proposed { pattern, class, reason, seen } = line;
     let note = if *class == DataClass::None { " (else a built-in pattern would decide)" } else { "" };
-    writeln!(to, "{before}{} = \"{class}\"  # {seen} {unit}: {}{note}", quoted(pattern), printable(reason))
+    let seen = if *seen == 0 { "in the schema".to_owned() } else { format!("{seen} {unit}") };
+    writeln!(to, "{before}{} = \"{class}\"  # {seen}: {}{note}", quoted(pattern), printable(reason))
+}
+
+/// A list of names.
+fn list(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+    format!("[{}]", names.join(", "))
 }
 
 /// A basic string of TOML.
