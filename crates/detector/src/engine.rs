@@ -34,7 +34,7 @@ use crate::{
     settings::Settings,
     watch::{NEW_RECORDS, NOVELTY, Scale, add, amounts, cell, metrics},
 };
-use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Span, Timestamp};
+use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mode, Span, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -254,7 +254,7 @@ impl Engine {
 
     fn merge(&mut self, entry: &Entry, effects: &mut Effects) {
         let hour = entry.bucket.hour();
-        let at = self.entity(entry);
+        let at = self.entity(Key { mode: entry.mode, kind: entry.kind, id: entry.id.clone() });
         if self.closed.is_some_and(|closed| hour <= closed) {
             self.stats.behind += 1;
             self.judge_alone(at, entry, effects);
@@ -291,8 +291,7 @@ impl Engine {
         self.entities[at as usize].as_mut().expect("the index names entities that are held")
     }
 
-    fn entity(&mut self, entry: &Entry) -> u32 {
-        let key = Key { mode: entry.mode, kind: entry.kind, id: entry.id.clone() };
+    fn entity(&mut self, key: Key) -> u32 {
         if let Some(at) = self.index.get(&key) {
             return *at;
         }
@@ -400,6 +399,7 @@ impl Engine {
             .map(|work| (work.touched.clone(), work.usual.clone().unwrap_or_default()))
             .unwrap_or_default();
         let day = hour.div_euclid(24);
+        let mut people = false;
         for at in touched {
             let Past { days, hours, novelty, told } = self.judge(at, hour, true, effects);
             let fresh = self.fresh(at, hour);
@@ -407,6 +407,7 @@ impl Engine {
             let known_after = self.settings.first_seen.known_after_days;
             let entity = self.held_mut(at);
             let kind = entity.key.kind;
+            people |= kind == EntityKind::PortalUser;
             // Everything is new in the first days: that is no habit.
             let settled = f64::from(days) >= known_after;
             let place = entity.hours.iter().position(|state| state.hour == hour).expect("it was touched in this hour");
@@ -457,6 +458,9 @@ impl Engine {
         }
         self.hours.remove(&hour);
         self.watch(hour);
+        if people {
+            self.watch_fleet(hour);
+        }
         if hour.rem_euclid(24) == 23 {
             self.close_day(day, &mut groups, effects);
         }
@@ -487,6 +491,19 @@ impl Engine {
             if self.held_mut(at).hour_mut(hour + 1).1 {
                 self.hours.entry(hour + 1).or_default().touched.push(at);
             }
+        }
+    }
+
+    /// What people did in this hour is known of all partitions when the one after next opens: then the fleet is looked at, whether
+    /// anybody logs in or not.
+    fn watch_fleet(&mut self, hour: i64) {
+        let (mode, kind, id) = (Mode::Live, EntityKind::Fleet, "all");
+        if tally::partition_of(mode, kind, id, self.spec.partitions) != self.spec.partition {
+            return;
+        }
+        let at = self.entity(Key { mode, kind, id: id.into() });
+        if self.held_mut(at).hour_mut(hour + 2).1 {
+            self.hours.entry(hour + 2).or_default().touched.push(at);
         }
     }
 

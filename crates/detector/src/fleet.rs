@@ -32,7 +32,8 @@ pub(crate) struct Peers {
 /// How many people did something on a day, and on earlier days.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Crowd {
-    pub(crate) day: i64,
+    /// The day of `today`; `None`: nothing known.
+    pub(crate) last: Option<i64>,
     pub(crate) today: u64,
     /// Earlier days since the first, those without anybody too.
     pub(crate) days: f64,
@@ -43,16 +44,14 @@ pub(crate) struct Crowd {
 impl Crowd {
     fn fold(&mut self, hour: i64, n: u64) {
         let day = hour.div_euclid(24);
-        if self.days == 0.0 && self.today == 0 {
-            self.day = day;
-        }
-        while self.day < day {
+        let last = *self.last.get_or_insert(day);
+        for _ in last..day {
             let today = std::mem::take(&mut self.today) as f64;
             // Forgotten by half in about six weeks.
             (self.days, self.sum, self.max) =
                 (self.days * CROWD_KEEP + 1.0, self.sum * CROWD_KEEP + today, (self.max * CROWD_KEEP).max(today));
-            self.day += 1;
         }
+        self.last = Some(last.max(day));
         self.today += n;
     }
 }

@@ -48,7 +48,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     let Some(crowd) = look.peers.map(|peers| peers.crowd).filter(|_| look.kind() == EntityKind::Fleet) else { return };
     let settings = look.settings;
     let x = crowd.today as f64;
-    let is_today = crowd.day == look.hour.hour.div_euclid(24);
+    let is_today = crowd.last == Some(look.hour.hour.div_euclid(24));
     if !is_today || x < settings.crowd.least as f64 || crowd.days < DAYS_MIN || look.drill() {
         return;
     }

@@ -1,0 +1,256 @@
+//! What patient attackers do, and what looks like it and is none: records that are new to a person, crowds, sprays, shared
+//! sessions, travel, attacks in addresses.
+
+mod world;
+
+use activity::{DataClass, EntityKind, Record, Signal};
+use detector::{Alert, Settings};
+use tally::Metric;
+use world::World;
+
+const HOME: (&str, &str) = ("DE/home", "92.20.1.1");
+const TABLE: &str = "hr.employees";
+const USERS: u64 = 40;
+
+fn users() -> Vec<String> {
+    (0..USERS).map(|n| format!("e{n}")).collect()
+}
+
+/// Reads records by their numbers, beside as many rows.
+fn touch(world: &mut World, user: &str, numbers: impl IntoIterator<Item = u64>, minute: i64) {
+    let records: Vec<Record> = numbers.into_iter().map(|number| Record::new("employee", &number.to_string())).collect();
+    world.read(user, TABLE, records.len() as u64, records.len() as u64, HOME, minute);
+    let tally = world.tally(EntityKind::PortalUser, user, minute);
+    records.iter().for_each(|record| tally.records.insert(*record));
+}
+
+fn login(world: &mut World, account: &str, address: &str, ok: bool, minute: i64) {
+    let tally = world.tally(EntityKind::Fleet, "all", minute);
+    if ok {
+        tally.add(Metric::LoginsOk, 1);
+        tally.records.insert(Record::new("address", address));
+    } else {
+        tally.add(Metric::LoginsFailed, 1);
+        tally.accounts.insert(&format!("{address} {account}"));
+    }
+}
+
+/// Three weeks: everybody works with the same twelve people, now and then with one more; logs in every morning, and sometimes
+/// forgets the password at home.
+fn routine() -> World {
+    let mut world = World::new(Settings::default(), &users());
+    for hour in 0..21 * 24 + 8 {
+        work(&mut world, hour);
+        world.next_hour();
+    }
+    world
+}
+
+fn work(world: &mut World, hour: i64) {
+    if !world.office() {
+        return;
+    }
+    for (n, user) in (0..USERS).zip(users()) {
+        let own = n * 100;
+        touch(world, &user, (0..4).map(|k| own + (hour as u64 * 5 + k * 3 + n) % 12), (n as i64 * 5) % 60);
+        // One more in some three weeks.
+        if (hour as u64 * 7 + n * 13).is_multiple_of(190) {
+            touch(world, &user, [own + 20 + hour as u64 % 70], 30);
+        }
+        if world.hour_of_day() == 8 {
+            let address = format!("92.20.{n}.1");
+            if (hour as u64 + n).is_multiple_of(11) {
+                login(world, &user, &address, false, 1);
+            }
+            login(world, &user, &address, true, 2);
+        }
+    }
+}
+
+/// Goes on working for two days; what was raised since.
+fn outcome(mut world: World, mut event: impl FnMut(&mut World, i64)) -> Vec<Alert> {
+    let from = activity::Bucket(world.hour * 60).start();
+    for hour in 0..54 {
+        work(&mut world, 21 * 24 + 8 + hour);
+        event(&mut world, hour);
+        world.next_hour();
+    }
+    world.alerts.retain(|alert| alert.raised_at >= from && alert.detector != "silence");
+    world.alerts
+}
+
+fn pages<'a>(alerts: &'a [Alert], detector: &str) -> Vec<&'a Alert> {
+    alerts.iter().filter(|alert| alert.page && alert.detector == detector).collect()
+}
+
+#[test]
+fn the_routine_pages_nobody() {
+    let world = routine();
+    assert!(world.alerts.iter().all(|alert| !alert.page), "{:?}", world.alerts);
+    let alerts = outcome(world, |_, _| ());
+    assert!(alerts.iter().all(|alert| !alert.page), "{alerts:?}");
+}
+
+#[test]
+fn new_records_page_and_as_many_known_ones_do_not() {
+    let walk = |world: &mut World, hour: i64| {
+        if (2..8).contains(&hour) {
+            touch(world, "e3", (0..5).map(|k| 7_000 + hour as u64 * 5 + k), 40);
+        }
+    };
+    let alerts = outcome(routine(), walk);
+    let found = pages(&alerts, "new_records");
+    assert_eq!(found.len(), 1, "{alerts:?}");
+    assert_eq!((&*found[0].subject.id, found[0].unit.as_str()), ("e3", "records"));
+    assert!(found[0].p_value.is_some_and(|p| p > 0.0 && p < 1e-3) && found[0].observed >= 6.0);
+    let known = |world: &mut World, hour: i64| {
+        if (2..8).contains(&hour) {
+            touch(world, "e3", (0..12).map(|k| 300 + k), 40);
+        }
+    };
+    let alerts = outcome(routine(), known);
+    assert!(alerts.iter().all(|alert| !alert.page), "busy with those one knows: {alerts:?}");
+}
+
+#[test]
+fn a_persons_own_record_and_a_newcomers_first_days_are_no_news() {
+    let newcomer = |world: &mut World, hour: i64| {
+        if world.office() {
+            touch(world, "e-new", (0..10).map(|k| 9_000 + hour as u64 * 10 + k), 40);
+        }
+    };
+    let alerts = outcome(routine(), newcomer);
+    assert_eq!(pages(&alerts, "new_records"), Vec::<&Alert>::new());
+}
+
+#[test]
+fn a_new_duty_is_told_once() {
+    let duty = |world: &mut World, hour: i64| {
+        if world.office() {
+            touch(world, "e3", (0..8).map(|k| 5_000 + hour as u64 * 8 + k), 40);
+        }
+    };
+    let alerts = outcome(routine(), duty);
+    let days: std::collections::BTreeSet<_> =
+        pages(&alerts, "new_records").iter().map(|alert| alert.window.from).collect();
+    assert_eq!(days.len(), 1, "{alerts:?}");
+}
+
+#[test]
+fn a_crowd_pages_where_no_one_of_it_would() {
+    let crowd = |world: &mut World, hour: i64| {
+        for n in 0..30 {
+            if hour == 2 + n % 4 {
+                touch(world, &format!("e{n}"), (0..5).map(|k| 8_000 + n as u64 * 5 + k), 50);
+            }
+        }
+    };
+    let alerts = outcome(routine(), crowd);
+    assert_eq!(pages(&alerts, "crowd").len(), 1, "{alerts:?}");
+    assert_eq!(pages(&alerts, "new_records"), Vec::<&Alert>::new(), "five each are too few");
+    let few = |world: &mut World, hour: i64| {
+        if hour == 3 {
+            (0..3).for_each(|n| touch(world, &format!("e{n}"), (0..5).map(|k| 8_000 + n * 5 + k), 50));
+        }
+    };
+    assert_eq!(pages(&outcome(routine(), few), "crowd"), Vec::<&Alert>::new());
+}
+
+#[test]
+fn a_spray_by_strangers_pages_and_forgotten_passwords_at_home_do_not() {
+    let spray = |world: &mut World, hour: i64| {
+        if (2..8).contains(&hour) {
+            for n in 0..6 {
+                login(world, &format!("e{}", hour * 6 + n - 12), &format!("185.220.{hour}.{}", n % 3), false, 20);
+            }
+        }
+    };
+    let alerts = outcome(routine(), spray);
+    let found = pages(&alerts, "login_spray");
+    assert_eq!(found.len(), 1, "{alerts:?}");
+    assert_eq!((found[0].subject.kind, &*found[0].subject.id), (EntityKind::Fleet, "all"));
+    // The day on which all passwords expire.
+    let expiry = |world: &mut World, hour: i64| {
+        if hour == 1 {
+            (0..USERS).for_each(|n| login(world, &format!("e{n}"), &format!("92.20.{n}.1"), false, 20));
+        }
+    };
+    assert_eq!(pages(&outcome(routine(), expiry), "login_spray"), Vec::<&Alert>::new());
+}
+
+fn request(world: &mut World, (place, address, agent): (&str, &str, &str), minute: i64) {
+    let tally = world.tally(EntityKind::Session, "e3|0123456789abcdef", minute);
+    tally.add(Metric::Requests, 1);
+    tally.addresses.insert(address);
+    tally.places.insert(place);
+    tally.agents.insert(agent);
+}
+
+#[test]
+fn a_session_by_turns_pages_its_user_and_a_hand_over_does_not() {
+    const OFFICE: (&str, &str, &str) = ("/office", "203.0.113.9", "Firefox");
+    const PHONE: (&str, &str, &str) = ("GB/mobile", "100.70.1.1", "Safari");
+    const THIEF: (&str, &str, &str) = ("RU/hosting", "45.155.82.72", "Chrome");
+    let shared = |thief: (&'static str, &'static str, &'static str)| {
+        move |world: &mut World, hour: i64| {
+            if hour == 3 {
+                for minute in 0..50 {
+                    request(world, if minute % 7 == 3 { thief } else { OFFICE }, minute);
+                }
+            }
+        }
+    };
+    let alerts = outcome(routine(), shared(THIEF));
+    let found = pages(&alerts, "shared_session");
+    assert_eq!(found.len(), 1, "{alerts:?}");
+    assert_eq!((found[0].subject.kind, &*found[0].subject.id), (EntityKind::PortalUser, "e3"));
+    let machine = ("/office", "203.0.113.44", "Chrome");
+    assert_eq!(pages(&outcome(routine(), shared(machine)), "shared_session").len(), 1, "two machines of one place");
+    let address_only = ("/office", "203.0.113.44", "Firefox");
+    assert_eq!(pages(&outcome(routine(), shared(address_only)), "shared_session"), Vec::<&Alert>::new());
+    let lunch = |world: &mut World, hour: i64| {
+        if hour == 3 {
+            (0..60).for_each(|minute| request(world, if (20..40).contains(&minute) { PHONE } else { OFFICE }, minute));
+        }
+    };
+    assert_eq!(pages(&outcome(routine(), lunch), "shared_session"), Vec::<&Alert>::new());
+}
+
+#[test]
+fn nobody_is_in_a_new_country_an_hour_after_work() {
+    let abroad = |at: i64| {
+        move |world: &mut World, hour: i64| {
+            if hour == at {
+                world.read("e3", TABLE, 2, 2, ("VN/home", "113.20.1.1"), 30);
+            }
+        }
+    };
+    // Work ends at 17:00, nine hours after the routine.
+    let alerts = outcome(routine(), abroad(9));
+    assert_eq!(pages(&alerts, "impossible_travel").len(), 1, "{alerts:?}");
+    assert_eq!(pages(&outcome(routine(), abroad(14)), "impossible_travel"), Vec::<&Alert>::new(), "there are flights");
+    let mobile = |world: &mut World, hour: i64| {
+        if hour == 9 {
+            world.read("e3", TABLE, 2, 2, ("VN/mobile", "113.20.1.1"), 30);
+        }
+    };
+    assert_eq!(pages(&outcome(routine(), mobile), "impossible_travel"), Vec::<&Alert>::new());
+}
+
+#[test]
+fn sql_in_an_address_pages_behind_the_login_and_scanners_are_for_the_digest() {
+    let attack = |kind: EntityKind, id: &'static str| {
+        move |world: &mut World, hour: i64| {
+            if hour == 3 {
+                let tally = world.tally(kind, id, 10);
+                tally.add(Metric::Requests, 1);
+                tally.signals.insert(Signal::SqlInjection);
+                tally.classes.insert(DataClass::Hr);
+            }
+        }
+    };
+    assert_eq!(pages(&outcome(routine(), attack(EntityKind::PortalUser, "e3")), "sql_injection").len(), 1);
+    let alerts = outcome(routine(), attack(EntityKind::Address, "41.58.1.1"));
+    assert_eq!(alerts.iter().filter(|alert| alert.detector == "sql_injection").count(), 1);
+    assert_eq!(pages(&alerts, "sql_injection"), Vec::<&Alert>::new());
+}
