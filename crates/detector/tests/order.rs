@@ -99,6 +99,7 @@ fn add(tallier: &mut Tallier, source: &str, record: &Record) {
         (EntityKind::Address, address.clone()),
         (EntityKind::AppHost, format!("10.0.0.{}", record.table / 3)),
         (EntityKind::Source, source.to_owned()),
+        (EntityKind::Session, format!("{user}|s{}", record.at.as_secs() / 7200)),
     ];
     for (kind, id) in entities {
         let tally = tallier.tally(mode, kind, &id, record.at.bucket());
@@ -112,6 +113,13 @@ fn add(tallier: &mut Tallier, source: &str, record: &Record) {
         tally.places.insert(&format!("C{}", record.address / 3));
         tally.tables.insert(&table);
         tally.accounts.insert(&user);
+        tally.agents.insert(&format!("browser {}", record.address % 5));
+        if matches!(kind, EntityKind::PortalUser | EntityKind::UserTable) {
+            // A few that one knows; in an attack, others.
+            let numbers =
+                if record.rows < 200 { record.user * 9..record.user * 9 + 3 } else { record.rows..record.rows + 9 };
+            numbers.for_each(|number| tally.records.insert(activity::Record::new("employee", &number.to_string())));
+        }
         if let Some(signal) = record.signal {
             tally.signals.insert(signal);
         }
@@ -119,6 +127,19 @@ fn add(tallier: &mut Tallier, source: &str, record: &Record) {
             tally.logins.insert(record.at, &user, ok);
             tally.add(if ok { Metric::LoginsOk } else { Metric::LoginsFailed }, 1);
         }
+    }
+}
+
+fn add_to_fleet(tallier: &mut Tallier, record: &Record) {
+    let Some(ok) = record.login.filter(|_| !record.drill) else { return };
+    let address = format!("10.{}.0.{}", record.address, record.address);
+    let tally = tallier.tally(Mode::Live, EntityKind::Fleet, "all", record.at.bucket());
+    if ok {
+        tally.add(Metric::LoginsOk, 1);
+        tally.records.insert(activity::Record::new("address", &address));
+    } else {
+        tally.add(Metric::LoginsFailed, 1);
+        tally.accounts.insert(&format!("{address} a{}", record.rows));
     }
 }
 
@@ -144,6 +165,7 @@ fn messages(world: &[Vec<Record>], partitions: u32, random: &mut Random, ahead: 
                 read[at] += 1;
                 if record.at >= watermarks[at].saturating_sub(LATENESS) {
                     add(&mut tallier, names[at].0, record);
+                    add_to_fleet(&mut tallier, record);
                 }
                 watermarks[at] = watermarks[at].max(record.at);
             }

@@ -73,7 +73,9 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     }
     let usual = usual(look);
     let most = f64::from(look.baseline.news.max);
-    let by_share = share(fresh, records).map_or(1.0, |share| p_of_share(look, share));
+    // A share also falls while the hour goes on: it is known when the hour is over.
+    let share = share(fresh, records).filter(|_| look.closing);
+    let by_share = share.map_or(1.0, |share| p_of_share(look, share));
     // Two looks at one day, by Bonferroni with weights.
     let p = (p_of_number(look, x, &usual) / BY_NUMBER).min(by_share / (1.0 - BY_NUMBER)).min(1.0);
     let bound = look.budget.new_records_bound(look.kind());
@@ -123,7 +125,9 @@ fn usual(look: &Look<'_>) -> Usual {
     Usual { mean: look.baseline.news.mean(peers.map_or(1.0, |peers| peers.mean)) * widening, widening }
 }
 
-/// New records of an hour, as known two hours before it: exact, or estimated from a sample.
+/// New records of an hour, as known two hours before it: exact, or beyond [`tally::limits::RECORDS_MAX`] estimated from a sample.
+/// The estimate may be some per cent below what was known of a part of the hour, so an early page that lies as near to the bound
+/// as that is one that the whole hour would not raise. An exact count would take a set of any size in every tally.
 pub(crate) fn fresh(entity: &EntityState, hour: &HourState, employee: Option<u64>) -> u64 {
     let records = &hour.tally.records;
     let past = hour.hour - 2;
@@ -132,17 +136,19 @@ pub(crate) fn fresh(entity: &EntityState, hour: &HourState, employee: Option<u64
     if records.overflowed() { (n as f64 * records.estimate() / records.len() as f64) as u64 } else { n as u64 }
 }
 
-/// New records and all records of the day so far, up to and with this hour.
+/// New records and all records of the day so far, up to and with this hour; of a drill, whose shadow may be judged before its
+/// earlier hours are over, those of the hour.
 fn of_day(look: &Look<'_>) -> (u64, u64) {
+    let of_hour = |state: &HourState| (fresh(look.entity, state, look.employee), state.tally.records.estimate() as u64);
+    if look.drill() {
+        return of_hour(look.hour);
+    }
     let day = look.hour.hour.div_euclid(24);
-    let closed =
-        look.entity.days.iter().find(|state| state.day == day).map_or((0, 0), |state| (state.fresh, state.records));
-    let open = look.entity.hours.iter().filter(|state| {
-        !state.closed && state.hour.div_euclid(24) == day && state.hour < look.hour.hour && !look.drill()
-    });
-    open.chain([look.hour]).fold(closed, |(news, all), state| {
-        (news + fresh(look.entity, state, look.employee), all + state.tally.records.estimate() as u64)
-    })
+    let closed = look.entity.days.iter().find(|state| state.day == day);
+    let closed = closed.map_or((0, 0), |state| (state.fresh, state.records));
+    let is_open = |state: &&HourState| !state.closed && state.hour.div_euclid(24) == day && state.hour < look.hour.hour;
+    let open = look.entity.hours.iter().filter(is_open).chain([look.hour]);
+    open.map(of_hour).fold(closed, |(news, all), (more_news, more)| (news + more_news, all + more))
 }
 
 /// By the number: against the person's own greatest, and against the ratios of the peers' days.
