@@ -2,7 +2,7 @@
 //!
 //! Per (metric, scale): decayed number, sum and sum of squares of the amounts in *active* hours (a hurdle model: whether
 //! an entity does anything at all is the season's business, how much it then does is the level's), and the decayed
-//! maximum. Season: 48 slots, hour of the day × (working day, weekend), one for all metrics. About 500 bytes.
+//! maximum. Season: 48 slots, hour of the day × (working day, weekend), one for all metrics. Beside them: how much is new to the entity. About 600 bytes.
 
 use crate::limits::UNEXPLAINED_HOURS_MAX;
 use crate::watch::{Amounts, CELLS, METRICS_MAX, Scale, cell};

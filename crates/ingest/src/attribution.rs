@@ -2,14 +2,16 @@
 //!
 //! | activity | entities |
 //! |---|---|
-//! | request | portal user (if the log names one), integration key, address, session (classified only), application host (HR only) |
-//! | login | the same; a refused one says nothing of where the user is, and its name is only what was tried |
+//! | request | portal user (if the log names one), integration key, address, session (of who is logged in, else classified only), application host (HR only) |
+//! | login | the same, and the fleet: from which addresses somebody got in, and who was tried from where; a refused one says nothing of where the user is, and its name is only what was tried |
 //! | request with personal data in its address | its route, too |
 //! | statement, tagged | portal user, user × table and table for each classified table, application host |
 //! | statement, untagged | database account (where the log names one), table, application host |
 //! | line of an application's own log | as a tagged statement, and where the person is; no application host |
 //! | READ or WRITE row | table |
 //! | connection | database account; a refused one also the address |
+//!
+//! Persons and integration keys, with their tables, are told which records of classified tables a statement's conditions name.
 //!
 //! Requests count always; rows, bytes and statements only where classified data is touched, statements that were refused
 //! only as refused. In a join each classified table gets all rows; the user and the host get them once. Signals go to the

@@ -3,7 +3,7 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
-use activity::{Bucket, DrillId, EntityKind, KnownBy, Mode, Signal, Span, Timestamp};
+use activity::{Bucket, DrillId, EntityKind, KnownBy, Mode, Record, Signal, Span, Timestamp};
 use ingest::limits::{ENTRY_BYTES_MAX, LINE_BYTES_MAX};
 use ingest::settings::Source;
 use ingest::{DeadLetter, Geo, Ingester, Plan, Raw, Resume, Settings, Written};
@@ -185,6 +185,28 @@ fn without_a_tag_the_account_stands_for_itself() {
 }
 
 #[test]
+fn records_of_classified_tables_are_told_of_the_person() {
+    let statement =
+        |sql: &str, tag: &str| format!("20260302 00:00:01,db1,portal_app,10.0.1.12,7,1,QUERY,hr,'{sql}{tag}',0\n");
+    let text = [
+        statement("SELECT * FROM employees WHERE id=2946", " /*uid=u1*/"),
+        statement("SELECT iban FROM bank_accounts WHERE employee_id IN (2946,7)", " /*uid=u1*/"),
+        statement("SELECT * FROM shop.orders WHERE order_id=5", " /*uid=u1*/"),
+        statement("SELECT * FROM employees WHERE id=8", ""),
+    ]
+    .concat();
+    let outcome = read_text(&plan(&[AUDIT]), &text);
+    let numbers = |kind: EntityKind, id: &str| {
+        let mut numbers: Vec<_> = outcome.of(kind, id).records.iter().filter_map(Record::number).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    assert_eq!(numbers(EntityKind::PortalUser, "u1"), [7, 2946], "one person has one record, whatever the table");
+    assert_eq!(numbers(EntityKind::UserTable, "u1|hr.employees"), [2946]);
+    assert_eq!(numbers(EntityKind::DbAccount, "portal_app@10.0.1.12"), Vec::<u64>::new());
+}
+
+#[test]
 fn requests_and_logins() {
     let line = |user: &str, address: &str, method: &str, uri: &str, status: u16| {
         format!(
@@ -221,6 +243,9 @@ fn requests_and_logins() {
     assert_eq!(counts(&address), [3, 0, 0, 0, 1, 2]);
     assert!(address.accounts.contains("u1") && address.accounts.contains("u2") && address.places.contains("/office"));
     assert_eq!(address.logins.iter().map(|login| login.ok).collect::<Vec<_>>(), [false, false, true]);
+    let fleet = alone.of(EntityKind::Fleet, "all");
+    assert_eq!([Metric::LoginsOk, Metric::LoginsFailed].map(|metric| fleet.get(metric)), [1, 2]);
+    assert!(fleet.accounts.contains("203.0.1.1 u1") && fleet.records.contains(Record::new("address", "203.0.1.1")));
     assert_eq!(alone.of(EntityKind::Session, "s1"), Tally::default(), "a session's id leaves only as a hash");
     let hashed = alone.tallies.keys().find(|(_, kind, ..)| *kind == EntityKind::Session).unwrap().2.clone();
     let session = alone.of(EntityKind::Session, &hashed);
