@@ -274,12 +274,17 @@ impl EntityState {
     pub(crate) fn day_amounts(&self, hour: i64) -> Amounts {
         let day = hour.div_euclid(24);
         let mut sum = self.days.iter().find(|state| state.day == day).map_or([0; METRICS_MAX], |state| state.amounts);
-        for state in
-            self.hours.iter().filter(|state| !state.closed && state.hour.div_euclid(24) == day && state.hour <= hour)
-        {
+        for state in self.open_of_day(day, hour + 1) {
             add(&mut sum, &amounts(self.key.kind, &state.tally));
         }
         sum
+    }
+
+    /// Hours of the day before that hour which are not closed: what [`DayState`] does not have yet.
+    pub(crate) fn open_of_day(&self, day: i64, before: i64) -> impl Iterator<Item = &HourState> {
+        let is_open =
+            move |state: &&HourState| !state.closed && state.hour.div_euclid(24) == day && state.hour < before;
+        self.hours.iter().filter(is_open)
     }
 
     /// Learns what ended by the end of `through`; nothing if that was done before. A shadow of a drill never learns.

@@ -283,7 +283,7 @@ impl Attributor {
             self.point_to(tally, place);
         }
         let person = user.filter(|_| authenticated);
-        if let Some(session) = activity.session.as_deref().filter(|session| is_web && is_session(session))
+        if let Some(session) = activity.session.as_deref().filter(|_| is_web)
             && (class != DataClass::None || person.is_some())
         {
             let mut id = person.map_or_else(String::new, |user| format!("{user}|"));
@@ -753,11 +753,6 @@ fn add_login_of_fleet(tally: &mut Tally, activity: &Activity<'_>, account: &str,
         }
         Outcome::Failed => {}
     }
-}
-
-/// Logs write `-`, nothing or zeros where a request had no session.
-fn is_session(session: &str) -> bool {
-    session.bytes().any(|byte| !matches!(byte, b'0' | b'-'))
 }
 
 /// Of a login at the portal or the database; an attempt that failed for another reason is neither.

@@ -139,7 +139,7 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
 }
 
 /// Good-Turing: the chance that a day of this user brings a new value.
-fn one_off(look: &Look<'_>, sort: usize) -> f64 {
+pub(super) fn one_off(look: &Look<'_>, sort: usize) -> f64 {
     if look.drill() {
         return 0.0; // a shadow has no days; its peers decide
     }
@@ -147,7 +147,7 @@ fn one_off(look: &Look<'_>, sort: usize) -> f64 {
 }
 
 /// Beyond one new value in four days, one more is no surprise.
-const ONE_OFF_MAX: f64 = 0.25;
+pub(super) const ONE_OFF_MAX: f64 = 0.25;
 /// A user, or peers, for whom new values are more frequent than this are not surprising.
 const PAGE_RATE: f64 = 0.02;
 const DIGEST_RATE: f64 = 0.05;

@@ -54,11 +54,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     let settings = look.settings;
     let day = look.hour.hour.div_euclid(24);
     let closed = look.entity.days.iter().find(|state| state.day == day).map_or(0, |state| state.fresh);
-    let open = look
-        .entity
-        .hours
-        .iter()
-        .filter(|state| !state.closed && state.hour.div_euclid(24) == day && state.hour < look.hour.hour);
+    let open = look.entity.open_of_day(day, look.hour.hour);
     let x = (closed + open.map(|state| strangers(look.entity, state)).sum::<u64>() + strangers(look.entity, look.hour))
         as f64;
     let known = f64::from(look.baseline.days) >= settings.first_seen.known_after_days;

@@ -64,6 +64,9 @@ pub const DETECTORS: &[Spec] = &[
     silence::SPEC,
 ];
 
+/// How much less probable a second page about a new duty has to be than the first.
+const AGAIN: f64 = 1e-3;
+
 /// What a detector may look at. Everything but `hour` and the day's amounts is closed state, fixed for this hour.
 pub(crate) struct Look<'a> {
     pub(crate) entity: &'a EntityState,
@@ -91,6 +94,11 @@ impl Look<'_> {
     }
     pub(crate) fn drill(&self) -> bool {
         self.entity.key.mode.is_drill()
+    }
+    /// What a p-value has to be below to page: who has just been reported for doing something new does more of it, and that is
+    /// a second page only if it is [`AGAIN`] times as probable.
+    pub(crate) fn page_bound(&self, bound: f64) -> f64 {
+        if self.told { bound * AGAIN } else { bound }
     }
     /// The last hour that counts as past.
     pub(crate) fn past(&self) -> i64 {

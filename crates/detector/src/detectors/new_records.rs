@@ -53,9 +53,6 @@ const MANUAL: &str = manual! {
     "Good, Biometrika 40 (1953), 237 (the chance of something new). MITRE ATT&CK T1213, T1119, T1530."
 };
 
-/// How much less probable a second page within two weeks has to be than the first.
-const AGAIN: f64 = 1e-3;
-
 /// Weight of own days at which the own history and the peers' count the same.
 const TRUST: f64 = 20.0;
 
@@ -79,7 +76,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     // Two looks at one day, by Bonferroni with weights.
     let p = (p_of_number(look, x, &usual) / BY_NUMBER).min(by_share / (1.0 - BY_NUMBER)).min(1.0);
     let bound = look.budget.new_records_bound(look.kind());
-    let page = p <= if look.told { bound * AGAIN } else { bound };
+    let page = p <= look.page_bound(bound);
     let digest = look.closing && p <= (bound * look.settings.volume.digest_factor).min(1e-2);
     if !page && !digest {
         return;
@@ -146,8 +143,7 @@ fn of_day(look: &Look<'_>) -> (u64, u64) {
     let day = look.hour.hour.div_euclid(24);
     let closed = look.entity.days.iter().find(|state| state.day == day);
     let closed = closed.map_or((0, 0), |state| (state.fresh, state.records));
-    let is_open = |state: &&HourState| !state.closed && state.hour.div_euclid(24) == day && state.hour < look.hour.hour;
-    let open = look.entity.hours.iter().filter(is_open).chain([look.hour]);
+    let open = look.entity.open_of_day(day, look.hour.hour).chain([look.hour]);
     open.map(of_hour).fold(closed, |(news, all), (more_news, more)| (news + more_news, all + more))
 }
 

@@ -1,6 +1,10 @@
 //! Impossible travel: a country where the user never was, too soon after another place.
 
-use super::{Finding, Look, Spec, Window, manual, shown};
+use super::{
+    Finding, Look, Spec, Window,
+    first_seen::{ONE_OFF_MAX, one_off},
+    manual, shown,
+};
 use crate::{
     alert::Severity,
     entity::{COUNTRY, Spot},
@@ -51,8 +55,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
         return;
     }
     // For who is in another country every other day, one more is no news.
-    let used_once = look.entity.used_once(COUNTRY, look.past()) as f64;
-    if used_once > ONE_OFF_MAX * f64::from(look.baseline.days).max(1.0) {
+    if one_off(look, COUNTRY) > ONE_OFF_MAX {
         return;
     }
     let tally = &look.hour.tally;
@@ -79,9 +82,6 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
         attack: &["T1078"],
     });
 }
-
-/// Good-Turing: countries used on one day only, per day of activity, beyond which new ones are a habit.
-const ONE_OFF_MAX: f64 = 0.25;
 
 /// Minutes between a country that is new and another place, the fewest, with one of the two in this hour.
 fn gap(look: &Look<'_>) -> Option<i64> {

@@ -44,9 +44,6 @@ const MANUAL: &str = manual! {
     "surveillance). MITRE ATT&CK T1213, T1530, T1048."
 };
 
-/// How much less probable it has to be, to page about somebody who has just been reported for doing something new.
-const AGAIN: f64 = 1e-3;
-
 /// Prior shape of a negative binomial, where there are no peers either: rather overdispersed.
 const SHAPE_PRIOR: f64 = 1.0;
 /// Own active amounts at which the own history and the peers' weigh the same.
@@ -155,8 +152,7 @@ fn weigh(_: &Spec, look: &Look<'_>, metric: usize, unit: Metric, scale: Scale, a
     let weight = n / (n + TRUST);
     let empirical = (weight * own.ln() + (1.0 - weight) * others.ln()).exp();
     let p = if unit == Metric::Bytes { empirical } else { empirical.max(model) };
-    // Who has been reported for a new duty does more of it: that is no second page.
-    let page = p <= if look.told { page_bound * AGAIN } else { page_bound };
+    let page = p <= look.page_bound(page_bound);
     let digest = look.closing && p <= digest_bound;
     if !page && !digest {
         return None;

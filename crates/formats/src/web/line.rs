@@ -269,7 +269,9 @@ impl<'a> Line<'a> {
         activity.request_id = self.named(Meaning::RequestId);
         activity.app_host = self.app_host(context);
         activity.address = self.client(context);
-        activity.session = self.named(Meaning::Session).filter(|session| session.bytes().any(|byte| byte != b'0'));
+        // Zeros, with or without dashes, are a request without a session.
+        let is_session = |session: &Cow<'_, str>| session.bytes().any(|byte| !matches!(byte, b'0' | b'-'));
+        activity.session = self.named(Meaning::Session).filter(is_session);
         activity.agent = self.named(Meaning::Agent);
         activity.measures = Measures { bytes: self.bytes(), ..Measures::default() };
         activity.signals = attack::in_url(&path, &query);
