@@ -23,7 +23,8 @@ use crate::{
     budget::Budget,
     calendar::Calendar,
     detectors::{
-        DETECTORS, Finding, Look, NEWCOMERS, Window, counts_records, established, fresh, gates, novelty, strangers,
+        DAYS_KNOWN, DETECTORS, Finding, Look, NEWCOMERS, SourceHour, Sources, Window, counts_records, established,
+        fresh, gates, novelty, strangers,
     },
     directory::Directory,
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
@@ -102,6 +103,8 @@ pub struct Engine {
     held: BTreeMap<EntityKind, usize>,
     /// Where sources are held; never evicted but by their own limit.
     sources: Vec<u32>,
+    /// What they said in the hour that closes.
+    heard: Sources,
     /// Hours with content that are not closed.
     hours: BTreeMap<i64, Work>,
     /// Entities by day that have something to decide when it is over.
@@ -170,6 +173,7 @@ impl Engine {
             index: HashMap::new(),
             held: BTreeMap::new(),
             sources: Vec::new(),
+            heard: Sources::default(),
             hours: BTreeMap::new(),
             days: BTreeMap::new(),
             raised: BTreeMap::new(),
@@ -400,6 +404,7 @@ impl Engine {
             .unwrap_or_default();
         let day = hour.div_euclid(24);
         let mut people = false;
+        self.heard = self.hear_sources(hour);
         for at in touched {
             let Past { days, hours, novelty, told } = self.judge(at, hour, true, effects);
             let fresh = self.fresh(at, hour);
@@ -472,6 +477,32 @@ impl Engine {
         self.send(hour, groups, effects);
         self.raised = self.raised.split_off(&(hour - limits::RAISED_HOURS));
         self.evict(hour);
+    }
+
+    /// What all sources said in an hour that closes: every source that is judged in it has an hour, talking or not.
+    fn hear_sources(&mut self, hour: i64) -> Sources {
+        let half_life = self.half_life();
+        let calendar = self.calendar.clone();
+        let closed = self.closed;
+        let mut all = Vec::new();
+        for at in self.sources.clone() {
+            let entity = self.held_mut(at);
+            if entity.key.mode.is_drill() {
+                continue;
+            }
+            let Some(minutes) = entity.hours.iter().find(|state| state.hour == hour).map(HourState::minutes) else {
+                continue;
+            };
+            if let Some(closed) = closed {
+                entity.learn(closed - 1, |hour| calendar.one_off(hour), half_life);
+            }
+            let ahead = entity.ahead(hour - 2, |hour| calendar.one_off(hour), half_life);
+            let baseline = ahead.as_ref().unwrap_or(&entity.baseline);
+            let talks = (baseline.days >= DAYS_KNOWN).then(|| baseline.active(hour));
+            all.push(SourceHour { id: entity.key.id.clone(), minutes, talks });
+        }
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        Sources(all)
     }
 
     /// Silence has no tallies: a source that spoke of late is looked at in the next hour, whether it speaks or not.
@@ -674,6 +705,7 @@ impl Engine {
             employee: self.employee(entity, hour.hour),
             told: entity.told.is_some_and(|told| (hour.hour - limits::TOLD_HOURS..=hour.hour - 2).contains(&told)),
             busy: self.calendar.busy(hour.hour),
+            sources: &self.heard,
             closing,
         }
     }

@@ -568,9 +568,9 @@ impl HourState {
         self.good.iter().copied().chain(self.tally.records.iter().filter(|_| self.good.is_empty()))
     }
 
-    /// Minutes in which there was anything, ascending.
-    pub(crate) fn minutes(&self) -> impl Iterator<Item = u8> {
-        self.minutes.iter().map(|(minute, _)| *minute)
+    /// Minutes in which there was anything, one bit for each; nothing once closed.
+    pub(crate) fn minutes(&self) -> u64 {
+        self.minutes.iter().fold(0, |bits, (minute, _)| bits | 1 << minute)
     }
 }
 

@@ -319,13 +319,15 @@ fn a_regular_dump_pages_until_it_is_a_habit_and_again_at_another_hour() {
     assert_eq!(pages(&outcome(world, from), "dump_shape").len(), 1);
 }
 
-/// A source that speaks in every minute of each hour but, in the last hour, those of the silence.
-fn silence(speaks_every: i64, silent: std::ops::Range<i64>) -> Vec<Alert> {
+/// Sources that speak in every so many minutes of each hour, but in the last hour not in those of the silence.
+fn silence(sources: &[(&str, i64, std::ops::Range<i64>)]) -> Vec<Alert> {
     let mut world = World::new(Settings::default(), &users());
     for hour in 0..8 * 24 {
-        for minute in (0..60).step_by(speaks_every as usize) {
-            if hour != 7 * 24 + 10 || !silent.contains(&minute) {
-                world.tally(EntityKind::Source, "audit", minute).add(Metric::Requests, 1);
+        for (source, speaks_every, silent) in sources {
+            for minute in (0..60).step_by(*speaks_every as usize) {
+                if hour != 7 * 24 + 10 || !silent.contains(&minute) {
+                    world.tally(EntityKind::Source, source, minute).add(Metric::Requests, 1);
+                }
             }
         }
         world.next_hour();
@@ -335,12 +337,29 @@ fn silence(speaks_every: i64, silent: std::ops::Range<i64>) -> Vec<Alert> {
 
 #[test]
 fn silence_pages_where_a_source_always_speaks() {
-    let alerts = silence(1, 20..60);
+    let alone = |speaks_every, silent| silence(&[("audit", speaks_every, silent)]);
+    let alerts = alone(1, 20..60);
     assert_eq!(alerts.len(), 1, "{alerts:?}");
     assert!(alerts[0].why.starts_with("the source audit was silent for 40 min"), "{}", alerts[0].why);
-    assert_eq!(silence(1, 0..60).len(), 1, "also without any record in the hour");
-    assert_eq!(silence(1, 20..39), [], "shorter than configured");
-    assert_eq!(silence(12, 20..60), [], "quiet by nature");
+    assert_eq!(alone(1, 0..60).len(), 1, "also without any record in the hour");
+    assert_eq!(alone(1, 20..39), [], "shorter than configured");
+    assert_eq!(alone(12, 20..60), [], "quiet by nature");
+}
+
+#[test]
+fn one_source_that_falls_silent_pages_and_an_outage_of_all_does_not() {
+    let alerts = silence(&[("access", 1, 0..0), ("audit", 1, 10..55), ("slow", 2, 10..55)]);
+    let paged: Vec<&str> = alerts.iter().filter(|alert| alert.page).map(|alert| &*alert.entity.id).collect();
+    assert_eq!(paged, ["audit"], "one page for one database server: {alerts:?}");
+    assert_eq!(
+        alerts.iter().find(|alert| alert.page).map(|alert| &*alert.why),
+        Some(
+            "the source audit was silent for 45 min together with slow while access went on; it usually talks in 60 of 60 minutes on Monday 10:00"
+        )
+    );
+    let outage = silence(&[("access", 1, 10..55), ("audit", 1, 12..53), ("slow", 2, 10..56)]);
+    assert_eq!(outage.len(), 1, "{outage:?}");
+    assert!(!outage[0].page && outage[0].why.starts_with("all sources were silent for 41 min"), "{outage:?}");
 }
 
 #[test]

@@ -25,8 +25,13 @@ pub fn stable_hash(parts: &[&[u8]]) -> u64 {
 
 /// The tally partition an entity belongs to: its stable hash, scaled to `partitions` by multiplication.
 ///
-/// All entities of a drill follow the same rule with the drill's id as one more part. `partitions` of 0 counts as 1.
+/// All sources, and the fleet, lie in one: they are few, and only together can it be told whether one of them fell silent or
+/// all did. All entities of a drill follow the same rule with the drill's id as one more part. `partitions` of 0 counts as 1.
 pub fn partition_of(mode: Mode, kind: EntityKind, id: &str, partitions: u32) -> u32 {
+    let (kind, id) = match kind {
+        EntityKind::Source => (EntityKind::Fleet, "all"),
+        kind => (kind, id),
+    };
     let kind = [kind.code()];
     let hash = match mode {
         Mode::Live => stable_hash(&[&kind, id.as_bytes()]),
@@ -49,6 +54,13 @@ mod tests {
             "changing this loses every baseline"
         );
         assert_eq!(stable_hash(&[b"breachd"]), 0x8664_fab0_af90_c0b3);
+    }
+
+    #[test]
+    fn sources_lie_together() {
+        let of = |kind, id| partition_of(Mode::Live, kind, id, 8);
+        let fleet = of(EntityKind::Fleet, "all");
+        assert!(["audit", "access", "slow"].iter().all(|id| of(EntityKind::Source, id) == fleet));
     }
 
     #[test]

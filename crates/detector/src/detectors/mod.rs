@@ -84,6 +84,8 @@ pub(crate) struct Look<'a> {
     pub(crate) told: bool,
     /// The calendar expects more than usual.
     pub(crate) busy: bool,
+    /// Of a source, when the hour closes: all sources in this hour.
+    pub(crate) sources: &'a Sources,
     /// The hour is complete: what is found now is final.
     pub(crate) closing: bool,
 }
@@ -132,6 +134,7 @@ pub(crate) enum Window {
 pub(crate) use first_seen::{NEWCOMERS, established};
 pub(crate) use login_spray::strangers;
 pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share};
+pub(crate) use silence::{DAYS_KNOWN, SourceHour, Sources};
 pub(crate) use volume::gates;
 
 /// Makes a spec; the manual is the detector's module documentation, kept beside its code.
