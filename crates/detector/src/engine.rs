@@ -24,7 +24,7 @@ use crate::{
     calendar::Calendar,
     detectors::{
         DAYS_KNOWN, DETECTORS, Finding, Look, NEWCOMERS, SourceHour, Sources, Window, counts_records, established,
-        fresh, gates, novelty, strangers,
+        fresh, gates, novelty, share_step, strangers,
     },
     directory::Directory,
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
@@ -33,7 +33,7 @@ use crate::{
     progress::{Heard, Progress, Violation},
     rollup::{GroupHour, Rollup},
     settings::Settings,
-    watch::{NEW_RECORDS, NOVELTY, Scale, add, amounts, cell, metrics},
+    watch::{NEW_RECORDS, NOVELTY, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mode, Span, Timestamp};
 use std::{
@@ -130,6 +130,8 @@ struct Past {
     hours: f32,
     /// How many times the usual number of new records the day has, in eighths.
     novelty: u64,
+    /// How far the share of new records lies from the usual one.
+    share_step: Option<f64>,
     /// Somebody is told that the entity does something new.
     told: bool,
 }
@@ -406,7 +408,7 @@ impl Engine {
         let mut people = false;
         self.heard = self.hear_sources(hour);
         for at in touched {
-            let Past { days, hours, novelty, told } = self.judge(at, hour, true, effects);
+            let Past { days, hours, novelty, share_step, told } = self.judge(at, hour, true, effects);
             let fresh = self.fresh(at, hour);
             let group = self.group(self.held(at), hour);
             let known_after = self.settings.first_seen.known_after_days;
@@ -446,6 +448,7 @@ impl Engine {
                 of_day.fresh += fresh;
                 of_day.records += records;
                 of_day.novelty = of_day.novelty.max(novelty);
+                of_day.share_step = share_step.or(of_day.share_step);
                 let stands_out = of_day.novelty >= CROWD_NOVELTY && of_day.fresh >= CROWD_RECORDS;
                 if kind == EntityKind::PortalUser && !drill && stands_out && !of_day.counted {
                     of_day.counted = true;
@@ -554,6 +557,9 @@ impl Engine {
                     if state.novelty > 0 && state.paged & NEW_RECORDS_BIT == 0 {
                         group.cells.entry(NEW_RECORDS as u8).or_default().add(state.fresh);
                         group.cells.entry(NOVELTY as u8).or_default().add(state.novelty);
+                        if let Some(step) = state.share_step {
+                            group.cells.entry(SHARE_STEP as u8).or_default().add((STEPS * step.abs()) as u64);
+                        }
                     }
                 }
             }
@@ -674,6 +680,7 @@ impl Engine {
             days: look.baseline.days,
             hours: look.baseline.hours,
             novelty: if closing { novelty(&look) } else { 0 },
+            share_step: if closing { share_step(&look) } else { None },
             told: all.iter().any(|(detector, finding)| finding.page && NEWS.contains(&DETECTORS[*detector].name)),
         };
         for (detector, finding) in all {

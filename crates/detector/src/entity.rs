@@ -118,6 +118,9 @@ pub(crate) struct DayState {
     pub(crate) records: u64,
     /// How many times the usual number that was at most, in eighths.
     pub(crate) novelty: u64,
+    /// How far the share of new records lay from the usual one, as known in the last closed hour; see
+    /// [`crate::detectors::share_step`].
+    pub(crate) share_step: Option<f64>,
     /// It counts to the day's crowd.
     pub(crate) counted: bool,
     /// What the digest will list if nothing pages before the day is over.
@@ -260,6 +263,7 @@ impl EntityState {
                 fresh: 0,
                 records: 0,
                 novelty: 0,
+                share_step: None,
                 counted: false,
                 digest: Vec::new(),
                 listed: false,

@@ -69,6 +69,8 @@ pub(crate) struct Usual {
     /// One in a thousand is greater.
     pub(crate) extreme: f64,
     pub(crate) max: f64,
+    /// Mean of the squares.
+    pub(crate) square: f64,
     /// How much more than usual peers do of late, at least 1, at most [`SHIFT_MAX`].
     pub(crate) shift: f64,
     /// Weight at or above each half octave.
@@ -324,6 +326,7 @@ impl Folded {
             shape,
             extreme: extreme.unwrap_or(1.0),
             max: max.unwrap_or(1.0),
+            square: self.squares / self.n.max(1e-9),
             shift: (recent / mean.max(1e-9)).clamp(1.0, SHIFT_MAX),
             above,
         }

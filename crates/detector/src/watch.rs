@@ -40,9 +40,12 @@ pub(crate) const CELLS: usize = METRICS_MAX * Scale::ALL.len();
 /// Beside the pairs: records a person touched on a day for the first time, and how many times the usual number that is.
 pub(crate) const NEW_RECORDS: usize = CELLS;
 pub(crate) const NOVELTY: usize = CELLS + 1;
+/// And how far the share of a day's records that was new lay from the person's usual one: of its logit, in [`STEPS`].
+pub(crate) const SHARE_STEP: usize = CELLS + 2;
+pub(crate) const STEPS: f64 = 64.0;
 
 /// Number of all cells that peers are compared by.
-pub(crate) const CELLS_OF_PEERS: usize = CELLS + 2;
+pub(crate) const CELLS_OF_PEERS: usize = CELLS + 3;
 
 /// Place of a (metric, scale) pair.
 pub(crate) const fn cell(metric: usize, scale: Scale) -> usize {

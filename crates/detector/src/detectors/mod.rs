@@ -133,7 +133,7 @@ pub(crate) enum Window {
 
 pub(crate) use first_seen::{NEWCOMERS, established};
 pub(crate) use login_spray::strangers;
-pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share};
+pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share, share_step};
 pub(crate) use silence::{DAYS_KNOWN, SourceHour, Sources};
 pub(crate) use volume::gates;
 

@@ -5,7 +5,7 @@ use crate::{
     alert::Severity,
     entity::{EntityState, HourState},
     tail,
-    watch::{NEW_RECORDS, NOVELTY},
+    watch::{NEW_RECORDS, NOVELTY, SHARE_STEP, STEPS},
 };
 use activity::EntityKind;
 
@@ -37,7 +37,8 @@ const MANUAL: &str = manual! {
     "with the person's own greatest. The geometric mean of both probabilities counts, by the length of the person's"
     "history. Of days with many records the share that is new is judged as well, by Student's t of its logit: it varies less than the"
     "number. The smaller of both (divided by 0.8 and 0.2, for two looks) must be below the share of the budget divided by the"
-    "person-days of a week: one test per person and day. In periods in which the calendar expects more, m counts"
+    "person-days of a week: one test per person and day. The spread of that logit is shrunk towards the peers', and their own"
+    "greatest step counts, extrapolated, if it makes the day more probable. In periods in which the calendar expects more, m counts"
     "√(calendar_widening) times as large. One who has been paged for it is paged again within two weeks only if it becomes a"
     "thousand times less probable: a new duty is told once."
     ""
@@ -71,8 +72,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     let usual = usual(look);
     let most = f64::from(look.baseline.news.max);
     // A share also falls while the hour goes on: it is known when the hour is over.
-    let share = share(fresh, records).filter(|_| look.closing);
-    let by_share = share.map_or(1.0, |share| p_of_share(look, share));
+    let by_share = if look.closing { p_of_share(look, fresh, records) } else { 1.0 };
     // Two looks at one day, by Bonferroni with weights.
     let p = (p_of_number(look, x, &usual) / BY_NUMBER).min(by_share / (1.0 - BY_NUMBER)).min(1.0);
     let bound = look.budget.new_records_bound(look.kind());
@@ -161,15 +161,41 @@ fn p_of_number(look: &Look<'_>, x: f64, usual: &Usual) -> f64 {
 }
 
 /// By the share of the day's records that is new, for who touches many: Student's t of its logit against its latest mean (the
-/// share falls while the memory fills), the spread shrunk towards [`SHARE_SPREAD`].
-fn p_of_share(look: &Look<'_>, share: f64) -> f64 {
+/// share falls while the memory fills), or the peers' steps, the tail beyond their greatest extrapolated, whichever is more probable.
+///
+/// The spread is the person's own, shrunk towards that of the peers' steps (an empirical Bayes prior: with a fixed one of
+/// [`SHARE_SPREAD`], as was tried first, clerks whose share varies by a twentieth were judged as if it varied by a half), and never
+/// below that of counts: 1/new + 1/known.
+fn p_of_share(look: &Look<'_>, fresh: u64, records: u64) -> f64 {
+    let Some(step) = step(look, fresh, records) else { return 1.0 };
+    let peers = look.peers.and_then(|peers| peers.cells[SHARE_STEP].as_ref()).filter(|cell| cell.n >= PEER_DAYS_MIN);
+    let prior = peers.map_or(SHARE_SPREAD * SHARE_SPREAD, |peers| peers.square / (STEPS * STEPS));
     let trend = look.baseline.share;
     let n = f64::from(trend.n);
-    if n < SHARE_DAYS_MIN {
-        return 1.0;
+    let of_counts = 1.0 / (fresh as f64 + 0.5) + 1.0 / (records.saturating_sub(fresh) as f64 + 0.5);
+    let variance = (n * f64::from(trend.variance) + SHARE_WEIGHT * prior) / (n + SHARE_WEIGHT);
+    let own = tail::student(step / variance.max(of_counts).sqrt(), n + SHARE_WEIGHT - 1.0);
+    let others = peers.map_or(0.0, |peers| {
+        let (x, most) = (STEPS * (step + STEP_LEAST), peers.max + STEPS * STEP_LEAST);
+        tail::beyond_maximum(x, most, peers.n, look.settings.volume.tail_index)
+    });
+    own.max(others)
+}
+
+/// How far the logit of the day's share of new records lies above the person's latest mean.
+fn step(look: &Look<'_>, fresh: u64, records: u64) -> Option<f64> {
+    let trend = look.baseline.share;
+    let known = f64::from(trend.n) >= SHARE_DAYS_MIN;
+    share(fresh, records).filter(|_| known).map(|share| share - f64::from(trend.mean))
+}
+
+/// The same of the day so far: what peers are compared by.
+pub(crate) fn share_step(look: &Look<'_>) -> Option<f64> {
+    if look.hour.tally.records.is_empty() || !is_judged(look.kind()) {
+        return None;
     }
-    let variance = (n * f64::from(trend.variance) + SHARE_WEIGHT * SHARE_SPREAD * SHARE_SPREAD) / (n + SHARE_WEIGHT);
-    tail::student((share - f64::from(trend.mean)) / variance.sqrt(), n + SHARE_WEIGHT - 1.0)
+    let (fresh, records) = of_day(look);
+    step(look, fresh, records)
 }
 
 /// The logit of the share of the day's records that was new; `None` for days with few.
@@ -185,6 +211,8 @@ const SHARE_DAYS_MIN: f64 = 5.0;
 /// Spread of the logit from day to day where nothing is known, and its weight in days.
 const SHARE_SPREAD: f64 = 0.45;
 const SHARE_WEIGHT: f64 = 15.0;
+/// Steps smaller than this are all alike: they are added to both sides when peers' steps are extrapolated.
+const STEP_LEAST: f64 = 0.1;
 /// How the bound is divided between number and share.
 const BY_NUMBER: f64 = 0.8;
 
