@@ -38,6 +38,8 @@ pub(crate) struct Baseline {
     pub(crate) news: Level,
     /// Of days with many records: the logit of the share that was new.
     pub(crate) share: Trend,
+    /// Of the same days: the number of records.
+    pub(crate) records: Trend,
     /// The first hour learned.
     first: Option<i64>,
     /// Hours in which a new network, place, table was met.
@@ -61,7 +63,7 @@ pub(crate) struct Level {
 pub(crate) struct Trend {
     pub(crate) n: f32,
     pub(crate) mean: f32,
-    /// Mean square of the steps.
+    /// Twice the mean square of the steps upwards, those downwards being counted as none: the variance, were both alike.
     pub(crate) variance: f32,
 }
 
@@ -72,7 +74,8 @@ impl Trend {
     pub(crate) fn learn(&mut self, value: f32) {
         let step = value - self.mean;
         if self.n > 0.0 {
-            self.variance += (step * step - self.variance) * Self::PART.max(1.0 / self.n);
+            let upwards = step.max(0.0);
+            self.variance += (2.0 * upwards * upwards - self.variance) * Self::PART.max(1.0 / self.n);
         }
         self.mean += step * Self::PART.max(1.0 / (self.n + 1.0));
         self.n += 1.0;
@@ -93,6 +96,7 @@ impl Default for Baseline {
             excused: 0,
             news: Level::default(),
             share: Trend::default(),
+            records: Trend::default(),
             first: None,
             novel: [0.0; 3],
             through: None,

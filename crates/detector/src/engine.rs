@@ -448,7 +448,7 @@ impl Engine {
                 of_day.fresh += fresh;
                 of_day.records += records;
                 of_day.novelty = of_day.novelty.max(novelty);
-                of_day.share_step = share_step.or(of_day.share_step);
+                of_day.share_step = share_step.into_iter().chain(of_day.share_step).reduce(f64::max);
                 let stands_out = of_day.novelty >= CROWD_NOVELTY && of_day.fresh >= CROWD_RECORDS;
                 if kind == EntityKind::PortalUser && !drill && stands_out && !of_day.counted {
                     of_day.counted = true;
@@ -558,7 +558,7 @@ impl Engine {
                         group.cells.entry(NEW_RECORDS as u8).or_default().add(state.fresh);
                         group.cells.entry(NOVELTY as u8).or_default().add(state.novelty);
                         if let Some(step) = state.share_step {
-                            group.cells.entry(SHARE_STEP as u8).or_default().add((STEPS * step.abs()) as u64);
+                            group.cells.entry(SHARE_STEP as u8).or_default().add((STEPS * step.max(0.0)) as u64);
                         }
                     }
                 }

@@ -118,7 +118,7 @@ pub(crate) struct DayState {
     pub(crate) records: u64,
     /// How many times the usual number that was at most, in eighths.
     pub(crate) novelty: u64,
-    /// How far the share of new records lay from the usual one, as known in the last closed hour; see
+    /// How far the share of new records lay above the usual one, at most; see
     /// [`crate::detectors::share_step`].
     pub(crate) share_step: Option<f64>,
     /// It counts to the day's crowd.
@@ -408,6 +408,7 @@ fn fold(
             baseline.news.learn(state.fresh);
             if let Some(share) = crate::detectors::share(state.fresh, state.records) {
                 baseline.share.learn(share as f32);
+                baseline.records.learn(state.records as f32);
             }
         }
     };

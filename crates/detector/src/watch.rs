@@ -40,7 +40,7 @@ pub(crate) const CELLS: usize = METRICS_MAX * Scale::ALL.len();
 /// Beside the pairs: records a person touched on a day for the first time, and how many times the usual number that is.
 pub(crate) const NEW_RECORDS: usize = CELLS;
 pub(crate) const NOVELTY: usize = CELLS + 1;
-/// And how far the share of a day's records that was new lay from the person's usual one: of its logit, in [`STEPS`].
+/// And how far the share of a day's records that was new lay above the person's usual one, at most: of its logit, in [`STEPS`].
 pub(crate) const SHARE_STEP: usize = CELLS + 2;
 pub(crate) const STEPS: f64 = 64.0;
 

@@ -37,8 +37,8 @@ const MANUAL: &str = manual! {
     "with the person's own greatest. The geometric mean of both probabilities counts, by the length of the person's"
     "history. Of days with many records the share that is new is judged as well, by Student's t of its logit: it varies less than the"
     "number. The smaller of both (divided by 0.8 and 0.2, for two looks) must be below the share of the budget divided by the"
-    "person-days of a week: one test per person and day. The spread of that logit is shrunk towards the peers', and their own"
-    "greatest step counts, extrapolated, if it makes the day more probable. In periods in which the calendar expects more, m counts"
+    "person-days of a week: one test per person and day. The spread of that logit is shrunk towards the peers', whose greatest"
+    "step counts as well, extrapolated: the geometric mean. In periods in which the calendar expects more, m counts"
     "√(calendar_widening) times as large. One who has been paged for it is paged again within two weeks only if it becomes a"
     "thousand times less probable: a new duty is told once."
     ""
@@ -72,9 +72,10 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     let usual = usual(look);
     let most = f64::from(look.baseline.news.max);
     // A share also falls while the hour goes on: it is known when the hour is over.
-    let by_share = if look.closing { p_of_share(look, fresh, records) } else { 1.0 };
+    let by_number = p_of_number(look, x, &usual) / BY_NUMBER;
+    let by_share = if look.closing { p_of_share(look, fresh, records) / (1.0 - BY_NUMBER) } else { 1.0 };
     // Two looks at one day, by Bonferroni with weights.
-    let p = (p_of_number(look, x, &usual) / BY_NUMBER).min(by_share / (1.0 - BY_NUMBER)).min(1.0);
+    let p = by_number.min(by_share).min(1.0);
     let bound = look.budget.new_records_bound(look.kind());
     let page = p <= look.page_bound(bound);
     let digest = look.closing && p <= (bound * look.settings.volume.digest_factor).min(1e-2);
@@ -84,6 +85,12 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     let role = if look.role.is_empty() { String::new() } else { format!(" for this {}", shown(look.role)) };
     let tables: Vec<String> = look.hour.tally.tables.iter().take(3).map(|(_, table)| shown(table)).collect();
     let tables = if tables.is_empty() { String::new() } else { format!(", of late in {}", tables.join(", ")) };
+    let usually = if by_share < by_number {
+        let usual = 100.0 / (1.0 + (-f64::from(look.baseline.share.mean)).exp());
+        format!("that is {:.0} % of all it touched, {usual:.0} % is usual", 100.0 * x / records.max(1) as f64)
+    } else {
+        format!("{} is usual{role}, the most of late was {}", count(usual.mean), count(most))
+    };
     found.push(Finding {
         window: Window::Day,
         page,
@@ -93,11 +100,9 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
         unit: "records",
         p_value: Some(p),
         why: format!(
-            "{} touched {} records never touched before, in 1 day{tables}; {} is usual{role}, the most of late was {}",
+            "{} touched {} records never touched before, in 1 day{tables}; {usually}",
             shown(&look.entity.key.id),
             count(x),
-            count(usual.mean),
-            count(most),
         ),
         affected_records: x as u64,
         attack: &["T1213", "T1119"],
@@ -161,32 +166,38 @@ fn p_of_number(look: &Look<'_>, x: f64, usual: &Usual) -> f64 {
 }
 
 /// By the share of the day's records that is new, for who touches many: Student's t of its logit against its latest mean (the
-/// share falls while the memory fills), or the peers' steps, the tail beyond their greatest extrapolated, whichever is more probable.
+/// share falls while the memory fills), and by the peers' steps, the tail beyond their greatest extrapolated: the geometric mean.
 ///
 /// The spread is the person's own, shrunk towards that of the peers' steps (an empirical Bayes prior: with a fixed one of
 /// [`SHARE_SPREAD`], as was tried first, clerks whose share varies by a twentieth were judged as if it varied by a half), and never
-/// below that of counts: 1/new + 1/known.
+/// below that of counts: 1/new + 1/known. It is that of steps upwards alone: while a memory fills, the share falls from day to
+/// day, by as much as a theft makes it rise.
 fn p_of_share(look: &Look<'_>, fresh: u64, records: u64) -> f64 {
     let Some(step) = step(look, fresh, records) else { return 1.0 };
-    let peers = look.peers.and_then(|peers| peers.cells[SHARE_STEP].as_ref()).filter(|cell| cell.n >= PEER_DAYS_MIN);
-    let prior = peers.map_or(SHARE_SPREAD * SHARE_SPREAD, |peers| peers.square / (STEPS * STEPS));
+    let peers =
+        look.peers.and_then(|peers| peers.cells[SHARE_STEP].as_ref()).filter(|cell| cell.n >= SHARE_PEER_DAYS_MIN);
+    let prior = peers.map_or(SHARE_SPREAD * SHARE_SPREAD, |peers| 2.0 * peers.square / (STEPS * STEPS));
     let trend = look.baseline.share;
     let n = f64::from(trend.n);
     let of_counts = 1.0 / (fresh as f64 + 0.5) + 1.0 / (records.saturating_sub(fresh) as f64 + 0.5);
     let variance = (n * f64::from(trend.variance) + SHARE_WEIGHT * prior) / (n + SHARE_WEIGHT);
-    let own = tail::student(step / variance.max(of_counts).sqrt(), n + SHARE_WEIGHT - 1.0);
-    let others = peers.map_or(0.0, |peers| {
+    let spread = variance.max(of_counts).sqrt().max(STEP_LEAST);
+    let own = tail::student(step / spread, n + SHARE_WEIGHT - 1.0);
+    let Some(peers) = peers else { return own };
+    let others = {
         let (x, most) = (STEPS * (step + STEP_LEAST), peers.max + STEPS * STEP_LEAST);
         tail::beyond_maximum(x, most, peers.n, look.settings.volume.tail_index)
-    });
-    own.max(others)
+    };
+    (own * others).sqrt()
 }
 
-/// How far the logit of the day's share of new records lies above the person's latest mean.
+/// How far the logit of the day's share of new records lies above the person's latest mean, once there are as many as usual: in
+/// the morning a share says little.
 fn step(look: &Look<'_>, fresh: u64, records: u64) -> Option<f64> {
     let trend = look.baseline.share;
-    let known = f64::from(trend.n) >= SHARE_DAYS_MIN;
-    share(fresh, records).filter(|_| known).map(|share| share - f64::from(trend.mean))
+    let is_known = f64::from(trend.n) >= SHARE_DAYS_MIN;
+    let is_day = records as f64 >= f64::from(look.baseline.records.mean);
+    share(fresh, records).filter(|_| is_known && is_day).map(|share| share - f64::from(trend.mean))
 }
 
 /// The same of the day so far: what peers are compared by.
@@ -211,7 +222,9 @@ const SHARE_DAYS_MIN: f64 = 5.0;
 /// Spread of the logit from day to day where nothing is known, and its weight in days.
 const SHARE_SPREAD: f64 = 0.45;
 const SHARE_WEIGHT: f64 = 15.0;
-/// Steps smaller than this are all alike: they are added to both sides when peers' steps are extrapolated.
+/// Days of peers with a share below which they say nothing of it: how few they are is in their extrapolation.
+const SHARE_PEER_DAYS_MIN: f64 = 10.0;
+/// Steps smaller than this are all alike: it is the least spread, and is added to both sides when peers' steps are extrapolated.
 const STEP_LEAST: f64 = 0.1;
 /// How the bound is divided between number and share.
 const BY_NUMBER: f64 = 0.8;
