@@ -4,6 +4,7 @@
 //! an entity does anything at all is the season's business, how much it then does is the level's), and the decayed
 //! maximum. Season: 48 slots, hour of the day × (working day, weekend), one for all metrics. Beside them: how much is new to the entity. About 600 bytes.
 
+use crate::detectors::{DRIFT_STREAMS, DriftEvidence};
 use crate::limits::UNEXPLAINED_HOURS_MAX;
 use crate::watch::{Amounts, CELLS, METRICS_MAX, Scale, cell};
 use activity::HourOfWeek;
@@ -15,6 +16,12 @@ const SLOTS: usize = 48;
 /// half in three weeks).
 const SETTLED_HOURS: i64 = 10 * 24;
 const SETTLED_DAYS: f32 = 1.5;
+
+/// Weeks and active hours before it is known when somebody never works, and the days on which it may have happened (they are
+/// forgotten by half in three weeks, so this is one day and a little).
+const NEVER_WEEKS: f32 = 1.7;
+const NEVER_HOURS: f32 = 30.0;
+const NEVER_DAYS: f32 = 1.2;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Baseline {
@@ -40,6 +47,8 @@ pub(crate) struct Baseline {
     pub(crate) share: Trend,
     /// Of the same days: the number of records.
     pub(crate) records: Trend,
+    /// Evidence that amounts are too great day after day.
+    pub(crate) drift: [DriftEvidence; DRIFT_STREAMS],
     /// The first hour learned.
     first: Option<i64>,
     /// Hours in which a new network, place, table was met.
@@ -97,6 +106,7 @@ impl Default for Baseline {
             news: Level::default(),
             share: Trend::default(),
             records: Trend::default(),
+            drift: [DriftEvidence::default(); DRIFT_STREAMS],
             first: None,
             novel: [0.0; 3],
             through: None,
@@ -215,6 +225,15 @@ impl Baseline {
     pub(crate) fn is_settled(&self, hour: i64, days: f64) -> bool {
         let long = self.first.is_some_and(|first| hour - first >= SETTLED_HOURS);
         f64::from(self.days) >= days || (long && self.days >= SETTLED_DAYS)
+    }
+
+    /// So much is known of the entity that it means something if it was active at that hour of the day, or at the one before or
+    /// after, on one day at most.
+    pub(crate) fn never_at(&self, hour: i64) -> bool {
+        let at = hour.rem_euclid(24) as usize;
+        let around = [at + 23, at, at + 1].map(|at| at % 24);
+        let most = around.iter().map(|at| self.season[*at].max(self.season[at + 24])).fold(0.0, f32::max);
+        self.weeks >= NEVER_WEEKS && self.hours >= NEVER_HOURS && most <= NEVER_DAYS
     }
 
     pub(crate) fn learn_day(&mut self, amounts: &Amounts) {

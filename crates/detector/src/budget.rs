@@ -30,8 +30,8 @@ use activity::EntityKind;
 pub struct Budget {
     rows: Vec<BudgetRow>,
     digest_factor: f64,
-    /// Of portal users and of integration keys.
-    new_records: [f64; 2],
+    /// Person-days of a week: of portal users and of integration keys, each with its part of what is tested daily.
+    daily: [f64; 2],
 }
 
 /// The arithmetic for one kind, for people who want to check it.
@@ -60,6 +60,8 @@ const KINDS: [(EntityKind, f64, f64); 8] = [
     (EntityKind::Fleet, 0.10, 168.0),
 ];
 
+const DAYS_A_WEEK: f64 = 7.0;
+
 impl Budget {
     pub fn new(settings: &Settings) -> Self {
         let rows = KINDS.map(|(kind, share, hours)| {
@@ -68,16 +70,15 @@ impl Budget {
             let pages_per_week = settings.false_pages_per_week * settings.shares.volume * share;
             BudgetRow { kind, entities, tests_per_week, pages_per_week, bound: pages_per_week / tests_per_week }
         });
-        let daily = |share: f64, entities: u32| {
-            settings.false_pages_per_week * settings.shares.new_records * share / (7.0 * f64::from(entities))
-        };
-        let new_records = [daily(0.9, settings.maxima.portal_user), daily(0.1, settings.maxima.integration_key)];
-        Budget { rows: rows.into(), digest_factor: settings.volume.digest_factor, new_records }
+        let daily =
+            |part: f64, entities: u32| settings.false_pages_per_week * part / (DAYS_A_WEEK * f64::from(entities));
+        let daily = [daily(0.9, settings.maxima.portal_user), daily(0.1, settings.maxima.integration_key)];
+        Budget { rows: rows.into(), digest_factor: settings.volume.digest_factor, daily }
     }
 
-    /// Greatest p-value of a person's day of new records that pages: one test a day for each.
-    pub(crate) fn new_records_bound(&self, kind: EntityKind) -> f64 {
-        self.new_records[usize::from(kind == EntityKind::IntegrationKey)]
+    /// Greatest p-value that pages, of a detector with this share of the budget and one test a day for each person or key.
+    pub(crate) fn daily(&self, share: f64, kind: EntityKind) -> f64 {
+        share * self.daily[usize::from(kind == EntityKind::IntegrationKey)]
     }
 
     /// One row per kind that is judged by volume.

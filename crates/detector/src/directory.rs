@@ -67,6 +67,13 @@ impl Directory {
         rows.iter().find(covers).or(rows.last())
     }
 
+    /// When the last employment of somebody ended who has none now; `None` for who works here, is yet to come or is not known.
+    pub fn left(&self, user: &str, at: Timestamp) -> Option<Timestamp> {
+        let rows = self.people.get(user)?;
+        let ends: Option<Vec<Timestamp>> = rows.iter().map(|row| row.to.filter(|to| *to <= at)).collect();
+        ends?.into_iter().max()
+    }
+
     /// Role of a user; `unknown` if the directory does not know the user or the role.
     pub fn role(&self, user: &str, at: Timestamp) -> &str {
         self.person(user, at).map(|person| &*person.role).filter(|role| !role.is_empty()).unwrap_or("unknown")
@@ -108,6 +115,12 @@ mod tests {
         assert_eq!(directory.role("u1", at("2026-03-02T00:00:00Z")), "payroll");
         assert_eq!(directory.role("u2", at("2026-03-02T00:00:00Z")), "unknown");
         assert_eq!(directory.role("u3", at("2026-03-02T00:00:00Z")), "unknown");
+        let later = at("2030-01-01T00:00:00Z");
+        assert_eq!((directory.left("u1", later), directory.left("u3", later)), (None, None));
+        let gone =
+            Directory::parse(&format!("{HEADER}u1,ess,d1,7,,2026-03-01,UTC,\nu1,ess,d1,7,,2025-03-01,UTC,\n")).unwrap();
+        assert_eq!(gone.left("u1", at("2026-03-01T23:00:00Z")), None);
+        assert_eq!(gone.left("u1", later), Some(at("2026-03-02T00:00:00Z")));
         assert_eq!(directory.len(), 2);
         let renamed = directory.renamed(|user| format!("p-{user}").into());
         assert_eq!(renamed.role("p-u1", at("2026-03-02T00:00:00Z")), "payroll");

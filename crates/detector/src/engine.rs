@@ -23,8 +23,8 @@ use crate::{
     budget::Budget,
     calendar::Calendar,
     detectors::{
-        DAYS_KNOWN, DETECTORS, Finding, Look, NEWCOMERS, SourceHour, Sources, Window, counts_records, established,
-        fresh, gates, novelty, share_step, strangers,
+        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, Norm, SourceHour, Sources, Window,
+        changed_hands, counts_records, established, fresh, gates, norms, novelty, off_hours, share_step, strangers,
     },
     directory::Directory,
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
@@ -33,7 +33,7 @@ use crate::{
     progress::{Heard, Progress, Violation},
     rollup::{GroupHour, Rollup},
     settings::Settings,
-    watch::{NEW_RECORDS, NOVELTY, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
+    watch::{NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mode, Span, Timestamp};
 use std::{
@@ -132,12 +132,16 @@ struct Past {
     novelty: u64,
     /// How far the share of new records lies from the usual one.
     share_step: Option<f64>,
+    off_hours: u64,
+    norms: [Option<Norm>; DRIFT_STREAMS],
     /// Somebody is told that the entity does something new.
     told: bool,
 }
 
 /// Detectors that say that somebody does something new.
-const NEWS: [&str; 2] = ["new_records", "first_seen"];
+const NEWS: [&str; 3] = ["new_records", "first_seen", "drift"];
+
+const DAY_MILLIS: i64 = 86_400_000;
 
 /// A person counts to the crowd with three times the usual number of new records (in eighths), and no fewer than four.
 const CROWD_NOVELTY: u64 = 24;
@@ -408,7 +412,7 @@ impl Engine {
         let mut people = false;
         self.heard = self.hear_sources(hour);
         for at in touched {
-            let Past { days, hours, novelty, share_step, told } = self.judge(at, hour, true, effects);
+            let Past { days, hours, novelty, share_step, off_hours, norms, told } = self.judge(at, hour, true, effects);
             let fresh = self.fresh(at, hour);
             let group = self.group(self.held(at), hour);
             let known_after = self.settings.first_seen.known_after_days;
@@ -425,12 +429,15 @@ impl Engine {
             let newcomer = matches!(kind, EntityKind::DbAccount | EntityKind::AppHost)
                 && hours == 0.0
                 && usual.get(&group).is_some_and(|peers| established(peers));
+            let handed_over = kind == EntityKind::Session && changed_hands(entity, &entity.hours[place]);
             let wide = Self::wide_group(entity);
             let state = &mut entity.hours[place];
             let records = state.tally.records.estimate() as u64;
             state.novel = novel;
-            if matches!(kind, EntityKind::DbAccount | EntityKind::AppHost) {
-                state.novel[NEWCOMERS] = newcomer;
+            match kind {
+                EntityKind::DbAccount | EntityKind::AppHost => state.novel[NEWCOMERS] = newcomer,
+                EntityKind::Session => state.novel[HANDED_OVER] = handed_over,
+                _ => {}
             }
             let drill = entity.key.mode.is_drill();
             if !drill {
@@ -439,6 +446,7 @@ impl Engine {
                 }
             }
             state.fresh = fresh;
+            state.off_hours = off_hours;
             let whole = amounts(kind, &state.tally);
             state.close();
             let unusual = state.unusual;
@@ -448,6 +456,8 @@ impl Engine {
                 of_day.fresh += fresh;
                 of_day.records += records;
                 of_day.novelty = of_day.novelty.max(novelty);
+                of_day.off_hours += off_hours;
+                of_day.norms.get_or_insert(norms);
                 of_day.share_step = share_step.into_iter().chain(of_day.share_step).reduce(f64::max);
                 let stands_out = of_day.novelty >= CROWD_NOVELTY && of_day.fresh >= CROWD_RECORDS;
                 if kind == EntityKind::PortalUser && !drill && stands_out && !of_day.counted {
@@ -545,7 +555,7 @@ impl Engine {
         for at in self.days.remove(&day).unwrap_or_default() {
             let group = self.group(self.held(at), day * 24);
             let entity = self.held_mut(at);
-            let drill = entity.key.mode.is_drill();
+            let (drill, kind) = (entity.key.mode.is_drill(), entity.key.kind);
             let wide = Self::wide_group(entity);
             let state = entity.day_mut(day);
             if !drill && !state.unusual {
@@ -553,6 +563,9 @@ impl Engine {
                     let group = groups.entry(group).or_default();
                     for (metric, amount) in state.amounts.iter().enumerate().filter(|(_, amount)| **amount > 0) {
                         group.cells.entry(cell(metric, Scale::Day) as u8).or_default().add(*amount);
+                    }
+                    if kind == EntityKind::PortalUser {
+                        group.cells.entry(OFF_HOURS as u8).or_default().add(state.off_hours);
                     }
                     if state.novelty > 0 && state.paged & NEW_RECORDS_BIT == 0 {
                         group.cells.entry(NEW_RECORDS as u8).or_default().add(state.fresh);
@@ -623,6 +636,10 @@ impl Engine {
         own.cloned()
     }
 
+    fn everyone(usual: &Snapshot, entity: &EntityState) -> Option<Arc<Peers>> {
+        Self::wide_group(entity).and_then(|wide| usual.get(&wide)).cloned()
+    }
+
     fn half_life(&self) -> f64 {
         self.settings.volume.half_life_days * 24.0
     }
@@ -646,6 +663,15 @@ impl Engine {
         self.directory.person(&entity.key.id, Timestamp::from_secs(hour.saturating_mul(3600)))?.employee_id.parse().ok()
     }
 
+    /// Whole days since a portal user's last employment ended.
+    fn left(&self, entity: &EntityState, hour: i64) -> Option<i64> {
+        if entity.key.kind != EntityKind::PortalUser {
+            return None;
+        }
+        let at = Timestamp::from_secs(hour.saturating_mul(3600));
+        self.directory.left(&entity.key.id, at).map(|left| (at.as_millis() - left.as_millis()) / DAY_MILLIS)
+    }
+
     /// Asks every detector about one hour of one entity.
     fn judge(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) -> Past {
         let half_life = self.half_life();
@@ -661,14 +687,27 @@ impl Engine {
         let entity = self.held(at);
         let group = self.group(entity, hour);
         let peers = Self::peers(&usual, &group, entity);
+        let everyone = Self::everyone(&usual, entity);
         let Some(place) = entity.hours.iter().position(|state| state.hour == hour) else { return Past::default() };
         if entity.hours[place].gates.is_none() && !metrics(entity.key.kind).is_empty() {
-            let look = self.look(entity, &entity.hours[place], (ahead.as_ref(), peers.as_deref()), &group, closing);
+            let look = self.look(
+                entity,
+                &entity.hours[place],
+                (ahead.as_ref(), peers.as_deref(), everyone.as_deref()),
+                &group,
+                closing,
+            );
             let gates = gates(&look);
             self.held_mut(at).hours[place].gates = Some(gates);
         }
         let entity = self.held(at);
-        let look = self.look(entity, &entity.hours[place], (ahead.as_ref(), peers.as_deref()), &group, closing);
+        let look = self.look(
+            entity,
+            &entity.hours[place],
+            (ahead.as_ref(), peers.as_deref(), everyone.as_deref()),
+            &group,
+            closing,
+        );
         let mut all: Vec<(usize, Finding)> = Vec::new();
         let mut found = Vec::new();
         for (number, spec) in DETECTORS.iter().enumerate() {
@@ -681,6 +720,8 @@ impl Engine {
             hours: look.baseline.hours,
             novelty: if closing { novelty(&look) } else { 0 },
             share_step: if closing { share_step(&look) } else { None },
+            off_hours: if closing { off_hours(&look) } else { 0 },
+            norms: if closing { norms(&look) } else { Default::default() },
             told: all.iter().any(|(detector, finding)| finding.page && NEWS.contains(&DETECTORS[*detector].name)),
         };
         for (detector, finding) in all {
@@ -693,7 +734,7 @@ impl Engine {
         &'a self,
         entity: &'a EntityState,
         hour: &'a HourState,
-        (ahead, peers): (Option<&'a Baseline>, Option<&'a Peers>),
+        (ahead, peers, everyone): (Option<&'a Baseline>, Option<&'a Peers>, Option<&'a Peers>),
         group: &'a str,
         closing: bool,
     ) -> Look<'a> {
@@ -706,10 +747,12 @@ impl Engine {
             hour,
             baseline: ahead.unwrap_or(&entity.baseline),
             peers,
+            everyone,
             role,
             settings: &self.settings,
             budget: &self.budget,
             employee: self.employee(entity, hour.hour),
+            left: self.left(entity, hour.hour),
             told: entity.told.is_some_and(|told| (hour.hour - limits::TOLD_HOURS..=hour.hour - 2).contains(&told)),
             busy: self.calendar.busy(hour.hour),
             sources: &self.heard,
@@ -738,6 +781,7 @@ impl Engine {
                 let of_day = entity.day_mut(day);
                 of_day.unusual |= (volume || DETECTORS[detector].name == "login_spray") && finding.page;
                 let spoken = of_day.paged & bit != 0;
+                of_day.drifted |= DETECTORS[detector].name == "drift" && finding.page;
                 if finding.page {
                     of_day.paged |= bit;
                 }
@@ -780,7 +824,8 @@ impl Engine {
         let entity = self.held(at);
         let group = self.group(entity, hour.hour);
         let peers = Self::peers(&usual, &group, entity);
-        let known = (None, peers.as_deref());
+        let everyone = Self::everyone(&usual, entity);
+        let known = (None, peers.as_deref(), everyone.as_deref());
         let gates = gates(&self.look(entity, &hour, known, &group, false));
         hour.gates = Some(gates);
         let look = self.look(entity, &hour, known, &group, false);

@@ -6,7 +6,7 @@
 
 use crate::{
     baseline::Baseline,
-    detectors::Finding,
+    detectors::{DRIFT_STREAMS, Finding, NIGHTS_HOURS, Norm, REQUESTS_METRIC},
     engine::Source,
     limits::{GOOD_ADDRESSES_MAX, KNOWN_VALUES_MAX, QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX, SPOTS_MAX},
     seen::Seen,
@@ -44,6 +44,8 @@ pub(crate) struct EntityState {
     pub(crate) seen: Seen,
     /// Spots of learned hours, of the last few only.
     trail: Vec<(i64, Spot)>,
+    /// Off-hours requests of learned hours, of the last few nights only.
+    pub(crate) nights: Vec<(i64, u64)>,
     /// The last closed hour in which it was said that the person does something new.
     pub(crate) told: Option<i64>,
     /// Earlier hours with a dump's shape, latest last; for habits.
@@ -78,6 +80,8 @@ pub(crate) struct HourState {
     pub(crate) novel: [bool; 3],
     /// Records that were new to the entity; of the fleet, accounts that strangers tried. Known when closed.
     pub(crate) fresh: u64,
+    /// Requests, if the person never works at this hour. Known when closed.
+    pub(crate) off_hours: u64,
     /// Where it was, and in which minutes of the hour; see [`Spot`].
     pub(crate) spots: Vec<Spot>,
     /// Of the fleet: addresses from which somebody logged in, all of them.
@@ -91,7 +95,7 @@ pub(crate) struct HourState {
 pub(crate) struct Spot {
     pub(crate) place: u64,
     pub(crate) is_country: bool,
-    /// Of a session, address and agent, hashed.
+    /// Of a session, address and browser, hashed; 0 if the log does not know the browser.
     pub(crate) address: u32,
     pub(crate) agent: u32,
     /// One bit for each minute.
@@ -121,6 +125,12 @@ pub(crate) struct DayState {
     /// How far the share of new records lay above the usual one, at most; see
     /// [`crate::detectors::share_step`].
     pub(crate) share_step: Option<f64>,
+    /// Sum of [`HourState::off_hours`] of closed hours.
+    pub(crate) off_hours: u64,
+    /// What was usual on this day, as known when its first hour closed; see [`Norm`].
+    pub(crate) norms: Option<[Option<Norm>; DRIFT_STREAMS]>,
+    /// It was said that it does too much day after day.
+    pub(crate) drifted: bool,
     /// It counts to the day's crowd.
     pub(crate) counted: bool,
     /// What the digest will list if nothing pages before the day is over.
@@ -197,6 +207,12 @@ fn country(place: &str) -> Option<u64> {
     location(place).filter(|_| is_named)
 }
 
+/// A browser without its versions, which change in the middle of a session when it is updated. Never 0.
+fn browser(agent: &str) -> u64 {
+    let bytes: Vec<u8> = agent.bytes().filter(|byte| !byte.is_ascii_digit() && *byte != b'.').collect();
+    tally::stable_hash(&[&bytes]) | 1
+}
+
 /// More values than the set of that sort could hold: count on there being new ones.
 pub(crate) fn overflowed(tally: &Tally, sort: usize) -> bool {
     match sort {
@@ -227,6 +243,7 @@ impl EntityState {
             seen: if key.kind == EntityKind::Fleet { Seen::of_fleet() } else { Seen::default() },
             key,
             trail: Vec::new(),
+            nights: Vec::new(),
             told: None,
             dumps: Vec::new(),
             quarantine: Quarantine::default(),
@@ -264,6 +281,9 @@ impl EntityState {
                 records: 0,
                 novelty: 0,
                 share_step: None,
+                off_hours: 0,
+                norms: None,
+                drifted: false,
                 counted: false,
                 digest: Vec::new(),
                 listed: false,
@@ -311,6 +331,10 @@ impl EntityState {
                 }
                 self.trail.retain(|(at, _)| state.hour - at <= 2 * TRAIL_HOURS);
                 self.trail.extend(state.spots.iter().map(|spot| (state.hour, *spot)));
+                if state.off_hours > 0 {
+                    self.nights.push((state.hour, state.off_hours));
+                }
+                self.nights.retain(|(hour, _)| state.hour - hour <= 2 * NIGHTS_HOURS);
                 state.records().for_each(|record| self.seen.learn(record, state.hour));
                 if state.tally.signals.contains(activity::Signal::DumpShape) {
                     self.dumps.push(state.hour);
@@ -394,6 +418,12 @@ fn fold(
 ) {
     let mut days = days.iter().peekable();
     let learn_day = |baseline: &mut Baseline, quarantine: &mut Quarantine, state: &DayState| {
+        for (stream, (evidence, norm)) in baseline.drift.iter_mut().zip(state.norms.unwrap_or_default()).enumerate() {
+            let amount = if stream == 0 { state.amounts[REQUESTS_METRIC] } else { state.fresh };
+            if let Some(norm) = norm {
+                evidence.learn(amount, norm, state.drifted);
+            }
+        }
         let skip = if state.unusual { quarantine.admits_day(state.last_hour()) } else { one_off(state.day * 24 + 12) };
         if !skip {
             baseline.learn_day(&state.amounts);
@@ -488,6 +518,7 @@ impl HourState {
             latest: Bucket(hour.saturating_mul(60)),
             novel: [false; 3],
             fresh: 0,
+            off_hours: 0,
             spots: Vec::new(),
             good: Vec::new(),
             gates: None,
@@ -511,7 +542,7 @@ impl HourState {
                 for (of_address, address) in tally.addresses.iter() {
                     let places = tally.places.iter().map(|(of_place, _)| of_place);
                     let place = places.min().or_else(|| network(address)).unwrap_or(0);
-                    let agents = tally.agents.iter().map(|(of_agent, _)| of_agent);
+                    let agents = tally.agents.iter().map(|(_, agent)| browser(agent));
                     for agent in agents.chain(tally.agents.is_empty().then_some(0)) {
                         let (address, agent) = (of_address as u32, agent as u32);
                         self.spot(Spot { place, address, agent, ..Spot::default() }, bucket);

@@ -98,6 +98,16 @@ impl Usual {
     }
 }
 
+impl Usual {
+    /// Share of the others' amounts that reach x, where one's own latest is known to be among them; at least one of all.
+    pub(crate) fn share_of_others(&self, x: u64, own: u64) -> f64 {
+        let bin = half_octave(x);
+        let mine = if half_octave(own) >= bin { 1.0 } else { 0.0 };
+        let above = (f64::from(self.above[usize::from(bin)]) - mine).max(0.0);
+        ((above + 1.0) / (self.n + 1.0)).min(1.0)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Fleet {
     /// Through which hour each tally partition has said everything; `None` before its first word.

@@ -20,6 +20,7 @@ pub struct Settings {
     pub volume: VolumeSettings,
     pub first_seen: FirstSeenSettings,
     pub new_records: NewRecordSettings,
+    pub off_hours: OffHoursSettings,
     pub crowd: CrowdSettings,
     pub login_failures: LoginFailureSettings,
     pub login_spray: LoginSpraySettings,
@@ -36,6 +37,9 @@ pub struct Shares {
     pub volume: f64,
     pub first_seen: f64,
     pub new_records: f64,
+    pub drift: f64,
+    pub off_hours: f64,
+    pub leaver: f64,
     pub crowd: f64,
     pub login_failures: f64,
     pub login_spray: f64,
@@ -89,6 +93,14 @@ pub struct FirstSeenSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct NewRecordSettings {
     /// New records of a day below which nobody is told.
+    pub least: u64,
+}
+
+/// `[detector.off_hours]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OffHoursSettings {
+    /// Requests of a night below which nobody is told.
     pub least: u64,
 }
 
@@ -162,6 +174,7 @@ impl Default for Settings {
             volume: VolumeSettings::default(),
             first_seen: FirstSeenSettings::default(),
             new_records: NewRecordSettings::default(),
+            off_hours: OffHoursSettings::default(),
             crowd: CrowdSettings::default(),
             login_failures: LoginFailureSettings::default(),
             login_spray: LoginSpraySettings::default(),
@@ -177,15 +190,18 @@ impl Default for Shares {
     fn default() -> Self {
         Shares {
             volume: 0.2,
-            first_seen: 0.2,
+            first_seen: 0.14,
             new_records: 0.22,
+            drift: 0.06,
+            off_hours: 0.04,
+            leaver: 0.01,
             crowd: 0.03,
-            login_failures: 0.1,
+            login_failures: 0.07,
             login_spray: 0.05,
             shared_session: 0.03,
             travel: 0.02,
             signature: 0.1,
-            silence: 0.05,
+            silence: 0.03,
         }
     }
 }
@@ -225,6 +241,12 @@ impl Default for FirstSeenSettings {
 impl Default for NewRecordSettings {
     fn default() -> Self {
         NewRecordSettings { least: 6 }
+    }
+}
+
+impl Default for OffHoursSettings {
+    fn default() -> Self {
+        OffHoursSettings { least: 12 }
     }
 }
 
@@ -307,6 +329,9 @@ impl Settings {
             volume,
             first_seen,
             new_records,
+            drift,
+            off_hours,
+            leaver,
             crowd,
             login_failures,
             login_spray,
@@ -319,6 +344,9 @@ impl Settings {
             volume,
             first_seen,
             new_records,
+            drift,
+            off_hours,
+            leaver,
             crowd,
             login_failures,
             login_spray,
@@ -344,6 +372,7 @@ impl Settings {
         let days = self.first_seen.known_after_days;
         require(between(days, 0.0, 365.0), "first_seen.known_after_days", "must be from 0 to 365");
         require(self.new_records.least >= 1, "new_records.least", "must be at least 1");
+        require(self.off_hours.least >= 1, "off_hours.least", "must be at least 1");
         require(self.crowd.least >= 2, "crowd.least", "must be at least 2");
         require(self.login_spray.least >= 2, "login_spray.least", "must be at least 2");
         require((1..=60).contains(&self.shared_session.minutes), "shared_session.minutes", "must be from 1 to 60");

@@ -43,9 +43,11 @@ pub(crate) const NOVELTY: usize = CELLS + 1;
 /// And how far the share of a day's records that was new lay above the person's usual one, at most: of its logit, in [`STEPS`].
 pub(crate) const SHARE_STEP: usize = CELLS + 2;
 pub(crate) const STEPS: f64 = 64.0;
+/// And a day's requests at hours when the person never works.
+pub(crate) const OFF_HOURS: usize = CELLS + 3;
 
 /// Number of all cells that peers are compared by.
-pub(crate) const CELLS_OF_PEERS: usize = CELLS + 3;
+pub(crate) const CELLS_OF_PEERS: usize = CELLS + 4;
 
 /// Place of a (metric, scale) pair.
 pub(crate) const fn cell(metric: usize, scale: Scale) -> usize {

@@ -38,7 +38,14 @@ fn login(world: &mut World, account: &str, address: &str, ok: bool, minute: i64)
 /// Three weeks: everybody works with the same twelve people, now and then with one more; logs in every morning, and sometimes
 /// forgets the password at home.
 fn routine() -> World {
-    let mut world = World::new(Settings::default(), &users());
+    routine_of(Settings::default().maxima.portal_user)
+}
+
+/// The same where so many people are reckoned with.
+fn routine_of(people: u32) -> World {
+    let mut settings = Settings::default();
+    settings.maxima.portal_user = people;
+    let mut world = World::new(settings, &users());
     for hour in 0..21 * 24 + 8 {
         work(&mut world, hour);
         world.next_hour();
@@ -50,6 +57,8 @@ fn work(world: &mut World, hour: i64) {
     if !world.office() {
         return;
     }
+    let (place, address) = HOME;
+    (0..8).for_each(|n| session(world, &format!("e{n}|fedcba9876543210"), (place, address, "Firefox"), 7));
     for (n, user) in (0..USERS).zip(users()) {
         let own = n * 100;
         touch(world, &user, (0..4).map(|k| own + (hour as u64 * 5 + k * 3 + n) % 12), (n as i64 * 5) % 60);
@@ -178,8 +187,12 @@ fn a_spray_by_strangers_pages_and_forgotten_passwords_at_home_do_not() {
     assert_eq!(pages(&outcome(routine(), expiry), "login_spray"), Vec::<&Alert>::new());
 }
 
-fn request(world: &mut World, (place, address, agent): (&str, &str, &str), minute: i64) {
-    let tally = world.tally(EntityKind::Session, "e3|0123456789abcdef", minute);
+fn request(world: &mut World, from: (&str, &str, &str), minute: i64) {
+    session(world, "e3|0123456789abcdef", from, minute);
+}
+
+fn session(world: &mut World, id: &str, (place, address, agent): (&str, &str, &str), minute: i64) {
+    let tally = world.tally(EntityKind::Session, id, minute);
     tally.add(Metric::Requests, 1);
     tally.addresses.insert(address);
     tally.places.insert(place);
@@ -189,7 +202,7 @@ fn request(world: &mut World, (place, address, agent): (&str, &str, &str), minut
 #[test]
 fn a_session_by_turns_pages_its_user_and_a_hand_over_does_not() {
     const OFFICE: (&str, &str, &str) = ("/office", "203.0.113.9", "Firefox");
-    const PHONE: (&str, &str, &str) = ("GB/mobile", "100.70.1.1", "Safari");
+    const PHONE: (&str, &str, &str) = ("GB/mobile", "100.70.1.1", "Firefox");
     const THIEF: (&str, &str, &str) = ("RU/hosting", "45.155.82.72", "Chrome");
     let shared = |thief: (&'static str, &'static str, &'static str)| {
         move |world: &mut World, hour: i64| {
@@ -206,6 +219,12 @@ fn a_session_by_turns_pages_its_user_and_a_hand_over_does_not() {
     assert_eq!((found[0].subject.kind, &*found[0].subject.id), (EntityKind::PortalUser, "e3"));
     let machine = ("/office", "203.0.113.44", "Chrome");
     assert_eq!(pages(&outcome(routine(), shared(machine)), "shared_session").len(), 1, "two machines of one place");
+    let stolen = |world: &mut World, hour: i64| {
+        if hour == 3 {
+            (0..60).for_each(|minute| request(world, if minute < 20 { OFFICE } else { machine }, minute));
+        }
+    };
+    assert_eq!(pages(&outcome(routine(), stolen), "shared_session").len(), 1, "another browser went on with it");
     let address_only = ("/office", "203.0.113.44", "Firefox");
     assert_eq!(pages(&outcome(routine(), shared(address_only)), "shared_session"), Vec::<&Alert>::new());
     let lunch = |world: &mut World, hour: i64| {
@@ -253,4 +272,82 @@ fn sql_in_an_address_pages_behind_the_login_and_scanners_are_for_the_digest() {
     let alerts = outcome(routine(), attack(EntityKind::Address, "41.58.1.1"));
     assert_eq!(alerts.iter().filter(|alert| alert.detector == "sql_injection").count(), 1);
     assert_eq!(pages(&alerts, "sql_injection"), Vec::<&Alert>::new());
+}
+
+/// Requests for classified data, with records that everybody knows by now.
+fn requests(world: &mut World, user: &str, n: u64, minute: i64) {
+    world.read(user, TABLE, n, n, HOME, minute);
+}
+
+#[test]
+fn two_nights_page_and_one_night_on_call_does_not() {
+    let nights = |which: &'static [i64], n: u64| {
+        move |world: &mut World, hour: i64| {
+            // The routine stops at 08:00: hours 18 and 42 are at 02:00.
+            if which.contains(&hour) {
+                requests(world, "e3", n, 20);
+            }
+        }
+    };
+    let alerts = outcome(routine_of(60), nights(&[18, 42], 28));
+    let found = pages(&alerts, "off_hours");
+    assert_eq!(found.len(), 1, "{alerts:?}");
+    assert!(found[0].why.contains("and 28 in a night before"), "{}", found[0].why);
+    assert_eq!(pages(&outcome(routine_of(60), nights(&[18], 28)), "off_hours"), Vec::<&Alert>::new(), "on call");
+    let by_day = |world: &mut World, hour: i64| {
+        if hour == 2 || hour == 26 {
+            requests(world, "e3", 40, 20);
+        }
+    };
+    assert_eq!(pages(&outcome(routine_of(60), by_day), "off_hours"), Vec::<&Alert>::new());
+}
+
+#[test]
+fn more_new_records_day_after_day_page_and_more_requests_do_not() {
+    // The first days are too few to be news; together they are.
+    let strangers = |world: &mut World, hour: i64| {
+        if world.hour_of_day() == 10 && world.office() {
+            touch(world, "e3", (0..6).map(|k| 9_000 + hour as u64 * 6 + k), 40);
+        }
+    };
+    let alerts = long_outcome(routine(), strangers);
+    let found = pages(&alerts, "drift");
+    assert_eq!(found.len(), 1, "{alerts:?}");
+    assert!(found[0].p_value.is_some_and(|p| p < 1e-4) && found[0].unit == "records", "{}", found[0].why);
+    let known = |world: &mut World, _: i64| {
+        if world.office() {
+            requests(world, "e3", 12, 50);
+        }
+    };
+    let alerts = long_outcome(routine(), known);
+    assert!(alerts.iter().any(|alert| alert.detector == "drift") && pages(&alerts, "drift").is_empty(), "{alerts:?}");
+}
+
+/// The same over nine days.
+fn long_outcome(mut world: World, mut event: impl FnMut(&mut World, i64)) -> Vec<Alert> {
+    for hour in 0..9 * 24 {
+        work(&mut world, 21 * 24 + 8 + hour);
+        event(&mut world, hour);
+        world.next_hour();
+    }
+    world.alerts
+}
+
+#[test]
+fn a_leavers_account_pages_and_a_colleagues_does_not() {
+    let gone =
+        "user,role,department,employee_id,from,to,zone\ne3,ess,d,1,,2026-03-20,UTC\ne4,ess,d,2,,2026-03-23,UTC\n";
+    let mut world = World::with_directory(Settings::default(), gone);
+    // Monday, 2026-03-23: e3 left on Friday, e4 leaves today.
+    for hour in 0..21 * 24 + 12 {
+        if hour >= 21 * 24 + 10 {
+            requests(&mut world, "e3", 3, 5);
+            requests(&mut world, "e4", 3, 5);
+            requests(&mut world, "e5", 3, 5);
+        }
+        world.next_hour();
+    }
+    let found = pages(&world.alerts, "leaver");
+    assert_eq!(found.len(), 1, "{:?}", world.alerts);
+    assert_eq!(found[0].why, "e3 made 3 requests for classified data 2 days after the end of this employment");
 }

@@ -10,13 +10,20 @@ use world::World;
 const HOME: (&str, &str) = ("DE/home", "92.20.1.1");
 const TABLE: &str = "hr.employees";
 
+/// For so many people as there are.
+fn settings() -> Settings {
+    let mut settings = Settings::default();
+    settings.maxima.portal_user = 50;
+    settings
+}
+
 fn users() -> Vec<String> {
     (0..10).map(|n| format!("e{n}")).collect()
 }
 
 /// Three weeks of office work, all alike, up to Monday 08:00.
 fn routine(every_hour: impl Fn(&mut World)) -> World {
-    let mut world = World::new(Settings::default(), &users());
+    let mut world = World::new(settings(), &users());
     for hour in 0..21 * 24 + 8 {
         every_hour(&mut world);
         if world.office() {
@@ -71,8 +78,8 @@ fn volume_pages_for_far_more_than_ever_and_says_why() {
     );
     assert_eq!((of_user.severity, &*of_user.unit, of_user.affected_records), (Severity::High, "rows", 40_000));
     assert!(of_user.p_value.is_some_and(|p| p > 0.0 && p < 1e-6) && of_user.expected < 30.0, "{of_user:?}");
-    let of_pair = found.iter().find(|alert| alert.entity.kind == EntityKind::UserTable).expect("the pair");
-    assert_eq!((of_pair.subject.kind, &*of_pair.subject.id), (EntityKind::PortalUser, "e3"));
+    let of_pair = alerts.iter().find(|alert| alert.entity.kind == EntityKind::UserTable).expect("the pair");
+    assert_eq!((of_pair.subject.kind, &*of_pair.subject.id, of_pair.page), (EntityKind::PortalUser, "e3", false));
 }
 
 #[test]
@@ -183,7 +190,7 @@ fn an_account_never_seen_is_news_where_accounts_are_few_but_not_where_they_come_
     let steady = |world: &mut World| statements(world, "app@10.0.0.1", 5);
     let alerts = after_with(steady, |world| statements(world, "app@10.0.9.9", 5));
     assert_eq!(pages(&alerts, "first_seen").len(), 1, "{alerts:?}");
-    let mut world = World::new(Settings::default(), &users());
+    let mut world = World::new(settings(), &users());
     for hour in 0..21 * 24 {
         statements(&mut world, "app@10.0.0.1", 5);
         if hour % 12 == 0 {
@@ -302,7 +309,7 @@ fn one_statement_is_one_alert_though_it_touches_several_entities() {
 
 #[test]
 fn a_regular_dump_pages_until_it_is_a_habit_and_again_at_another_hour() {
-    let mut world = World::new(Settings::default(), &users());
+    let mut world = World::new(settings(), &users());
     for _ in 0..10 * 24 {
         if world.hour_of_day() == 2 {
             signal(&mut world, EntityKind::DbAccount, "backup@h", Signal::DumpShape);
@@ -321,7 +328,7 @@ fn a_regular_dump_pages_until_it_is_a_habit_and_again_at_another_hour() {
 
 /// Sources that speak in every so many minutes of each hour, but in the last hour not in those of the silence.
 fn silence(sources: &[(&str, i64, std::ops::Range<i64>)]) -> Vec<Alert> {
-    let mut world = World::new(Settings::default(), &users());
+    let mut world = World::new(settings(), &users());
     for hour in 0..8 * 24 + 2 {
         for (source, speaks_every, silent) in sources {
             for minute in (0..60).step_by(*speaks_every as usize) {

@@ -33,7 +33,8 @@ const MANUAL: &str = manual! {
     "The p-value is the share of active hours in which this user meets something new, shrunk towards its peers' share,"
     "times the share for the peers themselves if the value is new for them too. The first days do not count: then"
     "everything is new. Nor is it surprising where the user often uses what is never used again (Good-Turing: values"
-    "used on one day only, per day): a traveller. It pages only together with a minimum of classified data in that hour, and only for who is known."
+    "used on one day only, per day): a traveller. The p-value must fall below the share of the budget divided by the person-days of a"
+    "week, half of it for places and half for tables. It pages only together with a minimum of classified data in that hour, and only for who is known."
     ""
     "## What it misses"
     "Attackers in the victim's own network or country; places that the peer group already knows."
@@ -101,6 +102,8 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
         && own_rate <= PAGE_RATE
         && one_off(look, sort) <= ONE_OFF_MAX
         && peers_rate <= PAGE_RATE
+        && (look.drill()
+            || p <= look.page_bound(look.budget.daily(look.settings.shares.first_seen / 2.0, look.kind())))
         && !tally.classes.is_empty()
         && sensitive >= settings.page_amount;
     let digest = look.closing && known && own_rate <= DIGEST_RATE && !tally.classes.is_empty();

@@ -6,10 +6,13 @@
 //! that the whole hour would raise too, and asking once more when the hour closes finds the rest.
 
 mod crowd;
+mod drift;
 mod first_seen;
+mod leaver;
 mod login_failures;
 mod login_spray;
 mod new_records;
+mod off_hours;
 mod shared_session;
 mod signature;
 mod silence;
@@ -43,6 +46,9 @@ pub const DETECTORS: &[Spec] = &[
     volume::SPEC,
     first_seen::SPEC,
     new_records::SPEC,
+    drift::SPEC,
+    off_hours::SPEC,
+    leaver::SPEC,
     crowd::SPEC,
     login_failures::SPEC,
     login_spray::SPEC,
@@ -74,12 +80,16 @@ pub(crate) struct Look<'a> {
     pub(crate) baseline: &'a Baseline,
     /// What the entity's group does; `None`: nothing known.
     pub(crate) peers: Option<&'a Peers>,
+    /// Of a portal user, what all of them do.
+    pub(crate) everyone: Option<&'a Peers>,
     /// Name of the peer group for a sentence: "payroll".
     pub(crate) role: &'a str,
     pub(crate) settings: &'a Settings,
     pub(crate) budget: &'a Budget,
     /// A person's own number among the records, if the directory has one.
     pub(crate) employee: Option<u64>,
+    /// Days since the end of the last employment, of somebody the directory knows to have left.
+    pub(crate) left: Option<i64>,
     /// Of late it was said that this person does something new.
     pub(crate) told: bool,
     /// The calendar expects more than usual.
@@ -131,9 +141,12 @@ pub(crate) enum Window {
     Day,
 }
 
+pub(crate) use drift::{Evidence as DriftEvidence, Norm, REQUESTS_METRIC, STREAMS as DRIFT_STREAMS, norms};
 pub(crate) use first_seen::{NEWCOMERS, established};
 pub(crate) use login_spray::strangers;
 pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share, share_step};
+pub(crate) use off_hours::{NIGHTS_HOURS, off_hours};
+pub(crate) use shared_session::{HANDED_OVER, changed_hands};
 pub(crate) use silence::{DAYS_KNOWN, SourceHour, Sources};
 pub(crate) use volume::gates;
 

@@ -76,7 +76,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     let by_share = if look.closing { p_of_share(look, fresh, records) / (1.0 - BY_NUMBER) } else { 1.0 };
     // Two looks at one day, by Bonferroni with weights.
     let p = by_number.min(by_share).min(1.0);
-    let bound = look.budget.new_records_bound(look.kind());
+    let bound = look.budget.daily(look.settings.shares.new_records, look.kind());
     let page = p <= look.page_bound(bound);
     let digest = look.closing && p <= (bound * look.settings.volume.digest_factor).min(1e-2);
     if !page && !digest {
@@ -140,7 +140,7 @@ pub(crate) fn fresh(entity: &EntityState, hour: &HourState, employee: Option<u64
 
 /// New records and all records of the day so far, up to and with this hour; of a drill, whose shadow may be judged before its
 /// earlier hours are over, those of the hour.
-fn of_day(look: &Look<'_>) -> (u64, u64) {
+pub(super) fn of_day(look: &Look<'_>) -> (u64, u64) {
     let of_hour = |state: &HourState| (fresh(look.entity, state, look.employee), state.tally.records.estimate() as u64);
     if look.drill() {
         return of_hour(look.hour);

@@ -1,17 +1,25 @@
 //! Shared session: one session used from two places at once.
 
 use super::{Finding, Look, Spec, Window, manual, shown};
-use crate::{alert::Severity, entity::Spot};
+use crate::{
+    alert::Severity,
+    entity::{EntityState, HourState, NETWORK, Spot},
+};
 use activity::EntityKind;
 use tally::Metric;
 
-pub(super) const SPEC: Spec =
-    Spec { name: "shared_session", summary: "one session used from two places at once", manual: MANUAL, judge };
+pub(super) const SPEC: Spec = Spec {
+    name: "shared_session",
+    summary: "one session used from two places at once, or by two browsers",
+    manual: MANUAL,
+    judge,
+};
 
 const MANUAL: &str = manual! {
     "## What it notices"
     "A session whose requests come by turns from two places (country and kind of network; without geographical data, two"
-    "networks) or from two addresses with different browsers, for several minutes within an hour."
+    "networks) or from two addresses with different browsers, for several minutes within an hour; or a session that goes over to"
+    "another browser at another address."
     ""
     "## Why"
     "A stolen cookie is used while its owner goes on working. Who only moves from the office to the train changes once."
@@ -22,10 +30,12 @@ const MANUAL: &str = manual! {
     "## How"
     "Of each place the minutes of the hour with requests are kept. For each pair: how many minutes of the one lie between the"
     "first and the last of the other, and the other way round; the smaller number counts. A hand-over gives 0, a visit"
-    "in between (mobile at lunch) 0 as well."
+    "in between (mobile at lunch) 0 as well. A session that goes over to another browser (compared without versions) at another"
+    "address within three hours is a copied cookie, since a cookie does not change its browser; it pages where sessions do not do"
+    "that: at most three of late, among three hundred hours of sessions at least."
     ""
     "## What it misses"
-    "Thieves that wait until the owner has stopped, or that copy the owner's agent within the same country and kind of network."
+    "Thieves that copy the owner's browser within the same country and kind of network, or that wait and copy it."
     ""
     "## Settings"
     "`shared_session.minutes` (minutes), `shares.shared_session` (part of the budget)."
@@ -35,40 +45,74 @@ const MANUAL: &str = manual! {
 };
 
 fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
-    if look.kind() != EntityKind::Session || look.hour.spots.len() < 2 {
+    if look.kind() != EntityKind::Session {
         return;
     }
     let spots = &look.hour.spots;
     let pairs = spots.iter().enumerate().flat_map(|(at, one)| spots[at + 1..].iter().map(move |other| (one, other)));
     let shared =
         pairs.filter(|(one, other)| differ(one, other)).map(|(one, other)| by_turns(*one, *other)).max().unwrap_or(0);
-    if shared < look.settings.shared_session.minutes {
-        return;
+    if shared >= look.settings.shared_session.minutes {
+        let places: Vec<String> = look.hour.tally.places.iter().map(|(_, place)| shown(place)).collect();
+        let from = match places.len() {
+            0 => String::from("different networks"),
+            1 => format!("two machines ({})", places[0]),
+            _ => places.join(" and "),
+        };
+        let how = format!("used from {from} by turns: in {shared} minutes of the one while the other went on");
+        found.push(finding(look, &how, f64::from(shared), "minutes"));
+    } else if changed_hands(look.entity, look.hour) && is_unheard_of(look) {
+        let places: Vec<String> = look.hour.tally.places.iter().map(|(_, place)| shown(place)).collect();
+        let at = if places.is_empty() { String::new() } else { format!(", {}", places.join(" and ")) };
+        found.push(finding(look, &format!("taken over by another browser at another address{at}"), 2.0, "browsers"));
     }
+}
+
+fn finding(look: &Look<'_>, how: &str, observed: f64, unit: &'static str) -> Finding {
     let (user, session) = look.entity.key.id.rsplit_once('|').unwrap_or(("", &look.entity.key.id));
     let of = if user.is_empty() { String::new() } else { format!(" of {}", shown(user)) };
-    let places: Vec<String> = look.hour.tally.places.iter().map(|(_, place)| shown(place)).collect();
-    let from = match places.len() {
-        0 => String::from("different networks"),
-        1 => format!("two machines ({})", places[0]),
-        _ => places.join(" and "),
-    };
-    found.push(Finding {
+    Finding {
         window: Window::Hour,
         page: true,
         severity: Severity::High,
-        observed: f64::from(shared),
+        observed,
         expected: 0.0,
-        unit: "minutes",
+        unit,
         p_value: None,
-        why: format!(
-            "the session {}{of} was used from {from} by turns: in {shared} minutes of the one while the other went on",
-            shown(session.get(..8).unwrap_or(session)),
-        ),
+        why: format!("the session {}{of} was {how}", shown(session.get(..8).unwrap_or(session))),
         affected_records: look.hour.tally.get(Metric::ClassifiedRequests),
         attack: &["T1539", "T1550.004"],
-    });
+    }
 }
+
+/// One browser at one address and another at another, at least one of the two in this hour.
+pub(crate) fn changed_hands(entity: &EntityState, hour: &HourState) -> bool {
+    let before: Vec<Spot> = entity.earlier_spots(hour.hour).map(|(_, spot)| spot).collect();
+    let here = &hour.spots;
+    if here.len() + before.len() > SPOTS_COMPARED_MAX {
+        return false;
+    }
+    let differs = |one: &Spot, other: &Spot| {
+        one.address != other.address && one.agent != other.agent && one.agent != 0 && other.agent != 0
+    };
+    here.iter().any(|one| here.iter().chain(&before).any(|other| differs(one, other)))
+}
+
+/// Where sessions that went over to another browser are counted (they meet no networks).
+pub(crate) const HANDED_OVER: usize = NETWORK;
+/// More of late than these, and it is a habit here: portals whose sessions are those of the whole company's login.
+const HANDED_OVER_MAX: f64 = 3.0;
+/// Session-hours before it is known whether it is one.
+const SESSION_HOURS_MIN: f64 = 300.0;
+
+/// No session does that here.
+fn is_unheard_of(look: &Look<'_>) -> bool {
+    let known = look.peers.filter(|peers| peers.active >= SESSION_HOURS_MIN);
+    known.is_some_and(|peers| peers.novel[HANDED_OVER] <= HANDED_OVER_MAX)
+}
+
+/// Spots of one session beyond which it is no single person's: a program's token.
+const SPOTS_COMPARED_MAX: usize = 12;
 
 /// Two places, or two machines: another address alone is a provider's whim, another agent alone an update.
 fn differ(one: &Spot, other: &Spot) -> bool {

@@ -152,7 +152,7 @@ fn weigh(_: &Spec, look: &Look<'_>, metric: usize, unit: Metric, scale: Scale, a
     let weight = n / (n + TRUST);
     let empirical = (weight * own.ln() + (1.0 - weight) * others.ln()).exp();
     let p = if unit == Metric::Bytes { empirical } else { empirical.max(model) };
-    let page = p <= look.page_bound(page_bound);
+    let page = p <= look.page_bound(page_bound) && !is_told_of_people(look);
     let digest = look.closing && p <= digest_bound;
     if !page && !digest {
         return None;
@@ -175,6 +175,17 @@ fn weigh(_: &Spec, look: &Look<'_>, metric: usize, unit: Metric, scale: Scale, a
             _ => &["T1213"],
         },
     })
+}
+
+/// What people do is told of the people. Of a pair of person and table the person's own amounts and records tell, and that
+/// the rows came from one table is no second page; a new duty, in particular, changes one table after the other. Of an
+/// application host on which every statement names its person, those persons.
+fn is_told_of_people(look: &Look<'_>) -> bool {
+    match look.kind() {
+        EntityKind::UserTable => !look.drill(),
+        EntityKind::AppHost => look.hour.tally.get(Metric::UnnamedStatements) == 0,
+        _ => false,
+    }
 }
 
 const fn severity(kind: EntityKind, page: bool) -> Severity {

@@ -22,7 +22,12 @@ impl World {
             let role = if user.starts_with('e') { "ess" } else { "payroll" };
             text.push_str(&format!("{user},{role},d,1,,,UTC\n"));
         }
-        let directory = Directory::parse(&text).expect("a directory");
+        World::with_directory(settings, &text)
+    }
+
+    /// The same with another directory (CSV).
+    pub(crate) fn with_directory(settings: Settings, directory: &str) -> Self {
+        let directory = Directory::parse(directory).expect("a directory");
         let spec =
             EngineSpec { partition: 0, partitions: 1, sources: vec![("log".into(), 1)], ..EngineSpec::default() };
         let engine = Engine::new(spec, Arc::new(settings), Arc::new(directory), Arc::new(Calendar::default()));
