@@ -25,6 +25,8 @@ pub struct Alert {
     pub severity: Severity,
     /// Whether the false-page budget lets it interrupt a person.
     pub page: bool,
+    /// It would have interrupted, and somebody answers for it that it did not.
+    pub suppressed_by: Option<Suppression>,
     pub data_classes: DataClasses,
     pub observed: f64,
     pub expected: f64,
@@ -40,6 +42,16 @@ pub struct Alert {
     pub attack: Vec<String>,
     pub evidence: Vec<Evidence>,
     pub mode: Mode,
+}
+
+/// The exception that kept an alert from paging.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    /// Who answers for it.
+    pub owner: String,
+    pub reason: String,
+    /// When it ends.
+    pub until: Timestamp,
 }
 
 /// 16 bytes of SHA-256, shown as 32 hexadecimal digits.
@@ -139,6 +151,8 @@ struct AlertRecord {
     detector: String,
     severity: Severity,
     page: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suppressed_by: Option<SuppressionRecord>,
     data_classes: Vec<String>,
     observed: f64,
     expected: f64,
@@ -166,6 +180,13 @@ struct EntityRecord {
     id: String,
 }
 
+#[derive(Serialize, Deserialize)]
+struct SuppressionRecord {
+    owner: String,
+    reason: String,
+    until: String,
+}
+
 /// Why a JSON text is not an alert.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAnAlert {
@@ -188,6 +209,11 @@ impl Alert {
             detector: self.detector.clone(),
             severity: self.severity,
             page: self.page,
+            suppressed_by: self.suppressed_by.as_ref().map(|by| SuppressionRecord {
+                owner: by.owner.clone(),
+                reason: by.reason.clone(),
+                until: by.until.to_string(),
+            }),
             data_classes: self.data_classes.iter().map(|class| class.as_str().into()).collect(),
             observed: self.observed,
             expected: self.expected,
@@ -228,6 +254,12 @@ impl Alert {
             detector: record.detector,
             severity: record.severity,
             page: record.page,
+            suppressed_by: record
+                .suppressed_by
+                .map(|SuppressionRecord { owner, reason, until }| {
+                    time(&until, "suppressed_by.until").map(|until| Suppression { owner, reason, until })
+                })
+                .transpose()?,
             data_classes: record
                 .data_classes
                 .iter()
@@ -267,6 +299,7 @@ mod tests {
             detector: "volume".into(),
             severity: Severity::Critical,
             page: true,
+            suppressed_by: None,
             data_classes: DataClass::Hr.into(),
             observed: 1840.0,
             expected: 12.4,
@@ -289,7 +322,12 @@ mod tests {
         let sent = alert();
         let read = Alert::from_json(sent.to_json().as_bytes()).expect("its own JSON");
         assert_eq!(read.p_value, Some(f64::MIN_POSITIVE));
-        assert_eq!(read, Alert { p_value: read.p_value, ..sent });
+        assert_eq!(read, Alert { p_value: read.p_value, ..sent.clone() });
+        assert!(!sent.to_json().contains("suppressed_by"), "only where there is something to say");
+        let until = Timestamp::from_secs(1_775_000_000);
+        let suppressed_by = Some(Suppression { owner: "Jana Weiss".into(), reason: "CHG-1".into(), until });
+        let sent = Alert { page: false, suppressed_by, p_value: None, ..sent };
+        assert_eq!(Alert::from_json(sent.to_json().as_bytes()).expect("its own JSON"), sent);
     }
 
     #[test]

@@ -14,11 +14,13 @@
 //! uses whole hours of the records of all source partitions: who read first, where batches were cut, and over how many
 //! tally partitions entities were spread, leaves no trace.
 //!
+//! Verdicts of people are input like records; from which hour on they count is told in [`docket`](crate::docket).
+//!
 //! What does leave one: limits (an evicted entity is new when it returns), roll-ups that were given up waiting for, and a
-//! source partition that was silent, was released, and comes back with old records. All three are counted.
+//! source partition that was silent, was released, and comes back with old records; verdicts that come late. All are counted.
 
 use crate::{
-    alert::{Alert, AlertId, AlertWindow, Evidence},
+    alert::{Alert, AlertId, AlertWindow, Evidence, Suppression},
     baseline::Baseline,
     budget::Budget,
     calendar::Calendar,
@@ -26,12 +28,15 @@ use crate::{
         DETECTORS, Finding, Look, NEWCOMERS, Window, counts_records, established, fresh, gates, novelty, strangers,
     },
     directory::Directory,
+    docket::{Docket, Heard as Ruled},
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
+    exception::{Candidate, Exception, ExceptionSettings},
     fleet::{Fleet, Peers, Snapshot},
     limits,
     progress::{Heard, Progress, Violation},
     rollup::{GroupHour, Rollup},
     settings::Settings,
+    verdict::AlertVerdict,
     watch::{NEW_RECORDS, NOVELTY, Scale, add, amounts, cell, metrics},
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mode, Span, Timestamp};
@@ -83,6 +88,8 @@ pub struct Stats {
     pub behind: u64,
     /// Roll-ups that came after they had been given up.
     pub rollups_missed: u64,
+    /// Verdicts that came after the hour from which they count had been opened, or that found no room.
+    pub verdicts_late: u64,
     pub groups: usize,
 }
 
@@ -108,6 +115,9 @@ pub struct Engine {
     days: BTreeMap<i64, Vec<u32>>,
     /// Ids raised of late, by hour: a tally behind the horizon must not repeat them.
     raised: BTreeMap<i64, BTreeSet<AlertId>>,
+    docket: Docket,
+    /// As configured.
+    exceptions: Vec<Exception>,
     /// The last closed hour; `None` before the first.
     closed: Option<i64>,
     /// Hour of the last roll-up sent.
@@ -161,6 +171,8 @@ impl Engine {
             budget: Budget::new(&settings),
             progress: Progress::new(&spec.sources, settings.allowed_lateness),
             fleet: Fleet::new(spec.partitions, settings.volume.half_life_days),
+            exceptions: settings.exceptions.iter().filter_map(ExceptionSettings::resolve).collect(),
+            docket: Docket::default(),
             spec,
             settings,
             directory,
@@ -209,6 +221,31 @@ impl Engine {
         self.fleet.hear(rollup);
         self.advance(&mut effects);
         effects.finish()
+    }
+
+    /// Takes in a verdict about an alert of any tally partition. A repeated one changes nothing, nor does one that
+    /// [`AlertVerdict::check`] refuses.
+    pub fn hear(&mut self, verdict: &AlertVerdict) {
+        let ruled = self.docket.hear(verdict, self.closed);
+        self.rule(ruled);
+    }
+
+    /// An alert that an engine of this partition raised before a restart: verdicts may be about it, though the tallies from which
+    /// it was raised are no longer kept. Those of other partitions are passed over.
+    pub fn recall(&mut self, alert: &Alert) {
+        let Entity { kind, id } = &alert.entity;
+        if tally::partition_of(alert.mode, *kind, id, self.spec.partitions) == self.spec.partition {
+            let ruled = self.docket.raised(alert, self.closed);
+            self.rule(ruled);
+        }
+    }
+
+    fn rule(&mut self, ruled: Ruled) {
+        for (key, ruled, late) in ruled {
+            // An entity that was evicted has nothing left to learn from it.
+            let heard = self.index.get(&key).copied().is_none_or(|at| self.held_mut(at).rule(ruled));
+            self.stats.verdicts_late += u64::from(late || !heard);
+        }
     }
 
     /// Whether an hour that the horizon would let go on waits for roll-ups of other partitions.
@@ -471,6 +508,7 @@ impl Engine {
         self.closed = Some(self.closed.map_or(hour, |closed| closed.max(hour)));
         self.send(hour, groups, effects);
         self.raised = self.raised.split_off(&(hour - limits::RAISED_HOURS));
+        self.docket.forget(hour);
         self.evict(hour);
     }
 
@@ -724,6 +762,8 @@ impl Engine {
         // By the nominal window's end: the same for every time this id is found.
         let hour = alert.window.to.bucket().hour();
         if self.raised.entry(hour).or_default().insert(alert.id) {
+            let ruled = self.docket.raised(&alert, self.closed);
+            self.rule(ruled);
             effects.alerts.push(alert);
         }
     }
@@ -770,6 +810,9 @@ impl Engine {
         };
         let start = |hour: i64| Bucket(hour.saturating_mul(60)).start();
         let window = AlertWindow { from: start(from), to: start(to) };
+        let candidate =
+            Candidate { detector, finding: &finding, subject: &subject, entity: &entity, from: window.from };
+        let suppressed_by = self.suppression(&candidate, key.mode);
         Alert {
             id: AlertId::of(detector, &subject, &entity, window, key.mode),
             raised_at: source.bucket.start(),
@@ -778,7 +821,8 @@ impl Engine {
             entity,
             detector: detector.to_owned(),
             severity: finding.severity,
-            page: finding.page,
+            page: finding.page && suppressed_by.is_none(),
+            suppressed_by,
             data_classes: source.classes,
             observed: finding.observed,
             expected: finding.expected,
@@ -791,6 +835,18 @@ impl Engine {
             evidence: source.evidence.iter().map(|position| self.evidence(position)).collect(),
             mode: key.mode,
         }
+    }
+
+    /// The exception that keeps an alert from paging: of several the one that lasts longest. A drill knows none.
+    fn suppression(&self, alert: &Candidate<'_>, mode: Mode) -> Option<Suppression> {
+        if !alert.finding.page || mode.is_drill() {
+            return None;
+        }
+        let configured = self.exceptions.iter().filter(|exception| exception.matches(alert));
+        let all = configured.chain(self.docket.exceptions(alert));
+        let longest = all
+            .max_by(|one, other| (one.until, &one.owner, &one.reason).cmp(&(other.until, &other.owner, &other.reason)));
+        longest.map(Exception::suppression)
     }
 
     fn evidence(&self, position: &tally::Position) -> Evidence {

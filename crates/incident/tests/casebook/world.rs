@@ -107,6 +107,7 @@ pub(crate) fn alert(user: &str, n: u32) -> Alert {
         detector: "volume".into(),
         severity: Severity::Critical,
         page: true,
+        suppressed_by: None,
         data_classes: DataClass::Hr.into(),
         observed: 1840.0,
         expected: 12.4,
