@@ -3,18 +3,21 @@
 use anyhow::Context as _;
 use breachd::{
     audit,
-    cli::{AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, InputFile, LogFormat},
+    cli::{
+        AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, InputFile,
+        LogFormat, ReplayArgs, VerdictArgs,
+    },
     dead_letter, demo, discover, drill, explain, manual, replay, run,
     settings::{self, Settings, Usage, load::Mistake},
     sources,
     topics::Topics,
-    wall,
+    verdicts, wall,
 };
 use clap::Parser;
 use std::{
     fs::File,
     io::{self, BufWriter, IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -45,10 +48,10 @@ async fn command(command: Command) -> anyhow::Result<bool> {
     match command {
         Command::Demo { headless, listen } => demo::run(headless, listen).await,
         Command::Run { config, roles } => run::run(load(&config.files)?, &config.files, &roles).await,
-        Command::Replay { config, mut input, alerts, incidents, written_at, partitions } => {
-            let settings = load(&config.files)?;
-            written(&mut input, written_at);
-            blocking(move || replay_files(&settings, &input, partitions, alerts.as_deref(), incidents.as_deref())).await
+        Command::Replay(mut arguments) => {
+            let settings = load(&arguments.config.files)?;
+            written(&mut arguments.input, arguments.written_at);
+            blocking(move || replay_files(&settings, &arguments)).await
         }
         Command::Check { config } => {
             let settings = load(&config.files)?;
@@ -59,7 +62,7 @@ async fn command(command: Command) -> anyhow::Result<bool> {
                 settings.channels.len(),
                 settings.triggers.len()
             )?;
-            settings.notes().iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
+            settings.notes(wall::now()).iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
             Ok(true)
         }
         Command::Formats { name: None } => {
@@ -99,6 +102,7 @@ async fn command(command: Command) -> anyhow::Result<bool> {
         Command::Explain { alert_id, alerts } => {
             blocking(move || explain::run(&alert_id, &alerts, &mut io::stdout()).map(|()| true)).await
         }
+        Command::Alert { command: AlertCommand::Verdict(arguments) } => blocking(move || judge(arguments)).await,
         Command::Channels { command: ChannelsCommand::Test { config, name } } => {
             test_channels(&load(&config.files)?, name.as_deref()).await
         }
@@ -171,26 +175,20 @@ fn written(inputs: &mut [InputFile], stated: Option<activity::Timestamp>) {
     inputs.iter_mut().for_each(|input| input.written = replay::written(&input.path, stated, now));
 }
 
-fn replay_files(
-    settings: &Settings,
-    inputs: &[InputFile],
-    partitions: u32,
-    alerts: Option<&Path>,
-    incidents: Option<&Path>,
-) -> anyhow::Result<bool> {
-    let create = |path: &Path| {
+fn replay_files(settings: &Settings, arguments: &ReplayArgs) -> anyhow::Result<bool> {
+    let ReplayArgs { input, alerts, incidents, verdicts, partitions, .. } = arguments;
+    let create = |path: &PathBuf| {
         File::create(path).with_context(|| format!("`{}` cannot be written", path.display())).map(BufWriter::new)
     };
-    let mut alerts = alerts.map(create).transpose()?;
-    let mut incidents_out = incidents.map(create).transpose()?;
+    let verdicts = verdicts.as_deref().map(verdicts::read).transpose()?.unwrap_or_default();
+    let mut alerts = alerts.as_ref().map(create).transpose()?;
+    let mut incidents_out = incidents.as_ref().map(create).transpose()?;
     let mut casebook = incident::Casebook::new(settings.policy());
     let mut trouble: io::Result<()> = Ok(());
-    let bar = progress(inputs);
+    let bar = progress(input);
     let from = wall::now();
     let summary = replay::replay(
-        settings,
-        inputs,
-        partitions,
+        replay::Request { settings, inputs: input, partitions: *partitions, verdicts: &verdicts },
         &mut |alert| {
             if let (Some(out), Ok(())) = (&mut alerts, &trouble) {
                 trouble = writeln!(out, "{}", alert.to_json());
@@ -216,6 +214,33 @@ fn replay_files(
         out.flush()?;
     }
     summary.print(wall::now() - from, &mut io::stdout())?;
+    Ok(true)
+}
+
+/// A verdict about an alert: printed for a replay, or sent to whoever runs.
+fn judge(arguments: VerdictArgs) -> anyhow::Result<bool> {
+    let ruling = match (arguments.expected, arguments.breach) {
+        (true, _) => detector::Ruling::Expected,
+        (_, true) => detector::Ruling::True,
+        _ => detector::Ruling::BenignOnce,
+    };
+    let verdict = detector::AlertVerdict {
+        at: arguments.at.unwrap_or_else(wall::now),
+        alert: arguments.alert_id,
+        ruling,
+        by: arguments.by,
+        reason: arguments.reason,
+        exception: verdicts::exception(arguments.except_until, arguments.subject, arguments.detector),
+    };
+    verdict.check().map_err(|error| Usage(error.to_string()))?;
+    if arguments.print {
+        writeln!(io::stdout(), "{}", verdict.to_json())?;
+        return Ok(true);
+    }
+    let settings = load(&arguments.config)?;
+    let topics = Topics::new(settings.topics.clone());
+    verdicts::send(stream::kafka(&settings.kafka)?.as_ref(), &topics, &settings.instance, &verdict)?;
+    writeln!(io::stdout(), "sent to {}: alert {} was `{}`", topics.commands(), verdict.alert, ruling.as_str())?;
     Ok(true)
 }
 

@@ -242,8 +242,9 @@ impl Engine {
 
     fn rule(&mut self, ruled: Ruled) {
         for (key, ruled, late) in ruled {
-            // An entity that was evicted has nothing left to learn from it.
-            let heard = self.index.get(&key).copied().is_none_or(|at| self.held_mut(at).rule(ruled));
+            // After a restart the entity may not have come yet.
+            let at = self.entity(key);
+            let heard = self.held_mut(at).rule(ruled);
             self.stats.verdicts_late += u64::from(late || !heard);
         }
     }

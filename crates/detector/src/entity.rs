@@ -283,7 +283,7 @@ impl EntityState {
             quarantine: Quarantine::default(),
             rulings: Vec::new(),
             breaches: Vec::new(),
-            last_hour: i64::MIN,
+            last_hour: 0,
         }
     }
 

@@ -59,6 +59,8 @@ pub enum NotAVerdict {
     Json(#[from] serde_json::Error),
     #[error("`alert_id` must be 32 hexadecimal digits")]
     AlertId,
+    #[error("`at` must lie in the years 1970 to 9999")]
+    At,
     #[error("`{0}` must not be empty nor longer than {VERDICT_TEXT_MAX} characters")]
     Text(&'static str),
     #[error("an exception goes only with the verdict `expected`")]
@@ -135,6 +137,9 @@ impl AlertVerdict {
     /// # Errors
     /// Every kind of [`NotAVerdict`] but those of the JSON's form.
     pub fn check(&self) -> Result<(), NotAVerdict> {
+        if !AT_MILLIS.contains(&self.at.as_millis()) {
+            return Err(NotAVerdict::At);
+        }
         for (field, text) in [("by", &self.by), ("reason", &self.reason)] {
             if text.trim().is_empty() || text.chars().nth(VERDICT_TEXT_MAX).is_some() {
                 return Err(NotAVerdict::Text(field));
@@ -155,6 +160,9 @@ impl AlertVerdict {
         unknown.map_or(Ok(()), |name| Err(NotAVerdict::Detector(activity::printable_within(name, 64))))
     }
 }
+
+/// Years that RFC 3339 can say, with room for an exception.
+const AT_MILLIS: std::ops::Range<i64> = 0..253_370_764_800_000;
 
 /// RFC 3339, as everywhere in the contracts.
 mod time {
@@ -218,6 +226,7 @@ mod tests {
             line("expected", r#","exception":{"until":"2026-03-03T00:00:00Z","subject":{"kind":"person","id":"x"}}"#),
             "`exception.subject`",
         );
+        refused(line("true", "").replace("2026-03", "9999-12"), "1970 to 9999");
         refused(line("true", r#","exception":{"until":"2026-03-03T21:14:00Z"}"#), "only with");
         refused(
             line("expected", r#","exception":{"until":"2026-03-03T00:00:00Z","detectors":["x"]}"#),

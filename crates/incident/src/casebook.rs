@@ -18,7 +18,7 @@ use crate::{
     state::State,
 };
 use activity::{Entity, EntityKind, Timestamp};
-use detector::Alert;
+use detector::{Alert, AlertId};
 use std::sync::Arc;
 
 /// All incidents, and how to decide about them.
@@ -187,6 +187,13 @@ impl Casebook {
             None => true,
             Some(closed) => now - closed.at <= limits::AFTER_CLOSING || incident.awaits_delivery(),
         })
+    }
+
+    /// The incident that keeps this alert.
+    pub(crate) fn incident_of(&self, alert: AlertId) -> Option<IncidentId> {
+        self.incidents()
+            .find(|incident| incident.alerts.iter().any(|fact| fact.id == alert))
+            .map(|incident| incident.id)
     }
 
     pub(crate) fn next_id(&self) -> IncidentId {

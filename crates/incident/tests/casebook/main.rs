@@ -12,6 +12,8 @@ mod folding;
 #[cfg(test)]
 mod grouping;
 #[cfg(test)]
+mod judged;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod policies;
