@@ -134,6 +134,20 @@ pub struct ReplayArgs {
     /// What people said of alerts, one JSON a line, as `breachd alert verdict --print` writes it. Each counts from its own time on.
     #[arg(long, value_name = "IN.jsonl")]
     pub verdicts: Option<PathBuf>,
+    /// Where to write the daily digest of the alerts that page nobody, as Markdown.
+    #[arg(long, value_name = "OUT.md")]
+    pub digest: Option<PathBuf>,
+    /// Lines of the digest a day; the rest is counted.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub digest_lines: u16,
+    /// Another configuration: both read the same logs, and what would page is compared. May be repeated, later ones win key by key.
+    ///
+    /// `--config` is before, `--against` is after.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["alerts", "incidents", "digest"])]
+    pub against: Vec<PathBuf>,
+    /// The comparison as JSON.
+    #[arg(long, requires = "against")]
+    pub json: bool,
     /// When the inputs were written to their end, RFC 3339. Stamps without a year (RFC 3164) are of the latest year before it, and
     /// stamps from after it are cut back, as `run` does by the broker's time.
     ///

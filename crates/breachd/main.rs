@@ -17,7 +17,7 @@ use clap::Parser;
 use std::{
     fs::File,
     io::{self, BufWriter, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -51,7 +51,11 @@ async fn command(command: Command) -> anyhow::Result<bool> {
         Command::Replay(mut arguments) => {
             let settings = load(&arguments.config.files)?;
             written(&mut arguments.input, arguments.written_at);
-            blocking(move || replay_files(&settings, &arguments)).await
+            if arguments.against.is_empty() {
+                return blocking(move || replay_files(&settings, &arguments)).await;
+            }
+            let after = load(&arguments.against)?;
+            blocking(move || compare(&settings, &after, &arguments)).await
         }
         Command::Check { config } => {
             let settings = load(&config.files)?;
@@ -176,13 +180,15 @@ fn written(inputs: &mut [InputFile], stated: Option<activity::Timestamp>) {
 }
 
 fn replay_files(settings: &Settings, arguments: &ReplayArgs) -> anyhow::Result<bool> {
-    let ReplayArgs { input, alerts, incidents, verdicts, partitions, .. } = arguments;
+    let ReplayArgs { input, alerts, incidents, verdicts, digest, digest_lines, partitions, .. } = arguments;
     let create = |path: &PathBuf| {
         File::create(path).with_context(|| format!("`{}` cannot be written", path.display())).map(BufWriter::new)
     };
     let verdicts = verdicts.as_deref().map(verdicts::read).transpose()?.unwrap_or_default();
     let mut alerts = alerts.as_ref().map(create).transpose()?;
     let mut incidents_out = incidents.as_ref().map(create).transpose()?;
+    let mut digest_out = digest.as_ref().map(create).transpose()?;
+    let mut digest = incident::Digest::new(usize::from(*digest_lines));
     let mut casebook = incident::Casebook::new(settings.policy());
     let mut trouble: io::Result<()> = Ok(());
     let bar = progress(input);
@@ -192,6 +198,9 @@ fn replay_files(settings: &Settings, arguments: &ReplayArgs) -> anyhow::Result<b
         &mut |alert| {
             if let (Some(out), Ok(())) = (&mut alerts, &trouble) {
                 trouble = writeln!(out, "{}", alert.to_json());
+            }
+            if digest_out.is_some() {
+                digest.add(&alert);
             }
             if incidents_out.is_some() {
                 // In a replay people's time is the alert's: what would have been decided, had it been raised then.
@@ -207,6 +216,10 @@ fn replay_files(settings: &Settings, arguments: &ReplayArgs) -> anyhow::Result<b
     if let Some(mut out) = alerts {
         out.flush()?;
     }
+    if let Some(out) = &mut digest_out {
+        out.write_all(digest.to_markdown().as_bytes())?;
+        out.flush()?;
+    }
     if let Some(out) = &mut incidents_out {
         for incident in casebook.incidents() {
             writeln!(out, "{}", serde_json::to_string(incident)?)?;
@@ -214,6 +227,37 @@ fn replay_files(settings: &Settings, arguments: &ReplayArgs) -> anyhow::Result<b
         out.flush()?;
     }
     summary.print(wall::now() - from, &mut io::stdout())?;
+    Ok(true)
+}
+
+/// The same logs under two configurations.
+fn compare(before: &Settings, after: &Settings, arguments: &ReplayArgs) -> anyhow::Result<bool> {
+    if arguments.input.iter().any(|input| input.path == Path::new("-")) {
+        return Err(Usage("standard input can be read only once: with --against, name files".into()).into());
+    }
+    let verdicts = arguments.verdicts.as_deref().map(verdicts::read).transpose()?.unwrap_or_default();
+    let run = |settings: &Settings| {
+        let mut side = replay::Side::default();
+        let bar = progress(&arguments.input);
+        let (inputs, partitions) = (&arguments.input, arguments.partitions);
+        let request = replay::Request { settings, inputs, partitions, verdicts: &verdicts };
+        let summary = replay::replay(request, &mut |alert| side.alert(&alert), &mut |bytes| bar.set_position(bytes));
+        bar.finish_and_clear();
+        let (first, last) = summary?.reach();
+        side.reaches(first, last);
+        anyhow::Ok(side)
+    };
+    let named = |files: &[PathBuf]| files.iter().map(|file| file.display().to_string()).collect();
+    let (before, after) = (run(before)?, run(after)?);
+    let compared =
+        replay::Comparison::of((&before, named(&arguments.config.files)), (&after, named(&arguments.against)));
+    let mut out = BufWriter::new(io::stdout());
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&compared)?)?;
+    } else {
+        compared.print(&mut out)?;
+    }
+    out.flush()?;
     Ok(true)
 }
 

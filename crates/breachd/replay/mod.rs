@@ -12,9 +12,11 @@
 //! decides only the year of stamps that have none (RFC 3164): whatever says its own year is read the same whenever the file was changed.
 //! The time of a file never serves as that of an entry that has none: all its entries would be of one minute.
 
+mod compare;
 mod input;
 mod summary;
 
+pub use compare::{Comparison, Side};
 pub use input::{LINE_BYTES_MAX, Lines, written};
 pub use summary::Summary;
 

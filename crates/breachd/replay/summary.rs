@@ -90,6 +90,11 @@ impl Summary {
         }
     }
 
+    /// From when to when the logs reach.
+    pub fn reach(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        (self.first, self.last)
+    }
+
     /// Event time of the newest entry.
     pub(super) fn last(&self) -> Option<Timestamp> {
         self.last

@@ -36,12 +36,27 @@ pub struct Alert {
     pub p_value: Option<f64>,
     /// One sentence for a person: what, how much, how much is usual, for whom and when. Already printable.
     pub why: String,
+    /// The figures behind it, at most [`crate::limits::FACTS_MAX`].
+    pub facts: Vec<Fact>,
     pub actor_known_by: KnownBy,
     pub affected_records: u64,
     /// MITRE ATT&CK techniques.
     pub attack: Vec<String>,
     pub evidence: Vec<Evidence>,
     pub mode: Mode,
+}
+
+/// One figure, or one reason, behind an alert. Already printable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    /// `seen`, `usual`, `peers`, `probability`, `rule`, `contributing`, `normal`; there may come more.
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// Of the value; empty where it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    pub words: String,
 }
 
 /// The exception that kept an alert from paging.
@@ -159,6 +174,8 @@ struct AlertRecord {
     unit: String,
     p_value: Option<f64>,
     why: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    facts: Vec<Fact>,
     actor_known_by: String,
     affected_records: u64,
     attack: Vec<String>,
@@ -220,6 +237,7 @@ impl Alert {
             unit: self.unit.clone(),
             p_value: self.p_value.map(|p| p.max(f64::MIN_POSITIVE)),
             why: self.why.clone(),
+            facts: self.facts.clone(),
             actor_known_by: self.actor_known_by.as_str().into(),
             affected_records: self.affected_records,
             attack: self.attack.clone(),
@@ -270,6 +288,7 @@ impl Alert {
             unit: record.unit,
             p_value: record.p_value,
             why: record.why,
+            facts: record.facts,
             actor_known_by: KnownBy::ALL
                 .into_iter()
                 .find(|known| known.as_str() == record.actor_known_by)
@@ -306,6 +325,10 @@ mod tests {
             unit: "rows".into(),
             p_value: Some(0.0),
             why: "read 1,840 rows".into(),
+            facts: vec![
+                Fact { name: "usual".into(), value: Some(12.4), unit: "rows".into(), words: "usual: 12 rows".into() },
+                Fact { name: "normal".into(), value: None, unit: String::new(), words: "normal: never".into() },
+            ],
             actor_known_by: KnownBy::SqlTag,
             affected_records: 1840,
             attack: vec!["T1213".into()],

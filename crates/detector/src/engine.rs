@@ -20,12 +20,13 @@
 //! source partition that was silent, was released, and comes back with old records; verdicts that come late. All are counted.
 
 use crate::{
-    alert::{Alert, AlertId, AlertWindow, Evidence, Suppression},
+    alert::{Alert, AlertId, AlertWindow, Evidence, Fact, Suppression},
     baseline::Baseline,
     budget::Budget,
     calendar::Calendar,
     detectors::{
-        DETECTORS, Finding, Look, NEWCOMERS, Window, counts_records, established, fresh, gates, novelty, strangers,
+        DETECTORS, Finding, Look, NEWCOMERS, Window, counts_records, established, facts, fresh, gates, novelty,
+        strangers,
     },
     directory::Directory,
     docket::{Docket, Heard as Ruled},
@@ -671,21 +672,27 @@ impl Engine {
         }
         let entity = self.held(at);
         let look = self.look(entity, &entity.hours[place], (ahead.as_ref(), peers.as_deref()), &group, closing);
-        let mut all: Vec<(usize, Finding)> = Vec::new();
+        let mut all: Vec<(usize, Finding, Vec<Fact>)> = Vec::new();
         let mut found = Vec::new();
+        // What was said of the hour or of the day is not said again.
+        let of_day = entity.days.iter().find(|state| state.day == hour.div_euclid(24)).map_or(0, |state| state.paged);
         for (number, spec) in DETECTORS.iter().enumerate() {
             (spec.judge)(spec, &look, &mut found);
-            all.extend(found.drain(..).map(|finding| (number, finding)));
+            for finding in found.drain(..) {
+                let said = if finding.window == Window::Day { of_day } else { look.hour.paged };
+                let facts = if said & (1 << number) == 0 { facts(spec, &look, &finding) } else { Vec::new() };
+                all.push((number, finding, facts));
+            }
         }
-        all.sort_by_key(|(_, finding)| !finding.page);
+        all.sort_by_key(|(_, finding, _)| !finding.page);
         let past = Past {
             days: look.baseline.days,
             hours: look.baseline.hours,
             novelty: if closing { novelty(&look) } else { 0 },
-            told: all.iter().any(|(detector, finding)| finding.page && NEWS.contains(&DETECTORS[*detector].name)),
+            told: all.iter().any(|(detector, finding, _)| finding.page && NEWS.contains(&DETECTORS[*detector].name)),
         };
-        for (detector, finding) in all {
-            self.raise(at, hour, detector, finding, effects);
+        for (detector, finding, facts) in all {
+            self.raise(at, hour, (detector, finding, facts), effects);
         }
         past
     }
@@ -718,7 +725,13 @@ impl Engine {
     }
 
     /// Each detector speaks once per entity and nominal window, and pages win over the digest.
-    fn raise(&mut self, at: u32, hour: i64, detector: usize, finding: Finding, effects: &mut Effects) {
+    fn raise(
+        &mut self,
+        at: u32,
+        hour: i64,
+        (detector, finding, facts): (usize, Finding, Vec<Fact>),
+        effects: &mut Effects,
+    ) {
         let bit = 1u32 << detector;
         let volume = DETECTORS[detector].name == "volume";
         let day = hour.div_euclid(24);
@@ -747,7 +760,7 @@ impl Engine {
         if spoken {
             return;
         }
-        let tally = Source::of(&self.held(at).hours[place]);
+        let tally = Source::of(&self.held(at).hours[place], facts);
         if finding.window == Window::Day && !finding.page {
             let of_day = self.held_mut(at).day_mut(day);
             if !of_day.digest.iter().any(|(known, _, _)| *known == detector) {
@@ -790,10 +803,13 @@ impl Engine {
         for spec in DETECTORS {
             let mut found = Vec::new();
             (spec.judge)(spec, &look, &mut found);
-            all.extend(found.into_iter().find(|finding| finding.page).map(|finding| (spec.name, finding)));
+            all.extend(found.into_iter().find(|finding| finding.page).map(|finding| {
+                let facts = facts(spec, &look, &finding);
+                (spec.name, finding, facts)
+            }));
         }
-        for (name, finding) in all {
-            let alert = self.alert(at, name, &Source::of(&hour), finding);
+        for (name, finding, facts) in all {
+            let alert = self.alert(at, name, &Source::of(&hour, facts), finding);
             self.say(alert, effects);
         }
     }
@@ -830,6 +846,7 @@ impl Engine {
             unit: finding.unit.to_owned(),
             p_value: finding.p_value,
             why: finding.why,
+            facts: source.facts.clone(),
             actor_known_by: source.known_by,
             affected_records: finding.affected_records,
             attack: finding.attack.iter().map(|technique| (*technique).to_owned()).collect(),
@@ -950,11 +967,12 @@ pub(crate) struct Source {
     classes: DataClasses,
     known_by: KnownBy,
     evidence: Positions,
+    facts: Vec<Fact>,
 }
 
 impl Source {
-    fn of(hour: &HourState) -> Self {
+    fn of(hour: &HourState, facts: Vec<Fact>) -> Self {
         let Tally { classes, known_by, evidence, .. } = &hour.tally;
-        Source { bucket: hour.latest, classes: *classes, known_by: *known_by, evidence: evidence.clone() }
+        Source { bucket: hour.latest, classes: *classes, known_by: *known_by, evidence: evidence.clone(), facts }
     }
 }

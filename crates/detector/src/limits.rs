@@ -87,6 +87,10 @@ pub const UNEXPLAINED_HOURS_MAX: u32 = 12;
 /// People named in a sentence about who it may have been.
 pub const CANDIDATES_SHOWN_MAX: usize = 3;
 
+/// Facts in one alert, and characters of one. Beyond: the last that contributed are left off, and the text ends in `…`.
+pub const FACTS_MAX: usize = 8;
+pub const FACT_CHARACTERS_MAX: usize = 300;
+
 /// Characters of an id shown in a sentence.
 pub const SHOWN_CHARACTERS_MAX: usize = 64;
 

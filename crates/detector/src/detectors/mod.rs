@@ -6,6 +6,7 @@
 //! that the whole hour would raise too, and asking once more when the hour closes finds the rest.
 
 mod crowd;
+mod facts;
 mod first_seen;
 mod login_failures;
 mod login_spray;
@@ -129,6 +130,7 @@ pub(crate) enum Window {
     Day,
 }
 
+pub(crate) use facts::facts;
 pub(crate) use first_seen::{NEWCOMERS, established};
 pub(crate) use login_spray::strangers;
 pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share};

@@ -8,6 +8,8 @@ mod deadlines;
 #[cfg(test)]
 mod deliveries;
 #[cfg(test)]
+mod digest;
+#[cfg(test)]
 mod folding;
 #[cfg(test)]
 mod grouping;

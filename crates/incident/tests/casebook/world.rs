@@ -114,6 +114,7 @@ pub(crate) fn alert(user: &str, n: u32) -> Alert {
         unit: "rows".into(),
         p_value: Some(1.2e-9),
         why: format!("read 1,840 rows of hr_payroll in 5 min (alert {n})"),
+        facts: Vec::new(),
         actor_known_by: KnownBy::SqlTag,
         affected_records: 1840,
         attack: vec!["T1213".into()],
