@@ -65,7 +65,7 @@ fn own(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Vec<Fact> {
                 count(f64::from(look.baseline.hours)),
                 count(f64::from(look.baseline.days)),
             );
-            let peers = look.peers.map(|peers| {
+            let peers = look.peers.filter(|_| has_peers(look)).map(|peers| {
                 let words = format!("peers{}: known from {} active hours of theirs", of(look), count(peers.active));
                 fact("peers", Some(peers.active), "active hours", words)
             });
@@ -119,7 +119,13 @@ fn volume(look: &Look<'_>, finding: &Finding) -> Vec<Fact> {
             fact("peers", Some(peers.mean), finding.unit, words)
         },
     );
-    vec![fact("usual", Some(finding.expected), finding.unit, usual), peers]
+    let usual = fact("usual", Some(finding.expected), finding.unit, usual);
+    if has_peers(look) { vec![usual, peers] } else { vec![usual] }
+}
+
+/// The fleet and each source are a group of their own.
+fn has_peers(look: &Look<'_>) -> bool {
+    !matches!(look.kind(), EntityKind::Fleet | EntityKind::Source)
 }
 
 fn new_records(look: &Look<'_>, finding: &Finding) -> Vec<Fact> {
