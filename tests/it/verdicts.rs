@@ -1,12 +1,15 @@
 //! What people say of alerts, exceptions, two configurations and the digest, as the command line shows them.
 
-use crate::harness::{BINARY, Scratch};
-use detector::Alert;
+use crate::harness::{
+    BINARY, Daemon, Scratch, broker, contents, free_port, get, kafka_address, lines, post, topic, unique, until,
+};
+use detector::{Alert, AlertId};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+use stream::Outgoing;
 
 fn breachd(arguments: &[&str]) -> Output {
     Command::new(BINARY).args(arguments).output().expect("the binary under test")
@@ -193,4 +196,93 @@ fn the_digest_ranks_what_paged_nobody() {
         "{text}"
     );
     assert!(lines[6].contains("misplaced_tag") && lines[7] == format!("- … and {} more", n - 7), "{text}");
+}
+
+/// What a verdict can change of an alert.
+fn essence(alert: &Alert) -> (AlertId, bool, Option<String>) {
+    (alert.id, alert.page, alert.suppressed_by.as_ref().map(|by| format!("{} {} {}", by.owner, by.reason, by.until)))
+}
+
+#[test]
+fn a_running_breachd_hears_verdicts_as_a_replay_does() {
+    let scratch = Scratch::new("live-verdicts");
+    let prefix = unique("live-verdicts");
+    let console = format!("127.0.0.1:{}", free_port());
+    let config = scratch.write(
+        "breachd.toml",
+        format!(
+            "{CONFIG}[kafka]\nbootstrap_servers = \"{}\"\n[topics]\nprefix = \"{prefix}\"\ntally_partitions = 3\n[console]\nlisten = \"{console}\"\n\
+             [[sources]]\nname = \"mariadb_server_audit\"\nformat = \"mariadb_server_audit\"\nzone = \"UTC\"\ntopic = \"{prefix}-audit\"\n",
+            kafka_address()
+        ),
+    );
+    let log = log(&scratch);
+    let (_, plain) = replay(&scratch, &config, &log, &[]);
+    let first =
+        plain.values().filter(|alert| alert.detector == "grant").min_by_key(|alert| alert.raised_at).expect("a grant");
+    let exception = "\"exception\":{\"until\":\"2026-03-02T15:00:00Z\",\"subject\":{\"kind\":\"db_account\",\"id\":\"dba@10.0.9.9\"}}";
+    let line = format!(
+        "{{\"alert_id\":\"{}\",\"verdict\":\"expected\",\"at\":\"2026-03-02T09:20:00Z\",\"by\":\"Ada\",\"reason\":\"CHG-1\",{exception}}}\n",
+        first.id
+    );
+    let verdicts = scratch.write("verdicts.jsonl", line);
+    let (_, replayed) = replay(&scratch, &config, &log, &["--verdicts", verdicts.to_str().unwrap()]);
+    assert_eq!(pages(&replayed), [8, 9, 10, 15, 16, 17]);
+
+    let broker = broker();
+    broker.create_topics(&[topic(&format!("{prefix}-audit"), 1)]).unwrap();
+    let mut daemon = Daemon::run(&config, &[], scratch.0.join("daemon.log"));
+    until("the daemon is ready", || get(&console, "/readyz").filter(|(status, _)| *status == 200));
+    let command = format!(
+        "{{\"id\":\"c1\",\"by\":\"Ada\",\"at\":\"2026-03-02T09:20:00Z\",\"incident\":null,\"action\":{{\"action\":\"judge_alert\",\
+         \"alert\":\"{}\",\"verdict\":\"expected\",\"reason\":\"CHG-1\",{exception}}}}}",
+        first.id
+    );
+    let mut appender = broker.appender().unwrap();
+    let mut send = |topic: String, payload: &[u8]| {
+        let message = Outgoing { topic, partition: Some(0), key: None, payload: payload.to_vec(), headers: Vec::new() };
+        appender.send(message).unwrap();
+        appender.flush().unwrap();
+    };
+    let judged = |n: usize| {
+        until("the journal has the verdict", || {
+            let journal = contents(broker.as_ref(), &format!("{prefix}.journal"));
+            let about = |(_, line): &(i32, Vec<u8>)| String::from_utf8_lossy(line).contains("\"alert_judged\"");
+            (journal.iter().filter(|entry| about(entry)).count() == n).then_some(())
+        });
+    };
+    send(format!("{prefix}.commands"), command.as_bytes());
+    judged(1);
+    let text = std::fs::read(&log).unwrap();
+    lines(&text).into_iter().for_each(|line| send(format!("{prefix}-audit"), line));
+    let raised = || {
+        let alerts = contents(broker.as_ref(), &format!("{prefix}.alerts"));
+        alerts.iter().map(|(_, payload)| Alert::from_json(payload).expect("an alert")).collect::<Vec<_>>()
+    };
+    let live = until("run raises what replay raised", || Some(raised()).filter(|live| live.len() >= replayed.len()));
+    let sorted = |alerts: &mut dyn Iterator<Item = &Alert>| {
+        let mut essences: Vec<_> = alerts.map(essence).collect();
+        essences.sort();
+        essences
+    };
+    assert_eq!(sorted(&mut live.iter()), sorted(&mut replayed.values()));
+
+    // The API and the command line say the same in the same way.
+    let body = "{\"verdict\":\"true\",\"by\":\"Ada\",\"reason\":\"looked into it\"}";
+    let (status, answer) = post(&console, &format!("/api/v1/alerts/{}/verdict", first.id), body).unwrap();
+    assert_eq!(status, 200, "{answer}");
+    let (status, answer) =
+        post(&console, &format!("/api/v1/alerts/{}/verdict", first.id), &body.replace("true", "maybe")).unwrap();
+    assert_eq!(status, 422, "{answer}");
+    let (id, file) = (first.id.to_string(), config.to_str().unwrap());
+    let sent = breachd(&["alert", "verdict", &id, "--benign-once", "--by", "Ada", "--reason", "x", "--config", file]);
+    assert_eq!(sent.status.code(), Some(0), "{}", said(&sent));
+    judged(3);
+
+    // A restart hears them before the first tally, and raises nothing new.
+    assert_eq!(daemon.terminate(), Some(0));
+    let mut daemon = Daemon::run(&config, &[], scratch.0.join("daemon.log"));
+    until("the daemon is ready again", || get(&console, "/readyz").filter(|(status, _)| *status == 200));
+    assert_eq!(sorted(&mut raised().iter()), sorted(&mut replayed.values()));
+    assert_eq!(daemon.terminate(), Some(0));
 }

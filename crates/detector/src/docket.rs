@@ -105,11 +105,11 @@ fn effective(at: Timestamp, window_to: i64, closed: Option<i64>) -> (i64, bool) 
 }
 
 /// An entity, what was ruled about it, and whether that came late.
-pub(crate) type Heard = Vec<(Key, Ruled, bool)>;
+pub(crate) type Rulings = Vec<(Key, Ruled, bool)>;
 
 impl Docket {
     /// An alert was raised, now or before a restart; the verdicts that waited for it.
-    pub(crate) fn raised(&mut self, alert: &Alert, closed: Option<i64>) -> Heard {
+    pub(crate) fn raised(&mut self, alert: &Alert, closed: Option<i64>) -> Rulings {
         if alert.mode.is_drill() {
             return Vec::new();
         }
@@ -126,7 +126,7 @@ impl Docket {
     }
 
     /// A verdict was heard. A repeated one changes nothing, nor does one that is not well formed.
-    pub(crate) fn hear(&mut self, verdict: &AlertVerdict, closed: Option<i64>) -> Heard {
+    pub(crate) fn hear(&mut self, verdict: &AlertVerdict, closed: Option<i64>) -> Rulings {
         let of_alert = self.verdicts.get(&verdict.alert);
         if verdict.check().is_err()
             || of_alert.is_some_and(|of| of.contains_key(verdict) || VERDICTS_OF_ALERT_MAX <= of.len())
@@ -149,7 +149,7 @@ impl Docket {
     }
 
     /// What has been said of an alert that is known now.
-    fn apply(&mut self, (to, alert): (i64, AlertId), closed: Option<i64>) -> Heard {
+    fn apply(&mut self, (to, alert): (i64, AlertId), closed: Option<i64>) -> Rulings {
         let (Some(known), Some(verdicts)) = (self.alerts.get(&(to, alert)), self.verdicts.get_mut(&alert)) else {
             return Vec::new();
         };

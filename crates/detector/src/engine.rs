@@ -29,7 +29,7 @@ use crate::{
         strangers,
     },
     directory::Directory,
-    docket::{Docket, Heard as Ruled},
+    docket::{Docket, Rulings},
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
     exception::{Candidate, Exception, ExceptionSettings},
     fleet::{Fleet, Peers, Snapshot},
@@ -241,8 +241,8 @@ impl Engine {
         }
     }
 
-    fn rule(&mut self, ruled: Ruled) {
-        for (key, ruled, late) in ruled {
+    fn rule(&mut self, rulings: Rulings) {
+        for (key, ruled, late) in rulings {
             // After a restart the entity may not have come yet.
             let at = self.entity(key);
             let heard = self.held_mut(at).rule(ruled);

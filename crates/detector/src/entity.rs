@@ -627,6 +627,7 @@ impl Quarantine {
         let left_out = self.left_out.as_mut()?;
         let found = left_out.judged.iter().filter(|(of, _)| *of == day).map(|(_, ruling)| *ruling).max();
         left_out.judged.retain(|(of, _)| day < *of);
+        self.drop_empty();
         found
     }
 
@@ -678,6 +679,11 @@ impl Quarantine {
         }
         self.hours = self.hours.saturating_sub(given_back.0);
         self.days = self.days.saturating_sub(given_back.1);
+        self.drop_empty();
+    }
+
+    /// Most entities have nothing left out: no memory for that.
+    fn drop_empty(&mut self) {
         self.left_out
             .take_if(|left_out| left_out.hours.is_empty() && left_out.days.is_empty() && left_out.judged.is_empty());
     }
@@ -862,6 +868,125 @@ mod tests {
         assert_eq!(entity.baseline.level(0, crate::watch::Scale::Hour).n, 0.0);
         entity.learn(199, |_| false, HALF_LIFE);
         assert!(entity.baseline.level(0, crate::watch::Scale::Hour).n > 100.0, "nothing freezes for ever");
+    }
+
+    fn of_kind(kind: EntityKind) -> EntityState {
+        EntityState::new(Key { kind, ..entity().key })
+    }
+
+    fn ruled(ruling: Ruling, part: Part, (from, to): (i64, i64), effective: i64) -> Ruled {
+        let alert = crate::AlertId::parse(&"0".repeat(32)).unwrap();
+        Ruled { effective, at: activity::Timestamp::MIN, alert, ruling, part: Some(part), from, to }
+    }
+
+    /// The state after everything, learned in one go and in steps.
+    fn learned(mut entity: EntityState, again: impl Fn() -> EntityState) -> EntityState {
+        let mut in_steps = again();
+        (0..100).for_each(|through| in_steps.learn(through, |_| false, HALF_LIFE));
+        entity.learn(99, |_| false, HALF_LIFE);
+        let shown = |state: &EntityState| format!("{:?} {:?}", state.baseline, state.quarantine);
+        assert_eq!(shown(&in_steps), shown(&entity));
+        entity
+    }
+
+    #[test]
+    fn each_part_that_was_left_out_is_learned_when_it_was_expected() {
+        let address = |ruling: Option<Ruling>| {
+            let mut address = of_kind(EntityKind::Address);
+            let mut tally = Tally::default();
+            (0..30).for_each(|n| tally.accounts.insert(&format!("u{n}")));
+            address.take(Bucket(50 * 60), &tally);
+            address.hour_mut(50).0.suspicious = true;
+            close(&mut address, 50);
+            ruling.into_iter().for_each(|ruling| assert!(address.rule(ruled_people(ruling))));
+            address
+        };
+        fn ruled_people(ruling: Ruling) -> Ruled {
+            ruled(ruling, Part::People, (50, 51), 60)
+        }
+        let people = |ruling| learned(address(ruling), || address(ruling)).baseline.people;
+        assert_eq!(
+            [None, Some(Ruling::Expected), Some(Ruling::BenignOnce), Some(Ruling::True)].map(people),
+            [0, 30, 0, 0]
+        );
+
+        let host = |ruling: Option<Ruling>| {
+            let mut host = of_kind(EntityKind::AppHost);
+            let mut tally = Tally::default();
+            tally.add(Metric::UnnamedStatements, 1);
+            host.take(Bucket(50 * 60), &tally);
+            host.hour_mut(50).0.suspicious = true;
+            close(&mut host, 50);
+            ruling.into_iter().for_each(|ruling| assert!(host.rule(ruled(ruling, Part::Names, (50, 51), 60))));
+            host
+        };
+        let names = |ruling| learned(host(ruling), || host(ruling)).baseline.unnamed_hours;
+        assert_eq!([None, Some(Ruling::Expected), Some(Ruling::True)].map(names), [0, 1, 0]);
+
+        let fleet = |ruling: Option<Ruling>| {
+            let mut fleet = of_kind(EntityKind::Fleet);
+            for day in 0..3 {
+                fleet.day_mut(day).fresh = 3;
+            }
+            let day = fleet.day_mut(2);
+            (day.fresh, day.unusual) = (90, true);
+            fleet.baseline.days = 9.0;
+            ruling.into_iter().for_each(|ruling| assert!(fleet.rule(ruled(ruling, Part::News, (48, 72), 74))));
+            fleet
+        };
+        let most = |ruling| learned(fleet(ruling), || fleet(ruling)).baseline.news.max;
+        assert_eq!([None, Some(Ruling::Expected), Some(Ruling::True)].map(most), [3.0, 90.0, 3.0]);
+    }
+
+    #[test]
+    fn a_verdict_is_about_what_its_detector_left_out() {
+        let user = |part: Part, ruling: Ruling| {
+            let mut user = entity();
+            user.take(Bucket(50 * 60), &rows(1_000));
+            user.hour_mut(50).0.unusual = true;
+            user.day_mut(2).unusual = true;
+            close(&mut user, 50);
+            assert!(user.rule(ruled(ruling, part, (50, 51), 60)));
+            user
+        };
+        let amounts = |part, ruling| {
+            let user = learned(user(part, ruling), || user(part, ruling));
+            let level = |scale| user.baseline.level(0, scale).n;
+            (level(crate::watch::Scale::Hour), level(crate::watch::Scale::Day), user.quarantine.left_out.is_some())
+        };
+        // The verdict comes in the middle of the day, which is learned with it.
+        assert_eq!(amounts(Part::Amounts, Ruling::Expected), (1.0, 1.0, false));
+        assert_eq!(amounts(Part::People, Ruling::Expected), (0.0, 0.0, true));
+        assert_eq!(amounts(Part::People, Ruling::True), (0.0, 0.0, false), "a breach is one whoever says so");
+    }
+
+    #[test]
+    fn a_breach_takes_back_what_was_met_on_its_day_only() {
+        let value = |name: &str| tally::stable_hash(&[name.as_bytes()]);
+        let user = || {
+            let mut user = entity();
+            for (hour, place) in [(20, "DE/home"), (50, "DE/home"), (51, "VN/home"), (52, "FR/home"), (75, "FR/home")] {
+                let mut tally = Tally::default();
+                tally.places.insert(place);
+                user.take(Bucket(hour * 60), &tally);
+                close(&mut user, hour);
+            }
+            assert!(user.rule(ruled(Ruling::True, Part::Amounts, (51, 52), 80)));
+            user
+        };
+        let knows = |user: &EntityState, through: i64| {
+            ["DE/home", "VN/home", "FR/home"].map(|place| user.knew(PLACE, value(place), through))
+        };
+        // As pending hours and as learned ones.
+        let pending = user();
+        assert_eq!(knows(&pending, 77), [true, true, true], "not before its hour");
+        assert_eq!(knows(&pending, 78), [true, false, true]);
+        let mut part = user();
+        part.learn(60, |_| false, HALF_LIFE);
+        assert_eq!((knows(&part, 77), knows(&part, 78)), ([true, true, true], [true, false, true]));
+        let mut whole = user();
+        whole.learn(78, |_| false, HALF_LIFE);
+        assert_eq!(knows(&whole, 78), [true, false, true]);
     }
 
     #[test]
