@@ -25,3 +25,5 @@ mod reload;
 mod repository;
 #[path = "it/torn.rs"]
 mod torn;
+#[path = "it/verdicts.rs"]
+mod verdicts;

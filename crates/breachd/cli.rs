@@ -47,30 +47,7 @@ pub enum Command {
         roles: Vec<RoleName>,
     },
     /// Reads log files instead of Kafka and says what would have been raised: back-testing and tuning.
-    Replay {
-        #[command(flatten)]
-        config: ConfigFiles,
-        /// A log file, `[NAME:]FORMAT=PATH[@ZONE]`: NAME is the source's (default: the format's), PATH may be `-` and may
-        /// end in .gz or .zst, ZONE is where its local times are at home.
-        #[arg(long, required = true)]
-        input: Vec<InputFile>,
-        /// Where to write the alerts, one JSON a line.
-        #[arg(long)]
-        alerts: Option<PathBuf>,
-        /// Where to write the incidents they would have opened, one JSON a line.
-        #[arg(long)]
-        incidents: Option<PathBuf>,
-        /// When the inputs were written to their end, RFC 3339. Stamps without a year (RFC 3164) are of the latest year before it, and
-        /// stamps from after it are cut back, as `run` does by the broker's time.
-        ///
-        /// Without it a file's time of change (for `-`: now) says the year, and nothing is cut back. That time changes with each copy: for
-        /// the same answer from the same file, state it where stamps have no year.
-        #[arg(long, value_name = "RFC3339")]
-        written_at: Option<activity::Timestamp>,
-        /// How many tally partitions to simulate; the alerts do not depend on it.
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
-        partitions: u32,
-    },
+    Replay(ReplayArgs),
     /// Checks a configuration and reports every mistake, with file and line, without starting anything.
     Check {
         #[command(flatten)]
@@ -113,6 +90,11 @@ pub enum Command {
         #[arg(long)]
         alerts: PathBuf,
     },
+    /// What people say of single alerts.
+    Alert {
+        #[command(subcommand)]
+        command: AlertCommand,
+    },
     /// Tests how notices are delivered.
     Channels {
         #[command(subcommand)]
@@ -133,6 +115,100 @@ pub enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    pub config: ConfigFiles,
+    /// A log file, `[NAME:]FORMAT=PATH[@ZONE]`: NAME is the source's (default: the format's), PATH may be `-` and may
+    /// end in .gz or .zst, ZONE is where its local times are at home.
+    #[arg(long, required = true)]
+    pub input: Vec<InputFile>,
+    /// Where to write the alerts, one JSON a line.
+    #[arg(long)]
+    pub alerts: Option<PathBuf>,
+    /// Where to write the incidents they would have opened, one JSON a line.
+    #[arg(long)]
+    pub incidents: Option<PathBuf>,
+    /// What people said of alerts, one JSON a line, as `breachd alert verdict --print` writes it. Each counts from its own time on.
+    #[arg(long, value_name = "IN.jsonl")]
+    pub verdicts: Option<PathBuf>,
+    /// Where to write the daily digest of the alerts that page nobody, as Markdown.
+    #[arg(long, value_name = "OUT.md")]
+    pub digest: Option<PathBuf>,
+    /// Lines of the digest a day; the rest is counted.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub digest_lines: u16,
+    /// Another configuration: both read the same logs, and what would page is compared. May be repeated, later ones win key by key.
+    ///
+    /// `--config` is before, `--against` is after.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["alerts", "incidents", "digest"])]
+    pub against: Vec<PathBuf>,
+    /// The comparison as JSON.
+    #[arg(long, requires = "against")]
+    pub json: bool,
+    /// When the inputs were written to their end, RFC 3339. Stamps without a year (RFC 3164) are of the latest year before it, and
+    /// stamps from after it are cut back, as `run` does by the broker's time.
+    ///
+    /// Without it a file's time of change (for `-`: now) says the year, and nothing is cut back. That time changes with each copy: for
+    /// the same answer from the same file, state it where stamps have no year.
+    #[arg(long, value_name = "RFC3339")]
+    pub written_at: Option<activity::Timestamp>,
+    /// How many tally partitions to simulate; the alerts do not depend on it.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub partitions: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AlertCommand {
+    /// Says what an alert was: the detector learns from it, the journal keeps it.
+    ///
+    /// It counts from the hour that begins one hour after the next full hour, and not before the second hour after the alert's
+    /// window; never for what has been judged before.
+    Verdict(VerdictArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("ruling").required(true).args(["expected", "benign_once", "breach"])))]
+pub struct VerdictArgs {
+    /// The alert's id, all of it.
+    #[arg(value_parser = |text: &str| detector::AlertId::parse(text).ok_or("an alert's id is 32 hexadecimal digits"))]
+    pub alert_id: detector::AlertId,
+    /// A new normal: what was left out of the baseline because of this alert is learned.
+    #[arg(long)]
+    pub expected: bool,
+    /// This once: on record, and without effect.
+    #[arg(long)]
+    pub benign_once: bool,
+    /// A breach: what was left out of the baseline is never learned.
+    #[arg(long = "true")]
+    pub breach: bool,
+    /// Who says so.
+    #[arg(long)]
+    pub by: String,
+    /// Why.
+    #[arg(long)]
+    pub reason: String,
+    /// With --expected: no pages about the like until then, RFC 3339, at most 28 days from now. They are raised all the same.
+    #[arg(long, requires = "expected", value_name = "RFC3339")]
+    pub except_until: Option<activity::Timestamp>,
+    /// The exception is for all alerts about this one, `KIND=ID`, instead of those judged by the past of the alert's entity.
+    #[arg(long, requires = "except_until", value_name = "KIND=ID", value_parser = crate::verdicts::subject)]
+    pub subject: Option<detector::EntityName>,
+    /// The exception is for this detector only; may be repeated. Default: the alert's own, or with --subject all but those
+    /// that have to be named.
+    #[arg(long, requires = "except_until")]
+    pub detector: Vec<String>,
+    /// When it was said, for a replay. Default: now.
+    #[arg(long, requires = "print", value_name = "RFC3339")]
+    pub at: Option<activity::Timestamp>,
+    /// Print the line for `breachd replay --verdicts` instead of sending it.
+    #[arg(long, conflicts_with = "config")]
+    pub print: bool,
+    /// Configuration of the breachd that shall hear it; may be repeated, later ones win key by key.
+    #[arg(long, required_unless_present = "print")]
+    pub config: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -86,7 +86,19 @@ fn explain(alert: &Alert, out: &mut dyn Write) -> std::io::Result<()> {
         (true, None) => "it pages: signatures have their own share of the false-page budget",
         (false, _) => "it does not page: it is ranked in the digest",
     };
-    writeln!(out, "  {paged}")?;
+    match &alert.suppressed_by {
+        None => writeln!(out, "  {paged}")?,
+        Some(by) => writeln!(
+            out,
+            "  it would have paged; {} answers for it that it did not, until {}: {}",
+            activity::printable(&by.owner),
+            by.until,
+            activity::printable(&by.reason)
+        )?,
+    }
+    for fact in &alert.facts {
+        writeln!(out, "  {}", activity::printable(&fact.words))?;
+    }
     let classes: Vec<&str> = alert.data_classes.iter().map(|class| class.as_str()).collect();
     writeln!(
         out,
@@ -105,7 +117,22 @@ fn explain(alert: &Alert, out: &mut dyn Write) -> std::io::Result<()> {
             Evidence::File { input, line } => writeln!(out, "  evidence: input {input}, line {line}")?,
         }
     }
-    Ok(())
+    if alert.mode.is_drill() {
+        return Ok(());
+    }
+    writeln!(out, "  what was it? say so, and the detector learns from it:")?;
+    for ruling in ["--expected", "--benign-once", "--true"] {
+        writeln!(out, "    breachd alert verdict {} {ruling} --by NAME --reason TEXT --config FILE", alert.id)?;
+    }
+    writeln!(
+        out,
+        "  no page about the like for a while: --expected --except-until TIME, or in the configuration for up to {} days\n    \
+         [[detector.exceptions]] entity = {{ kind = \"{}\", id = {:?} }}, detectors = [\"{}\"], owner, reason, from, until",
+        detector::limits::EXCEPTION_DAYS_MAX,
+        alert.entity.kind,
+        activity::printable(&alert.entity.id),
+        activity::printable(&alert.detector)
+    )
 }
 
 fn ratio(alert: &Alert) -> String {

@@ -26,4 +26,5 @@ pub mod settings;
 pub mod sources;
 pub mod state;
 pub mod topics;
+pub mod verdicts;
 pub mod wall;

@@ -3,12 +3,15 @@
 use anyhow::Context as _;
 use breachd::{
     audit,
-    cli::{AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, InputFile, LogFormat},
+    cli::{
+        AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, InputFile,
+        LogFormat, ReplayArgs, VerdictArgs,
+    },
     dead_letter, demo, discover, drill, explain, manual, replay, run,
     settings::{self, Settings, Usage, load::Mistake},
     sources,
     topics::Topics,
-    wall,
+    verdicts, wall,
 };
 use clap::Parser;
 use std::{
@@ -45,10 +48,14 @@ async fn command(command: Command) -> anyhow::Result<bool> {
     match command {
         Command::Demo { headless, listen } => demo::run(headless, listen).await,
         Command::Run { config, roles } => run::run(load(&config.files)?, &config.files, &roles).await,
-        Command::Replay { config, mut input, alerts, incidents, written_at, partitions } => {
-            let settings = load(&config.files)?;
-            written(&mut input, written_at);
-            blocking(move || replay_files(&settings, &input, partitions, alerts.as_deref(), incidents.as_deref())).await
+        Command::Replay(mut arguments) => {
+            let settings = load(&arguments.config.files)?;
+            written(&mut arguments.input, arguments.written_at);
+            if arguments.against.is_empty() {
+                return blocking(move || replay_files(&settings, &arguments)).await;
+            }
+            let after = load(&arguments.against)?;
+            blocking(move || compare(&settings, &after, &arguments)).await
         }
         Command::Check { config } => {
             let settings = load(&config.files)?;
@@ -59,7 +66,7 @@ async fn command(command: Command) -> anyhow::Result<bool> {
                 settings.channels.len(),
                 settings.triggers.len()
             )?;
-            settings.notes().iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
+            settings.notes(wall::now()).iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
             Ok(true)
         }
         Command::Formats { name: None } => {
@@ -99,6 +106,7 @@ async fn command(command: Command) -> anyhow::Result<bool> {
         Command::Explain { alert_id, alerts } => {
             blocking(move || explain::run(&alert_id, &alerts, &mut io::stdout()).map(|()| true)).await
         }
+        Command::Alert { command: AlertCommand::Verdict(arguments) } => blocking(move || judge(arguments)).await,
         Command::Channels { command: ChannelsCommand::Test { config, name } } => {
             test_channels(&load(&config.files)?, name.as_deref()).await
         }
@@ -171,29 +179,28 @@ fn written(inputs: &mut [InputFile], stated: Option<activity::Timestamp>) {
     inputs.iter_mut().for_each(|input| input.written = replay::written(&input.path, stated, now));
 }
 
-fn replay_files(
-    settings: &Settings,
-    inputs: &[InputFile],
-    partitions: u32,
-    alerts: Option<&Path>,
-    incidents: Option<&Path>,
-) -> anyhow::Result<bool> {
-    let create = |path: &Path| {
+fn replay_files(settings: &Settings, arguments: &ReplayArgs) -> anyhow::Result<bool> {
+    let ReplayArgs { input, alerts, incidents, verdicts, digest, digest_lines, partitions, .. } = arguments;
+    let create = |path: &PathBuf| {
         File::create(path).with_context(|| format!("`{}` cannot be written", path.display())).map(BufWriter::new)
     };
-    let mut alerts = alerts.map(create).transpose()?;
-    let mut incidents_out = incidents.map(create).transpose()?;
+    let verdicts = verdicts.as_deref().map(verdicts::read).transpose()?.unwrap_or_default();
+    let mut alerts = alerts.as_ref().map(create).transpose()?;
+    let mut incidents_out = incidents.as_ref().map(create).transpose()?;
+    let mut digest_out = digest.as_ref().map(create).transpose()?;
+    let mut digest = incident::Digest::new(usize::from(*digest_lines));
     let mut casebook = incident::Casebook::new(settings.policy());
     let mut trouble: io::Result<()> = Ok(());
-    let bar = progress(inputs);
+    let bar = progress(input);
     let from = wall::now();
     let summary = replay::replay(
-        settings,
-        inputs,
-        partitions,
+        replay::Request { settings, inputs: input, partitions: *partitions, verdicts: &verdicts },
         &mut |alert| {
             if let (Some(out), Ok(())) = (&mut alerts, &trouble) {
                 trouble = writeln!(out, "{}", alert.to_json());
+            }
+            if digest_out.is_some() {
+                digest.add(&alert);
             }
             if incidents_out.is_some() {
                 // In a replay people's time is the alert's: what would have been decided, had it been raised then.
@@ -209,6 +216,10 @@ fn replay_files(
     if let Some(mut out) = alerts {
         out.flush()?;
     }
+    if let Some(out) = &mut digest_out {
+        out.write_all(digest.to_markdown().as_bytes())?;
+        out.flush()?;
+    }
     if let Some(out) = &mut incidents_out {
         for incident in casebook.incidents() {
             writeln!(out, "{}", serde_json::to_string(incident)?)?;
@@ -216,6 +227,64 @@ fn replay_files(
         out.flush()?;
     }
     summary.print(wall::now() - from, &mut io::stdout())?;
+    Ok(true)
+}
+
+/// The same logs under two configurations.
+fn compare(before: &Settings, after: &Settings, arguments: &ReplayArgs) -> anyhow::Result<bool> {
+    if arguments.input.iter().any(|input| input.path == Path::new("-")) {
+        return Err(Usage("standard input can be read only once: with --against, name files".into()).into());
+    }
+    let verdicts = arguments.verdicts.as_deref().map(verdicts::read).transpose()?.unwrap_or_default();
+    let run = |settings: &Settings| {
+        let mut side = replay::Side::default();
+        let bar = progress(&arguments.input);
+        let (inputs, partitions) = (&arguments.input, arguments.partitions);
+        let request = replay::Request { settings, inputs, partitions, verdicts: &verdicts };
+        let summary = replay::replay(request, &mut |alert| side.alert(&alert), &mut |bytes| bar.set_position(bytes));
+        bar.finish_and_clear();
+        let (first, last) = summary?.reach();
+        side.reaches(first, last);
+        anyhow::Ok(side)
+    };
+    let named = |files: &[PathBuf]| files.iter().map(|file| file.display().to_string()).collect();
+    let (before, after) = (run(before)?, run(after)?);
+    let compared =
+        replay::Comparison::of((&before, named(&arguments.config.files)), (&after, named(&arguments.against)));
+    let mut out = BufWriter::new(io::stdout());
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&compared)?)?;
+    } else {
+        compared.print(&mut out)?;
+    }
+    out.flush()?;
+    Ok(true)
+}
+
+/// A verdict about an alert: printed for a replay, or sent to whoever runs.
+fn judge(arguments: VerdictArgs) -> anyhow::Result<bool> {
+    let ruling = match (arguments.expected, arguments.breach) {
+        (true, _) => detector::Ruling::Expected,
+        (_, true) => detector::Ruling::True,
+        _ => detector::Ruling::BenignOnce,
+    };
+    let verdict = detector::AlertVerdict {
+        at: arguments.at.unwrap_or_else(wall::now),
+        alert: arguments.alert_id,
+        ruling,
+        by: arguments.by,
+        reason: arguments.reason,
+        exception: verdicts::exception(arguments.except_until, arguments.subject, arguments.detector),
+    };
+    verdict.check().map_err(|error| Usage(error.to_string()))?;
+    if arguments.print {
+        writeln!(io::stdout(), "{}", verdict.to_json())?;
+        return Ok(true);
+    }
+    let settings = load(&arguments.config)?;
+    let topics = Topics::new(settings.topics.clone());
+    verdicts::send(stream::kafka(&settings.kafka)?.as_ref(), &topics, &settings.instance, &verdict)?;
+    writeln!(io::stdout(), "sent to {}: alert {} was `{}`", topics.commands(), verdict.alert, ruling.as_str())?;
     Ok(true)
 }
 

@@ -352,8 +352,8 @@ mod tests {
                 .collect();
             let settings = Settings::load(&[file], &[]).unwrap();
             let mut alerts = Vec::new();
-            let summary =
-                crate::replay::replay(&settings, &inputs, 1, &mut |alert| alerts.push(alert), &mut |_| {}).unwrap();
+            let request = crate::replay::Request { settings: &settings, inputs: &inputs, partitions: 1, verdicts: &[] };
+            let summary = crate::replay::replay(request, &mut |alert| alerts.push(alert), &mut |_| {}).unwrap();
             assert_eq!((summary.violations, summary.dead_lettered()), (0, 0));
             for breach in &story.breaches {
                 let (from, to) = (breach.start() + by - Span::from_minutes(1), breach.end() + by + Span::from_hours(1));

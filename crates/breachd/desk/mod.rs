@@ -6,9 +6,10 @@ mod views;
 use crate::{context::Context, drill::inject, settings::limits, sources, wall};
 use activity::{DrillId, Mode, Timestamp};
 use console::{
-    Action, CommandReceipt, CommandRefusal, CommandRequest, DrillRequest, DrillStarted, Pending, Readiness,
-    views as shown,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, DrillRequest, DrillStarted, JudgeReceipt, JudgeRequest,
+    Pending, Readiness, views as shown,
 };
+use detector::{AlertId, Ruling, VerdictException};
 use follower::ReadModel;
 use incident::{Command, Incident, IncidentId, IncidentState, Verdict};
 use std::{
@@ -115,7 +116,16 @@ impl Desk {
 
     async fn carry_out(&self, request: CommandRequest) -> Result<CommandReceipt, CommandRefusal> {
         let command = self.prepare(&request, wall::now())?;
-        let (id, incident) = (command.id.clone(), command.incident);
+        let incident = command.incident;
+        let entry = self.journaled(command).await?;
+        let casebook = self.model.casebook();
+        let state = incident.and_then(|id| casebook.incident(id)).map_or("unknown", |incident| incident.state.as_str());
+        Ok(CommandReceipt { incident: request.incident, state: state.into(), entry: Some(entry) })
+    }
+
+    /// Sends a command and waits until the journal has it: the number of its entry.
+    async fn journaled(&self, command: Command) -> Result<u64, CommandRefusal> {
+        let id = command.id.clone();
         self.send(command).await?;
         let done = async {
             loop {
@@ -127,17 +137,39 @@ impl Desk {
                 let _ = tokio::time::timeout(Duration::from_millis(200), changed).await;
             }
         };
-        match tokio::time::timeout(COMMAND_WAIT, done).await {
-            Ok(entry) => {
-                let casebook = self.model.casebook();
-                let state =
-                    incident.and_then(|id| casebook.incident(id)).map_or("unknown", |incident| incident.state.as_str());
-                Ok(CommandReceipt { incident: request.incident, state: state.into(), entry: Some(entry) })
-            }
-            Err(_) => Err(CommandRefusal::Unavailable(
+        tokio::time::timeout(COMMAND_WAIT, done).await.map_err(|_| {
+            CommandRefusal::Unavailable(
                 "no notifier has journaled the command yet; it is kept and will be carried out".into(),
-            )),
+            )
+        })
+    }
+
+    async fn judge(&self, request: JudgeRequest) -> Result<JudgeReceipt, CommandRefusal> {
+        let now = wall::now();
+        let invalid = |problem: String| CommandRefusal::Invalid(problem);
+        let alert =
+            AlertId::parse(&request.alert).ok_or_else(|| invalid("an alert's id is 32 hexadecimal digits".into()))?;
+        let verdict = Ruling::ALL
+            .into_iter()
+            .find(|ruling| ruling.as_str() == request.verdict)
+            .ok_or_else(|| invalid(format!("`{}` is none of `expected`, `benign_once`, `true`", request.verdict)))?;
+        let exception = request
+            .exception
+            .map(serde_json::from_value::<VerdictException>)
+            .transpose()
+            .map_err(|error| invalid(format!("`exception`: {}", activity::printable(&error.to_string()))))?;
+        let command = Command {
+            id: self.command_id(now),
+            by: format!("{} (name as given)", request.by),
+            at: now,
+            incident: None,
+            action: incident::Action::JudgeAlert { alert, verdict, reason: request.reason.to_string(), exception },
+        };
+        if let Some(Err(error)) = command.alert_verdict() {
+            return Err(invalid(error.to_string()));
         }
+        let entry = self.journaled(command).await?;
+        Ok(JudgeReceipt { alert_id: alert.to_string(), verdict: verdict.as_str().into(), entry })
     }
 
     async fn begin_drill(&self, request: DrillRequest) -> Result<DrillStarted, CommandRefusal> {
@@ -330,6 +362,10 @@ impl console::Desk for Desk {
 
     fn command(&self, command: CommandRequest) -> Pending<'_, CommandReceipt> {
         Box::pin(self.carry_out(command))
+    }
+
+    fn judge_alert(&self, request: JudgeRequest) -> Pending<'_, JudgeReceipt> {
+        Box::pin(self.judge(request))
     }
 
     fn start_drill(&self, request: DrillRequest) -> Pending<'_, DrillStarted> {

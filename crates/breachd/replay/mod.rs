@@ -12,9 +12,11 @@
 //! decides only the year of stamps that have none (RFC 3164): whatever says its own year is read the same whenever the file was changed.
 //! The time of a file never serves as that of an entry that has none: all its entries would be of one minute.
 
+mod compare;
 mod input;
 mod summary;
 
+pub use compare::{Comparison, Side};
 pub use input::{LINE_BYTES_MAX, Lines, written};
 pub use summary::Summary;
 
@@ -25,7 +27,7 @@ use crate::{
 };
 use activity::{Mode, Timestamp};
 use anyhow::Context as _;
-use detector::{Alert, Effects, Engine, Rollup};
+use detector::{Alert, AlertVerdict, Effects, Engine, Rollup};
 use ingest::{DeadLetter, Ingester, Raw, Resume, Written};
 use std::collections::{HashMap, VecDeque};
 use tally::{Batch, Manifest, Tallier};
@@ -47,22 +49,35 @@ struct Source {
     watermark: Timestamp,
 }
 
+/// What is replayed.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    pub settings: &'a Settings,
+    pub inputs: &'a [InputFile],
+    /// Tally partitions to simulate.
+    pub partitions: u32,
+    /// What people said of the alerts; all of it is known beforehand, and counts from the time of each.
+    pub verdicts: &'a [AlertVerdict],
+}
+
 /// Replays; each alert is handed to `each` as it is raised, `progress` hears the bytes of text read so far.
 pub fn replay(
-    settings: &Settings,
-    inputs: &[InputFile],
-    partitions: u32,
+    request: Request<'_>,
     each: &mut dyn FnMut(Alert),
     progress: &mut dyn FnMut(u64),
 ) -> anyhow::Result<Summary> {
+    let Request { settings, inputs, partitions, verdicts } = request;
     let mut sources = open(settings, inputs)?;
     let names: Vec<(Box<str>, u32)> = inputs.iter().map(|input| (input.name.as_str().into(), 1)).collect();
     let mut engines: Vec<Engine> =
         (0..partitions).map(|number| settings.engine(number, partitions, &names, true)).collect();
+    for engine in &mut engines {
+        verdicts.iter().for_each(|verdict| engine.hear(verdict));
+    }
     let mut replay = Replay {
         tallier: Tallier::default(),
         dead: Vec::new(),
-        summary: Summary::new(inputs),
+        summary: Summary::new(inputs, verdicts),
         sequence: 0,
         engines: &mut engines,
         each,

@@ -2,7 +2,7 @@
 
 use crate::{cli::InputFile, sources::Report};
 use activity::{Span, Timestamp};
-use detector::{Alert, Severity};
+use detector::{Alert, AlertId, AlertVerdict, Severity};
 use ingest::DeadLetter;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +23,11 @@ pub struct Summary {
     examples: Vec<(String, i64, &'static str)>,
     alerts: BTreeMap<(String, Severity, bool), u64>,
     pages: BTreeSet<Page>,
+    /// Alerts that an exception kept from paging.
+    suppressed: u64,
+    /// Verdicts given, and the alerts among them that have not been raised so far.
+    verdicts: usize,
+    unknown: BTreeSet<AlertId>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     pub violations: u64,
@@ -40,8 +45,10 @@ struct Source {
 }
 
 impl Summary {
-    pub fn new(inputs: &[InputFile]) -> Summary {
+    pub fn new(inputs: &[InputFile], verdicts: &[AlertVerdict]) -> Summary {
         Summary {
+            verdicts: verdicts.len(),
+            unknown: verdicts.iter().map(|verdict| verdict.alert).collect(),
             sources: inputs.iter().map(|input| (input.name.clone(), Source::default())).collect(),
             ..Summary::default()
         }
@@ -76,9 +83,16 @@ impl Summary {
 
     pub(super) fn alert(&mut self, alert: &Alert) {
         *self.alerts.entry((alert.detector.clone(), alert.severity, alert.page)).or_default() += 1;
+        self.suppressed += u64::from(alert.suppressed_by.is_some());
+        self.unknown.remove(&alert.id);
         if alert.page {
             self.pages.insert((alert.subject.to_string(), alert.raised_at.as_secs().div_euclid(3600)));
         }
+    }
+
+    /// From when to when the logs reach.
+    pub fn reach(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        (self.first, self.last)
     }
 
     /// Event time of the newest entry.
@@ -133,6 +147,13 @@ impl Summary {
             let rate =
                 if weeks >= 1.0 / 7.0 { format!(" ({:.2} a week)", n_pages as f64 / weeks) } else { String::new() };
             writeln!(out, "{n_pages} pages{rate} in {} of logs", last - first)?;
+        }
+        if self.suppressed > 0 {
+            writeln!(out, "{} alerts would have paged but for an exception", self.suppressed)?;
+        }
+        if self.verdicts > 0 {
+            let (n, unknown) = (self.verdicts, self.unknown.len());
+            writeln!(out, "{n} verdicts; {unknown} alerts that they name were not raised here")?;
         }
         writeln!(out)?;
         self.coverage.print(out)?;

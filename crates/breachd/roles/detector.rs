@@ -4,16 +4,18 @@
 //! retained tallies *are* the state, and the engine is a pure function of them. So nothing has to be committed, and a
 //! crash costs time, never truth. Alerts that the rebuilt engine raises again are recognised by their id
 //! (`breachd.alerts` is read once at the start) and not sent twice by one instance; an id written twice around a crash is
-//! counted once by every reader. The price is the time to read the retention (28 days) at a start; snapshots in
+//! counted once by every reader. Verdicts are read from `breachd.commands`, all there are before an engine begins and new ones before
+//! the tallies that are read after them; so they count from the same hours again. The price is the time to read the retention (28 days) at a start; snapshots in
 //! `breachd.baselines` will buy it back without changing the argument.
 
 use super::RoleError;
 use crate::cli::RoleName as Role;
 use crate::{context::Context, settings::limits};
-use activity::EntityKind;
-use detector::{Alert, AlertId, Effects, Engine, Rollup};
+use activity::{EntityKind, Timestamp};
+use detector::{Alert, AlertId, AlertVerdict, Effects, Engine, Rollup};
+use incident::Command;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     time::{Duration, Instant},
 };
 use stream::{Appender, GroupSpec, Member, Outgoing, Polled, Reader, Start};
@@ -23,10 +25,15 @@ struct DetectorRole<'a> {
     context: &'a Context,
     member: Box<dyn Member>,
     fleet: Box<dyn Reader>,
+    commands: Box<dyn Reader>,
     appender: Box<dyn Appender>,
     engines: BTreeMap<i32, Engine>,
     /// Ids already in `breachd.alerts`.
     raised: HashSet<AlertId>,
+    /// The last of them whole, by the end of their window: verdicts may be about these.
+    rulable: BTreeMap<(Timestamp, AlertId), Alert>,
+    /// Everything people have said of alerts, as far as the topic goes back; engines adopted later hear it too.
+    verdicts: BTreeSet<AlertVerdict>,
     /// Every roll-up seen, so that an engine adopted later hears them too; also those that need not be sent again.
     rollups: BTreeMap<Vec<u8>, Rollup>,
     /// Since when an engine has waited for other partitions' roll-ups.
@@ -40,6 +47,7 @@ struct DetectorRole<'a> {
     measured: Instant,
     /// As last told to the metrics.
     evicted: BTreeMap<EntityKind, u64>,
+    verdicts_late: u64,
 }
 
 pub fn run(context: &Context) -> Result<(), RoleError> {
@@ -50,13 +58,17 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
         start: Start::Beginning,
     })?;
     let fleet_topic = context.topics.fleet();
+    let commands_topic = context.topics.commands();
     let mut role = DetectorRole {
         context,
         member,
         fleet: context.broker.read(&[(&fleet_topic, Vec::new())])?,
+        commands: context.broker.read(&[(&commands_topic, Vec::new())])?,
         appender: context.broker.appender()?,
         engines: BTreeMap::new(),
         raised: HashSet::new(),
+        rulable: BTreeMap::new(),
+        verdicts: BTreeSet::new(),
         rollups: BTreeMap::new(),
         waiting_since: None,
         next: BTreeMap::new(),
@@ -65,6 +77,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
         ready: false,
         measured: Instant::now(),
         evicted: BTreeMap::new(),
+        verdicts_late: 0,
     };
     let outcome = role.work();
     tracing::info!(role = %Role::Detector, "stopped");
@@ -82,6 +95,8 @@ impl DetectorRole<'_> {
                 next.insert(record.partition, record.offset + 1);
                 payloads.push((record.partition, payload.to_vec()));
             })?;
+            // Before the tallies: a verdict counts by its own time, and event time goes on with them.
+            self.hear_commands()?;
             match polled {
                 Polled::Rebalanced => self.adopt()?,
                 Polled::Records(_) => self.take(payloads)?,
@@ -107,6 +122,7 @@ impl DetectorRole<'_> {
             return Ok(());
         }
         self.know_fleet()?;
+        self.know_verdicts()?;
         // Engines whose partition stays are kept, and read on where they are.
         self.engines.retain(|partition, _| assigned.contains(partition));
         self.next.retain(|partition, _| assigned.contains(partition));
@@ -119,6 +135,8 @@ impl DetectorRole<'_> {
                 continue;
             }
             let mut engine = self.context.engine(partition);
+            self.rulable.values().for_each(|alert| engine.recall(alert));
+            self.verdicts.iter().for_each(|verdict| engine.hear(verdict));
             let effects: Vec<Effects> = known.iter().map(|rollup| engine.rollup(rollup)).collect();
             self.engines.insert(partition, engine);
             effects.into_iter().try_for_each(|effects| self.carry_out(effects))?;
@@ -132,6 +150,33 @@ impl DetectorRole<'_> {
         while !self.fleet.caught_up() && !self.context.stop.requested() {
             self.context.heartbeat(Role::Detector);
             self.hear_fleet()?;
+        }
+        Ok(())
+    }
+
+    /// What people have said so far: all of it is heard before an engine begins, so that it counts from where it should.
+    fn know_verdicts(&mut self) -> Result<(), RoleError> {
+        while !self.commands.caught_up() && !self.context.stop.requested() {
+            self.context.heartbeat(Role::Detector);
+            self.hear_commands()?;
+        }
+        Ok(())
+    }
+
+    /// Verdicts about alerts among the commands; the rest is for the notifier, as is to refuse what is not well formed.
+    fn hear_commands(&mut self) -> Result<(), RoleError> {
+        let mut heard = Vec::new();
+        while self.commands.poll(limits::POLL_COMMANDS, Duration::ZERO, &mut |record| {
+            let command = Command::from_json(record.payload.unwrap_or_default());
+            heard.extend(command.ok().and_then(|command| command.alert_verdict()?.ok()));
+        })? > 0
+        {}
+        for verdict in heard {
+            self.engines.values_mut().for_each(|engine| engine.hear(&verdict));
+            self.verdicts.insert(verdict);
+            if detector::limits::VERDICTS_MAX < self.verdicts.len() {
+                self.verdicts.pop_first();
+            }
         }
         Ok(())
     }
@@ -160,11 +205,15 @@ impl DetectorRole<'_> {
     fn know_alerts(&mut self) -> Result<(), RoleError> {
         let topic = self.context.topics.alerts();
         let mut reader = self.context.broker.read(&[(&topic, Vec::new())])?;
-        let raised = &mut self.raised;
+        let (raised, rulable) = (&mut self.raised, &mut self.rulable);
         while !reader.caught_up() && !self.context.stop.requested() {
             reader.poll(limits::POLL_RECORDS, limits::POLL_WAIT, &mut |record| {
                 if let Ok(alert) = Alert::from_json(record.payload.unwrap_or_default()) {
                     raised.insert(alert.id);
+                    rulable.insert((alert.window.to, alert.id), alert);
+                    if detector::limits::RULABLE_MAX < rulable.len() {
+                        rulable.pop_first();
+                    }
                 }
             })?;
         }
@@ -284,10 +333,19 @@ impl DetectorRole<'_> {
         self.measured = Instant::now();
         let mut held: BTreeMap<EntityKind, usize> = BTreeMap::new();
         let mut evicted: BTreeMap<EntityKind, u64> = BTreeMap::new();
+        let mut verdicts_late = 0;
         for stats in self.engines.values().map(Engine::stats) {
+            verdicts_late += stats.verdicts_late;
             stats.entities.into_iter().for_each(|(kind, n)| *held.entry(kind).or_default() += n);
             stats.evicted.into_iter().for_each(|(kind, n)| *evicted.entry(kind).or_default() += n);
         }
+        if self.verdicts_late < verdicts_late {
+            tracing::warn!(
+                verdicts_late,
+                "verdicts came after the hour from which they count; they count from the next"
+            );
+        }
+        self.verdicts_late = verdicts_late;
         for (kind, n) in held {
             self.context.metrics.entities(kind, n);
         }

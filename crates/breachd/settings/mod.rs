@@ -268,8 +268,8 @@ impl Settings {
         self.written.ingest_settings()
     }
 
-    /// What is right but may surprise.
-    pub fn notes(&self) -> Vec<String> {
+    /// What is right but may surprise, at that time.
+    pub fn notes(&self, now: activity::Timestamp) -> Vec<String> {
         let mut notes = Vec::new();
         if self.channels.is_empty() {
             notes.push("no `[[channels]]`: nobody will be told of anything".to_owned());
@@ -277,6 +277,13 @@ impl Settings {
         if self.directory.file.is_none() {
             notes.push("no `[directory]`: all portal users are one peer group".to_owned());
         }
+        let over = self.detector.exceptions_over(now);
+        notes.extend(over.into_iter().map(|(key, owner)| {
+            let owner = activity::printable_within(&owner, 80);
+            format!(
+                "`detector.{key}` is over and does nothing any more; {owner} answers for it: renew it or take it out"
+            )
+        }));
         let lint = self.ingest().lint(&ingest::settings::Seen::default());
         notes.extend(lint.into_iter().map(|(key, text)| format!("`{key}`: {text}")));
         notes

@@ -25,6 +25,8 @@ pub trait Desk: Send + Sync + 'static {
     fn metrics(&self) -> String;
     /// Resolves once the journal has the command, or has not.
     fn command(&self, command: CommandRequest) -> Pending<'_, CommandReceipt>;
+    /// What one alert was. Resolves once the journal has it.
+    fn judge_alert(&self, request: JudgeRequest) -> Pending<'_, JudgeReceipt>;
     fn start_drill(&self, request: DrillRequest) -> Pending<'_, DrillStarted>;
 }
 
@@ -100,6 +102,30 @@ pub struct CommandReceipt {
     pub state: Text,
     /// Number of the journal's entry, where it is known already.
     pub entry: Option<u64>,
+}
+
+/// A verdict about one alert, checked as to form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgeRequest {
+    /// Id of the alert.
+    pub alert: String,
+    /// A word; which there are is for the desk to say.
+    pub verdict: String,
+    /// As [`CommandRequest::by`].
+    pub by: String,
+    /// Never empty.
+    pub reason: Text,
+    /// As in a file of verdicts; checked by the desk.
+    pub exception: Option<serde_json::Value>,
+}
+
+/// The verdict is in the journal; the detectors hear it as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct JudgeReceipt {
+    pub alert_id: String,
+    pub verdict: String,
+    /// Number of the journal's entry.
+    pub entry: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

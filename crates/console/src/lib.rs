@@ -30,8 +30,8 @@ pub mod views;
 mod words;
 
 pub use desk::{
-    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, Pending, Readiness,
-    Settlement,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
+    JudgeRequest, Pending, Readiness, Settlement,
 };
 pub use server::{ServeError, Server, serve};
 pub use settings::Settings;

@@ -1,7 +1,8 @@
 //! Everything that can be asked, in one list; what all requests go through; the API's handlers.
 
 use crate::{
-    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, Settlement, Text,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
+    JudgeRequest, Settlement, Text,
     access::{Access, Caller},
     limits,
     openapi::OPENAPI,
@@ -61,6 +62,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { method: Method::GET, path: "/api/v1/incidents", handler: |filter| on(filter, overview) },
     Route { method: Method::GET, path: "/api/v1/incidents/{id}", handler: |filter| on(filter, incident) },
     Route { method: Method::POST, path: "/api/v1/incidents/{id}/commands", handler: |filter| on(filter, command) },
+    Route { method: Method::POST, path: "/api/v1/alerts/{id}/verdict", handler: |filter| on(filter, judge_alert) },
     Route { method: Method::POST, path: "/api/v1/drills", handler: |filter| on(filter, start_drill) },
     Route { method: Method::GET, path: "/api/v1/drills/{id}", handler: |filter| on(filter, drill) },
     Route { method: Method::GET, path: "/api/v1/sources", handler: |filter| on(filter, sources) },
@@ -317,6 +319,38 @@ pub(crate) async fn carry_out(
             Ok(receipt)
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JudgeBody {
+    verdict: String,
+    by: String,
+    reason: String,
+    exception: Option<serde_json::Value>,
+}
+
+async fn judge_alert(
+    State(office): State<Arc<Office>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<JudgeReceipt>, Problem> {
+    let JudgeBody { verdict, by, reason, exception } = json(&headers, body)?;
+    let invalid = |field: &str, problem: &str| Problem::new(Kind::Invalid, format!("`{field}`: {problem}"));
+    let by = name(&by).map_err(|mistake| invalid(mistake.field, &mistake.problem))?;
+    let reason = reason.trim();
+    if !is_id(&id) {
+        return Err(Problem::new(Kind::NotFound, "there is no such alert"));
+    }
+    if !is_word(&verdict) {
+        return Err(invalid("verdict", "one of `expected`, `benign_once`, `true` is needed"));
+    }
+    if !(1..=limits::REASON_CHARACTERS_MAX).contains(&reason.chars().count()) {
+        return Err(invalid("reason", "say why, please: the journal keeps it"));
+    }
+    let request = JudgeRequest { alert: id, verdict, by, reason: Text::new(reason), exception };
+    Ok(Json(office.desk.judge_alert(request).await?))
 }
 
 #[derive(Deserialize)]

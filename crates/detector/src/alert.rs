@@ -25,6 +25,8 @@ pub struct Alert {
     pub severity: Severity,
     /// Whether the false-page budget lets it interrupt a person.
     pub page: bool,
+    /// It would have interrupted, and somebody answers for it that it did not.
+    pub suppressed_by: Option<Suppression>,
     pub data_classes: DataClasses,
     pub observed: f64,
     pub expected: f64,
@@ -34,12 +36,37 @@ pub struct Alert {
     pub p_value: Option<f64>,
     /// One sentence for a person: what, how much, how much is usual, for whom and when. Already printable.
     pub why: String,
+    /// The figures behind it, at most [`crate::limits::FACTS_MAX`].
+    pub facts: Vec<Fact>,
     pub actor_known_by: KnownBy,
     pub affected_records: u64,
     /// MITRE ATT&CK techniques.
     pub attack: Vec<String>,
     pub evidence: Vec<Evidence>,
     pub mode: Mode,
+}
+
+/// One figure, or one reason, behind an alert. Already printable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    /// `seen`, `usual`, `peers`, `probability`, `rule`, `contributing`, `normal`; there may come more.
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// Of the value; empty where it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    pub words: String,
+}
+
+/// The exception that kept an alert from paging.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    /// Who answers for it.
+    pub owner: String,
+    pub reason: String,
+    /// When it ends.
+    pub until: Timestamp,
 }
 
 /// 16 bytes of SHA-256, shown as 32 hexadecimal digits.
@@ -139,12 +166,16 @@ struct AlertRecord {
     detector: String,
     severity: Severity,
     page: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suppressed_by: Option<SuppressionRecord>,
     data_classes: Vec<String>,
     observed: f64,
     expected: f64,
     unit: String,
     p_value: Option<f64>,
     why: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    facts: Vec<Fact>,
     actor_known_by: String,
     affected_records: u64,
     attack: Vec<String>,
@@ -164,6 +195,13 @@ struct WindowRecord {
 struct EntityRecord {
     kind: String,
     id: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SuppressionRecord {
+    owner: String,
+    reason: String,
+    until: String,
 }
 
 /// Why a JSON text is not an alert.
@@ -188,12 +226,18 @@ impl Alert {
             detector: self.detector.clone(),
             severity: self.severity,
             page: self.page,
+            suppressed_by: self.suppressed_by.as_ref().map(|by| SuppressionRecord {
+                owner: by.owner.clone(),
+                reason: by.reason.clone(),
+                until: by.until.to_string(),
+            }),
             data_classes: self.data_classes.iter().map(|class| class.as_str().into()).collect(),
             observed: self.observed,
             expected: self.expected,
             unit: self.unit.clone(),
             p_value: self.p_value.map(|p| p.max(f64::MIN_POSITIVE)),
             why: self.why.clone(),
+            facts: self.facts.clone(),
             actor_known_by: self.actor_known_by.as_str().into(),
             affected_records: self.affected_records,
             attack: self.attack.clone(),
@@ -228,6 +272,12 @@ impl Alert {
             detector: record.detector,
             severity: record.severity,
             page: record.page,
+            suppressed_by: record
+                .suppressed_by
+                .map(|SuppressionRecord { owner, reason, until }| {
+                    time(&until, "suppressed_by.until").map(|until| Suppression { owner, reason, until })
+                })
+                .transpose()?,
             data_classes: record
                 .data_classes
                 .iter()
@@ -238,6 +288,7 @@ impl Alert {
             unit: record.unit,
             p_value: record.p_value,
             why: record.why,
+            facts: record.facts,
             actor_known_by: KnownBy::ALL
                 .into_iter()
                 .find(|known| known.as_str() == record.actor_known_by)
@@ -267,12 +318,17 @@ mod tests {
             detector: "volume".into(),
             severity: Severity::Critical,
             page: true,
+            suppressed_by: None,
             data_classes: DataClass::Hr.into(),
             observed: 1840.0,
             expected: 12.4,
             unit: "rows".into(),
             p_value: Some(0.0),
             why: "read 1,840 rows".into(),
+            facts: vec![
+                Fact { name: "usual".into(), value: Some(12.4), unit: "rows".into(), words: "usual: 12 rows".into() },
+                Fact { name: "normal".into(), value: None, unit: String::new(), words: "normal: never".into() },
+            ],
             actor_known_by: KnownBy::SqlTag,
             affected_records: 1840,
             attack: vec!["T1213".into()],
@@ -289,7 +345,12 @@ mod tests {
         let sent = alert();
         let read = Alert::from_json(sent.to_json().as_bytes()).expect("its own JSON");
         assert_eq!(read.p_value, Some(f64::MIN_POSITIVE));
-        assert_eq!(read, Alert { p_value: read.p_value, ..sent });
+        assert_eq!(read, Alert { p_value: read.p_value, ..sent.clone() });
+        assert!(!sent.to_json().contains("suppressed_by"), "only where there is something to say");
+        let until = Timestamp::from_secs(1_775_000_000);
+        let suppressed_by = Some(Suppression { owner: "Jana Weiss".into(), reason: "CHG-1".into(), until });
+        let sent = Alert { page: false, suppressed_by, p_value: None, ..sent };
+        assert_eq!(Alert::from_json(sent.to_json().as_bytes()).expect("its own JSON"), sent);
     }
 
     #[test]

@@ -117,14 +117,20 @@ impl Default for Baseline {
 
 impl Baseline {
     /// Whether the statements of an hour named somebody. What paged is left out, up to a limit.
-    pub(crate) fn learn_names(&mut self, tally: &Tally, paged: bool) {
-        if tally.get(Metric::UnnamedStatements) == 0 {
-            self.named_hours += u32::from(tally.get(Metric::Statements) > 0);
-        } else if paged && self.excused < UNEXPLAINED_HOURS_MAX {
-            self.excused += 1;
-        } else {
-            self.unnamed_hours += 1;
-        }
+    /// True: it was left out.
+    pub(crate) fn learn_names(&mut self, tally: &Tally, paged: bool) -> bool {
+        let unnamed = tally.get(Metric::UnnamedStatements) > 0;
+        let left_out = unnamed && paged && self.excused < UNEXPLAINED_HOURS_MAX;
+        self.excused += u32::from(left_out);
+        self.unnamed_hours += u32::from(unnamed && !left_out);
+        self.named_hours += u32::from(!unnamed && tally.get(Metric::Statements) > 0);
+        left_out
+    }
+
+    /// A person has judged an hour that was left out: it is expected, and learned, or it is a breach, and one more may be left out.
+    pub(crate) fn judge_names(&mut self, expected: bool) {
+        self.excused = self.excused.saturating_sub(1);
+        self.unnamed_hours += u32::from(expected);
     }
 }
 
@@ -200,7 +206,13 @@ impl Baseline {
         for (weight, novel) in self.novel.iter_mut().zip(novel) {
             *weight += f32::from(u8::from(novel));
         }
-        let Some((whole, fives)) = amounts else { return };
+        if let Some((whole, fives)) = amounts {
+            self.learn_amounts(whole, fives);
+        }
+    }
+
+    /// How much was done in an hour: whole, and in its busiest five minutes.
+    pub(crate) fn learn_amounts(&mut self, whole: &Amounts, fives: &Amounts) {
         for metric in 0..METRICS_MAX {
             if whole[metric] > 0 {
                 self.levels[cell(metric, Scale::Hour)].learn(whole[metric]);

@@ -14,25 +14,31 @@
 //! uses whole hours of the records of all source partitions: who read first, where batches were cut, and over how many
 //! tally partitions entities were spread, leaves no trace.
 //!
+//! Verdicts of people are input like records; from which hour on they count is told in [`docket`](crate::docket).
+//!
 //! What does leave one: limits (an evicted entity is new when it returns), roll-ups that were given up waiting for, and a
-//! source partition that was silent, was released, and comes back with old records. All three are counted.
+//! source partition that was silent, was released, and comes back with old records; verdicts that come late. All are counted.
 
 use crate::{
-    alert::{Alert, AlertId, AlertWindow, Evidence},
+    alert::{Alert, AlertId, AlertWindow, Evidence, Fact, Suppression},
     baseline::Baseline,
     budget::Budget,
     calendar::Calendar,
     detectors::{
         DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, Norm, SourceHour, Sources, Window,
-        changed_hands, counts_records, established, fresh, gates, norms, novelty, off_hours, share_step, strangers,
+        changed_hands, counts_records, established, facts, fresh, gates, norms, novelty, off_hours, share_step,
+        strangers,
     },
     directory::Directory,
+    docket::{Docket, Rulings},
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
+    exception::{Candidate, Exception, ExceptionSettings},
     fleet::{Fleet, Peers, Snapshot},
     limits,
     progress::{Heard, Progress, Violation},
     rollup::{GroupHour, Rollup},
     settings::Settings,
+    verdict::AlertVerdict,
     watch::{NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mode, Span, Timestamp};
@@ -84,6 +90,8 @@ pub struct Stats {
     pub behind: u64,
     /// Roll-ups that came after they had been given up.
     pub rollups_missed: u64,
+    /// Verdicts that came after the hour from which they count had been opened, or that found no room.
+    pub verdicts_late: u64,
     pub groups: usize,
 }
 
@@ -111,6 +119,9 @@ pub struct Engine {
     days: BTreeMap<i64, Vec<u32>>,
     /// Ids raised of late, by hour: a tally behind the horizon must not repeat them.
     raised: BTreeMap<i64, BTreeSet<AlertId>>,
+    docket: Docket,
+    /// As configured.
+    exceptions: Vec<Exception>,
     /// The last closed hour; `None` before the first.
     closed: Option<i64>,
     /// Hour of the last roll-up sent.
@@ -170,6 +181,8 @@ impl Engine {
             budget: Budget::new(&settings),
             progress: Progress::new(&spec.sources, settings.allowed_lateness),
             fleet: Fleet::new(spec.partitions, settings.volume.half_life_days),
+            exceptions: settings.exceptions.iter().filter_map(ExceptionSettings::resolve).collect(),
+            docket: Docket::default(),
             spec,
             settings,
             directory,
@@ -219,6 +232,32 @@ impl Engine {
         self.fleet.hear(rollup);
         self.advance(&mut effects);
         effects.finish()
+    }
+
+    /// Takes in a verdict about an alert of any tally partition. A repeated one changes nothing, nor does one that
+    /// [`AlertVerdict::check`] refuses.
+    pub fn hear(&mut self, verdict: &AlertVerdict) {
+        let ruled = self.docket.hear(verdict, self.closed);
+        self.rule(ruled);
+    }
+
+    /// An alert that an engine of this partition raised before a restart: verdicts may be about it, though the tallies from which
+    /// it was raised are no longer kept. Those of other partitions are passed over.
+    pub fn recall(&mut self, alert: &Alert) {
+        let Entity { kind, id } = &alert.entity;
+        if tally::partition_of(alert.mode, *kind, id, self.spec.partitions) == self.spec.partition {
+            let ruled = self.docket.raised(alert, self.closed);
+            self.rule(ruled);
+        }
+    }
+
+    fn rule(&mut self, rulings: Rulings) {
+        for (key, ruled, late) in rulings {
+            // After a restart the entity may not have come yet.
+            let at = self.entity(key);
+            let heard = self.held_mut(at).rule(ruled);
+            self.stats.verdicts_late += u64::from(late || !heard);
+        }
     }
 
     /// Whether an hour that the horizon would let go on waits for roll-ups of other partitions.
@@ -489,6 +528,7 @@ impl Engine {
         self.closed = Some(self.closed.map_or(hour, |closed| closed.max(hour)));
         self.send(hour, groups, effects);
         self.raised = self.raised.split_off(&(hour - limits::RAISED_HOURS));
+        self.docket.forget(hour);
         self.evict(hour);
     }
 
@@ -708,13 +748,19 @@ impl Engine {
             &group,
             closing,
         );
-        let mut all: Vec<(usize, Finding)> = Vec::new();
+        let mut all: Vec<(usize, Finding, Vec<Fact>)> = Vec::new();
         let mut found = Vec::new();
+        // What was said of the hour or of the day is not said again.
+        let of_day = entity.days.iter().find(|state| state.day == hour.div_euclid(24)).map_or(0, |state| state.paged);
         for (number, spec) in DETECTORS.iter().enumerate() {
             (spec.judge)(spec, &look, &mut found);
-            all.extend(found.drain(..).map(|finding| (number, finding)));
+            for finding in found.drain(..) {
+                let said = if finding.window == Window::Day { of_day } else { look.hour.paged };
+                let facts = if said & (1 << number) == 0 { facts(spec, &look, &finding) } else { Vec::new() };
+                all.push((number, finding, facts));
+            }
         }
-        all.sort_by_key(|(_, finding)| !finding.page);
+        all.sort_by_key(|(_, finding, _)| !finding.page);
         let past = Past {
             days: look.baseline.days,
             hours: look.baseline.hours,
@@ -722,10 +768,10 @@ impl Engine {
             share_step: if closing { share_step(&look) } else { None },
             off_hours: if closing { off_hours(&look) } else { 0 },
             norms: if closing { norms(&look) } else { Default::default() },
-            told: all.iter().any(|(detector, finding)| finding.page && NEWS.contains(&DETECTORS[*detector].name)),
+            told: all.iter().any(|(detector, finding, _)| finding.page && NEWS.contains(&DETECTORS[*detector].name)),
         };
-        for (detector, finding) in all {
-            self.raise(at, hour, detector, finding, effects);
+        for (detector, finding, facts) in all {
+            self.raise(at, hour, (detector, finding, facts), effects);
         }
         past
     }
@@ -761,7 +807,13 @@ impl Engine {
     }
 
     /// Each detector speaks once per entity and nominal window, and pages win over the digest.
-    fn raise(&mut self, at: u32, hour: i64, detector: usize, finding: Finding, effects: &mut Effects) {
+    fn raise(
+        &mut self,
+        at: u32,
+        hour: i64,
+        (detector, finding, facts): (usize, Finding, Vec<Fact>),
+        effects: &mut Effects,
+    ) {
         let bit = 1u32 << detector;
         let volume = DETECTORS[detector].name == "volume";
         let day = hour.div_euclid(24);
@@ -791,7 +843,7 @@ impl Engine {
         if spoken {
             return;
         }
-        let tally = Source::of(&self.held(at).hours[place]);
+        let tally = Source::of(&self.held(at).hours[place], facts);
         if finding.window == Window::Day && !finding.page {
             let of_day = self.held_mut(at).day_mut(day);
             if !of_day.digest.iter().any(|(known, _, _)| *known == detector) {
@@ -807,6 +859,8 @@ impl Engine {
         // By the nominal window's end: the same for every time this id is found.
         let hour = alert.window.to.bucket().hour();
         if self.raised.entry(hour).or_default().insert(alert.id) {
+            let ruled = self.docket.raised(&alert, self.closed);
+            self.rule(ruled);
             effects.alerts.push(alert);
         }
     }
@@ -833,10 +887,13 @@ impl Engine {
         for spec in DETECTORS {
             let mut found = Vec::new();
             (spec.judge)(spec, &look, &mut found);
-            all.extend(found.into_iter().find(|finding| finding.page).map(|finding| (spec.name, finding)));
+            all.extend(found.into_iter().find(|finding| finding.page).map(|finding| {
+                let facts = facts(spec, &look, &finding);
+                (spec.name, finding, facts)
+            }));
         }
-        for (name, finding) in all {
-            let alert = self.alert(at, name, &Source::of(&hour), finding);
+        for (name, finding, facts) in all {
+            let alert = self.alert(at, name, &Source::of(&hour, facts), finding);
             self.say(alert, effects);
         }
     }
@@ -854,6 +911,9 @@ impl Engine {
         };
         let start = |hour: i64| Bucket(hour.saturating_mul(60)).start();
         let window = AlertWindow { from: start(from), to: start(to) };
+        let candidate =
+            Candidate { detector, finding: &finding, subject: &subject, entity: &entity, from: window.from };
+        let suppressed_by = self.suppression(&candidate, key.mode);
         Alert {
             id: AlertId::of(detector, &subject, &entity, window, key.mode),
             raised_at: source.bucket.start(),
@@ -862,19 +922,33 @@ impl Engine {
             entity,
             detector: detector.to_owned(),
             severity: finding.severity,
-            page: finding.page,
+            page: finding.page && suppressed_by.is_none(),
+            suppressed_by,
             data_classes: source.classes,
             observed: finding.observed,
             expected: finding.expected,
             unit: finding.unit.to_owned(),
             p_value: finding.p_value,
             why: finding.why,
+            facts: source.facts.clone(),
             actor_known_by: source.known_by,
             affected_records: finding.affected_records,
             attack: finding.attack.iter().map(|technique| (*technique).to_owned()).collect(),
             evidence: source.evidence.iter().map(|position| self.evidence(position)).collect(),
             mode: key.mode,
         }
+    }
+
+    /// The exception that keeps an alert from paging: of several the one that lasts longest. A drill knows none.
+    fn suppression(&self, alert: &Candidate<'_>, mode: Mode) -> Option<Suppression> {
+        if !alert.finding.page || mode.is_drill() {
+            return None;
+        }
+        let configured = self.exceptions.iter().filter(|exception| exception.matches(alert));
+        let all = configured.chain(self.docket.exceptions(alert));
+        let longest = all
+            .max_by(|one, other| (one.until, &one.owner, &one.reason).cmp(&(other.until, &other.owner, &other.reason)));
+        longest.map(Exception::suppression)
     }
 
     fn evidence(&self, position: &tally::Position) -> Evidence {
@@ -977,11 +1051,12 @@ pub(crate) struct Source {
     classes: DataClasses,
     known_by: KnownBy,
     evidence: Positions,
+    facts: Vec<Fact>,
 }
 
 impl Source {
-    fn of(hour: &HourState) -> Self {
+    fn of(hour: &HourState, facts: Vec<Fact>) -> Self {
         let Tally { classes, known_by, evidence, .. } = &hour.tally;
-        Source { bucket: hour.latest, classes: *classes, known_by: *known_by, evidence: evidence.clone() }
+        Source { bucket: hour.latest, classes: *classes, known_by: *known_by, evidence: evidence.clone(), facts }
     }
 }

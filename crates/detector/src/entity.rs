@@ -7,9 +7,14 @@
 use crate::{
     baseline::Baseline,
     detectors::{DRIFT_STREAMS, Finding, NIGHTS_HOURS, Norm, REQUESTS_METRIC},
+    docket::{Part, Ruled},
     engine::Source,
-    limits::{GOOD_ADDRESSES_MAX, KNOWN_VALUES_MAX, QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX, SPOTS_MAX},
+    limits::{
+        GOOD_ADDRESSES_MAX, KNOWN_VALUES_MAX, LEFT_OUT_DAYS_MAX, LEFT_OUT_HOURS_MAX, QUARANTINED_DAYS_MAX,
+        QUARANTINED_HOURS_MAX, RULINGS_MAX, SPOTS_MAX,
+    },
     seen::Seen,
+    verdict::Ruling,
     watch::{Amounts, METRICS_MAX, add, amounts, metrics},
 };
 use activity::{Bucket, EntityKind, Mode, Record};
@@ -49,8 +54,12 @@ pub(crate) struct EntityState {
     /// The last closed hour in which it was said that the person does something new.
     pub(crate) told: Option<i64>,
     /// Earlier hours with a dump's shape, latest last; for habits.
-    pub(crate) dumps: Vec<i64>,
+    dumps: Vec<i64>,
     quarantine: Quarantine,
+    /// Verdicts whose hour has not been learned, in their order.
+    rulings: Vec<Ruled>,
+    /// Windows that were breaches: from, to, and the first hour judged in that light.
+    breaches: Vec<(i64, i64, i64)>,
     pub(crate) last_hour: i64,
 }
 
@@ -143,11 +152,39 @@ pub(crate) struct DayState {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known(Vec<(u64, i64, u16)>);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Quarantine {
     since: i64,
     hours: u16,
     days: u16,
+    /// What was left out, until a person has judged it; most entities have nothing.
+    left_out: Option<Box<LeftOut>>,
+}
+
+/// Ascending by hour and by day.
+#[derive(Clone, Debug, Default)]
+struct LeftOut {
+    hours: Vec<LeftOutHour>,
+    days: Vec<LeftOutDay>,
+    /// Days of which a person has judged an alert before they were over.
+    judged: Vec<(i64, Ruling)>,
+}
+
+#[derive(Clone, Debug)]
+struct LeftOutHour {
+    hour: i64,
+    /// Of the hour, and of its busiest five minutes.
+    amounts: Option<(Amounts, Amounts)>,
+    people: usize,
+    unnamed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct LeftOutDay {
+    day: i64,
+    amounts: Option<Amounts>,
+    /// Accounts that strangers tried; of the fleet.
+    news: Option<u64>,
 }
 
 impl Known {
@@ -160,6 +197,23 @@ impl Known {
     /// lately and by now uses the same again.
     fn used_once(&self, hour: i64) -> usize {
         self.0.iter().filter(|(_, last, days)| *days == 1 && hour - last < 28 * 24).count()
+    }
+
+    /// Learns the values of closed hours, and forgets those of breaches that were used on that day only.
+    fn fold(&mut self, sort: usize, hours: &[HourState], rulings: &[Ruled]) {
+        let mut breaches = rulings.iter().filter(|ruled| ruled.ruling == Ruling::True).peekable();
+        for state in hours {
+            while let Some(breach) = breaches.next_if(|ruled| ruled.last_hour() < state.hour) {
+                self.forget(breach);
+            }
+            values(&state.tally, sort).into_iter().for_each(|value| self.learn(value, state.hour));
+        }
+        breaches.for_each(|breach| self.forget(breach));
+    }
+
+    fn forget(&mut self, breach: &Ruled) {
+        let days = breach.from.div_euclid(24)..=(breach.to - 1).div_euclid(24);
+        self.0.retain(|(_, last, used)| *used != 1 || !days.contains(&last.div_euclid(24)));
     }
 
     fn learn(&mut self, value: u64, hour: i64) {
@@ -247,7 +301,9 @@ impl EntityState {
             told: None,
             dumps: Vec::new(),
             quarantine: Quarantine::default(),
-            last_hour: i64::MIN,
+            rulings: Vec::new(),
+            breaches: Vec::new(),
+            last_hour: 0,
         }
     }
 
@@ -315,20 +371,21 @@ impl EntityState {
     pub(crate) fn learn(&mut self, through: i64, one_off: impl Fn(i64) -> bool, half_life: f64) {
         let hours = self.hours.partition_point(|state| state.hour <= through && state.closed);
         let days = self.days.partition_point(|state| state.last_hour() <= through);
-        if hours == 0 && days == 0 {
+        let rulings = self.due(through).len();
+        if hours == 0 && days == 0 && rulings == 0 {
             return;
         }
         if !self.key.mode.is_drill() {
             fold(
                 (&mut self.baseline, &mut self.quarantine, self.key.kind),
-                (&self.hours[..hours], &self.days[..days]),
+                (&self.hours[..hours], &self.days[..days], &self.rulings[..rulings]),
                 one_off,
                 half_life,
             );
+            for (sort, known) in self.known.iter_mut().enumerate() {
+                known.fold(sort, &self.hours[..hours], &self.rulings[..rulings]);
+            }
             for state in &self.hours[..hours] {
-                for (sort, known) in self.known.iter_mut().enumerate() {
-                    values(&state.tally, sort).into_iter().for_each(|value| known.learn(value, state.hour));
-                }
                 self.trail.retain(|(at, _)| state.hour - at <= 2 * TRAIL_HOURS);
                 self.trail.extend(state.spots.iter().map(|spot| (state.hour, *spot)));
                 if state.off_hours > 0 {
@@ -346,18 +403,50 @@ impl EntityState {
         }
         self.hours.drain(..hours);
         self.days.drain(..days);
+        self.rulings.drain(..rulings);
+    }
+
+    /// A person's verdict about an alert of this entity. False: there are too many.
+    pub(crate) fn rule(&mut self, ruled: Ruled) -> bool {
+        if RULINGS_MAX <= self.rulings.len() {
+            return false;
+        }
+        if ruled.ruling == Ruling::True {
+            self.breaches.push((ruled.from, ruled.to, ruled.effective));
+            self.breaches.sort_unstable();
+            if RULINGS_MAX < self.breaches.len() {
+                self.breaches.remove(0);
+            }
+        }
+        let at = self.rulings.partition_point(|known| *known < ruled);
+        self.rulings.insert(at, ruled);
+        true
+    }
+
+    /// Verdicts that count for whoever knows the hours through `through`.
+    fn due(&self, through: i64) -> &[Ruled] {
+        &self.rulings[..self.rulings.partition_point(|ruled| ruled.last_hour() <= through)]
+    }
+
+    /// Hours with a dump's shape that are no breach, as known when `hour` is judged.
+    pub(crate) fn dumps(&self, hour: i64) -> Vec<i64> {
+        let breach = |dump: i64| {
+            self.breaches.iter().any(|(from, to, effective)| *effective <= hour && *from <= dump && dump < *to)
+        };
+        self.dumps.iter().copied().filter(|dump| !breach(*dump)).collect()
     }
 
     /// The baseline as of the end of hour `through`, if that is more than is learned.
     pub(crate) fn ahead(&self, through: i64, one_off: impl Fn(i64) -> bool, half_life: f64) -> Option<Baseline> {
         let hours = self.hours.partition_point(|state| state.hour <= through && state.closed);
         let days = self.days.partition_point(|state| state.last_hour() <= through);
-        if self.key.mode.is_drill() || (hours == 0 && days == 0) {
+        let rulings = self.due(through);
+        if self.key.mode.is_drill() || (hours == 0 && days == 0 && rulings.is_empty()) {
             return None;
         }
         let mut baseline = self.baseline.clone();
-        let mut quarantine = self.quarantine;
-        let pending = (&self.hours[..hours], &self.days[..days]);
+        let mut quarantine = self.quarantine.clone();
+        let pending = (&self.hours[..hours], &self.days[..days], rulings);
         fold((&mut baseline, &mut quarantine, self.key.kind), pending, one_off, half_life);
         Some(baseline)
     }
@@ -378,12 +467,18 @@ impl EntityState {
 
     /// Whether any value of the sort was used in an hour through `through`.
     pub(crate) fn knew_any(&self, sort: usize, through: i64) -> bool {
+        if !self.due(through).is_empty() {
+            return !self.known_ahead(sort, through).0.is_empty();
+        }
         let mut pending = self.hours.iter().take_while(|state| state.hour <= through && state.closed);
         !self.known[sort].0.is_empty() || pending.any(|state| !values(&state.tally, sort).is_empty())
     }
 
     /// Whether the value was used in an hour through `through`.
     pub(crate) fn knew(&self, sort: usize, value: u64, through: i64) -> bool {
+        if !self.due(through).is_empty() {
+            return self.known_ahead(sort, through).contains(value);
+        }
         self.known[sort].contains(value)
             || self
                 .hours
@@ -394,12 +489,15 @@ impl EntityState {
 
     /// Values of the sort that were used on one day only, in the 28 days before the end of hour `through`.
     pub(crate) fn used_once(&self, sort: usize, through: i64) -> usize {
-        let pending = self.hours.iter().take_while(|state| state.hour <= through && state.closed);
+        self.known_ahead(sort, through).used_once(through)
+    }
+
+    /// What will be known of the sort when the hours through `through` are learned.
+    fn known_ahead(&self, sort: usize, through: i64) -> Known {
+        let pending = self.hours.partition_point(|state| state.hour <= through && state.closed);
         let mut known = self.known[sort].clone();
-        for state in pending {
-            values(&state.tally, sort).into_iter().for_each(|value| known.learn(value, state.hour));
-        }
-        known.used_once(through)
+        known.fold(sort, &self.hours[..pending], self.due(through));
+        known
     }
 
     /// How much would be lost by forgetting this entity; for eviction.
@@ -409,50 +507,41 @@ impl EntityState {
     }
 }
 
-/// Learns hours and days in the order in which they ended, so that it does not matter when or how often this is done.
+/// Learns hours and days in the order in which they ended, and verdicts in that of their effect, so that it does not matter when
+/// or how often this is done.
 fn fold(
     (baseline, quarantine, kind): (&mut Baseline, &mut Quarantine, EntityKind),
-    (hours, days): (&[HourState], &[DayState]),
+    (hours, days, rulings): (&[HourState], &[DayState], &[Ruled]),
     one_off: impl Fn(i64) -> bool,
     half_life: f64,
 ) {
-    let mut days = days.iter().peekable();
-    let learn_day = |baseline: &mut Baseline, quarantine: &mut Quarantine, state: &DayState| {
-        for (stream, (evidence, norm)) in baseline.drift.iter_mut().zip(state.norms.unwrap_or_default()).enumerate() {
-            let amount = if stream == 0 { state.amounts[REQUESTS_METRIC] } else { state.fresh };
-            if let Some(norm) = norm {
-                evidence.learn(amount, norm, state.drifted);
-            }
-        }
-        let skip = if state.unusual { quarantine.admits_day(state.last_hour()) } else { one_off(state.day * 24 + 12) };
-        if !skip {
-            baseline.learn_day(&state.amounts);
-        }
-        if kind == EntityKind::Fleet && state.unusual && skip {
-            return;
-        }
-        // Of people not left out where it was unusual: who has been told once that somebody does something new is told
-        // again only if it grows by as much once more.
-        // The first days are left out: then everything is new.
-        if baseline.is_settled(state.last_hour(), NEWS_AFTER_DAYS) {
-            baseline.news.learn(state.fresh);
-            if let Some(share) = crate::detectors::share(state.fresh, state.records) {
-                baseline.share.learn(share as f32);
-                baseline.records.learn(state.records as f32);
+    let (mut days, mut rulings) = (days.iter().peekable(), rulings.iter().peekable());
+    let mut learn_until = |baseline: &mut Baseline, quarantine: &mut Quarantine, hour: i64| {
+        loop {
+            let day = days.peek().map(|day| day.last_hour()).filter(|last| *last < hour);
+            let ruled = rulings.peek().map(|ruled| ruled.last_hour()).filter(|last| *last < hour);
+            // A verdict counts after the day it may be about.
+            if day.is_some_and(|day| ruled.is_none_or(|ruled| day <= ruled)) {
+                days.next().into_iter().for_each(|day| learn_day((baseline, quarantine, kind), day, &one_off));
+            } else if ruled.is_some() {
+                rulings.next().into_iter().for_each(|ruled| quarantine.rule(baseline, ruled));
+            } else {
+                return;
             }
         }
     };
     for state in hours {
-        while let Some(day) = days.next_if(|day| day.last_hour() < state.hour) {
-            learn_day(baseline, quarantine, day);
-        }
+        learn_until(baseline, quarantine, state.hour);
         // What keeps paging is learned in the end, also in a period of which nothing is learned otherwise.
         let skip = if state.unusual { quarantine.admits(state.hour) } else { one_off(state.hour) };
+        let mut left_out = LeftOutHour { hour: state.hour, amounts: None, people: 0, unnamed: false };
         if !state.suspicious {
             baseline.people = baseline.people.max(state.tally.accounts.len());
+        } else if kind == EntityKind::Address {
+            left_out.people = state.tally.accounts.len();
         }
         if kind == EntityKind::AppHost {
-            baseline.learn_names(&state.tally, state.suspicious);
+            left_out.unnamed = baseline.learn_names(&state.tally, state.suspicious);
         }
         let whole = amounts(kind, &state.tally);
         if kind == EntityKind::Source {
@@ -462,9 +551,56 @@ fn fold(
             }
             continue;
         }
+        if state.unusual && skip {
+            left_out.amounts = Some((whole, state.fives));
+        }
+        quarantine.leave_out(left_out);
         baseline.learn_hour(state.hour, (!skip).then_some((&whole, &state.fives)), state.novel, half_life);
     }
-    days.for_each(|day| learn_day(baseline, quarantine, day));
+    learn_until(baseline, quarantine, i64::MAX);
+}
+
+fn learn_day(
+    (baseline, quarantine, kind): (&mut Baseline, &mut Quarantine, EntityKind),
+    state: &DayState,
+    one_off: &impl Fn(i64) -> bool,
+) {
+    let last = state.last_hour();
+    for (stream, (evidence, norm)) in baseline.drift.iter_mut().zip(state.norms.unwrap_or_default()).enumerate() {
+        let amount = if stream == 0 { state.amounts[REQUESTS_METRIC] } else { state.fresh };
+        if let Some(norm) = norm {
+            evidence.learn(amount, norm, state.drifted);
+        }
+    }
+    let judged = quarantine.judged(state.day);
+    let skip = match judged {
+        Some(Ruling::True) => true,
+        Some(_) => false,
+        None if state.unusual => quarantine.admits_day(last),
+        None => one_off(state.day * 24 + 12),
+    };
+    if !skip {
+        baseline.learn_day(&state.amounts);
+    }
+    let is_breach = judged == Some(Ruling::True);
+    let left_out = state.unusual && skip;
+    if left_out && !is_breach {
+        let news = (kind == EntityKind::Fleet).then_some(state.fresh);
+        quarantine.leave_out_day(LeftOutDay { day: state.day, amounts: Some(state.amounts), news });
+    }
+    if is_breach || (kind == EntityKind::Fleet && left_out) {
+        return;
+    }
+    // Of people not left out where it was unusual: who has been told once that somebody does something new is told
+    // again only if it grows by as much once more.
+    // The first days are left out: then everything is new.
+    if baseline.is_settled(last, NEWS_AFTER_DAYS) {
+        baseline.news.learn(state.fresh);
+        if let Some(share) = crate::detectors::share(state.fresh, state.records) {
+            baseline.share.learn(share as f32);
+            baseline.records.learn(state.records as f32);
+        }
+    }
 }
 
 impl DayState {
@@ -498,8 +634,100 @@ impl Quarantine {
 
     fn renew(&mut self, hour: i64) {
         if hour.saturating_sub(self.since) > 28 * 24 {
-            *self = Quarantine { since: hour, hours: 0, days: 0 };
+            (self.since, self.hours, self.days) = (hour, 0, 0);
         }
+    }
+
+    fn leave_out(&mut self, hour: LeftOutHour) {
+        if hour.amounts.is_none() && hour.people == 0 && !hour.unnamed {
+            return;
+        }
+        let hours = &mut self.left_out.get_or_insert_default().hours;
+        hours.push(hour);
+        if LEFT_OUT_HOURS_MAX < hours.len() {
+            hours.remove(0);
+        }
+    }
+
+    fn leave_out_day(&mut self, day: LeftOutDay) {
+        let days = &mut self.left_out.get_or_insert_default().days;
+        days.push(day);
+        if LEFT_OUT_DAYS_MAX < days.len() {
+            days.remove(0);
+        }
+    }
+
+    /// What was held of a day before it was over; a breach wins.
+    fn judged(&mut self, day: i64) -> Option<Ruling> {
+        let left_out = self.left_out.as_mut()?;
+        let found = left_out.judged.iter().filter(|(of, _)| *of == day).map(|(_, ruling)| *ruling).max();
+        left_out.judged.retain(|(of, _)| day < *of);
+        self.drop_empty();
+        found
+    }
+
+    /// A person's verdict, after the hours of the alert's window have been learned or left out.
+    fn rule(&mut self, baseline: &mut Baseline, ruled: &Ruled) {
+        if ruled.ruling == Ruling::BenignOnce {
+            return;
+        }
+        let expected = ruled.ruling == Ruling::Expected;
+        let is_about = |part: Part| !expected || ruled.part == Some(part);
+        let left_out = self.left_out.get_or_insert_default();
+        let mut given_back = (0, 0);
+        for hour in left_out.hours.iter_mut().filter(|hour| (ruled.from..ruled.to).contains(&hour.hour)) {
+            if let Some((whole, fives)) = hour.amounts.take_if(|_| is_about(Part::Amounts)) {
+                given_back.0 += 1;
+                if expected {
+                    baseline.learn_amounts(&whole, &fives);
+                }
+            }
+            if is_about(Part::People) {
+                let people = std::mem::take(&mut hour.people);
+                baseline.people = baseline.people.max(if expected { people } else { 0 });
+            }
+            if hour.unnamed && is_about(Part::Names) {
+                hour.unnamed = false;
+                baseline.judge_names(expected);
+            }
+        }
+        left_out.hours.retain(|hour| hour.amounts.is_some() || hour.people > 0 || hour.unnamed);
+        let days = ruled.from.div_euclid(24)..=(ruled.to - 1).div_euclid(24);
+        for day in left_out.days.iter_mut().filter(|day| days.contains(&day.day)) {
+            if let Some(amounts) = day.amounts.take_if(|_| is_about(Part::Amounts)) {
+                given_back.1 += 1;
+                if expected {
+                    baseline.learn_day(&amounts);
+                }
+            }
+            if let Some(news) = day.news.take_if(|_| is_about(Part::News))
+                && expected
+            {
+                baseline.news.learn(news);
+            }
+        }
+        left_out.days.retain(|day| day.amounts.is_some() || day.news.is_some());
+        // The day goes on: it is judged when it is over.
+        let (day, of_days) = (*days.end(), is_about(Part::Amounts) || is_about(Part::News));
+        if of_days && ruled.last_hour() < day * 24 + 23 && left_out.judged.len() < RULINGS_MAX {
+            left_out.judged.push((day, ruled.ruling));
+        }
+        self.hours = self.hours.saturating_sub(given_back.0);
+        self.days = self.days.saturating_sub(given_back.1);
+        self.drop_empty();
+    }
+
+    /// Most entities have nothing left out: no memory for that.
+    fn drop_empty(&mut self) {
+        self.left_out
+            .take_if(|left_out| left_out.hours.is_empty() && left_out.days.is_empty() && left_out.judged.is_empty());
+    }
+}
+
+impl Ruled {
+    /// Who knows the hours through this one knows the verdict.
+    fn last_hour(&self) -> i64 {
+        self.effective.saturating_sub(2)
     }
 }
 
@@ -676,6 +904,125 @@ mod tests {
         assert_eq!(entity.baseline.level(0, crate::watch::Scale::Hour).n, 0.0);
         entity.learn(199, |_| false, HALF_LIFE);
         assert!(entity.baseline.level(0, crate::watch::Scale::Hour).n > 100.0, "nothing freezes for ever");
+    }
+
+    fn of_kind(kind: EntityKind) -> EntityState {
+        EntityState::new(Key { kind, ..entity().key })
+    }
+
+    fn ruled(ruling: Ruling, part: Part, (from, to): (i64, i64), effective: i64) -> Ruled {
+        let alert = crate::AlertId::parse(&"0".repeat(32)).unwrap();
+        Ruled { effective, at: activity::Timestamp::MIN, alert, ruling, part: Some(part), from, to }
+    }
+
+    /// The state after everything, learned in one go and in steps.
+    fn learned(mut entity: EntityState, again: impl Fn() -> EntityState) -> EntityState {
+        let mut in_steps = again();
+        (0..100).for_each(|through| in_steps.learn(through, |_| false, HALF_LIFE));
+        entity.learn(99, |_| false, HALF_LIFE);
+        let shown = |state: &EntityState| format!("{:?} {:?}", state.baseline, state.quarantine);
+        assert_eq!(shown(&in_steps), shown(&entity));
+        entity
+    }
+
+    #[test]
+    fn each_part_that_was_left_out_is_learned_when_it_was_expected() {
+        let address = |ruling: Option<Ruling>| {
+            let mut address = of_kind(EntityKind::Address);
+            let mut tally = Tally::default();
+            (0..30).for_each(|n| tally.accounts.insert(&format!("u{n}")));
+            address.take(Bucket(50 * 60), &tally);
+            address.hour_mut(50).0.suspicious = true;
+            close(&mut address, 50);
+            ruling.into_iter().for_each(|ruling| assert!(address.rule(ruled_people(ruling))));
+            address
+        };
+        fn ruled_people(ruling: Ruling) -> Ruled {
+            ruled(ruling, Part::People, (50, 51), 60)
+        }
+        let people = |ruling| learned(address(ruling), || address(ruling)).baseline.people;
+        assert_eq!(
+            [None, Some(Ruling::Expected), Some(Ruling::BenignOnce), Some(Ruling::True)].map(people),
+            [0, 30, 0, 0]
+        );
+
+        let host = |ruling: Option<Ruling>| {
+            let mut host = of_kind(EntityKind::AppHost);
+            let mut tally = Tally::default();
+            tally.add(Metric::UnnamedStatements, 1);
+            host.take(Bucket(50 * 60), &tally);
+            host.hour_mut(50).0.suspicious = true;
+            close(&mut host, 50);
+            ruling.into_iter().for_each(|ruling| assert!(host.rule(ruled(ruling, Part::Names, (50, 51), 60))));
+            host
+        };
+        let names = |ruling| learned(host(ruling), || host(ruling)).baseline.unnamed_hours;
+        assert_eq!([None, Some(Ruling::Expected), Some(Ruling::True)].map(names), [0, 1, 0]);
+
+        let fleet = |ruling: Option<Ruling>| {
+            let mut fleet = of_kind(EntityKind::Fleet);
+            for day in 0..3 {
+                fleet.day_mut(day).fresh = 3;
+            }
+            let day = fleet.day_mut(2);
+            (day.fresh, day.unusual) = (90, true);
+            fleet.baseline.days = 9.0;
+            ruling.into_iter().for_each(|ruling| assert!(fleet.rule(ruled(ruling, Part::News, (48, 72), 74))));
+            fleet
+        };
+        let most = |ruling| learned(fleet(ruling), || fleet(ruling)).baseline.news.max;
+        assert_eq!([None, Some(Ruling::Expected), Some(Ruling::True)].map(most), [3.0, 90.0, 3.0]);
+    }
+
+    #[test]
+    fn a_verdict_is_about_what_its_detector_left_out() {
+        let user = |part: Part, ruling: Ruling| {
+            let mut user = entity();
+            user.take(Bucket(50 * 60), &rows(1_000));
+            user.hour_mut(50).0.unusual = true;
+            user.day_mut(2).unusual = true;
+            close(&mut user, 50);
+            assert!(user.rule(ruled(ruling, part, (50, 51), 60)));
+            user
+        };
+        let amounts = |part, ruling| {
+            let user = learned(user(part, ruling), || user(part, ruling));
+            let level = |scale| user.baseline.level(0, scale).n;
+            (level(crate::watch::Scale::Hour), level(crate::watch::Scale::Day), user.quarantine.left_out.is_some())
+        };
+        // The verdict comes in the middle of the day, which is learned with it.
+        assert_eq!(amounts(Part::Amounts, Ruling::Expected), (1.0, 1.0, false));
+        assert_eq!(amounts(Part::People, Ruling::Expected), (0.0, 0.0, true));
+        assert_eq!(amounts(Part::People, Ruling::True), (0.0, 0.0, false), "a breach is one whoever says so");
+    }
+
+    #[test]
+    fn a_breach_takes_back_what_was_met_on_its_day_only() {
+        let value = |name: &str| tally::stable_hash(&[name.as_bytes()]);
+        let user = || {
+            let mut user = entity();
+            for (hour, place) in [(20, "DE/home"), (50, "DE/home"), (51, "VN/home"), (52, "FR/home"), (75, "FR/home")] {
+                let mut tally = Tally::default();
+                tally.places.insert(place);
+                user.take(Bucket(hour * 60), &tally);
+                close(&mut user, hour);
+            }
+            assert!(user.rule(ruled(Ruling::True, Part::Amounts, (51, 52), 80)));
+            user
+        };
+        let knows = |user: &EntityState, through: i64| {
+            ["DE/home", "VN/home", "FR/home"].map(|place| user.knew(PLACE, value(place), through))
+        };
+        // As pending hours and as learned ones.
+        let pending = user();
+        assert_eq!(knows(&pending, 77), [true, true, true], "not before its hour");
+        assert_eq!(knows(&pending, 78), [true, false, true]);
+        let mut part = user();
+        part.learn(60, |_| false, HALF_LIFE);
+        assert_eq!((knows(&part, 77), knows(&part, 78)), ([true, true, true], [true, false, true]));
+        let mut whole = user();
+        whole.learn(78, |_| false, HALF_LIFE);
+        assert_eq!(knows(&whole, 78), [true, false, true]);
     }
 
     #[test]

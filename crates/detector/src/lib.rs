@@ -10,6 +10,7 @@
 //!   tally partitions changes which alerts there are.
 //! - Thresholds come from closed, lagged state only. What pages is decided beforehand, never by what else has paged.
 //! - A drill's entities are shadows: judged as newcomers among the real peers, never learned from, never in a roll-up.
+//! - People's verdicts and exceptions take effect by event time, and no exception hides an alert: it only does not page.
 //! - Bounded: see `limits.rs`.
 //!
 //! It does not know Kafka, files or people; it does not group alerts (that is `incident`).
@@ -24,8 +25,10 @@ mod budget;
 mod calendar;
 mod detectors;
 mod directory;
+mod docket;
 mod engine;
 mod entity;
+mod exception;
 mod fleet;
 pub mod limits;
 mod progress;
@@ -34,18 +37,22 @@ mod seen;
 mod settings;
 mod table;
 mod tail;
+mod verdict;
 mod watch;
 
-pub use alert::{Alert, AlertId, AlertWindow, Evidence, NotAnAlert, Severity};
+pub use alert::{Alert, AlertId, AlertWindow, Evidence, Fact, NotAnAlert, Severity, Suppression};
 pub use budget::{Budget, BudgetRow};
 pub use calendar::{Calendar, Period};
 pub use detectors::{DETECTORS, Spec};
 pub use directory::{Directory, Person};
 pub use engine::{Effects, Engine, EngineSpec, EvidenceIn, Stats};
+pub use exception::{EntityName, ExceptionSettings};
 pub use progress::Violation;
 pub use rollup::Rollup;
 pub use settings::{
-    CrowdSettings, FirstSeenSettings, LoginFailureSettings, LoginSpraySettings, Maxima, NewRecordSettings, Settings,
-    SharedSessionSettings, Shares, SignatureSettings, SilenceSettings, TravelSettings, VolumeSettings, parse_span,
+    CrowdSettings, FirstSeenSettings, LoginFailureSettings, LoginSpraySettings, Maxima, NewRecordSettings,
+    OffHoursSettings, Settings, SharedSessionSettings, Shares, SignatureSettings, SilenceSettings, TravelSettings,
+    VolumeSettings, parse_span,
 };
 pub use table::TableError;
+pub use verdict::{AlertVerdict, NotAVerdict, Ruling, VerdictException};

@@ -43,6 +43,35 @@ pub const GROUPS_MAX: usize = 4_096;
 pub const QUARANTINED_HOURS_MAX: u16 = 4;
 pub const QUARANTINED_DAYS_MAX: u16 = 1;
 
+/// Hours and days kept of what was left out of an entity's baseline, for a verdict that may come. Beyond: the oldest are left out for
+/// good.
+pub const LEFT_OUT_HOURS_MAX: usize = 16;
+pub const LEFT_OUT_DAYS_MAX: usize = 4;
+
+/// Verdicts about one entity whose hour has not come yet. Beyond: further ones teach it nothing, and are counted as late.
+pub const RULINGS_MAX: usize = 64;
+
+/// Verdicts about one alert. Beyond: further ones are not heard.
+pub const VERDICTS_OF_ALERT_MAX: usize = 16;
+
+/// Alerts that a verdict can be about, in one tally partition, and hours after their window. Beyond: the oldest go.
+pub const RULABLE_MAX: usize = 20_000;
+pub const RULABLE_HOURS: i64 = 35 * 24;
+
+/// Alerts with a verdict, of all tally partitions. Beyond: the one whose last verdict is oldest goes, with its exception.
+pub const VERDICTS_MAX: usize = 10_000;
+
+/// Exceptions in the configuration. More are an error.
+pub const EXCEPTIONS_MAX: usize = 1_000;
+
+/// Days an exception holds at most: as configuration, which somebody reviews, and by a verdict. What a verdict asks for must be over
+/// before the topics that it is rebuilt from after a restart forget it.
+pub const EXCEPTION_DAYS_MAX: i64 = 180;
+pub const VERDICT_EXCEPTION_DAYS_MAX: i64 = 28;
+
+/// Characters of the name and the reason behind a verdict or an exception.
+pub const VERDICT_TEXT_MAX: usize = 400;
+
 /// Hours after its last record in which a source's silence is noticed.
 pub const WATCHED_HOURS: i64 = 24;
 
@@ -57,6 +86,10 @@ pub const UNEXPLAINED_HOURS_MAX: u32 = 12;
 
 /// People named in a sentence about who it may have been.
 pub const CANDIDATES_SHOWN_MAX: usize = 3;
+
+/// Facts in one alert, and characters of one. Beyond: the last that contributed are left off, and the text ends in `…`.
+pub const FACTS_MAX: usize = 8;
+pub const FACT_CHARACTERS_MAX: usize = 300;
 
 /// Characters of an id shown in a sentence.
 pub const SHOWN_CHARACTERS_MAX: usize = 64;

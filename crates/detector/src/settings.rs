@@ -1,6 +1,7 @@
 //! What an operator can set, with the defaults. `[detector]` in the configuration.
 
-use activity::{EntityKind, Span};
+use crate::exception::{self, ExceptionSettings};
+use activity::{EntityKind, Span, Timestamp};
 use serde::{Deserialize, Deserializer, de};
 
 /// `[detector]`.
@@ -28,6 +29,8 @@ pub struct Settings {
     pub travel: TravelSettings,
     pub signature: SignatureSettings,
     pub silence: SilenceSettings,
+    /// Alerts that page nobody until a day, each with who answers for it.
+    pub exceptions: Vec<ExceptionSettings>,
 }
 
 /// Parts of `false_pages_per_week`.
@@ -182,6 +185,7 @@ impl Default for Settings {
             travel: TravelSettings::default(),
             signature: SignatureSettings::default(),
             silence: SilenceSettings::default(),
+            exceptions: Vec::new(),
         }
     }
 }
@@ -390,7 +394,14 @@ impl Settings {
         );
         require(login.failures_per_account >= 1, "login_failures.failures_per_account", "must be at least 1");
         require((1..=60).contains(&self.silence.minutes), "silence.minutes", "must be from 1 to 60");
+        mistakes.extend(exception::check(&self.exceptions));
         mistakes
+    }
+
+    /// Exceptions that are over at that time and do nothing any more: (key path below `detector`, who answers for it).
+    pub fn exceptions_over(&self, now: Timestamp) -> Vec<(String, String)> {
+        let over = self.exceptions.iter().enumerate().filter(|(_, exception)| exception.is_over(now));
+        over.map(|(at, exception)| (format!("exceptions[{at}]"), exception.owner.clone())).collect()
     }
 }
 

@@ -1,9 +1,12 @@
 //! "Same input, same answer": which alerts there are, with which severity and page, does not depend on how source
 //! partitions interleave, where batches are cut, over how many tally partitions entities are spread, in which order
-//! engines and the fleet are heard, or whether messages are repeated.
+//! engines and the fleet are heard, or whether messages are repeated; nor on when verdicts are heard, if they are heard in time.
 
 use activity::{DataClass, DrillId, EntityKind, KnownBy, Mode, Signal, Span, Timestamp};
-use detector::{Alert, AlertId, Calendar, Directory, Effects, Engine, EngineSpec, Rollup, Settings, Severity};
+use detector::{
+    Alert, AlertId, AlertVerdict, Calendar, Directory, Effects, Engine, EngineSpec, EntityName, ExceptionSettings,
+    Rollup, Ruling, Settings, Severity, VerdictException,
+};
 use proptest::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -219,7 +222,44 @@ fn settings() -> Settings {
     settings.login_failures.accounts_per_address = 2;
     settings.login_failures.failures_before_success = 1;
     settings.login_failures.failures_per_account = 3;
+    let exception = ExceptionSettings {
+        owner: "o".into(),
+        reason: "r".into(),
+        from: "2026-03-06T11:00:00Z".into(),
+        until: "2026-03-10".into(),
+        ..ExceptionSettings::default()
+    };
+    settings.exceptions = vec![
+        ExceptionSettings { subject: Some(user(1)), ..exception.clone() },
+        ExceptionSettings { entity: Some(user(2)), detectors: vec!["first_seen".into()], ..exception },
+    ];
     settings
+}
+
+fn user(number: u64) -> EntityName {
+    EntityName { kind: "portal_user".into(), id: format!("u{number}") }
+}
+
+/// What people say of some of the alerts, a while after their window; of some twice.
+fn verdicts(of: &Answer, seed: u64) -> Vec<AlertVerdict> {
+    let mut random = Random(seed);
+    let mut verdicts = Vec::new();
+    for (alert, (_, _, what)) in of {
+        for _ in 0..random.below(3) {
+            let from: Timestamp = what.rsplit(' ').next().and_then(|from| from.parse().ok()).expect("its window");
+            let at = from + Span::from_minutes(random.below(40 * 60) as i64);
+            let ruling = Ruling::ALL[random.below(3) as usize];
+            let exception = (ruling == Ruling::Expected).then(|| VerdictException {
+                until: at + Span::from_hours(1 + random.below(60) as i64),
+                detectors: if random.once_in(2) { Vec::new() } else { vec!["volume".into(), "first_seen".into()] },
+                subject: random.once_in(2).then(|| user(random.below(6))),
+            });
+            let (by, reason) = ("p".into(), "r".into());
+            verdicts.push(AlertVerdict { at, alert: *alert, ruling, by, reason, exception });
+        }
+    }
+    verdicts.sort();
+    verdicts
 }
 
 type Answer = BTreeMap<AlertId, (Severity, bool, String)>;
@@ -279,7 +319,9 @@ impl Run {
         self.hear_fleet(random, usize::MAX);
         let mut answer = Answer::new();
         for alert in &self.alerts {
-            let what = format!("{} {} {}", alert.detector, alert.entity, alert.window.from);
+            let by = alert.suppressed_by.as_ref().map_or("", |by| &by.owner);
+            let what = format!("{} {} {by} {}", alert.detector, alert.entity, alert.window.from);
+            assert!(by.is_empty() || !alert.page);
             let before = answer.insert(alert.id, (alert.severity, alert.page, what));
             assert_eq!(before, None, "an id is raised once");
             assert_eq!(Alert::from_json(alert.to_json().as_bytes()).expect("its own JSON").id, alert.id);
@@ -288,17 +330,32 @@ impl Run {
     }
 }
 
-fn answer(world: &[Vec<Record>], partitions: u32, seed: u64, ahead: Option<usize>) -> Answer {
+fn answer(
+    world: &[Vec<Record>],
+    partitions: u32,
+    seed: u64,
+    ahead: Option<usize>,
+    verdicts: &[AlertVerdict],
+) -> Answer {
     let random = &mut Random(seed);
     let mut messages: Vec<VecDeque<Vec<u8>>> =
         messages(world, partitions, random, ahead).into_iter().map(VecDeque::from).collect();
     let mut run = Run::new(partitions);
+    let mut unheard: VecDeque<&AlertVerdict> = verdicts.iter().collect();
     // Engines read their partitions at their own pace.
     while messages.iter().any(|waiting| !waiting.is_empty()) {
         let at = random.below(u64::from(partitions)) as usize;
         for _ in 0..1 + random.below(20) {
             let Some(message) = messages[at].pop_front() else { break };
             let batch = Batch::decode(&message).expect("its own message");
+            // As late as may be: before event time has passed the next full hour by the allowed lateness. (Once in a while early.)
+            let come = batch.manifest.ranges.iter().map(|range| range.watermark).max().unwrap_or(Timestamp::MIN);
+            let early = random.once_in(9);
+            while let Some(verdict) = unheard.pop_front_if(|verdict| verdict.at <= come || early) {
+                for engine in &mut run.engines {
+                    engine.hear(verdict);
+                }
+            }
             let effects = run.engines[at].take(&batch);
             run.note(effects);
             if random.once_in(10) && batch.manifest.ranges.iter().any(|range| range.from < range.to) {
@@ -318,12 +375,15 @@ proptest! {
     #[test]
     fn alerts_do_not_depend_on_order_cuts_or_partitions(world_seed in any::<u64>(), seed in any::<u64>()) {
         let world = world(world_seed);
-        let reference = answer(&world, 1, 1, None);
+        let verdicts = verdicts(&answer(&world, 1, 1, None, &[]), world_seed);
+        let reference = answer(&world, 1, 1, None, &verdicts);
         let kinds: BTreeSet<&str> = reference.values().filter_map(|(_, _, what)| what.split(' ').next()).collect();
         prop_assert!(reference.len() > 20 && kinds.len() >= 5, "too little fires to prove anything: {kinds:?}");
+        let excepted = |by: &str| reference.values().any(|(_, _, what)| what.split(' ').rev().nth(1) == Some(by));
+        prop_assert!(excepted("o") || excepted("p"), "no page fell under an exception");
         prop_assert!(reference.values().any(|(_, page, _)| *page) && reference.values().any(|(_, page, _)| !*page));
         for (partitions, ahead) in [(1, Some(0)), (1, Some(2)), (3, None), (3, Some(1)), (7, Some(2))] {
-            let other = answer(&world, partitions, seed ^ u64::from(partitions), ahead);
+            let other = answer(&world, partitions, seed ^ u64::from(partitions), ahead, &verdicts);
             let missing: Vec<_> = reference.iter().filter(|(id, what)| other.get(id) != Some(what)).collect();
             let invented: Vec<_> = other.iter().filter(|(id, what)| reference.get(id) != Some(what)).collect();
             prop_assert!(missing.is_empty() && invented.is_empty(), "{partitions} partitions, {ahead:?} ahead: missing {missing:?}, invented {invented:?}");

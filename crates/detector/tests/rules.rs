@@ -83,6 +83,44 @@ fn volume_pages_for_far_more_than_ever_and_says_why() {
 }
 
 #[test]
+fn every_alert_carries_its_figures() {
+    let alerts = after(|world| {
+        world.read("e3", TABLE, 40_000, 30, HOME, 10);
+        signal(world, EntityKind::DbAccount, "root@10.0.9.9\u{1b}[31m", Signal::Grant);
+    });
+    for alert in &alerts {
+        let names: Vec<&str> = alert.facts.iter().map(|fact| fact.name.as_str()).collect();
+        assert!(names.first() == Some(&"seen") && names.last() == Some(&"normal"), "{alert:?}");
+        assert!(names.len() <= detector::limits::FACTS_MAX, "{names:?}");
+        assert_eq!(names.contains(&"probability"), alert.p_value.is_some(), "{names:?}");
+        let plain = |text: &str| !text.chars().any(char::is_control);
+        assert!(alert.facts.iter().all(|fact| plain(&fact.words) && fact.words.chars().count() <= 300), "{alert:?}");
+    }
+    let volume = pages(&alerts, "volume");
+    let hour = volume
+        .iter()
+        .find(|alert| alert.entity.kind == EntityKind::PortalUser && alert.why.contains("in 1 h"))
+        .or_else(|| volume.iter().find(|alert| alert.entity.kind == EntityKind::PortalUser))
+        .expect("the user");
+    let fact = |name: &str| hour.facts.iter().find(|fact| fact.name == name).expect(name);
+    assert_eq!((fact("seen").value, &*fact("seen").unit), (Some(40_000.0), "rows"));
+    assert_eq!(fact("usual").value, Some(hour.expected));
+    assert_eq!(fact("probability").value, hour.p_value);
+    let words = &fact("probability").words;
+    assert!(
+        words.contains(
+            "pages up to 1.0e-5 = 2 false pages a week × 0.2 for volume × 0.50 for portal_user, over 19,400 tests"
+        ),
+        "{words}"
+    );
+    assert!(fact("peers").words.starts_with("peers of the role ess: "), "{}", fact("peers").words);
+    assert!(fact("contributing").words.contains("30 statements"), "{:?}", hour.facts);
+    assert!(fact("normal").words.contains("verdict `expected`"));
+    let grant = pages(&alerts, "grant")[0];
+    assert!(grant.facts.iter().any(|fact| fact.name == "rule" && fact.value == Some(0.2)), "{:?}", grant.facts);
+}
+
+#[test]
 fn volume_does_not_page_for_twice_the_most_so_far() {
     let alerts = after(|world| world.read("e3", TABLE, 50, 8, HOME, 10));
     assert_eq!(pages(&alerts, "volume"), Vec::<&Alert>::new());

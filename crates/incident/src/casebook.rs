@@ -17,8 +17,8 @@ use crate::{
     pending::{escalation_at, pending},
     state::State,
 };
-use activity::{Entity, EntityKind, Timestamp};
-use detector::Alert;
+use activity::{Entity, EntityKind, Timestamp, printable_within};
+use detector::{Alert, AlertId};
 use std::sync::Arc;
 
 /// All incidents, and how to decide about them.
@@ -58,7 +58,13 @@ impl Casebook {
             return self.with_consequences(now, Decision::AlertGrouped { at: now, because, incident, alert: fact });
         }
         if !fact.page {
-            let because = "the false-page budget lets it wait for the digest".to_owned();
+            let because = alert.suppressed_by.as_ref().map_or_else(
+                || "the false-page budget lets it wait for the digest".to_owned(),
+                |by| {
+                    let (owner, reason) = (text_of(&by.owner), text_of(&by.reason));
+                    format!("an exception holds until {}, for which {owner} answers: {reason}", by.until)
+                },
+            );
             return vec![Decision::AlertRanked { at: now, because, alert: fact }];
         }
         let (subject, because) = if self.state.is_storm(now, fact.severity) {
@@ -189,6 +195,13 @@ impl Casebook {
         })
     }
 
+    /// The incident that keeps this alert.
+    pub(crate) fn incident_of(&self, alert: AlertId) -> Option<IncidentId> {
+        self.incidents()
+            .find(|incident| incident.alerts.iter().any(|fact| fact.id == alert))
+            .map(|incident| incident.id)
+    }
+
     pub(crate) fn next_id(&self) -> IncidentId {
         IncidentId(self.state.last_id + 1)
     }
@@ -204,6 +217,10 @@ impl Casebook {
             _ => None,
         }
     }
+}
+
+fn text_of(written: &str) -> String {
+    printable_within(written, limits::NAME_MAX)
 }
 
 /// Equal histories: the policy does not count.

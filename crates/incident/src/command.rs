@@ -1,8 +1,8 @@
 //! What people ask for; console, command line and webhooks all send these through one topic.
 
-use crate::{Decision, IncidentId, IncidentState, NoticeId, Settlement, Verdict, limits, wire};
+use crate::{Decision, IncidentId, IncidentState, NoticeId, Settlement, Verdict, commands::text, limits, wire};
 use activity::{DataClasses, Entity, Timestamp, printable_within};
-use detector::Severity;
+use detector::{AlertId, AlertVerdict, NotAVerdict, Ruling, Severity, VerdictException};
 use serde::{Deserialize, Serialize};
 
 /// One request of one person. Repeating an id does nothing.
@@ -14,7 +14,7 @@ pub struct Command {
     /// Wall time at which the person asked.
     #[serde(with = "wire")]
     pub at: Timestamp,
-    /// `None` only for what is not about one incident: [`Action::Declare`] and the silences.
+    /// `None` only for what is not about one incident: [`Action::Declare`], [`Action::JudgeAlert`] and the silences.
     #[serde(with = "wire")]
     pub incident: Option<IncidentId>,
     pub action: Action,
@@ -35,6 +35,15 @@ pub enum Action {
         /// Since when we have been aware; `None`: since this verdict. Only with [`Verdict::Breach`].
         #[serde(with = "wire", default)]
         aware_at: Option<Timestamp>,
+    },
+    /// What one alert was. The detector hears it as well, and goes by [`Command::at`].
+    JudgeAlert {
+        #[serde(with = "wire")]
+        alert: AlertId,
+        verdict: Ruling,
+        reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exception: Option<VerdictException>,
     },
     Note {
         text: String,
@@ -95,6 +104,9 @@ pub enum Refusal {
     DeadlinesRun(String),
     #[error("`aware_at` must not lie in the future, and goes only with the verdict `breach`")]
     AwareAt,
+    /// The detector refuses it as well.
+    #[error("{0}")]
+    AlertVerdict(String),
     #[error("no time limit of obligation `{0}` is running")]
     NoSuchDeadline(String),
     #[error("a person says `met` or `not_required`; `withdrawn` follows from the verdict")]
@@ -121,6 +133,25 @@ impl Command {
 
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
+    }
+
+    /// What the detector hears of it; `None`: it is about something else.
+    ///
+    /// # Errors
+    /// It may not take effect; the casebook refuses it for the same reason.
+    pub fn alert_verdict(&self) -> Option<Result<AlertVerdict, NotAVerdict>> {
+        let Action::JudgeAlert { alert, verdict, reason, exception } = &self.action else { return None };
+        let verdict = AlertVerdict {
+            at: self.at,
+            alert: *alert,
+            ruling: *verdict,
+            by: self.by.clone(),
+            reason: reason.clone(),
+            exception: exception.clone(),
+        };
+        let written = [("id", &self.id), ("by", &self.by), ("reason", reason)];
+        let unfit = written.into_iter().find(|(field, written)| text(field, written).is_err());
+        Some(unfit.map_or_else(|| verdict.check(), |(field, _)| Err(NotAVerdict::Text(field))).map(|()| verdict))
     }
 }
 

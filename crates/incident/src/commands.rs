@@ -65,6 +65,22 @@ pub(crate) fn decide(casebook: &Casebook, now: Timestamp, command: &Command) -> 
             let because = format!("ended by {by}");
             Ok(Decision::SilenceEnded { at: now, because, silence: *silence, by, command: command_id })
         }
+        Action::JudgeAlert { alert, verdict, reason, exception } => {
+            if let Some(Err(refusal)) = command.alert_verdict() {
+                return Err(Refusal::AlertVerdict(refusal.to_string()));
+            }
+            Ok(Decision::AlertJudged {
+                at: now,
+                because: text("reason", reason)?,
+                incident: casebook.incident_of(*alert),
+                by,
+                alert: *alert,
+                verdict: *verdict,
+                asked_at: command.at,
+                exception: exception.clone(),
+                command: command_id,
+            })
+        }
         action => {
             let id = command.incident.ok_or(Refusal::NamesNoIncident)?;
             let incident = casebook.incident(id).ok_or(Refusal::NoSuchIncident(id))?;
@@ -152,9 +168,11 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
             };
             Ok(Decision::Closed { at, because, incident: id, by, command })
         }
-        Action::Declare { .. } | Action::Silence { .. } | Action::ApproveSilence { .. } | Action::EndSilence { .. } => {
-            Err(Refusal::NamesNoIncident)
-        }
+        Action::Declare { .. }
+        | Action::JudgeAlert { .. }
+        | Action::Silence { .. }
+        | Action::ApproveSilence { .. }
+        | Action::EndSilence { .. } => Err(Refusal::NamesNoIncident),
     }
 }
 
@@ -163,7 +181,7 @@ fn find_silence(casebook: &Casebook, id: u64) -> Result<&Silence, Refusal> {
 }
 
 /// What a person wrote: neither empty nor endless, and printable from here on. Nobody may sign as the policy.
-fn text(field: &'static str, written: &str) -> Result<String, Refusal> {
+pub(crate) fn text(field: &'static str, written: &str) -> Result<String, Refusal> {
     let trimmed = written.trim();
     let signs_as_policy = field == "by" && trimmed.eq_ignore_ascii_case(POLICY);
     if trimmed.is_empty() || signs_as_policy || trimmed.chars().nth(limits::TEXT_MAX).is_some() {

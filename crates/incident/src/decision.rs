@@ -6,7 +6,7 @@ use crate::{
     Verdict, wire,
 };
 use activity::{DataClasses, Entity, Mode, Timestamp};
-use detector::Severity;
+use detector::{AlertId, Ruling, Severity, VerdictException};
 use serde::{Deserialize, Serialize};
 
 /// One decision. `at` is wall time; `because` is the reason, printable.
@@ -167,6 +167,25 @@ pub enum Decision {
         aware: Option<Awareness>,
         command: Option<String>,
     },
+    /// A person said what one alert was: the detector learns from it, no incident changes by it.
+    AlertJudged {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        /// The incident that the alert is part of, if one here remembers it.
+        #[serde(with = "wire")]
+        incident: Option<IncidentId>,
+        by: String,
+        #[serde(with = "wire")]
+        alert: AlertId,
+        verdict: Ruling,
+        /// When the person said so: from then on it counts.
+        #[serde(with = "wire")]
+        asked_at: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exception: Option<VerdictException>,
+        command: Option<String>,
+    },
     Noted {
         #[serde(with = "wire")]
         at: Timestamp,
@@ -280,6 +299,7 @@ impl Decision {
             Decision::Acknowledged { .. } => "acknowledged",
             Decision::Contained { .. } => "contained",
             Decision::VerdictSet { .. } => "verdict_set",
+            Decision::AlertJudged { .. } => "alert_judged",
             Decision::Noted { .. } => "noted",
             Decision::Closed { .. } => "closed",
             Decision::CommandRefused { .. } => "command_refused",
@@ -308,6 +328,7 @@ impl Decision {
             | Decision::Acknowledged { at, .. }
             | Decision::Contained { at, .. }
             | Decision::VerdictSet { at, .. }
+            | Decision::AlertJudged { at, .. }
             | Decision::Noted { at, .. }
             | Decision::Closed { at, .. }
             | Decision::CommandRefused { at, .. }
@@ -341,6 +362,7 @@ impl Decision {
             | Decision::Acknowledged { because, .. }
             | Decision::Contained { because, .. }
             | Decision::VerdictSet { because, .. }
+            | Decision::AlertJudged { because, .. }
             | Decision::Noted { because, .. }
             | Decision::Closed { because, .. }
             | Decision::CommandRefused { because, .. }
@@ -354,7 +376,9 @@ impl Decision {
     pub fn incident(&self) -> Option<IncidentId> {
         match self {
             Decision::NoticeRequested { notice, .. } => Some(notice.incident),
-            Decision::DeliveryRecorded { incident, .. } | Decision::CommandRefused { incident, .. } => *incident,
+            Decision::DeliveryRecorded { incident, .. }
+            | Decision::CommandRefused { incident, .. }
+            | Decision::AlertJudged { incident, .. } => *incident,
             Decision::IncidentOpened { incident, .. }
             | Decision::AlertGrouped { incident, .. }
             | Decision::SeverityRaised { incident, .. }
@@ -387,6 +411,7 @@ impl Decision {
             | Decision::Acknowledged { by, .. }
             | Decision::Contained { by, .. }
             | Decision::VerdictSet { by, .. }
+            | Decision::AlertJudged { by, .. }
             | Decision::Noted { by, .. }
             | Decision::Closed { by, .. }
             | Decision::CommandRefused { by, .. }
@@ -405,6 +430,7 @@ impl Decision {
             | Decision::Acknowledged { command, .. }
             | Decision::Contained { command, .. }
             | Decision::VerdictSet { command, .. }
+            | Decision::AlertJudged { command, .. }
             | Decision::Noted { command, .. }
             | Decision::Closed { command, .. }
             | Decision::CommandRefused { command, .. }

@@ -302,6 +302,7 @@ impl Incident {
                 }
             }
             Decision::IncidentOpened { .. }
+            | Decision::AlertJudged { .. }
             | Decision::Noted { .. }
             | Decision::CommandRefused { .. }
             | Decision::AlertRanked { .. }

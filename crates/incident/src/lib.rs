@@ -28,6 +28,7 @@ mod commands;
 mod deadline;
 mod decision;
 mod delivery;
+mod digest;
 mod grouping;
 mod incident;
 pub mod limits;
@@ -45,6 +46,7 @@ pub use command::{Action, Command, Refusal};
 pub use deadline::{ClockStart, Deadline, Jurisdictions, NotJurisdictions, Obligation, Settled, Settlement};
 pub use decision::{Decision, NotADecision, Opening, POLICY};
 pub use delivery::{DeliveryReport, DeliveryResult};
+pub use digest::Digest;
 pub use incident::{
     Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, TimelineEntry, Told, Verdict,
 };

@@ -50,6 +50,8 @@ pub const COMMAND_IDS_KEPT: usize = 10_000;
 pub const DIGEST_KEPT: usize = 500;
 /// How far back the digest reaches, wall time.
 pub const DIGEST: Span = Span::from_hours(24);
+/// Days of a digest that is written to a file; beyond, the oldest go.
+pub const DIGEST_DAYS_KEPT: usize = 4_000;
 /// Silences in force or proposed at one time.
 pub const SILENCES_MAX: usize = 200;
 /// Longest silence. A longer need is a configuration change, which somebody reviews.

@@ -59,6 +59,12 @@ impl Decision {
             Decision::Acknowledged { .. } => "acknowledged".to_owned(),
             Decision::Contained { because, .. } => format!("contained: {because}"),
             Decision::VerdictSet { because, verdict, .. } => format!("verdict `{verdict}`: {because}"),
+            Decision::AlertJudged { because, alert, verdict, exception, .. } => {
+                let until = exception
+                    .as_ref()
+                    .map_or(String::new(), |exception| format!(", no pages about the like until {}", exception.until));
+                format!("alert {alert} judged `{}`{until}: {because}", verdict.as_str())
+            }
             Decision::Noted { because, .. } => format!("note: {because}"),
             Decision::Closed { because, .. } => format!("closed: {because}"),
             Decision::CommandRefused { because, .. } => format!("a command was refused: {because}"),

@@ -5,8 +5,8 @@
 
 use activity::{DataClass, DrillId, Entity, EntityKind, Mode, Span, Timestamp};
 use console::{
-    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, Pending, Readiness, Text,
-    views::*,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
+    JudgeRequest, Pending, Readiness, Text, views::*,
 };
 use std::sync::{
     Mutex,
@@ -148,6 +148,18 @@ impl Desk for SampleDesk {
                 self.release.notified().await;
             }
             answer
+        })
+    }
+
+    fn judge_alert(&self, request: JudgeRequest) -> Pending<'_, JudgeReceipt> {
+        let JudgeRequest { alert, verdict, exception, .. } = request;
+        Box::pin(async move {
+            match verdict.as_str() {
+                "expected" | "true" if exception.as_ref().is_none_or(|exception| exception["until"].is_string()) => {
+                    Ok(JudgeReceipt { alert_id: alert, verdict, entry: 413 })
+                }
+                _ => Err(CommandRefusal::Invalid("not a verdict".into())),
+            }
         })
     }
 

@@ -107,6 +107,28 @@ async fn what_is_wrong_with_a_command_is_said() {
 }
 
 #[tokio::test]
+async fn a_verdict_about_an_alert_needs_a_word_a_name_and_a_reason() {
+    let console = Console::start().await;
+    let path = format!("/api/v1/alerts/{}/verdict", "0f".repeat(16));
+    for (body, status, kind) in [
+        (r#"{"verdict":"true","by":"Ada","reason":"stolen"}"#, 200, None),
+        (r#"{"verdict":"expected","by":"Ada","reason":"x","exception":{"until":"2026-04-01T00:00:00Z"}}"#, 200, None),
+        (r#"{"verdict":"true","by":"Ada"}"#, 400, Some("malformed")),
+        (r#"{"verdict":"true","by":"Ada","reason":"x","colour":1}"#, 400, Some("malformed")),
+        (r#"{"verdict":"true","by":" ","reason":"x"}"#, 422, Some("invalid")),
+        (r#"{"verdict":"true","by":"Ada","reason":" "}"#, 422, Some("invalid")),
+        (r#"{"verdict":"Wrong!","by":"Ada","reason":"x"}"#, 422, Some("invalid")),
+        (r#"{"verdict":"maybe","by":"Ada","reason":"x"}"#, 422, Some("invalid")),
+    ] {
+        let answer = console.post_json(&path, body).await;
+        assert_eq!((answer.status, answer.problem().as_deref()), (status, kind), "{body}: {}", answer.body);
+    }
+    let answer =
+        console.post_json("/api/v1/alerts/..%2Fx/verdict", r#"{"verdict":"true","by":"a","reason":"x"}"#).await;
+    assert_eq!(answer.status, 404);
+}
+
+#[tokio::test]
 async fn drills_start_and_report() {
     let console = Console::start().await;
     let started = console.post_json("/api/v1/drills", r#"{"scenario":"payroll_dump","by":"Ada"}"#).await;
@@ -143,6 +165,9 @@ async fn what_is_sent_is_what_is_described() {
     let command = r#"{"command":"acknowledge","by":"Ada"}"#;
     let receipt = console.post_json("/api/v1/incidents/INC-7/commands", command).await;
     described("/api/v1/incidents/{id}/commands", "post", "200", &receipt.json());
+    let verdict = format!("/api/v1/alerts/{}/verdict", "0f".repeat(16));
+    let judged = console.post_json(&verdict, r#"{"verdict":"true","by":"Ada","reason":"x"}"#).await;
+    described("/api/v1/alerts/{id}/verdict", "post", "200", &judged.json());
     let started = console.post_json("/api/v1/drills", r#"{"scenario":"payroll_dump","by":"Ada"}"#).await;
     described("/api/v1/drills", "post", "202", &started.json());
     let report = console.get(started.header("location").unwrap()).await.json();

@@ -7,6 +7,7 @@
 
 mod crowd;
 mod drift;
+mod facts;
 mod first_seen;
 mod leaver;
 mod login_failures;
@@ -142,6 +143,7 @@ pub(crate) enum Window {
 }
 
 pub(crate) use drift::{Evidence as DriftEvidence, Norm, REQUESTS_METRIC, STREAMS as DRIFT_STREAMS, norms};
+pub(crate) use facts::facts;
 pub(crate) use first_seen::{NEWCOMERS, established};
 pub(crate) use login_spray::strangers;
 pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share, share_step};

@@ -2,7 +2,7 @@
 
 use crate::world::{World, alert, drill, identified, milder, policy};
 use activity::{DataClass, DataClasses, Entity, EntityKind, Span};
-use detector::{Alert, Severity};
+use detector::{Alert, Ruling, Severity, VerdictException};
 use incident::*;
 use journal::{Chain, Verifier};
 use proptest::prelude::*;
@@ -45,6 +45,12 @@ fn actions() -> impl Strategy<Value = Action> {
         2 => (obligations, settlements, reason.clone())
             .prop_map(|(obligation, how, reason)| Action::Settle { obligation: obligation.into(), how, reason }),
         2 => Just(Action::Close),
+        2 => (prop::sample::select(&Ruling::ALL[..]), 0..4u8, 0..4u32, reason.clone()).prop_map(|(verdict, user, n, reason)| {
+            let alert = crate::world::alert(&format!("u{user}"), n).id;
+            let until = crate::world::start() + Span::from_hours(24);
+            let exception = VerdictException { until, subject: None, detectors: Vec::new() };
+            Action::JudgeAlert { alert, verdict, reason, exception: (n % 2 == 0).then_some(exception) }
+        }),
         1 => reason.clone().prop_map(|text| Action::Note { text }),
         1 => (subject(), prop::sample::select(&Severity::ALL[..]), reason.clone()).prop_map(|(subject, severity, reason)| {
             Action::Declare { subject, severity, data_classes: DataClass::Hr.into(), reason }

@@ -8,9 +8,13 @@ mod deadlines;
 #[cfg(test)]
 mod deliveries;
 #[cfg(test)]
+mod digest;
+#[cfg(test)]
 mod folding;
 #[cfg(test)]
 mod grouping;
+#[cfg(test)]
+mod judged;
 #[cfg(test)]
 mod notices;
 #[cfg(test)]

@@ -1,0 +1,231 @@
+//! Verdicts and the alerts they are about.
+//!
+//! # When a verdict takes effect
+//! Take the next full hour at or after the verdict's `at`. The verdict takes effect from the hour that begins one hour after that (given
+//! at 10:20: from 12:00), and not before the second hour after the alert's nominal window. The engine opens an hour once event time
+//! has passed the beginning of the hour before it; so whoever hears the verdict before event time has passed that full hour (11:00) by
+//! the allowed lateness applies it to the same hours as everybody else, whatever came first. Taking effect earlier would be worth an
+//! hour or two, and would make pages depend on who reads faster.
+//!
+//! An exception for a subject needs nothing of the alert: it holds from that hour on in every tally partition, also for alerts of
+//! which another partition knows nothing.
+//!
+//! One that is heard later than that takes effect from the first hour that cannot be open yet, and is counted
+//! ([`crate::Stats::verdicts_late`]). After a restart all verdicts are heard before the first tally; then it takes effect where
+//! it should have.
+//!
+//! # What it does
+//! | verdict | learning | exception |
+//! |---|---|---|
+//! | `expected` | the alert's detector had left hours and days of its window out of the entity's baseline: they are learned as of then | perhaps one |
+//! | `benign_once` | nothing | ends an earlier one |
+//! | `true` | whatever was left out of the window is never learned and does not count to the bound of what may be left out; networks, places and tables used on that day only are forgotten | ends an earlier one |
+//!
+//! What is left out is volume's amounts, `login_spray`'s accounts, `login_failures`' accounts of an address, and the hours of
+//! `unexplained_reads`. Other detectors leave nothing out. It does not undo: that the entity was active in the hour, records that were
+//! touched (a Bloom filter cannot forget one), and what peers learned. Left-out amounts are kept with the entity, a bounded number for
+//! a bounded time; the alternative, learning nothing of an hour before its verdict may have come, would leave the baseline days behind.
+
+use crate::{
+    alert::{Alert, AlertId},
+    entity::Key,
+    exception::{Candidate, Covers, Exception},
+    limits::{RULABLE_HOURS, RULABLE_MAX, VERDICTS_MAX, VERDICTS_OF_ALERT_MAX},
+    verdict::{AlertVerdict, Ruling},
+};
+use activity::{Bucket, Entity, Timestamp};
+use std::collections::BTreeMap;
+
+/// What is known of alerts that may be ruled upon, and what was ruled.
+#[derive(Debug, Default)]
+pub(crate) struct Docket {
+    /// Raised in this tally partition; by the end of the nominal window and id.
+    alerts: BTreeMap<(i64, AlertId), Known>,
+    /// Everything heard, also about alerts of other partitions and about such as are yet to be raised.
+    verdicts: BTreeMap<AlertId, BTreeMap<AlertVerdict, Standing>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    key: Key,
+    detector: String,
+    from: i64,
+}
+
+/// A verdict stands until a later one about the same alert.
+#[derive(Debug)]
+struct Standing {
+    from: i64,
+    exception: Option<Exception>,
+    /// The entity has heard it.
+    applied: bool,
+}
+
+/// A verdict with what it is about: for the entity's learning.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ruled {
+    /// The first hour that is judged in its light.
+    pub(crate) effective: i64,
+    pub(crate) at: Timestamp,
+    pub(crate) alert: AlertId,
+    pub(crate) ruling: Ruling,
+    pub(crate) part: Option<Part>,
+    /// The nominal window, in hours.
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+}
+
+/// What a detector leaves out of the baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Amounts,
+    News,
+    People,
+    Names,
+}
+
+impl Part {
+    fn of(detector: &str) -> Option<Part> {
+        match detector {
+            "volume" => Some(Part::Amounts),
+            "login_spray" => Some(Part::News),
+            "login_failures" => Some(Part::People),
+            "unexplained_reads" => Some(Part::Names),
+            _ => None,
+        }
+    }
+}
+
+/// The first hour judged in the light of a verdict that was heard when hours through `closed` were closed; whether it was late.
+fn effective(at: Timestamp, window_to: i64, closed: Option<i64>) -> (i64, bool) {
+    let full = Timestamp::from_millis(at.as_millis().saturating_add(3_599_999)).bucket().hour();
+    let due = full.saturating_add(1).max(window_to.saturating_add(1));
+    let earliest = closed.map_or(i64::MIN, |closed| closed.saturating_add(3));
+    (due.max(earliest), due < earliest)
+}
+
+/// An entity, what was ruled about it, and whether that came late.
+pub(crate) type Rulings = Vec<(Key, Ruled, bool)>;
+
+impl Docket {
+    /// An alert was raised, now or before a restart; the verdicts that waited for it.
+    pub(crate) fn raised(&mut self, alert: &Alert, closed: Option<i64>) -> Rulings {
+        if alert.mode.is_drill() {
+            return Vec::new();
+        }
+        let to = alert.window.to.bucket().hour();
+        self.alerts.entry((to, alert.id)).or_insert_with(|| Known {
+            key: Key { mode: alert.mode, kind: alert.entity.kind, id: (&*alert.entity.id).into() },
+            detector: alert.detector.clone(),
+            from: alert.window.from.bucket().hour(),
+        });
+        while RULABLE_MAX < self.alerts.len() {
+            self.alerts.pop_first();
+        }
+        self.apply((to, alert.id), closed)
+    }
+
+    /// A verdict was heard. A repeated one changes nothing, nor does one that is not well formed.
+    pub(crate) fn hear(&mut self, verdict: &AlertVerdict, closed: Option<i64>) -> Rulings {
+        let of_alert = self.verdicts.get(&verdict.alert);
+        if verdict.check().is_err()
+            || of_alert.is_some_and(|of| of.contains_key(verdict) || VERDICTS_OF_ALERT_MAX <= of.len())
+        {
+            return Vec::new();
+        }
+        let (from, _) = effective(verdict.at, i64::MIN, closed);
+        let subject = verdict.exception.as_ref().and_then(|exception| Some((exception, exception.subject.as_ref()?)));
+        let exception = subject.and_then(|(exception, subject)| {
+            Some(Exception::of_verdict(verdict, exception.until, Covers::Subject, subject.resolve()?, from))
+        });
+        let standing = Standing { from, exception, applied: false };
+        self.verdicts.entry(verdict.alert).or_default().insert(verdict.clone(), standing);
+        if VERDICTS_MAX < self.verdicts.len() {
+            let oldest = self.verdicts.iter().min_by_key(|(id, of)| (last_at(of), **id)).map(|(id, _)| *id);
+            oldest.map(|oldest| self.verdicts.remove(&oldest));
+        }
+        let place = self.alerts.keys().find(|(_, id)| *id == verdict.alert).copied();
+        place.map_or_else(Vec::new, |place| self.apply(place, closed))
+    }
+
+    /// What has been said of an alert that is known now.
+    fn apply(&mut self, (to, alert): (i64, AlertId), closed: Option<i64>) -> Rulings {
+        let (Some(known), Some(verdicts)) = (self.alerts.get(&(to, alert)), self.verdicts.get_mut(&alert)) else {
+            return Vec::new();
+        };
+        let mut heard = Vec::new();
+        for (verdict, standing) in verdicts.iter_mut().filter(|(_, standing)| !standing.applied) {
+            standing.applied = true;
+            let (effective, late) = effective(verdict.at, to, closed);
+            if let Some(wanted) = verdict.exception.as_ref().filter(|wanted| wanted.subject.is_none()) {
+                let whom = Entity::new(known.key.kind, &*known.key.id);
+                let exception = Exception::of_verdict(verdict, wanted.until, Covers::Entity, whom, effective);
+                standing.exception = Some(Exception { without_name: Some(known.detector.clone()), ..exception });
+            }
+            let (at, ruling, part) = (verdict.at, verdict.ruling, Part::of(&known.detector));
+            let ruled = Ruled { effective, at, alert, ruling, part, from: known.from, to };
+            heard.push((known.key.clone(), ruled, late));
+        }
+        heard
+    }
+
+    /// The exceptions that verdicts ask for and that this alert falls under. Of several verdicts about one alert the last counts.
+    pub(crate) fn exceptions<'a>(&'a self, alert: &'a Candidate<'_>) -> impl Iterator<Item = &'a Exception> {
+        let hour = alert.from.bucket().hour();
+        let standing = move |of: &'a BTreeMap<AlertVerdict, Standing>| {
+            of.values().rev().find(|verdict| verdict.from <= hour)?.exception.as_ref()
+        };
+        self.verdicts.values().filter_map(standing).filter(|exception| exception.matches(alert))
+    }
+
+    /// Forgets alerts and verdicts of long ago.
+    pub(crate) fn forget(&mut self, closed: i64) {
+        let from = closed.saturating_sub(RULABLE_HOURS);
+        while self.alerts.first_key_value().is_some_and(|((to, _), _)| *to < from) {
+            self.alerts.pop_first();
+        }
+        if closed.rem_euclid(24) == 0 {
+            let from = Bucket(from.saturating_mul(60)).start();
+            self.verdicts.retain(|_, of| last_at(of).is_some_and(|at| from <= at));
+        }
+    }
+}
+
+fn last_at(of: &BTreeMap<AlertVerdict, Standing>) -> Option<Timestamp> {
+    of.last_key_value().map(|(verdict, _)| verdict.at)
+}
+
+impl Exception {
+    fn of_verdict(verdict: &AlertVerdict, until: Timestamp, covers: Covers, whom: Entity, from: i64) -> Exception {
+        Exception {
+            covers,
+            whom,
+            detectors: verdict.exception.as_ref().map(|wanted| wanted.detectors.clone()).unwrap_or_default(),
+            without_name: None,
+            owner: verdict.by.clone(),
+            reason: verdict.reason.clone(),
+            from: Bucket(from.saturating_mul(60)).start(),
+            until,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use activity::Span;
+
+    #[test]
+    fn takes_effect_from_an_hour_that_nobody_can_have_opened() {
+        let at = |minute: i64| Timestamp::from_secs(100 * 3600 + minute * 60);
+        assert_eq!(effective(at(0), 50, None), (101, false), "on the hour");
+        assert_eq!(effective(at(20), 50, None), (102, false));
+        assert_eq!(effective(at(59) + Span::from_secs(59), 50, None), (102, false));
+        assert_eq!(effective(at(20), 120, None), (121, false), "not before its day is over");
+        // Event time at the verdict: hour 99 is closed at most.
+        assert_eq!(effective(at(20), 50, Some(99)), (102, false));
+        assert_eq!(effective(at(20), 50, Some(100)), (103, true));
+        assert_eq!(effective(Timestamp::MAX, i64::MAX, Some(i64::MAX)).0, i64::MAX);
+        assert_eq!(effective(Timestamp::MIN, i64::MIN, None).0, i64::MIN / 3_600_000 - 1 + 2);
+    }
+}
