@@ -27,6 +27,7 @@ pub mod bench;
 pub mod company;
 pub mod demo;
 mod dump;
+pub mod judge;
 pub mod lines;
 pub mod log;
 pub mod portal;
@@ -34,6 +35,7 @@ pub mod quiet;
 pub mod random;
 pub mod scenario;
 pub mod schema;
+pub mod score;
 
 use activity::Timestamp;
 use attacks::{Attack, Breach};
