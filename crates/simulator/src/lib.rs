@@ -36,6 +36,7 @@ pub mod random;
 pub mod scenario;
 pub mod schema;
 pub mod score;
+pub mod trial;
 
 use activity::Timestamp;
 use attacks::{Attack, Breach};

@@ -9,10 +9,9 @@ mod report;
 pub use report::{Finding, QuietTotals, Report, Totals, Verdict};
 
 use crate::{
-    World, attacks,
-    company::Settings,
-    scenario::{self, Labels},
+    scenario::Labels,
     score::{self, Alert, Score},
+    trial::{Settings, Trial},
 };
 use anyhow::{Context, Result, bail, ensure};
 use std::{
@@ -85,27 +84,18 @@ fn judge(options: &Options, seed: u64, progress: &mut dyn Write) -> Result<Verdi
 
 /// Writes the world's folder; its labels, and how many lines its logs have.
 fn make(options: &Options, seed: u64, attacked: bool, folder: &Path) -> Result<(Labels, usize)> {
-    let settings = Settings { seed, days: options.weeks * 7, users: 60, shop_visits_per_day: 120.0 };
-    let days: Vec<_> = attacks::ATTACKS
-        .iter()
-        .enumerate()
-        .filter(|_| attacked)
-        .map(|(at, attack)| (*attack, options.warm_up_weeks * 7 + 1 + at as i64))
-        .collect();
-    let world = World::new(settings, &days);
-    let labels = scenario::labels(&world, options.warm_up_weeks * 7);
-    let mut files = scenario::files(&world, options.warm_up_weeks * 7);
-    files.push(("judge.toml", configuration(options.budget)));
+    let Options { weeks, warm_up_weeks, difficulty, .. } = *options;
+    let trial = Trial::new(Settings { seed, weeks, warm_up_weeks, difficulty, attacked, users: None });
     fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     let mut lines = 0;
-    for (name, text) in files {
+    for (name, text) in trial.files(options.budget) {
         let path = folder.join(name);
         write(&path, &text).with_context(|| format!("cannot write `{}`", path.display()))?;
         if name.contains(".log") {
             lines += text.bytes().filter(|byte| *byte == b'\n').count();
         }
     }
-    Ok((labels, lines))
+    Ok((trial.labels, lines))
 }
 
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
@@ -118,14 +108,6 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
         let mut file = file;
         file.write_all(text.as_bytes())
     }
-}
-
-fn configuration(budget: f64) -> String {
-    format!(
-        "[detector]\nfalse_pages_per_week = {budget}\n\n[directory]\nfile = \"directory.csv\"\n\n[geo]\nfile = \"geo.csv\"\n\n\
-         [calendar]\nfile = \"calendar.csv\"\n\n[attribution]\nsql_tags = [{{ key = \"user\", position = \"end\" }}]\n\n\
-         [classification.tables]\n\"magento.hr_*\" = \"hr\"\n"
-    )
 }
 
 /// What breachd would have raised on the world in this folder.
