@@ -136,3 +136,26 @@ fn sites(draw: &mut Random) -> Vec<(i64, usize, f64)> {
     }
     sites
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn companies_differ() {
+        let profile = |seed| {
+            let settings = Settings { seed, weeks: 6, warm_up_weeks: 3, difficulty: 0.5, attacked: true, users: None };
+            Profile::new(&settings, &Random::new(seed))
+        };
+        let all: Vec<Profile> = (1..=40).map(profile).collect();
+        let distinct = |key: fn(&Profile) -> i64| all.iter().map(key).collect::<HashSet<_>>().len();
+        assert!(distinct(|profile| profile.users as i64) > 25);
+        assert_eq!(distinct(|profile| profile.names.account.len() as i64), 4, "all vendors");
+        assert!(distinct(|profile| profile.start_ms) > 15);
+        assert!(distinct(|profile| profile.id_step) > 5);
+        assert!(distinct(|profile| profile.sites.len() as i64) > 2);
+        assert_eq!(distinct(|profile| i64::from(profile.shifts > 0.0)), 2);
+        assert!(all.iter().all(|profile| (60..=400).contains(&profile.users)));
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{Kind, Plot, Scene, ip, user};
 use crate::{
-    company::{AGENTS, DAY_MS, MINUTE_MS},
+    company::{AGENTS, MINUTE_MS},
     trial::{
         life,
         staff::{self, COUNTRIES, Role},
@@ -13,9 +13,7 @@ pub(super) const KIND: Kind = Kind { name: "impossible_travel", lasts_days: 4, o
 
 fn plot(scene: &mut Scene<'_>) -> Plot {
     let company = scene.company;
-    let victim = scene.culprit(&[Role::HrAdmin, Role::Payroll, Role::Manager], KIND.lasts_days);
-    let from_ms = company.midnight(scene.day);
-    let seen = scene.background.of_user(&victim.login, from_ms, from_ms + KIND.lasts_days * DAY_MS);
+    let (victim, seen) = scene.victim(&[Role::HrAdmin, Role::Payroll, Role::Manager], KIND.lasts_days);
     let Some((at_ms, session)) = seen.last() else { return Plot::default() };
     let abroad = (victim.country + scene.random.between(1, COUNTRIES.len() as i64) as usize) % COUNTRIES.len();
     let address = if scene.is_hard() {

@@ -32,7 +32,14 @@ use super::{
     portal::Page,
     staff::{self, Company, Person, Role},
 };
-use crate::{company::MINUTE_MS, lines::Lost, log::Event, portal::Session, random::Random, scenario::Label};
+use crate::{
+    company::{DAY_MS, MINUTE_MS},
+    lines::Lost,
+    log::Event,
+    portal::Session,
+    random::Random,
+    scenario::Label,
+};
 use std::{
     collections::{HashMap, HashSet},
     rc::Rc,
@@ -214,19 +221,34 @@ impl<'a> Scene<'a> {
 
     /// Somebody of these roles who is at work on these days, and does nothing else wrong if possible.
     fn culprit(&mut self, roles: &[Role], days: i64) -> &'a Person {
+        self.culprit_who(roles, days, |_| true)
+    }
+
+    /// Somebody of these roles who is logged in on one of these days, with when and where.
+    fn victim(&mut self, roles: &[Role], days: i64) -> (&'a Person, &'a [(i64, Session)]) {
+        let (background, from_ms) = (self.background, self.company.midnight(self.day));
+        let to_ms = from_ms + days * DAY_MS;
+        let there = |person: &Person| !background.of_user(&person.login, from_ms, to_ms).is_empty();
+        let person = self.culprit_who(roles, days, there);
+        (person, background.of_user(&person.login, from_ms, to_ms))
+    }
+
+    fn culprit_who(&mut self, roles: &[Role], days: i64, is_fit: impl Fn(&Person) -> bool) -> &'a Person {
         let (company, day) = (self.company, self.day);
         let at_work = |person: &Person| {
             let all_days = || day..(day + days).min(company.days);
-            roles.contains(&person.role)
+            is_fit(person)
                 && all_days().all(|day| person.is_employed(day) && !person.is_away(day) && person.trip(day).is_none())
                 && person.new_role.is_none()
         };
-        let fit: Vec<usize> = (0..company.people.len()).filter(|at| at_work(&company.people[*at])).collect();
-        let fresh: Vec<usize> =
-            fit.iter().copied().filter(|at| !self.cast.contains(&company.people[*at].login)).collect();
-        let anybody: Vec<usize> =
-            (0..company.people.len()).filter(|at| roles.contains(&company.people[*at].role)).collect();
-        let from = [fresh, fit, anybody].into_iter().find(|people| !people.is_empty()).unwrap_or_else(|| vec![0]);
+        let those = |wanted: &dyn Fn(&Person) -> bool| -> Vec<usize> {
+            let people = company.people.iter().enumerate();
+            people.filter(|(_, person)| roles.contains(&person.role) && wanted(person)).map(|(at, _)| at).collect()
+        };
+        let fresh = those(&|person| at_work(person) && !self.cast.contains(&person.login));
+        let choices = [fresh, those(&at_work), those(&is_fit), those(&|_| true)];
+        // Every company has people of every role.
+        let from = choices.into_iter().find(|people| !people.is_empty()).unwrap_or_else(|| vec![0]);
         let person = &company.people[self.random.pick(&from)];
         self.cast.insert(person.login.clone());
         person

@@ -2,7 +2,7 @@
 
 use super::{Kind, Plot, Scene, ip, user};
 use crate::{
-    company::{AGENTS, DAY_MS},
+    company::AGENTS,
     portal::Session,
     trial::{life, staff::Role},
 };
@@ -11,10 +11,7 @@ pub(super) const KIND: Kind = Kind { name: "session_hijack", lasts_days: 4, on_w
 
 fn plot(scene: &mut Scene<'_>) -> Plot {
     let company = scene.company;
-    let victim = scene.culprit(&[Role::HrAdmin, Role::Payroll, Role::Manager], KIND.lasts_days);
-    // The first time on these days that the victim is there.
-    let from_ms = company.midnight(scene.day);
-    let seen = scene.background.of_user(&victim.login, from_ms, from_ms + KIND.lasts_days * DAY_MS);
+    let (victim, seen) = scene.victim(&[Role::HrAdmin, Role::Payroll, Role::Manager], KIND.lasts_days);
     let Some((at_ms, stolen)) = seen.get(seen.len().min(9) / 2) else { return Plot::default() };
     let address = scene.stranger(victim.country);
     // The same browser, or another one.
