@@ -1,4 +1,4 @@
-//! `simulator`: writes seeded worlds to files. See the library.
+//! `simulator`: writes seeded worlds to files, and judges breachd on some of them. See the library.
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
@@ -19,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Writes the logs of a seeded company: the same seed gives the same bytes.
+/// Writes the logs of seeded companies, and judges breachd by them: the same seed gives the same bytes.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

@@ -9,7 +9,7 @@
 //! Only what would have woken somebody counts. Ranking all alerts and choosing the threshold afterwards flatters: nobody
 //! has that threshold beforehand.
 
-use crate::scenario::{Label, Labels};
+use crate::scenario::{Benign, Label, Labels};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -47,6 +47,8 @@ pub struct Alert {
 pub struct Page {
     pub at: f64,
     pub subject: String,
+    /// As of its first alert.
+    pub names: BTreeSet<String>,
     pub detector: String,
     pub why: String,
 }
@@ -109,6 +111,17 @@ pub fn score(labels: &Labels, alerts: &[Alert], quiet: &[Alert]) -> Score {
         pages.into_values().filter(|(_, fits)| !fits).map(|(alert, _)| alert.as_page()).collect();
     false_pages.sort_by(|one, other| one.at.total_cmp(&other.at).then_with(|| one.subject.cmp(&other.subject)));
     Score { weeks: (meta.end - meta.warmup_end) / WEEK_SECS, true_pages, false_pages, found }
+}
+
+/// What harmless thing a false page was probably about: the look-alike of its person, table or account that was going on
+/// or had just ended, else what concerned the whole company then.
+pub fn look_alike<'a>(labels: &'a Labels, page: &Page) -> Option<&'a str> {
+    let going_on = |benign: &&Benign| (benign.start - EARLY_SECS..=benign.end + WINDOW_SECS_MAX).contains(&page.at);
+    let of = |is_meant: &dyn Fn(&String) -> bool| {
+        let mut all = labels.benign.iter().filter(going_on);
+        all.find(|benign| benign.entities.iter().any(is_meant)).map(|benign| benign.kind.as_str())
+    };
+    of(&|entity| page.names.contains(entity)).or_else(|| of(&|entity| entity == "*"))
 }
 
 impl Score {
@@ -176,7 +189,13 @@ impl Alert {
     }
 
     fn as_page(&self) -> Page {
-        Page { at: self.at, subject: self.subject.clone(), detector: self.detector.clone(), why: self.why.clone() }
+        Page {
+            at: self.at,
+            subject: self.subject.clone(),
+            names: self.names.clone(),
+            detector: self.detector.clone(),
+            why: self.why.clone(),
+        }
     }
 }
 
@@ -327,6 +346,22 @@ mod tests {
         assert_eq!((judged(9.1).found[0], judged(9.1).false_pages.len()), (Some(0.5 * HOUR), 0));
         let unpaged = [Alert { page: false, ..alert("a", at) }];
         assert_eq!(score(&labels(&["user:a"]), &[alert("a", at)], &unpaged).true_pages, 1);
+    }
+
+    #[test]
+    fn a_false_page_is_laid_to_what_its_person_was_doing_before_what_the_company_was() {
+        let benign = |kind: &str, entity: &str| Benign {
+            kind: kind.into(),
+            start: WARM,
+            end: WARM + HOUR,
+            entities: vec![entity.into()],
+        };
+        let mut labels = labels(&["user:z"]);
+        labels.benign = vec![benign("month_end", "*"), benign("travel", "user:a"), benign("travel", "user:c")];
+        let laid_to = |user: &str, at| look_alike(&labels, &alert(user, at).as_page()).map(str::to_owned);
+        assert_eq!(laid_to("a", WARM).as_deref(), Some("travel"));
+        assert_eq!(laid_to("b", WARM + 2.0 * HOUR).as_deref(), Some("month_end"));
+        assert_eq!(laid_to("a", WARM + 26.0 * HOUR), None);
     }
 
     #[test]

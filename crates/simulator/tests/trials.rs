@@ -19,6 +19,28 @@ const SETTINGS: Settings =
     Settings { seed: 7, weeks: 6, warm_up_weeks: 3, difficulty: 0.6, attacked: true, users: Some(60) };
 const DAY: f64 = 86_400.0;
 
+/// Every kind that labels call harmless.
+const LOOK_ALIKES: [&str; 18] = [
+    "month_end",
+    "pay_slip_day",
+    "holiday",
+    "release_shift",
+    "open_enrolment",
+    "review_season",
+    "password_expiry",
+    "leaver",
+    "joiner",
+    "travel",
+    "new_home",
+    "role_change",
+    "oncall_night",
+    "vacation",
+    "legit_bulk_export",
+    "integration_backfill",
+    "dba_work",
+    "pipeline_outage",
+];
+
 /// One line of one log.
 struct Line {
     source: &'static str,
@@ -172,6 +194,8 @@ fn every_kind_of_attack_happens_once_within_the_judged_weeks() {
         let kinds: BTreeSet<&str> = trial.labels.labels.iter().map(|label| label.kind.as_str()).collect();
         assert_eq!(kinds, KINDS.iter().map(|kind| kind.name).collect(), "seed {seed}");
         assert_eq!(trial.labels.labels.len(), KINDS.len());
+        let harmless: BTreeSet<&str> = trial.labels.benign.iter().map(|benign| benign.kind.as_str()).collect();
+        assert_eq!(harmless, BTreeSet::from(LOOK_ALIKES), "seed {seed}");
         let meta = &trial.labels.meta;
         for label in &trial.labels.labels {
             assert!(meta.warmup_end <= label.start && label.start < label.end && label.end <= meta.end, "{label:?}");

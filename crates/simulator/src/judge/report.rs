@@ -3,7 +3,7 @@
 use super::Options;
 use crate::{
     scenario::Labels,
-    score::{Page, Score},
+    score::{Page, Score, look_alike},
 };
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Gamma};
@@ -62,6 +62,8 @@ pub struct Woken {
     pub at: String,
     pub subject: String,
     pub detector: String,
+    /// The harmless thing it was probably about, as labels call it.
+    pub look_alike: Option<String>,
     pub why: String,
 }
 
@@ -76,8 +78,9 @@ pub struct Totals {
     pub median_minutes_slow: Option<f64>,
     /// Found, and how many there were.
     pub kinds: BTreeMap<String, (usize, usize)>,
-    /// False pages by the detector of their first alert.
+    /// False pages by the detector of their first alert, and by what they were probably about.
     pub false_pages: BTreeMap<String, usize>,
+    pub look_alikes: BTreeMap<String, usize>,
 }
 
 /// Quiet worlds together.
@@ -92,6 +95,7 @@ pub struct QuietTotals {
     /// Worlds with at most 1.5 times the budget.
     pub within: usize,
     pub detectors: BTreeMap<String, usize>,
+    pub look_alikes: BTreeMap<String, usize>,
 }
 
 impl Verdict {
@@ -101,7 +105,7 @@ impl Verdict {
             users: labels.meta.users,
             lines,
             weeks: score.weeks,
-            quiet_pages: woken(score.false_pages),
+            quiet_pages: woken(labels, score.false_pages),
             findings: Vec::new(),
             true_pages: 0,
             false_pages: Vec::new(),
@@ -119,7 +123,7 @@ impl Verdict {
         };
         self.findings = labels.labels.iter().zip(score.found).map(finding).collect();
         self.true_pages = score.true_pages;
-        self.false_pages = woken(score.false_pages);
+        self.false_pages = woken(labels, score.false_pages);
     }
 
     fn totals(&self) -> Totals {
@@ -131,15 +135,29 @@ impl Verdict {
     }
 }
 
-fn woken(pages: Vec<Page>) -> Vec<Woken> {
-    pages
-        .into_iter()
-        .map(|page| Woken { at: stamp(page.at), subject: page.subject, detector: page.detector, why: page.why })
-        .collect()
+fn woken(labels: &Labels, pages: Vec<Page>) -> Vec<Woken> {
+    let all = pages.into_iter().map(|page| Woken {
+        look_alike: look_alike(labels, &page).map(str::to_owned),
+        at: stamp(page.at),
+        subject: page.subject,
+        detector: page.detector,
+        why: page.why,
+    });
+    all.collect()
 }
 
 fn stamp(secs: f64) -> String {
     activity::Timestamp::from_millis((secs * 1000.0) as i64).to_string()
+}
+
+impl Woken {
+    fn detector(&self) -> &str {
+        &self.detector
+    }
+
+    fn look_alike(&self) -> &str {
+        self.look_alike.as_deref().unwrap_or("nothing special")
+    }
 }
 
 impl Finding {
@@ -172,7 +190,8 @@ impl Totals {
             median_minutes_bursts: minutes(false),
             median_minutes_slow: minutes(true),
             kinds,
-            false_pages: by_detector(worlds.iter().flat_map(|world| &world.false_pages)),
+            false_pages: counted(worlds.iter().flat_map(|world| &world.false_pages), Woken::detector),
+            look_alikes: counted(worlds.iter().flat_map(|world| &world.false_pages), Woken::look_alike),
         }
     }
 }
@@ -188,7 +207,8 @@ impl Report {
             pages_per_week: pages as f64 / weeks,
             interval: (low / weeks, high / weeks),
             within: worlds.iter().filter(|world| world.quiet_pages_per_week() <= LOUD * options.budget).count(),
-            detectors: by_detector(worlds.iter().flat_map(|world| &world.quiet_pages)),
+            detectors: counted(worlds.iter().flat_map(|world| &world.quiet_pages), Woken::detector),
+            look_alikes: counted(worlds.iter().flat_map(|world| &world.quiet_pages), Woken::look_alike),
         };
         let attacked = (!options.quiet_only).then(|| Totals::of(&worlds));
         Report { difficulty: options.difficulty, budget: options.budget, worlds, attacked, quiet }
@@ -199,9 +219,9 @@ fn weeks(worlds: &[Verdict]) -> f64 {
     worlds.iter().map(|world| world.weeks).sum()
 }
 
-fn by_detector<'a>(pages: impl Iterator<Item = &'a Woken>) -> BTreeMap<String, usize> {
+fn counted<'a>(pages: impl Iterator<Item = &'a Woken>, by: fn(&Woken) -> &str) -> BTreeMap<String, usize> {
     pages.fold(BTreeMap::new(), |mut counts, page| {
-        *counts.entry(page.detector.clone()).or_default() += 1;
+        *counts.entry(by(page).to_owned()).or_default() += 1;
         counts
     })
 }
@@ -243,8 +263,9 @@ pub(super) fn progress(world: &Verdict, verbose: bool) -> String {
             let _ = writeln!(text, "  missed {kind} from {at} for {hours:.1} h: {named}");
         }
         for (which, pages) in [("false page", &world.false_pages), ("quiet page", &world.quiet_pages)] {
-            for Woken { at, detector, why, .. } in pages {
-                let _ = writeln!(text, "  {which} {at} {detector}: {why}");
+            for page in pages {
+                let (detector, alike) = (page.detector(), page.look_alike());
+                let _ = writeln!(text, "  {which} {} {detector} ({alike}): {}", page.at, page.why);
             }
         }
     }
@@ -267,7 +288,8 @@ impl fmt::Display for Totals {
             "{found} of {attacks} found, recall {recall:.2}; {false_pages_per_week:.2} false pages a week; median time to detect: bursts {bursts} min, slow kinds {slow} h"
         )?;
         writeln!(out, "found: {}", kinds.join(", "))?;
-        write!(out, "false pages: {}", listed(&self.false_pages))
+        writeln!(out, "false pages: {}", listed(&self.false_pages))?;
+        write!(out, "  about: {}", listed(&self.look_alikes))
     }
 }
 
@@ -305,7 +327,8 @@ impl fmt::Display for Report {
             out,
             "\nquiet: {pages} pages in {weeks:.0} weeks of {worlds} worlds, {pages_per_week:.2} a week (95 % {low:.2} to {high:.2}); {within} of {worlds} worlds at most {LOUD} x budget"
         )?;
-        writeln!(out, "pages: {}", listed(&self.quiet.detectors))
+        writeln!(out, "pages: {}", listed(&self.quiet.detectors))?;
+        writeln!(out, "  about: {}", listed(&self.quiet.look_alikes))
     }
 }
 

@@ -55,7 +55,6 @@ pub struct Settings {
 /// A company's life with what is wrong in it.
 #[derive(Debug)]
 pub struct Trial {
-    pub settings: Settings,
     pub profile: Profile,
     pub events: Vec<Event>,
     pub labels: Labels,
@@ -96,7 +95,7 @@ impl Trial {
         };
         benign.sort_by(|one, other| one.start.total_cmp(&other.start).then_with(|| one.kind.cmp(&other.kind)));
         let labels = Labels { meta, labels, benign };
-        Trial { settings, profile: company.profile.clone(), events, labels, company, lost }
+        Trial { profile: company.profile.clone(), events, labels, company, lost }
     }
 
     pub fn logs(&self) -> lines::Logs {

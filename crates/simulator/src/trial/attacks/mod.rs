@@ -126,15 +126,16 @@ pub(super) fn all(company: &Company, settings: &Settings, events: &mut Vec<Event
     let background = Background::of(events);
     let mut random = company.random.fork("attacks", 0);
     let order = random.sample(&std::array::from_fn::<usize, { KINDS.len() }, _>(|at| at), KINDS.len());
-    let (first, mut cast) = (settings.warm_up_weeks * 7, HashSet::new());
+    // The first day is left free: east of Greenwich it begins before midnight UTC.
+    let (first, mut cast) = (settings.warm_up_weeks * 7 + 1, HashSet::new());
     let mut breaches = Vec::new();
     for kind in order.into_iter().map(|at| &KINDS[at]) {
         let mut random = company.random.fork(kind.name, 0);
         // The last day is left free: what begins in its evening would be cut.
         let last = (company.days - 1 - kind.lasts_days).max(first);
         let mut day = random.between(first, last + 1);
-        if kind.on_working_days && day > first {
-            day -= (day.rem_euclid(7) - 4).max(0);
+        if kind.on_working_days {
+            day = (day - (day.rem_euclid(7) - 4).max(0)).max(first);
         }
         let difficulty = settings.difficulty;
         let mut scene =

@@ -3,7 +3,7 @@
 use super::{Kind, Plot, Scene, user};
 use crate::trial::{life, names::Table, portal::Page, staff::Role};
 
-pub(super) const KIND: Kind = Kind { name: "slow_drip", lasts_days: 20, on_working_days: false, plot };
+pub(super) const KIND: Kind = Kind { name: "slow_drip", lasts_days: 19, on_working_days: false, plot };
 
 fn plot(scene: &mut Scene<'_>) -> Plot {
     let (company, lasts) = (scene.company, KIND.lasts_days);
@@ -21,7 +21,8 @@ fn plot(scene: &mut Scene<'_>) -> Plot {
             let own = !scene.random.chance(strangers);
             let people = if own { person.people.clone() } else { 0..company.headcount };
             let employee = scene.random.between(people.start, people.end);
-            pages.push(match life::duties(person.role)[scene.random.between(0, 2) as usize] {
+            let nth = scene.random.between(0, 2) as usize;
+            pages.push(match life::duties(person.role).get(nth).copied().unwrap_or(Table::Employees) {
                 Table::Documents => Page::Documents { employee },
                 Table::Benefits => Page::Benefits { employee },
                 Table::Medical => Page::Medical { employee },

@@ -9,8 +9,8 @@ use crate::{
 pub(super) const KIND: Kind = Kind { name: "sqli", lasts_days: 1, on_working_days: true, plot };
 
 /// What follows the number in the address; `BANK` becomes the table of account numbers. Each ends the literal it stands in
-/// and comments out the rest, as one that works does. A lone apostrophe, which only provokes an error, is not among them:
-/// its statement never ends, and every other figure of the world would depend on how a reader of the slow log gets over it.
+/// and comments out the rest, as one that works does. Those that only provoke a syntax error are left out: they read
+/// nothing, and the writers of these logs know no statement that failed.
 const PLAIN: [&str; 3] =
     ["%27%20UNION%20SELECT%20NULL,a,b%20FROM%20BANK--%20-", "%27%20OR%201=1--%20-", "%27%20AND%20SLEEP(3)--%20-"];
 const HIDDEN: [&str; 3] = [
