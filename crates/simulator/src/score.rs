@@ -63,6 +63,8 @@ pub struct Score {
     pub false_pages: Vec<Page>,
     /// For every label, in their order: seconds from its start to its first page, if there was one.
     pub found: Vec<Option<f64>>,
+    /// For every label: the strongest alert about it that did not page, if there was one.
+    pub unpaged: Vec<Option<Page>>,
 }
 
 /// The alerts of a file that `breachd replay --alerts` wrote, one JSON object a line.
@@ -81,18 +83,18 @@ pub fn read(text: &str) -> Result<Vec<Alert>> {
 /// Judges the alerts that page. `quiet`: what the same configuration raised on the same world without attacks.
 pub fn score(labels: &Labels, alerts: &[Alert], quiet: &[Alert]) -> Score {
     let meta = &labels.meta;
-    let mut anyway: HashMap<(&str, i64), f64> = HashMap::new();
-    for alert in quiet.iter().filter(|alert| alert.page) {
-        let strongest = anyway.entry(alert.hour()).or_insert(f64::NEG_INFINITY);
-        *strongest = strongest.max(alert.strength);
-    }
+    let anyway = [strongest(quiet, false), strongest(quiet, true)];
+    // Stronger than in the quiet twin, pages against pages.
+    let caused = |alert: &Alert| {
+        let there = anyway[usize::from(alert.page)].get(&alert.hour());
+        there.is_none_or(|strength| *strength < alert.strength - STRONGER)
+    };
     let mut found = vec![None; labels.labels.len()];
     // By hour: the first alert, and whether any of them fits a label.
     let mut pages: BTreeMap<(&str, i64), (&Alert, bool)> = BTreeMap::new();
     let judged = meta.warmup_end..=meta.end + PATIENCE_SECS;
     for alert in alerts.iter().filter(|alert| alert.page && judged.contains(&alert.at)) {
-        let caused = anyway.get(&alert.hour()).is_none_or(|strength| *strength < alert.strength - STRONGER);
-        let mut fits = false;
+        let (caused, mut fits) = (caused(alert), false);
         for (label, first) in labels.labels.iter().zip(&mut found) {
             if caused && alert.fits(label) {
                 let after = alert.at - label.start;
@@ -110,7 +112,22 @@ pub fn score(labels: &Labels, alerts: &[Alert], quiet: &[Alert]) -> Score {
     let mut false_pages: Vec<Page> =
         pages.into_values().filter(|(_, fits)| !fits).map(|(alert, _)| alert.as_page()).collect();
     false_pages.sort_by(|one, other| one.at.total_cmp(&other.at).then_with(|| one.subject.cmp(&other.subject)));
-    Score { weeks: (meta.end - meta.warmup_end) / WEEK_SECS, true_pages, false_pages, found }
+    let silent = |label: &Label| {
+        let about = alerts.iter().filter(|alert| !alert.page && alert.fits(label) && caused(alert));
+        about.max_by(|one, other| one.strength.total_cmp(&other.strength)).map(Alert::as_page)
+    };
+    let unpaged = labels.labels.iter().map(silent).collect();
+    Score { weeks: (meta.end - meta.warmup_end) / WEEK_SECS, true_pages, false_pages, found, unpaged }
+}
+
+/// By subject and hour, the strength of the strongest alert that pages, or does not.
+fn strongest(alerts: &[Alert], page: bool) -> HashMap<(&str, i64), f64> {
+    let mut all: HashMap<(&str, i64), f64> = HashMap::new();
+    for alert in alerts.iter().filter(|alert| alert.page == page) {
+        let strength = all.entry(alert.hour()).or_insert(f64::NEG_INFINITY);
+        *strength = strength.max(alert.strength);
+    }
+    all
 }
 
 /// What harmless thing a false page was probably about: the look-alike of its person, table or account that was going on
@@ -362,6 +379,19 @@ mod tests {
         assert_eq!(laid_to("a", WARM).as_deref(), Some("travel"));
         assert_eq!(laid_to("b", WARM + 2.0 * HOUR).as_deref(), Some("month_end"));
         assert_eq!(laid_to("a", WARM + 26.0 * HOUR), None);
+    }
+
+    #[test]
+    fn the_strongest_alert_that_did_not_page_is_remembered() {
+        let unpaged = |strength, at| Alert { page: false, strength, ..alert("a", at) };
+        let at = WARM + 10.5 * HOUR;
+        let alerts = [unpaged(5.0, at), Alert { detector: "crowd".into(), ..unpaged(7.0, at) }, unpaged(9.0, WARM)];
+        let remembered = |quiet: &[Alert]| {
+            let score = score(&labels(&["user:a"]), &alerts, quiet);
+            (score.found[0], score.unpaged[0].as_ref().map(|page| page.detector.clone()))
+        };
+        assert_eq!(remembered(&[]), (None, Some("crowd".into())));
+        assert_eq!(remembered(&[unpaged(6.5, at)]), (None, None));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Options;
 use crate::{
-    scenario::Labels,
+    scenario::{Label, Labels},
     score::{Page, Score, look_alike},
 };
 use serde::Serialize;
@@ -53,9 +53,11 @@ pub struct Finding {
     pub hours: f64,
     pub entities: Vec<String>,
     pub minutes_to_detect: Option<f64>,
+    /// The strongest alert about it that did not page.
+    pub unpaged: Option<Woken>,
 }
 
-/// A false page.
+/// A page, or an alert that was none.
 #[derive(Clone, Debug, Serialize)]
 pub struct Woken {
     /// RFC 3339.
@@ -114,14 +116,16 @@ impl Verdict {
 
     /// What became of the attacked twin.
     pub(super) fn add(&mut self, labels: &Labels, score: Score) {
-        let finding = |(label, found): (&crate::scenario::Label, Option<f64>)| Finding {
+        let answers = score.found.into_iter().zip(score.unpaged);
+        let finding = |(label, (found, unpaged)): (&Label, (Option<f64>, Option<Page>))| Finding {
             kind: label.kind.clone(),
             start: label.start,
             hours: (label.end - label.start) / 3600.0,
             entities: label.entities.clone(),
             minutes_to_detect: found.map(|secs| secs / 60.0),
+            unpaged: unpaged.map(|page| Woken::new(labels, page)),
         };
-        self.findings = labels.labels.iter().zip(score.found).map(finding).collect();
+        self.findings = labels.labels.iter().zip(answers).map(finding).collect();
         self.true_pages = score.true_pages;
         self.false_pages = woken(labels, score.false_pages);
     }
@@ -136,14 +140,7 @@ impl Verdict {
 }
 
 fn woken(labels: &Labels, pages: Vec<Page>) -> Vec<Woken> {
-    let all = pages.into_iter().map(|page| Woken {
-        look_alike: look_alike(labels, &page).map(str::to_owned),
-        at: stamp(page.at),
-        subject: page.subject,
-        detector: page.detector,
-        why: page.why,
-    });
-    all.collect()
+    pages.into_iter().map(|page| Woken::new(labels, page)).collect()
 }
 
 fn stamp(secs: f64) -> String {
@@ -151,6 +148,16 @@ fn stamp(secs: f64) -> String {
 }
 
 impl Woken {
+    fn new(labels: &Labels, page: Page) -> Woken {
+        Woken {
+            look_alike: look_alike(labels, &page).map(str::to_owned),
+            at: stamp(page.at),
+            subject: page.subject,
+            detector: page.detector,
+            why: page.why,
+        }
+    }
+
     fn detector(&self) -> &str {
         &self.detector
     }
@@ -258,9 +265,13 @@ pub(super) fn progress(world: &Verdict, verbose: bool) -> String {
     text.push('\n');
     if verbose {
         for finding in world.findings.iter().filter(|finding| finding.minutes_to_detect.is_none()) {
-            let Finding { kind, start, hours, entities, .. } = finding;
+            let Finding { kind, start, hours, entities, unpaged, .. } = finding;
             let (at, named) = (stamp(*start), entities.join(" "));
-            let _ = writeln!(text, "  missed {kind} from {at} for {hours:.1} h: {named}");
+            let hint = match unpaged {
+                Some(alert) => format!("did not page: {}: {}", alert.detector, alert.why),
+                None => "no alert at all".to_owned(),
+            };
+            let _ = writeln!(text, "  missed {kind} from {at} for {hours:.1} h: {named}; {hint}");
         }
         for (which, pages) in [("false page", &world.false_pages), ("quiet page", &world.quiet_pages)] {
             for page in pages {
