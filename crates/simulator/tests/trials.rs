@@ -206,6 +206,20 @@ fn every_kind_of_attack_happens_once_within_the_judged_weeks() {
 }
 
 #[test]
+fn short_and_long_worlds_hold_together() {
+    for (weeks, warm_up_weeks, difficulty) in [(4, 3, 0.0), (5, 2, 1.0), (14, 2, 0.5)] {
+        let trial = Trial::new(Settings { weeks, warm_up_weeks, difficulty, users: Some(30), ..SETTINGS });
+        let meta = &trial.labels.meta;
+        assert_eq!(meta.end - meta.start, weeks as f64 * 7.0 * DAY);
+        assert_eq!(trial.labels.labels.len(), KINDS.len(), "{weeks} weeks");
+        for label in &trial.labels.labels {
+            assert!(meta.warmup_end <= label.start && label.end <= meta.end + 3_600.0, "{weeks} weeks: {label:?}");
+        }
+        assert!(trial.events.iter().all(|event| (meta.start..meta.end).contains(&(event.at_ms as f64 / 1000.0))));
+    }
+}
+
+#[test]
 fn lines_of_an_attack_name_the_entities_of_its_label() {
     for label in &ATTACKED.labels.labels {
         // The audit log has whole seconds.

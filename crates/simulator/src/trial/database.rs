@@ -49,6 +49,9 @@ pub(super) fn day(company: &Company, day: i64, events: &mut Vec<Event>) {
         let at_ms = midnight + hour * HOUR_MS + 7 * MINUTE_MS + random.between(0, 4_000);
         events.push(session(ORDERS, at_ms, vec![of_shop(&["sales_order", "sales_order_payment"], rows, sql.into())]));
     }
+    if company.profile.nightly_batch {
+        events.push(batch(company, midnight + 2 * HOUR_MS + 20 * MINUTE_MS + random.between(0, 30_000)));
+    }
     events.push(reports(company, midnight + 5 * HOUR_MS + 10 * MINUTE_MS + random.between(0, 20_000)));
     events.push(session(
         BACKUP,
@@ -72,6 +75,16 @@ pub(super) fn day(company: &Company, day: i64, events: &mut Vec<Event>) {
         ];
         events.push(session(ADMINISTRATOR, at_ms, statements));
     }
+}
+
+/// The application's own work on everybody's leave: no request, no person.
+fn batch(company: &Company, at_ms: i64) -> Event {
+    let name = company.profile.names.table(Table::Leave);
+    let rows = company.rows(Table::Leave) / 40 + 1;
+    let due = read(&[(Table::Leave, name)], rows, format!("SELECT * FROM `{name}` WHERE status = 'requested'"));
+    let expire = Statement::write(name, format!("UPDATE `{name}` SET status = 'expired' WHERE status = 'requested'"));
+    let statements = vec![due, expire.after_ms(900)];
+    Event { at_ms, request: None, client: company.app(1), statements, attack: None }
 }
 
 fn reports(company: &Company, at_ms: i64) -> Event {

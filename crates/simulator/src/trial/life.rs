@@ -189,11 +189,11 @@ impl Day<'_> {
         at_ms
     }
 
-    /// Somebody calls in the night: a few pages from home.
+    /// Somebody calls in the night: a few pages from home, or from the hotel.
     fn night(&mut self) {
         let Day { company, person, day, .. } = *self;
         let at_ms = person.local_ms(company.midnight(day), self.random.real(24.3, 28.5));
-        let address = person.home_address(day + 1);
+        let address = person.trip(day).map_or_else(|| person.home_address(day + 1), |trip| person.hotel_address(trip));
         let session = company.session(address, person.agent, &mut self.random);
         self.events.push(company.log_in(&person.login, Some(person.number), &session, at_ms, &mut self.random));
         let mut at_ms = at_ms;

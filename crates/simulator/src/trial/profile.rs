@@ -50,6 +50,8 @@ pub struct Profile {
     /// Whether the season of reviews is in the calendar.
     pub(super) announces_reviews: bool,
     pub(super) login_form: usize,
+    /// Whether the application works on tables of people by itself at night, in nobody's name.
+    pub(super) nightly_batch: bool,
 }
 
 impl Profile {
@@ -87,6 +89,7 @@ impl Profile {
             classifies_routes: draw.chance(0.5),
             announces_reviews: draw.chance(0.5),
             login_form: draw.between(0, 3) as usize,
+            nightly_batch: draw.chance(0.5),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::staff::{self, Company};
 use crate::{
-    company::{DAY_MS, HOUR_MS},
+    company::{DAY_MS, HOUR_MS, MINUTE_MS},
     log::Event,
     quiet::{self, Visitor},
     random::Random,
@@ -27,6 +27,9 @@ const INJECTIONS: [&str; 5] = [
     "/rest/V1/products?searchCriteria=%27;WAITFOR%20DELAY%20%270:0:5%27--",
 ];
 
+/// What asks every five minutes whether all is well.
+const MONITOR: &str = "10.20.0.9";
+
 pub(super) fn day(company: &Company, day: i64, events: &mut Vec<Event>) {
     let mut random = company.random.fork("shop", day as u64);
     let (first, midnight) = (events.len(), company.midnight(day));
@@ -40,6 +43,11 @@ pub(super) fn day(company: &Company, day: i64, events: &mut Vec<Event>) {
             let visitor = Visitor { address, agent: crate::company::AGENTS[0], session: 0, host: 0 };
             events.push(visitor.get(at_ms, target, 200, 38_000, &mut random));
         }
+    }
+    let monitor = Visitor { address: MONITOR.into(), agent: "monitor/2.1", session: 0, host: 0 };
+    for nth in 0..DAY_MS / (5 * MINUTE_MS) {
+        let at_ms = midnight + nth * 5 * MINUTE_MS + random.between(0, 900);
+        events.push(monitor.get(at_ms, "/health_check.php".into(), 200, 120, &mut random));
     }
     for _ in 0..random.poisson(company.profile.scans_per_day) {
         let at_ms = midnight + random.between(0, DAY_MS - HOUR_MS);

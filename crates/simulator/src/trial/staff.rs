@@ -289,7 +289,8 @@ impl Company {
         for _ in 0..self.often(12.0, 4) {
             let at = office[draw.between(0, office.len() as i64) as usize];
             let day = draw.between(0, days - 1);
-            if self.people[at].nights.len() < 2 + (days / 42) as usize && !self.people[at].nights.contains(&day) {
+            let person = &self.people[at];
+            if person.nights.len() < 1 + (days / 42) as usize && !person.nights.contains(&day) && !person.is_away(day) {
                 self.people[at].nights.push(day);
                 let from = self.people[at].local_ms(self.midnight(day), 24.0);
                 let user = vec![format!("user:{}", self.people[at].login)];
