@@ -71,7 +71,7 @@ pub(super) fn pages_per_day(company: &Company, person: &Person, day: i64) -> f64
 
 /// What the shift and the hour of the day's first and last work are, on this person's clock.
 pub(super) fn hours(person: &Person, day: i64) -> (f64, f64) {
-    let begins = match person.shift {
+    let begins = match person.shift_on(day) {
         Shift::Day => person.begins,
         Shift::Night => 21.5,
         Shift::Turns => [5.8, 13.8, 21.8][(day / 7 + person.number).rem_euclid(3) as usize],
@@ -83,7 +83,7 @@ impl Day<'_> {
     fn work(&mut self) {
         let Day { company, person, day, role, .. } = *self;
         let (calendar, profile) = (&company.calendar, &company.profile);
-        let (habit, works_shifts) = (habit(role), person.shift != Shift::Day);
+        let (habit, works_shifts) = (habit(role), person.shift_on(day) != Shift::Day);
         let free = if works_shifts { self.random.chance(0.28) } else { calendar.is_free(day) };
         let company_factor = company.random.fork("mood", day as u64).gamma(1.0, profile.company_shape);
         let grown = 1.0 + person.drift * day as f64 / 42.0;

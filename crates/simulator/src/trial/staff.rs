@@ -62,7 +62,7 @@ pub(super) struct Person {
     pub(super) site: usize,
     /// Local hour at which the working day begins.
     pub(super) begins: f64,
-    pub(super) shift: Shift,
+    shift: Shift,
     pub(super) pace: f64,
     /// Growth of the pace over the world.
     pub(super) drift: f64,
@@ -389,6 +389,11 @@ impl Person {
             Some((from, role)) if from <= day => role,
             _ => self.role,
         }
+    }
+
+    /// Offices know no shifts.
+    pub(super) fn shift_on(&self, day: i64) -> Shift {
+        if self.role_on(day) == Role::SelfService { self.shift } else { Shift::Day }
     }
 
     pub(super) fn is_employed(&self, day: i64) -> bool {
