@@ -69,12 +69,12 @@ fn statement(random: &mut Random, at: Timestamp, query: u64) -> Vec<String> {
     let client = portal::app(host);
     let ids = (99 + query % 12, query);
     let (mut row, mut text) = (String::new(), String::new());
-    lines::write_table(&mut row, at, &client, ids, Access::Read, table);
+    lines::write_table(&mut row, &lines::Style::default(), at, &client, ids, Access::Read, table);
     let sql = format!(
         "SELECT `main_table`.* FROM `{table}` AS `main_table` WHERE (`employee_id` = '{}') /*action='view',controller='employee',framework='magento%3A2.4.7',route='%2Femployee-portal%2Fhr%2Femployee%2Fview',traceparent='00-7b1d4c0e9a25f386{query:016x}-00f067aa0ba902b7-01',user='e{user}'*/",
         random.between(1, 40_000)
     );
-    lines::write_query(&mut text, at, &client, ids, &sql);
+    lines::write_query(&mut text, &lines::Style::default(), at, &client, ids, &sql);
     vec![text, row]
 }
 

@@ -1,10 +1,12 @@
-//! A seeded company whose logs say what real ones would: for the demo, for drills, for tests on quiet weeks, for benches.
+//! Seeded companies whose logs say what real ones would: for the demo, for drills, for tests on quiet weeks, for benches,
+//! and to judge breachd by.
 //!
 //! ```text
 //! company   who there is: people, networks, hosts        quiet/    everyday life of people, storefront and jobs
 //! portal    pages of the employee portal                 attacks   what breachd has to find
 //! schema, dump, log   what statements and events are     lines/    events to nginx, audit and slow log lines
-//! demo, scenario, bench   the three things made of it
+//! demo, scenario, bench   the three things made of it    trial/     many companies that differ, to be judged on
+//! score   what alerts are worth against labels           judge/     trial worlds, the built breachd, one table
 //! ```
 //!
 //! The shapes of the lines are those of nginx 1.22 (`escape=json`) and MariaDB 10.11 (server_audit file, slow log), traps
@@ -14,19 +16,20 @@
 //! Invariants
 //! - The same settings give the same bytes, on every machine: own randomness, no wall clock, no mathematics of the platform.
 //! - An attack only adds events: a quiet world is exactly the background of the attacked one (connection, query and request
-//!   ids apart, which count everything).
-//! - No text says a date except the stamps, so that a whole world can be shifted in time.
+//!   ids apart, which count everything). One that silences a log takes lines away, never events.
+//! - No text of the demo's world says a date except the stamps, so that the whole of it can be shifted in time.
 //! - Nobody and nothing that exists is named: addresses of RFC 1918, 2544 and 5737, names under example.com.
 //!
-//! What it does not do: outages and late lines, log rotation, hostile bytes. Those are tested where they are handled, with
-//! lines written for the purpose; here they would make every other figure harder to read. A request runs fewer statements
-//! than Magento does (no configuration, no sessions in the database): the ones that matter to breachd.
+//! What it does not do: late lines, log rotation, hostile bytes, statements that fail. Those are tested where they are
+//! handled, with lines written for the purpose; here they would make every other figure harder to read. A request runs
+//! fewer statements than Magento does (no configuration, no sessions in the database): the ones that matter to breachd.
 
 pub mod attacks;
 pub mod bench;
 pub mod company;
 pub mod demo;
 mod dump;
+pub mod judge;
 pub mod lines;
 pub mod log;
 pub mod portal;
@@ -34,6 +37,8 @@ pub mod quiet;
 pub mod random;
 pub mod scenario;
 pub mod schema;
+pub mod score;
+pub mod trial;
 
 use activity::Timestamp;
 use attacks::{Attack, Breach};

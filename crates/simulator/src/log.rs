@@ -5,7 +5,7 @@ use crate::schema::{self, Table};
 use std::rc::Rc;
 
 /// Something that leaves traces in the logs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// When it starts: milliseconds since the epoch, UTC.
     pub at_ms: i64,
@@ -17,7 +17,7 @@ pub struct Event {
 }
 
 /// A web request as nginx sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     pub site: Site,
     pub method: &'static str,
@@ -41,7 +41,7 @@ pub enum Site {
 }
 
 /// Who speaks to the database.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
     pub account: &'static str,
     pub host: &'static str,
@@ -59,7 +59,7 @@ pub enum Connection {
 }
 
 /// One statement and what it cost.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// Milliseconds after the start of its event.
     pub delay_ms: i64,
@@ -86,7 +86,7 @@ pub enum Access {
 }
 
 /// The part of the sqlcommenter tag that the request itself does not tell.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
     pub controller: &'static str,
     pub action: &'static str,

@@ -1,21 +1,25 @@
-//! `simulator`: writes seeded worlds to files. See the library.
+//! `simulator`: writes seeded worlds to files, and judges breachd on some of them. See the library.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use simulator::{
     World,
     attacks::{ATTACKS, Attack},
     bench,
     company::Settings,
-    demo, scenario,
+    demo,
+    judge::{self, Options},
+    scenario::{self, Labels},
+    score,
 };
 use std::{
     fs::{self, File},
-    io::{BufWriter, Read as _, Write as _},
+    io::{self, BufWriter, Read as _, Write as _},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
-/// Writes the logs of a seeded company: the same seed gives the same bytes.
+/// Writes the logs of seeded companies, and judges breachd by them: the same seed gives the same bytes.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -47,6 +51,48 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Makes seeded worlds, attacked and quiet, lets breachd read them, and says what it found
+    Judge {
+        /// The binary; default: `breachd` beside this one
+        #[arg(long)]
+        breachd: Option<PathBuf>,
+        /// One seed, or `A..B` with both included
+        #[arg(long, default_value = "1..3", value_parser = seeds)]
+        seeds: RangeInclusive<u64>,
+        /// Length of each world in weeks
+        #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(i64).range(4..=104))]
+        weeks: i64,
+        /// Weeks at the start that do not count: 3, of quiet worlds 2
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=52))]
+        warm_up: Option<i64>,
+        /// From 0 to 1: how far attacks shrink towards everyday life
+        #[arg(long, default_value_t = 0.5, value_parser = share)]
+        difficulty: f64,
+        /// `false_pages_per_week` of breachd's configuration
+        #[arg(long, default_value_t = 2.0)]
+        budget: f64,
+        /// Only worlds without attacks
+        #[arg(long)]
+        quiet: bool,
+        /// Where worlds and alerts are left; default: `breachd-judge` in the system's folder for temporary files
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// All figures as JSON instead of the table
+        #[arg(long)]
+        json: bool,
+        /// Say which commands are run, what was missed, and which pages were false
+        #[arg(long)]
+        verbose: bool,
+    },
+    /// Counts what alerts are worth against a world's labels
+    Score {
+        labels: PathBuf,
+        /// What `breachd replay --alerts` wrote
+        alerts: PathBuf,
+        /// The same of the world without attacks
+        #[arg(long)]
+        quiet: Option<PathBuf>,
+    },
     /// A long mixed stream for benches: 70 % nginx JSON, 30 % audit rows
     Bench {
         #[arg(long)]
@@ -72,12 +118,63 @@ fn main() -> Result<()> {
             let world = World::new(settings, &attacks);
             write_files(&out, &scenario::files(&world, settings.days / 2), SCRATCH_COMPRESSION_LEVEL)
         }
+        Command::Judge { breachd, seeds, weeks, warm_up, difficulty, budget, quiet, out, json, verbose } => {
+            let options = Options {
+                breachd: breachd.map_or_else(beside, Ok)?,
+                out: out.unwrap_or_else(|| std::env::temp_dir().join("breachd-judge")),
+                seeds,
+                weeks,
+                warm_up_weeks: warm_up.unwrap_or(if quiet { 2 } else { 3 }),
+                difficulty,
+                budget,
+                quiet_only: quiet,
+                verbose,
+            };
+            let report = judge::run(&options, &mut io::stderr())?;
+            let mut out = io::stdout().lock();
+            if json {
+                serde_json::to_writer_pretty(&mut out, &report)?;
+                writeln!(out)?;
+            } else {
+                write!(out, "{report}")?;
+            }
+            Ok(())
+        }
+        Command::Score { labels, alerts, quiet } => {
+            let text =
+                |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()));
+            let labels: Labels = serde_json::from_str(&text(&labels)?).context("labels")?;
+            let quiet = quiet.map_or(Ok(Vec::new()), |path| score::read(&text(&path)?))?;
+            let result = score::score(&labels, &score::read(&text(&alerts)?)?, &quiet);
+            write!(io::stdout().lock(), "{}", judge::verdict(&labels, result))?;
+            Ok(())
+        }
         Command::Bench { records, seed, out } => {
             let file = File::create(&out).with_context(|| format!("cannot create `{}`", out.display()))?;
             bench::write(seed, records, &mut BufWriter::new(file))
                 .with_context(|| format!("cannot write `{}`", out.display()))
         }
     }
+}
+
+/// `A..B`, both included, or one seed.
+fn seeds(text: &str) -> Result<RangeInclusive<u64>> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let seed = |text: &str| text.parse::<u64>().with_context(|| format!("`{text}` is no seed"));
+    let (first, last) = (seed(first)?, seed(last.trim_start_matches('='))?);
+    ensure!(first <= last, "the last seed comes before the first");
+    Ok(first..=last)
+}
+
+fn share(text: &str) -> Result<f64> {
+    let share: f64 = text.parse()?;
+    ensure!((0.0..=1.0).contains(&share), "`{text}` is not between 0 and 1");
+    Ok(share)
+}
+
+/// The binary that was built with this one.
+fn beside() -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("breachd"))
 }
 
 fn chosen(names: &str) -> Result<Vec<&'static Attack>> {

@@ -65,6 +65,12 @@ impl Random {
         items[self.between(0, items.len() as i64) as usize]
     }
 
+    /// `count` different ones of `items`, or all of them, in a drawn order.
+    pub fn sample<T: Copy>(&mut self, items: &[T], count: usize) -> Vec<T> {
+        let mut left = items.to_vec();
+        (0..count.min(items.len())).map(|_| left.swap_remove(self.between(0, left.len() as i64) as usize)).collect()
+    }
+
     /// An index, drawn in proportion to the weights.
     pub fn weighted(&mut self, weights: &[f64]) -> usize {
         let mut left = self.unit() * weights.iter().sum::<f64>();

@@ -10,7 +10,7 @@ use crate::{
     quiet::EXPORT_DAYS,
 };
 use activity::{Entity, EntityKind, Span};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The files of the folder: name, and bytes before compression (names ending in `.zst` are compressed).
 /// `warm_up_days`: alerts before then do not count.
@@ -28,26 +28,29 @@ pub fn files(world: &World, warm_up_days: i64) -> Vec<(&'static str, String)> {
     ]
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Labels {
     pub meta: Meta,
     pub labels: Vec<Label>,
     pub benign: Vec<Benign>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Meta {
     pub seed: u64,
     pub start: f64,
     pub warmup_end: f64,
     pub end: f64,
     pub users: usize,
+    /// From 0 to 1: how far the attacks shrink towards everyday life.
+    #[serde(default)]
+    pub difficulty: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Label {
     pub id: usize,
-    pub kind: &'static str,
+    pub kind: String,
     pub start: f64,
     pub end: f64,
     pub entities: Vec<String>,
@@ -56,9 +59,9 @@ pub struct Label {
 }
 
 /// Something that looks like an attack and is none.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Benign {
-    pub kind: &'static str,
+    pub kind: String,
     pub start: f64,
     pub end: f64,
     pub entities: Vec<String>,
@@ -66,7 +69,8 @@ pub struct Benign {
 
 pub fn labels(world: &World, warm_up_days: i64) -> Labels {
     let days = |days: i64| (START + Span::from_hours(24 * days)).as_secs() as f64;
-    let benign = |kind, first, last, entities| Benign { kind, start: days(first), end: days(last), entities };
+    let benign =
+        |kind: &str, first, last, entities| Benign { kind: kind.into(), start: days(first), end: days(last), entities };
     let everybody = || vec!["*".to_owned()];
     let clerk = world.company.of_role(Role::Payroll).next().map(|clerk| format!("user:{}", clerk.login));
     let look_alikes = (0..world.company.settings.days).flat_map(|day| {
@@ -85,6 +89,7 @@ pub fn labels(world: &World, warm_up_days: i64) -> Labels {
             warmup_end: days(warm_up_days),
             end: world.end.as_secs() as f64,
             users: world.company.people.len(),
+            difficulty: 0.0,
         },
         labels: world.breaches.iter().enumerate().map(|(index, breach)| label(index + 1, breach)).collect(),
         benign: look_alikes.flatten().collect(),
@@ -97,7 +102,7 @@ fn label(id: usize, breach: &Breach) -> Label {
     entities.dedup();
     Label {
         id,
-        kind: breach.attack.kind,
+        kind: breach.attack.kind.into(),
         start: breach.start.as_millis() as f64 / 1000.0,
         end: breach.end.as_millis() as f64 / 1000.0,
         entities,

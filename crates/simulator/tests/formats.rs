@@ -1,7 +1,10 @@
 //! Every line the simulator writes is an entry of its format to breachd's own parsers, and means what it was written for.
 
+mod parsing;
+
 use activity::{Activity, Actor, Operation, Outcome, Timestamp};
-use formats::{Context, FormatSpec, Lines, Parsed, Scratch, Step, mariadb_slow_log::Tracker};
+use formats::Context;
+use parsing::{lines, slow_entries};
 use simulator::{
     World,
     attacks::DEMO,
@@ -15,46 +18,11 @@ fn world() -> World {
     World::new(settings, &DEMO.map(|attack| (attack, 7)))
 }
 
-/// Reads every entry, and hands on what it says. Returns how many there were.
 fn read_all<'a>(format: &str, entries: impl Iterator<Item = &'a [u8]>, mut each: impl FnMut(&Activity<'_>)) -> usize {
-    let format = FormatSpec::by_name(format).expect("a format of ours");
-    let (mut context, mut count) = (Context::default(), 0);
-    for entry in entries {
-        let mut scratch = Scratch::default();
-        match format.parse(entry, &mut scratch, &context) {
-            Ok(Parsed::Activity(activity)) => {
-                assert!(START <= activity.at, "{}", String::from_utf8_lossy(entry));
-                context.after = activity.at.max(context.after);
-                each(&activity);
-            }
-            Ok(Parsed::Ignored(_)) => {}
-            Err(rejected) => panic!("{}: {rejected}: {}", format.name, String::from_utf8_lossy(entry)),
-        }
-        count += 1;
-    }
-    count
-}
-
-/// The entries of a slow log, put together line by line.
-fn slow_entries(text: &str) -> Vec<&[u8]> {
-    let (mut tracker, mut entries, mut begins, mut at) = (Tracker::default(), Vec::new(), None, 0);
-    for line in text.split_inclusive('\n') {
-        match tracker.step(line.trim_end_matches('\n').as_bytes()) {
-            Step::Begin => {
-                entries.extend(begins.map(|from: usize| text[from..at].trim_end_matches('\n').as_bytes()));
-                begins = Some(at);
-            }
-            Step::Continue => {}
-            step => panic!("{step:?}: {line}"),
-        }
-        at += line.len();
-    }
-    entries.extend(begins.map(|from| text[from..].trim_end_matches('\n').as_bytes()));
-    entries
-}
-
-fn lines(text: &str) -> impl Iterator<Item = &[u8]> {
-    text.lines().map(str::as_bytes)
+    parsing::read_all(format, Context::default(), entries, |activity| {
+        assert!(START <= activity.at, "{activity:?}");
+        each(activity);
+    })
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! MariaDB's server_audit, file output: rows for the tables come before the row of the statement; the text is escaped and
 //! then cut, the closing quote stays.
 
-use super::{SCHEMA, SERVER};
+use super::Style;
 use crate::log::{Access, Client};
 use activity::Timestamp;
 use std::fmt::Write as _;
@@ -10,35 +10,51 @@ use std::fmt::Write as _;
 const QUERY_BYTES_MAX: usize = 1024;
 
 /// A statement; `ids` are those of the connection and of the query.
-pub fn write_query(text: &mut String, at: Timestamp, client: &Client, ids: (u64, u64), sql: &str) {
-    head(text, at, client);
+pub fn write_query(text: &mut String, style: &Style, at: Timestamp, client: &Client, ids: (u64, u64), sql: &str) {
+    head(text, style, at, client);
     // Writing to a `String` cannot fail.
-    let _ = writeln!(text, "{},{},QUERY,{SCHEMA},'{}',0", ids.0, ids.1, escaped(sql));
+    let _ = writeln!(text, "{},{},QUERY,{},'{}',0", ids.0, ids.1, style.schema, escaped(sql));
 }
 
 /// A table that the statement with these ids reads or writes.
-pub fn write_table(text: &mut String, at: Timestamp, client: &Client, ids: (u64, u64), access: Access, table: &str) {
-    head(text, at, client);
+pub fn write_table(
+    text: &mut String,
+    style: &Style,
+    at: Timestamp,
+    client: &Client,
+    ids: (u64, u64),
+    access: Access,
+    table: &str,
+) {
+    head(text, style, at, client);
     let verb = match access {
         Access::Read => "READ",
         Access::Write => "WRITE",
     };
-    let _ = writeln!(text, "{},{},{verb},{SCHEMA},{table},", ids.0, ids.1);
+    let _ = writeln!(text, "{},{},{verb},{},{table},", ids.0, ids.1, style.schema);
 }
 
 /// `CONNECT`, `FAILED_CONNECT` or `DISCONNECT`.
-pub fn write_connect(text: &mut String, at: Timestamp, client: &Client, connection: u64, verb: &str, error: u16) {
-    head(text, at, client);
-    let schema = if error == 0 { SCHEMA } else { "" };
+pub fn write_connect(
+    text: &mut String,
+    style: &Style,
+    at: Timestamp,
+    client: &Client,
+    connection: u64,
+    verb: &str,
+    error: u16,
+) {
+    head(text, style, at, client);
+    let schema = if error == 0 { style.schema } else { "" };
     let _ = writeln!(text, "{connection},0,{verb},{schema},,{error}");
 }
 
-fn head(text: &mut String, at: Timestamp, client: &Client) {
+fn head(text: &mut String, style: &Style, at: Timestamp, client: &Client) {
     let (year, month, day, hour, minute, second, _) = at.to_civil();
     let _ = write!(
         text,
-        "{year:04}{month:02}{day:02} {hour:02}:{minute:02}:{second:02},{SERVER},{},{},",
-        client.account, client.host
+        "{year:04}{month:02}{day:02} {hour:02}:{minute:02}:{second:02},{},{},{},",
+        style.server, client.account, client.host
     );
 }
 
@@ -74,7 +90,7 @@ mod tests {
         let client = Client { account: "dba", host: "10.20.8.21", connection: Connection::Own };
         let mut text = String::new();
         let sql = format!("SELECT '{}'", "x'".repeat(600));
-        write_query(&mut text, Timestamp::from_secs(1_767_571_200), &client, (7, 9), &sql);
+        write_query(&mut text, &Style::default(), Timestamp::from_secs(1_767_571_200), &client, (7, 9), &sql);
         assert!(text.starts_with("20260105 00:00:00,db1,dba,10.20.8.21,7,9,QUERY,magento,'SELECT \\'x"), "{text}");
         assert!(text.ends_with("',0\n"));
         let quoted = text.split_once(",'").unwrap().1.trim_end_matches("',0\n");

@@ -22,6 +22,50 @@ pub struct Logs {
     pub slow: String,
 }
 
+/// How the logs of one company look where companies differ, and what of them is missing.
+#[derive(Clone, Debug)]
+pub struct Style {
+    /// The schema clients work in.
+    pub schema: &'static str,
+    /// The database server's name.
+    pub server: &'static str,
+    pub tag: TagStyle,
+    pub lost: Vec<Lost>,
+}
+
+/// How the application names itself and the portal user in a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagStyle {
+    /// As sqlcommenter does, at the end, under the key `user`.
+    SqlCommenter,
+    /// `/*key=login*/` at the end.
+    End(&'static str),
+    /// `/*key=login*/` at the front.
+    Front(&'static str),
+}
+
+/// Lines that were never written: those stamped `from_ms <= at < to_ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    pub from_ms: i64,
+    pub to_ms: i64,
+    /// Of the audit log alone; else of all logs.
+    pub audit_only: bool,
+}
+
+impl Default for Style {
+    fn default() -> Style {
+        Style { schema: "magento", server: "db1", tag: TagStyle::SqlCommenter, lost: Vec::new() }
+    }
+}
+
+impl Style {
+    fn keeps(&self, at_ms: i64, audit: bool) -> bool {
+        let is_lost = |lost: &Lost| (lost.from_ms..lost.to_ms).contains(&at_ms) && (audit || !lost.audit_only);
+        !self.lost.iter().any(is_lost)
+    }
+}
+
 /// Statements a pooled connection carries before the application opens a new one.
 const POOLED_USES_MAX: u32 = 400;
 /// Persistent connections of one application host.
@@ -37,6 +81,11 @@ enum Step<'a> {
 
 /// Writes all lines of these events. The events may come in any order; equal stamps keep the order given.
 pub fn write(events: &[Event]) -> Logs {
+    write_as(events, &Style::default())
+}
+
+/// The same for a company whose logs look like this.
+pub fn write_as(events: &[Event], style: &Style) -> Logs {
     let mut order: Vec<usize> = (0..events.len()).collect();
     order.sort_by_key(|index| events[*index].at_ms);
     let mut request_ids = vec![0u64; events.len()];
@@ -48,10 +97,13 @@ pub fn write(events: &[Event]) -> Logs {
             request_ids[*index] = next_request;
         }
     }
-    Logs { access: access_log(events, &order, &request_ids), ..database_logs(events, &order, &request_ids) }
+    Logs {
+        access: access_log(events, &order, &request_ids, style),
+        ..database_logs(events, &order, &request_ids, style)
+    }
 }
 
-fn access_log(events: &[Event], order: &[usize], request_ids: &[u64]) -> String {
+fn access_log(events: &[Event], order: &[usize], request_ids: &[u64], style: &Style) -> String {
     let mut answered: Vec<(i64, usize)> = order
         .iter()
         .filter_map(|index| {
@@ -60,7 +112,7 @@ fn access_log(events: &[Event], order: &[usize], request_ids: &[u64]) -> String 
         .collect();
     answered.sort_by_key(|(at_ms, _)| *at_ms);
     let mut text = String::new();
-    for (at_ms, index) in answered {
+    for (at_ms, index) in answered.into_iter().filter(|(at_ms, _)| style.keeps(*at_ms, false)) {
         if let Some(request) = &events[index].request {
             let upstream = events[index].client.host;
             write_request(&mut text, Timestamp::from_millis(at_ms), request, request_ids[index], upstream);
@@ -69,7 +121,7 @@ fn access_log(events: &[Event], order: &[usize], request_ids: &[u64]) -> String 
     text
 }
 
-fn database_logs(events: &[Event], order: &[usize], request_ids: &[u64]) -> Logs {
+fn database_logs(events: &[Event], order: &[usize], request_ids: &[u64], style: &Style) -> Logs {
     let mut steps: Vec<(i64, usize, Step<'_>)> = Vec::new();
     for &index in order {
         let event = &events[index];
@@ -90,42 +142,46 @@ fn database_logs(events: &[Event], order: &[usize], request_ids: &[u64]) -> Logs
     steps.sort_by_key(|(at_ms, ..)| *at_ms);
 
     let mut connections = Connections::default();
-    let (mut audit, mut slow, mut query) = (String::new(), SlowLog::default(), 31_000_u64);
+    let (mut kept, mut slow, mut query) = (String::new(), SlowLog::default(), 31_000_u64);
+    // Ids go on counting while nothing is written.
+    let mut unwritten = String::new();
     for (at_ms, index, step) in steps {
         let (event, at) = (&events[index], Timestamp::from_millis(at_ms));
         let client = &event.client;
+        unwritten.clear();
+        let audit = if style.keeps(at_ms, true) { &mut kept } else { &mut unwritten };
         match step {
             Step::Open => {
                 let connection = connections.open(index);
-                write_connect(&mut audit, at, client, connection, "CONNECT", 0);
+                write_connect(audit, style, at, client, connection, "CONNECT", 0);
             }
             Step::Close => {
                 let connection = connections.close(index);
-                write_connect(&mut audit, at, client, connection, "DISCONNECT", 0);
+                write_connect(audit, style, at, client, connection, "DISCONNECT", 0);
             }
             Step::Refuse(error) => {
                 let connection = connections.next();
-                write_connect(&mut audit, at, client, connection, "FAILED_CONNECT", error);
-                write_connect(&mut audit, at, client, connection, "DISCONNECT", 0);
+                write_connect(audit, style, at, client, connection, "FAILED_CONNECT", error);
+                write_connect(audit, style, at, client, connection, "DISCONNECT", 0);
             }
             Step::Run(statement) => {
                 let connection = match client.connection {
-                    Connection::Pooled => connections.pooled(index, event, &mut audit, at),
+                    Connection::Pooled => connections.pooled(index, event, audit, style, at),
                     _ => connections.of(index),
                 };
                 query += 1;
                 for (access, table) in &statement.tables {
-                    write_table(&mut audit, at, client, (connection, query), *access, table);
+                    write_table(audit, style, at, client, (connection, query), *access, table);
                 }
-                let sql = tagged(event, statement, request_ids[index]);
-                write_query(&mut audit, at, client, (connection, query), &sql);
-                if !statement.audit_only {
-                    slow.write(at, client, connection, statement, &sql);
+                let sql = tagged(event, statement, request_ids[index], style.tag);
+                write_query(audit, style, at, client, (connection, query), &sql);
+                if !statement.audit_only && style.keeps(at_ms, false) {
+                    slow.write(style.schema, at, client, connection, statement, &sql);
                 }
             }
         }
     }
-    Logs { access: String::new(), audit, slow: slow.text }
+    Logs { access: String::new(), audit: kept, slow: slow.text }
 }
 
 /// Connection ids: counted up, reused by whoever holds the connection.
@@ -161,7 +217,7 @@ impl Connections {
     }
 
     /// A connection of the pool of the event's host; a worn one is replaced, which shows in the audit log.
-    fn pooled(&mut self, index: usize, event: &Event, audit: &mut String, at: Timestamp) -> u64 {
+    fn pooled(&mut self, index: usize, event: &Event, audit: &mut String, style: &Style, at: Timestamp) -> u64 {
         let client = &event.client;
         let pool = match self.pools.iter().position(|(host, _)| *host == client.host) {
             Some(pool) => pool,
@@ -177,28 +233,35 @@ impl Connections {
             return id;
         }
         if id != 0 {
-            write_connect(audit, at, client, id, "DISCONNECT", 0);
+            write_connect(audit, style, at, client, id, "DISCONNECT", 0);
         }
         let id = self.next();
-        write_connect(audit, at, client, id, "CONNECT", 0);
+        write_connect(audit, style, at, client, id, "CONNECT", 0);
         self.pools[pool].1[slot] = (id, POOLED_USES_MAX);
         id
     }
 }
 
-/// The statement's text with its sqlcommenter tag at the end.
-fn tagged(event: &Event, statement: &Statement, request_id: u64) -> String {
+/// The statement's text with its tag.
+fn tagged(event: &Event, statement: &Statement, request_id: u64, style: TagStyle) -> String {
     let (Some(tag), Some(request)) = (&statement.tag, &event.request) else { return statement.sql.clone() };
-    let path = request.target.split('?').next().unwrap_or_default().replace('/', "%2F");
-    let user = tag.user.as_ref().map(|user| format!(",user='{user}'")).unwrap_or_default();
-    format!(
-        "{} /*action='{}',controller='{}',framework='magento%3A2.4.7',route='{path}',\
-         traceparent='00-{}-00f067aa0ba902b7-01'{user}*/",
-        statement.sql,
-        tag.action,
-        tag.controller,
-        request_id_text(request_id)
-    )
+    match (style, &tag.user) {
+        (TagStyle::SqlCommenter, user) => {
+            let path = request.target.split('?').next().unwrap_or_default().replace('/', "%2F");
+            let user = user.as_ref().map(|user| format!(",user='{user}'")).unwrap_or_default();
+            format!(
+                "{} /*action='{}',controller='{}',framework='magento%3A2.4.7',route='{path}',\
+                 traceparent='00-{}-00f067aa0ba902b7-01'{user}*/",
+                statement.sql,
+                tag.action,
+                tag.controller,
+                request_id_text(request_id)
+            )
+        }
+        (TagStyle::End(key), Some(user)) => format!("{} /*{key}={user}*/", statement.sql),
+        (TagStyle::Front(key), Some(user)) => format!("/*{key}={user}*/ {}", statement.sql),
+        (_, None) => statement.sql.clone(),
+    }
 }
 
 fn request_id_text(id: u64) -> String {
@@ -211,11 +274,6 @@ fn site_name(site: Site) -> &'static str {
         Site::Portal => "portal.example.com",
     }
 }
-
-/// The schema a client works in.
-const SCHEMA: &str = "magento";
-/// The database server's name.
-const SERVER: &str = "db1";
 
 /// The account as the slow log writes it.
 fn user_at_host(client: &Client) -> String {

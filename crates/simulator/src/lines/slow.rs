@@ -1,7 +1,7 @@
 //! MariaDB's slow log with `long_query_time=0` and `log_slow_verbosity=query_plan,innodb`: `# Time:` only when the second
 //! changes, the plan only where there is something to say, the text as it is.
 
-use super::{SCHEMA, user_at_host};
+use super::user_at_host;
 use crate::log::{Client, Statement};
 use activity::Timestamp;
 use std::fmt::Write as _;
@@ -15,7 +15,15 @@ pub struct SlowLog {
 
 impl SlowLog {
     /// Appends the entry of a statement that ended at `at`.
-    pub fn write(&mut self, at: Timestamp, client: &Client, connection: u64, statement: &Statement, sql: &str) {
+    pub fn write(
+        &mut self,
+        schema: &str,
+        at: Timestamp,
+        client: &Client,
+        connection: u64,
+        statement: &Statement,
+        sql: &str,
+    ) {
         // Writing to a `String` cannot fail.
         let text = &mut self.text;
         if self.second != at.as_secs() {
@@ -26,7 +34,7 @@ impl SlowLog {
         let (took, lock) =
             (statement.took_us, if statement.tables.is_empty() { 0 } else { 30 + statement.took_us % 40 });
         let _ = writeln!(text, "# User@Host: {}", user_at_host(client));
-        let _ = writeln!(text, "# Thread_id: {connection}  Schema: {SCHEMA}  QC_hit: No");
+        let _ = writeln!(text, "# Thread_id: {connection}  Schema: {schema}  QC_hit: No");
         let _ = writeln!(
             text,
             "# Query_time: {}.{:06}  Lock_time: 0.{lock:06}  Rows_sent: {}  Rows_examined: {}",

@@ -8,7 +8,7 @@ mod people;
 mod shop;
 
 pub(crate) use people::EXPORT_DAYS;
-pub(crate) use shop::Visitor;
+pub(crate) use shop::{Visitor, scan as shop_scan, shop_visit};
 
 use crate::{company::Company, log::Event};
 

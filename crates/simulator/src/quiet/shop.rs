@@ -37,20 +37,31 @@ pub(super) fn day(company: &Company, day: i64, events: &mut Vec<Event>) {
     let busy = if weekday(day) >= 5 { 1.3 } else { 1.0 };
     let visits = random.count(company.settings.shop_visits_per_day * busy, 25.0);
     for _ in 0..visits {
-        let hour = random.weighted(&HOURS) as i64;
-        let at_ms = START.as_millis() + day * DAY_MS + hour * HOUR_MS + random.between(0, HOUR_MS);
-        visit(at_ms, &mut random, events);
+        let at_ms = some_time(START.as_millis() + day * DAY_MS, &mut random);
+        let third = random.between(0, 192);
+        let address = format!("198.18.{third}.{}", random.between(2, 254)).into();
+        visit(at_ms, address, &mut random, events);
     }
     for _ in 0..random.poisson(1.6) {
         let at_ms = START.as_millis() + day * DAY_MS + random.between(0, DAY_MS - HOUR_MS);
-        scan(at_ms, &mut random, events);
+        let address = format!("198.19.{}.{}", random.between(0, 256), random.between(2, 254)).into();
+        scan(at_ms, address, &mut random, events);
     }
 }
 
-fn visit(mut at_ms: i64, random: &mut Random, events: &mut Vec<Event>) {
-    let third = random.between(0, 192);
+/// An hour at which people shop, in the day that begins at `midnight_ms` UTC.
+fn some_time(midnight_ms: i64, random: &mut Random) -> i64 {
+    midnight_ms + random.weighted(&HOURS) as i64 * HOUR_MS + random.between(0, HOUR_MS)
+}
+
+/// A visit from `address` at some time of the day that begins at `midnight_ms` UTC.
+pub(crate) fn shop_visit(midnight_ms: i64, address: Rc<str>, random: &mut Random, events: &mut Vec<Event>) {
+    visit(some_time(midnight_ms, random), address, random, events);
+}
+
+fn visit(mut at_ms: i64, address: Rc<str>, random: &mut Random, events: &mut Vec<Event>) {
     let visitor = Visitor {
-        address: format!("198.18.{third}.{}", random.between(2, 254)).into(),
+        address,
         agent: if random.chance(0.55) { random.pick(&MOBILE_AGENTS) } else { random.pick(&AGENTS) },
         session: random.next_u64() as u32 | 1,
         host: random.between(0, 2) as usize,
@@ -133,9 +144,9 @@ fn order(visitor: &Visitor, mut at_ms: i64, random: &mut Random, events: &mut Ve
 }
 
 /// A scanner goes through its list from a rented server, and is told no.
-fn scan(mut at_ms: i64, random: &mut Random, events: &mut Vec<Event>) {
+pub(crate) fn scan(mut at_ms: i64, address: Rc<str>, random: &mut Random, events: &mut Vec<Event>) {
     let visitor = Visitor {
-        address: format!("198.19.{}.{}", random.between(0, 256), random.between(2, 254)).into(),
+        address,
         agent: random.pick(&["Mozilla/5.0 zgrab/0.x", "python-requests/2.31.0", "Go-http-client/1.1", AGENTS[0]]),
         session: 0,
         host: random.between(0, 2) as usize,
