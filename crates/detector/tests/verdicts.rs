@@ -129,7 +129,7 @@ fn a_breach_is_never_learned_however_often_it_comes() {
 #[test]
 fn where_a_breach_came_from_stays_news() {
     let from_abroad = |ruling: Option<Ruling>| {
-        let maxima = Maxima { portal_user: 5, ..Maxima::default() };
+        let maxima = Maxima { portal_user: 20, ..Maxima::default() };
         let mut world = routine(Settings { maxima, ..Settings::default() });
         let abroad = |world: &mut World| world.read("e3", TABLE, 20, 10, ("VN/home", "113.20.1.1"), 30);
         go_on_with(&mut world, 3, 0, abroad);

@@ -94,6 +94,9 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
     let sensitive = tally.get(Metric::ClassifiedRequests).max(tally.get(Metric::RowsSent));
     // Where the records are named, it is they that tell (`new_records`): a new duty is one page and not two.
     let told_by_records = sort == TABLE && !tally.records.is_empty();
+    let bound = look.budget.daily(look.settings.shares.first_seen / 2.0, look.kind());
+    // A new duty brings new tables, not new countries.
+    let bound = if sort == TABLE { look.page_bound(bound) } else { bound };
     let page = new_to_peers
         && established
         && !told_by_records
@@ -102,8 +105,7 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
         && own_rate <= PAGE_RATE
         && one_off(look, sort) <= ONE_OFF_MAX
         && peers_rate <= PAGE_RATE
-        && (look.drill()
-            || p <= look.page_bound(look.budget.daily(look.settings.shares.first_seen / 2.0, look.kind())))
+        && (look.drill() || p <= bound)
         && !tally.classes.is_empty()
         && sensitive >= settings.page_amount;
     let digest = look.closing && known && own_rate <= DIGEST_RATE && !tally.classes.is_empty();
