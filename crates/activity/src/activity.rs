@@ -168,10 +168,12 @@ pub enum Signal {
     TemplateInjection,
     /// A request for a script in a directory of uploads or static files.
     ScriptInFiles,
+    /// An account number written: a statement that changes rows and names a column such as `iban`.
+    BankDetails,
 }
 
 impl Signal {
-    pub const ALL: [Signal; 17] = [
+    pub const ALL: [Signal; 18] = [
         Signal::IntoOutfile,
         Signal::IntoDumpfile,
         Signal::DumpShape,
@@ -189,6 +191,7 @@ impl Signal {
         Signal::SqlInjection,
         Signal::TemplateInjection,
         Signal::ScriptInFiles,
+        Signal::BankDetails,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -210,6 +213,7 @@ impl Signal {
             Signal::SqlInjection => "sql_injection",
             Signal::TemplateInjection => "template_injection",
             Signal::ScriptInFiles => "script_in_files",
+            Signal::BankDetails => "bank_details",
         }
     }
 

@@ -50,9 +50,9 @@ pub use exception::{EntityName, ExceptionSettings};
 pub use progress::Violation;
 pub use rollup::Rollup;
 pub use settings::{
-    CrowdSettings, FirstSeenSettings, LoginFailureSettings, LoginSpraySettings, Maxima, NewRecordSettings,
-    OffHoursSettings, Settings, SharedSessionSettings, Shares, SignatureSettings, SilenceSettings, TravelSettings,
-    VolumeSettings, parse_span,
+    BankDetailSettings, CrowdSettings, FirstSeenSettings, LoginFailureSettings, LoginSpraySettings, Maxima,
+    NewRecordSettings, OffHoursSettings, Settings, SharedSessionSettings, Shares, SignatureSettings, SilenceSettings,
+    TravelSettings, VolumeSettings, parse_span,
 };
 pub use table::TableError;
 pub use verdict::{AlertVerdict, NotAVerdict, Ruling, VerdictException};

@@ -22,6 +22,7 @@ pub struct Settings {
     pub first_seen: FirstSeenSettings,
     pub new_records: NewRecordSettings,
     pub off_hours: OffHoursSettings,
+    pub bank_details: BankDetailSettings,
     pub crowd: CrowdSettings,
     pub login_failures: LoginFailureSettings,
     pub login_spray: LoginSpraySettings,
@@ -43,6 +44,7 @@ pub struct Shares {
     pub drift: f64,
     pub off_hours: f64,
     pub leaver: f64,
+    pub bank_details: f64,
     pub crowd: f64,
     pub login_failures: f64,
     pub login_spray: f64,
@@ -104,6 +106,14 @@ pub struct NewRecordSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct OffHoursSettings {
     /// Requests of a night below which nobody is told.
+    pub least: u64,
+}
+
+/// `[detector.bank_details]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BankDetailSettings {
+    /// Rows with account numbers changed in a day below which nobody is told.
     pub least: u64,
 }
 
@@ -178,6 +188,7 @@ impl Default for Settings {
             first_seen: FirstSeenSettings::default(),
             new_records: NewRecordSettings::default(),
             off_hours: OffHoursSettings::default(),
+            bank_details: BankDetailSettings::default(),
             crowd: CrowdSettings::default(),
             login_failures: LoginFailureSettings::default(),
             login_spray: LoginSpraySettings::default(),
@@ -194,11 +205,12 @@ impl Default for Shares {
     fn default() -> Self {
         Shares {
             volume: 0.2,
-            first_seen: 0.14,
+            first_seen: 0.12,
             new_records: 0.22,
             drift: 0.06,
             off_hours: 0.04,
             leaver: 0.01,
+            bank_details: 0.02,
             crowd: 0.03,
             login_failures: 0.07,
             login_spray: 0.05,
@@ -251,6 +263,12 @@ impl Default for NewRecordSettings {
 impl Default for OffHoursSettings {
     fn default() -> Self {
         OffHoursSettings { least: 12 }
+    }
+}
+
+impl Default for BankDetailSettings {
+    fn default() -> Self {
+        BankDetailSettings { least: 4 }
     }
 }
 
@@ -336,6 +354,7 @@ impl Settings {
             drift,
             off_hours,
             leaver,
+            bank_details,
             crowd,
             login_failures,
             login_spray,
@@ -351,6 +370,7 @@ impl Settings {
             drift,
             off_hours,
             leaver,
+            bank_details,
             crowd,
             login_failures,
             login_spray,
@@ -377,6 +397,7 @@ impl Settings {
         require(between(days, 0.0, 365.0), "first_seen.known_after_days", "must be from 0 to 365");
         require(self.new_records.least >= 1, "new_records.least", "must be at least 1");
         require(self.off_hours.least >= 1, "off_hours.least", "must be at least 1");
+        require(self.bank_details.least >= 1, "bank_details.least", "must be at least 1");
         require(self.crowd.least >= 2, "crowd.least", "must be at least 2");
         require(self.login_spray.least >= 2, "login_spray.least", "must be at least 2");
         require((1..=60).contains(&self.shared_session.minutes), "shared_session.minutes", "must be from 1 to 60");

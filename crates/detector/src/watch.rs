@@ -60,7 +60,8 @@ pub(crate) const fn metrics(kind: EntityKind) -> &'static [Metric] {
         EntityKind::PortalUser | EntityKind::IntegrationKey => {
             &[Metric::RowsSent, Metric::ClassifiedRequests, Metric::Statements, Metric::Bytes]
         }
-        EntityKind::UserTable | EntityKind::Table => &[Metric::RowsSent, Metric::TableTouches, Metric::Statements],
+        EntityKind::UserTable => &[Metric::RowsSent, Metric::TableTouches, Metric::Statements, Metric::RowsAffected],
+        EntityKind::Table => &[Metric::RowsSent, Metric::TableTouches, Metric::Statements],
         EntityKind::DbAccount => &[Metric::RowsSent, Metric::Statements, Metric::Denied],
         EntityKind::AppHost => &[Metric::RowsSent, Metric::Statements, Metric::TableTouches],
         EntityKind::Address => &[Metric::ClassifiedRequests, Metric::Requests, Metric::Bytes],

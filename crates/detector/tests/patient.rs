@@ -351,3 +351,38 @@ fn a_leavers_account_pages_and_a_colleagues_does_not() {
     assert_eq!(found.len(), 1, "{:?}", world.alerts);
     assert_eq!(found[0].why, "e3 made 3 requests for classified data 2 days after the end of this employment");
 }
+
+/// Changes so many account numbers.
+fn change(world: &mut World, user: &str, rows: u64) {
+    let tally = world.tally(EntityKind::UserTable, &format!("{user}|hr.bank_accounts"), 15);
+    tally.add(Metric::RowsAffected, rows);
+    tally.add(Metric::TableTouches, rows);
+    tally.classes.insert(DataClass::Hr);
+    tally.signals.insert(Signal::BankDetails);
+}
+
+#[test]
+fn account_numbers_of_many_page_and_ones_own_or_a_clerks_work_do_not() {
+    let mut settings = Settings::default();
+    settings.maxima.portal_user = 50;
+    let everybody: Vec<String> = users().into_iter().chain(["p1".into(), "p2".into()]).collect();
+    let mut world = World::new(settings, &everybody);
+    let mut twins = Vec::new();
+    for hour in 0..22 * 24 {
+        if world.office() && world.hour_of_day() == 9 {
+            // Two clerks change six to ten a day, employees their own now and then.
+            (1..=2).for_each(|n| change(&mut world, &format!("p{n}"), 6 + (hour as u64 / 24 + n) % 5));
+            (0..40).filter(|n| (hour / 24 + n) % 17 == 0).for_each(|n| change(&mut world, &format!("e{n}"), 1));
+        }
+        if hour == 21 * 24 + 11 {
+            change(&mut world, "e3", 23);
+            change(&mut world, "p1", 8);
+            change(&mut world, "e4", 2);
+        }
+        world.next_hour();
+        twins.extend(world.alerts.drain(..).filter(|alert| alert.detector == "bank_details" && alert.page));
+    }
+    let who: Vec<(&str, f64)> = twins.iter().map(|alert| (&*alert.subject.id, alert.observed)).collect();
+    assert_eq!(who.last(), Some(&("e3", 23.0)), "{twins:?}");
+    assert_eq!(who.iter().filter(|(who, _)| *who != "e3").count(), 0, "{twins:?}");
+}

@@ -13,6 +13,7 @@
 //! cannot know: half a name is none, every condition but constants selects, and a double-quoted word is a name only where a
 //! table is expected.
 
+mod account_number;
 mod condition;
 mod definitions;
 mod fingerprint;
@@ -24,6 +25,7 @@ mod tags;
 mod words;
 
 use crate::{Behind, Context, TableBehind};
+use account_number::is_account_number;
 use activity::{Activity, Operation, Record, Resource, Signal, Signals};
 pub use definitions::definitions;
 use fingerprint::Fingerprint;
@@ -457,6 +459,7 @@ impl<'a, 'c> Reader<'a, 'c> {
                     // Behind a dot every word is a name.
                     if keyword == Keyword::None || last_sign == b'.' {
                         self.compare(text);
+                        self.pay(text);
                         if self.uses_names() || self.state() == State::Start {
                             self.name(Cow::Borrowed(text), last_sign);
                         }
@@ -468,6 +471,7 @@ impl<'a, 'c> Reader<'a, 'c> {
                 Token::Quoted { raw, quote, hash } => {
                     self.fingerprint.name(hash);
                     self.compare(raw);
+                    self.pay(raw);
                     if self.uses_names() {
                         let name = unquoted(raw, quote);
                         self.watch(&name);
@@ -542,6 +546,14 @@ impl<'a, 'c> Reader<'a, 'c> {
     fn watch(&mut self, name: &str) {
         if self.watches {
             self.note_column(name);
+        }
+    }
+
+    /// Notes that the statement writes an account number, by the column's name.
+    #[inline(always)]
+    fn pay(&mut self, name: &str) {
+        if self.operation == Operation::Write && is_account_number(name) {
+            self.signals.insert(Signal::BankDetails);
         }
     }
 

@@ -450,6 +450,9 @@ impl Attributor {
             let tally = tallier.tally(place.mode, EntityKind::UserTable, &self.pair, place.bucket);
             add_reading(tally, &statement.personal);
             statement.activity.records.iter().for_each(|record| tally.records.insert(*record));
+            if statement.signals.contains(Signal::BankDetails) {
+                tally.signals.insert(Signal::BankDetails);
+            }
             tally.known(statement.known_by);
             tally.name_person(&self.actor);
             tally.classes.insert(class);
@@ -770,7 +773,7 @@ fn without_data(signals: Signals) -> Signals {
     let mut kept = Signals::EMPTY;
     signals
         .iter()
-        .filter(|signal| !matches!(signal, Signal::UnboundedRead | Signal::GathersRows))
+        .filter(|signal| !matches!(signal, Signal::UnboundedRead | Signal::GathersRows | Signal::BankDetails))
         .for_each(|signal| kept.insert(signal));
     kept
 }

@@ -208,6 +208,7 @@ fn share(name: &str, shares: &Shares) -> f64 {
         "drift" => shares.drift,
         "off_hours" => shares.off_hours,
         "leaver" => shares.leaver,
+        "bank_details" => shares.bank_details,
         "crowd" => shares.crowd,
         "login_failures" => shares.login_failures,
         "login_spray" => shares.login_spray,
@@ -284,6 +285,7 @@ fn normal(spec: &Spec, look: &Look<'_>, finding: &Finding) -> String {
         "drift" => "after a page the evidence starts anew from what is usual by then; while there is evidence, the usual is not raised".into(),
         "off_hours" => "a third night within some weeks is a habit of this person".into(),
         "leaver" => "a directory in which this employment has not ended".into(),
+        "bank_details" => "the day counts to the usual ones of this person and of the role from the next on".into(),
         "crowd" => "the day counts to the usual ones from the next on".into(),
         "login_spray" => format!(
             "the day stays out of the usual ones, {QUARANTINED_DAYS_MAX} in 28 days; the verdict `expected` learns it at once"

@@ -5,6 +5,7 @@
 //! closed state. Then it does not matter when, how often or in which order it is asked: an alert that fires early is one
 //! that the whole hour would raise too, and asking once more when the hour closes finds the rest.
 
+mod bank_details;
 mod crowd;
 mod drift;
 mod facts;
@@ -48,6 +49,7 @@ pub const DETECTORS: &[Spec] = &[
     first_seen::SPEC,
     new_records::SPEC,
     drift::SPEC,
+    bank_details::SPEC,
     off_hours::SPEC,
     leaver::SPEC,
     crowd::SPEC,

@@ -659,3 +659,23 @@ fn steps_are_linear_in_the_text() {
         assert!(few <= 40 * short.len() + 4000, "{piece}: {few} steps for {} bytes", short.len());
     }
 }
+
+#[test]
+fn account_numbers_written_are_marked() {
+    for text in [
+        "UPDATE bank_accounts SET iban = 'XX1' WHERE employee_id = 7",
+        "update `hr`.`payout` set `IBAN`='XX1'",
+        "INSERT INTO hr_payees (employee_id, routing_number, account_number) VALUES (1, 2, 3)",
+        "REPLACE INTO t SET bank_account = 1",
+    ] {
+        assert!(signals(text).contains(&"bank_details"), "{text}");
+    }
+    for text in [
+        "SELECT iban FROM bank_accounts",
+        "UPDATE t SET name = 'iban' WHERE id = 1",
+        "DELETE FROM bank_accounts WHERE employee_id = 7",
+        "UPDATE t SET account = 1",
+    ] {
+        assert!(!signals(text).contains(&"bank_details"), "{text}");
+    }
+}
