@@ -28,13 +28,13 @@ use crate::{
     directory::Directory,
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
     fleet::{Fleet, Peers, Snapshot},
-    limits,
+    limits, marks,
     progress::{Heard, Progress, Violation},
     rollup::{GroupHour, Rollup},
     settings::Settings,
     watch::{NEW_RECORDS, NOVELTY, Scale, add, amounts, cell, metrics},
 };
-use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mode, Span, Timestamp};
+use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mark, Mode, Span, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -648,7 +648,30 @@ impl Engine {
         for (detector, finding) in all {
             self.raise(at, hour, detector, finding, effects);
         }
+        self.raise_marks(at, hour, closing, effects);
         past
+    }
+
+    /// What signature rules say of the hour. Each id is said once, so asking again does no harm.
+    fn raise_marks(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) {
+        let entity = self.held_mut(at);
+        let id = entity.key.id.clone();
+        let Some(state) = entity.hours.iter_mut().find(|state| state.hour == hour) else { return };
+        if state.tally.marks.is_empty() {
+            return;
+        }
+        let found = marks::findings(&id, &state.tally.marks, closing);
+        state.suspicious |= found.iter().any(|(mark, _)| mark.page);
+        let source = Source::of(state);
+        self.say_marks(at, &source, found, effects);
+    }
+
+    fn say_marks(&mut self, at: u32, source: &Source, found: Vec<(Arc<Mark>, Finding)>, effects: &mut Effects) {
+        for (mark, finding) in found {
+            let mut alert = self.alert(at, &mark.rule, source, finding);
+            alert.attack = mark.techniques.iter().map(|technique| technique.to_string()).collect();
+            self.say(alert, effects);
+        }
     }
 
     fn look<'a>(
@@ -755,6 +778,9 @@ impl Engine {
             let alert = self.alert(at, name, &Source::of(&hour), finding);
             self.say(alert, effects);
         }
+        // Nothing is lost by being late: the digest's are told at once, too.
+        let found = marks::findings(&self.held(at).key.id, &hour.tally.marks, true);
+        self.say_marks(at, &Source::of(&hour), found, effects);
     }
 
     fn alert(&self, at: u32, detector: &str, source: &Source, finding: Finding) -> Alert {

@@ -28,6 +28,7 @@ mod engine;
 mod entity;
 mod fleet;
 pub mod limits;
+mod marks;
 mod progress;
 mod rollup;
 mod seen;
