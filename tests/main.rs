@@ -23,5 +23,7 @@ mod real_servers;
 mod reload;
 #[path = "it/repository.rs"]
 mod repository;
+#[path = "it/signatures.rs"]
+mod signatures;
 #[path = "it/torn.rs"]
 mod torn;

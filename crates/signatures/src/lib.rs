@@ -18,7 +18,8 @@
 //!
 //! What decides is not matching, which is some four hundred lines, but what stands around it: *every mistake at once with file and line*
 //! needs YAML with positions, and *one scan for an ordinary line* needs the rules' own structure. So the language is read here over
-//! [`saphyr_parser`] (pure, no unsafe, positions), matching is `regex` (linear) and `aho-corasick`.
+//! [`saphyr_parser`] (pure, no unsafe, positions), matching is `regex` (linear) and
+//! a word search of our own, see `words`.
 //!
 //! # What it costs
 //! An ordinary entry costs one pass over the texts that the client could write, see `sieve`. `cargo bench --bench signatures` shows
@@ -36,6 +37,7 @@ mod pattern;
 mod rule;
 mod set;
 mod sieve;
+mod words;
 mod yaml;
 
 pub use example::Example;

@@ -32,5 +32,9 @@ pub const MISTAKES_MAX: usize = 100;
 /// Bytes of an address and of each other text of a request that are looked at. What stands behind is not seen.
 pub(crate) const REQUEST_TEXT_BYTES_MAX: usize = 8 << 10;
 
+/// Agents that are remembered as harmless, and bytes of one. Beyond: looked at again.
+pub(crate) const AGENTS_MAX: usize = 64;
+pub(crate) const AGENT_BYTES_MAX: usize = 512;
+
 /// How often an address is percent-decoded.
 pub(crate) const DECODINGS_MAX: usize = 3;

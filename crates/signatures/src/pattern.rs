@@ -66,9 +66,11 @@ pub(crate) enum Pattern {
         to_end: bool,
         cased: bool,
     },
+    /// `certain`: texts that are in whatever it matches, as far as that is known.
     Regex {
         regex: Regex,
         cased: bool,
+        certain: Vec<String>,
     },
     Net(IpNet),
     Compare(Compare, i64),
@@ -160,7 +162,7 @@ impl Modifiers {
                 let net = net.or_else(|_| text.trim().parse::<IpAddr>().map(IpNet::from));
                 Ok(vec![Pattern::Net(net.map_err(|_| "must be a network such as `192.0.2.0/24`")?)])
             }
-            How::Regex => Ok(vec![Pattern::Regex { regex: self.regex(text)?, cased: true }]),
+            How::Regex => Ok(vec![Pattern::Regex { regex: self.regex(text)?, cased: true, certain: Vec::new() }]),
             _ if value.is_null() || text.is_empty() => match self.how {
                 How::Whole => Ok(vec![Pattern::Exists(false)]),
                 _ => Err("an empty value is in every text".into()),
@@ -193,7 +195,7 @@ impl Modifiers {
 
     /// A text with `*` and `?` in it.
     fn wildcards(&self, text: &str) -> Result<Pattern, String> {
-        let mut pieces = vec![String::new()];
+        let (mut pieces, mut certain) = (vec![String::new()], vec![String::new()]);
         let mut regex = String::new();
         let (mut single, mut wildcards) = (false, 0);
         let mut characters = text.chars().peekable();
@@ -202,20 +204,22 @@ impl Modifiers {
                 '*' => {
                     wildcards += 1;
                     pieces.push(String::new());
+                    certain.push(String::new());
                     regex.push_str(".*");
                     continue;
                 }
                 '?' => {
                     wildcards += 1;
                     single = true;
+                    certain.push(String::new());
                     regex.push('.');
                     continue;
                 }
                 '\\' => characters.next_if(|next| matches!(next, '*' | '?' | '\\')).unwrap_or('\\'),
                 other => other,
             };
-            if let Some(piece) = pieces.last_mut() {
-                piece.push(literal);
+            for last in [pieces.last_mut(), certain.last_mut()].into_iter().flatten() {
+                last.push(literal);
             }
             regex.push_str(&regex::escape(literal.encode_utf8(&mut [0; 4])));
         }
@@ -229,7 +233,7 @@ impl Modifiers {
         let text = format!("{}{regex}{}", if from_start { "^" } else { "" }, if to_end { "$" } else { "" });
         let text = if self.cased { text } else { text.to_ascii_lowercase() };
         let whole = Modifiers { flags: [false, false, true], ..*self };
-        Ok(Pattern::Regex { regex: whole.regex(&text)?, cased: self.cased })
+        Ok(Pattern::Regex { regex: whole.regex(&text)?, cased: self.cased, certain })
     }
 
     fn anchors(&self) -> (bool, bool) {
@@ -300,7 +304,7 @@ impl Pattern {
 
     fn is_in(&self, text: &Text<'_>) -> bool {
         match self {
-            Pattern::Regex { regex, cased } => regex.is_match(if *cased { &text.plain } else { &text.lower }),
+            Pattern::Regex { regex, cased, .. } => regex.is_match(if *cased { &text.plain } else { &text.lower }),
             Pattern::Pieces { pieces, from_start, to_end, cased } => {
                 in_order(if *cased { &text.plain } else { &text.lower }, pieces, *from_start, *to_end)
             }
@@ -312,6 +316,7 @@ impl Pattern {
     pub(crate) fn certain(&self) -> &[String] {
         match self {
             Pattern::Pieces { pieces, .. } => pieces,
+            Pattern::Regex { certain, .. } => certain,
             _ => &[],
         }
     }

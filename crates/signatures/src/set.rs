@@ -4,7 +4,7 @@ use crate::{
     Category, Mistake, Rule,
     field::View,
     limits::{FILE_BYTES_MAX, MISTAKES_MAX, RULES_MAX, UNSIEVED_MAX},
-    sieve::Sieve,
+    sieve::{Agents, Sieve},
     yaml,
 };
 use activity::{Activity, Mark};
@@ -29,6 +29,7 @@ pub struct Set {
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
     set: Arc<Set>,
+    agents: Agents,
     candidates: Vec<u32>,
     matched: Vec<Arc<Mark>>,
 }
@@ -129,7 +130,7 @@ impl Set {
 
 impl Matcher {
     pub fn new(set: Arc<Set>) -> Self {
-        Matcher { set, candidates: Vec::new(), matched: Vec::new() }
+        Matcher { set, ..Matcher::default() }
     }
 
     pub fn set(&self) -> &Arc<Set> {
@@ -142,7 +143,7 @@ impl Matcher {
         if let Some(sieves) = &self.set.sieves
             && let Some(category) = Category::of(activity)
         {
-            sieves[category as usize].candidates(activity, &mut self.candidates);
+            sieves[category as usize].candidates(activity, &mut self.agents, &mut self.candidates);
             if !self.candidates.is_empty() {
                 let view = View::new(activity);
                 for at in &self.candidates {

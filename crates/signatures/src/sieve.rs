@@ -1,51 +1,57 @@
 //! One look at an entry, after which nearly every entry is done with.
 //!
 //! Of each rule's condition it is known which words an entry must have at least one of: a match is impossible without. All words of all
-//! rules are looked for in one pass (Aho-Corasick, ASCII letters in any case) over the texts that the client could write; only rules of
+//! rules are looked for in one pass (`words`, ASCII letters in any case) over the texts that the client could write; only rules of
 //! which a word was found are asked. Rules without such a word (a regular expression alone, a status alone) are always asked, and there
 //! may be few of them.
 //!
 //! | condition | words |
 //! |---|---|
-//! | a value | its longest stretch without blanks, slashes, `+` and `?`: what decoding, resolving and folding never tear apart |
+//! | a value | its longest stretch that no form tears apart: in an address without blanks, `/`, `+` and `?`, in a statement without blanks |
 //! | any of several values | one of each; if one has none, none |
 //! | all of several, `and` | those of the part whose words are rarest in a shop's logs |
 //! | `or`, `1 of` | those of all parts; if one has none, none |
 //! | `not` | none |
 //!
-//! Words that every second request has (`rest`, `media`, `select`) and words of less than three bytes are not taken. What the sieve lets
+//! Words that every second request has (`rest`, `media`, `select`) are taken where there is no better one, words of less than three
+//! bytes never. What the sieve lets
 //! through is judged as if there were none: [`crate::Set`]'s tests compare the two.
 //!
-//! The losing alternatives: a regular-expression set (no faster, and its size depends on the rules' writer), one automaton for each
-//! field (more passes over short texts), asking every rule (a hundred times the cost of parsing).
+//! The losing alternatives: a regular-expression set (its size depends on the rules' writer), one search for all texts together (one
+//! short word of agents would slow that of addresses), asking every rule (many times the cost of parsing).
 
 use crate::{
     Category, Rule,
     condition::Condition,
     field::{self, Field, decoded},
-    limits::DECODINGS_MAX,
+    limits::{AGENT_BYTES_MAX, AGENTS_MAX, DECODINGS_MAX},
     rule::{Group, Item},
+    words::{WORD_BYTES_MIN, Words},
 };
 use activity::Activity;
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Bytes of a word at least.
-const WORD_BYTES_MIN: usize = 3;
-
 /// Words that say nothing in the logs of a shop.
-const COMMON: [&str; 40] = [
+const COMMON: [&str; 60] = [
+    "537.36",
     "admin",
     "and",
+    "android",
+    "applewebkit",
+    "applewebkit/537.36",
     "catalog",
     "category",
     "checkout",
+    "chrome",
     "com",
     "compatible",
     "css",
     "customer",
+    "delete",
+    "firefox",
     "from",
+    "gecko",
     "get",
     "html",
     "http",
@@ -54,9 +60,14 @@ const COMMON: [&str; 40] = [
     "index.php",
     "insert",
     "into",
+    "iphone",
     "jpg",
+    "khtml",
     "like",
+    "linux",
+    "macintosh",
     "media",
+    "mobile",
     "mozilla",
     "order",
     "php",
@@ -65,16 +76,23 @@ const COMMON: [&str; 40] = [
     "product",
     "pub",
     "rest",
+    "safari",
     "sales",
     "select",
     "set",
     "static",
     "table",
+    "trident",
     "update",
+    "user",
     "values",
     "var",
+    "version",
+    "webkit",
     "where",
+    "windows",
     "www",
+    "x11",
     "xml",
 ];
 
@@ -88,16 +106,29 @@ struct Scanned {
     statement: bool,
 }
 
-/// The words of the rules of one category.
+/// The words of the rules of one category, by the texts in which they are looked for.
 #[derive(Debug)]
 pub(crate) struct Sieve {
-    words: Option<AhoCorasick>,
-    /// Rules of each word, ascending.
-    rules: Vec<Vec<u32>>,
+    address: Part,
+    agent: Part,
+    /// Referer and host.
+    other: Part,
+    statement: Part,
     scanned: Scanned,
     /// Rules that are always asked, ascending.
     always: Vec<u32>,
 }
+
+/// Words that are looked for in one text, and the rules of each.
+#[derive(Debug, Default)]
+struct Part {
+    words: Option<Words>,
+    rules: Vec<Vec<u32>>,
+}
+
+/// Agents in which no word was found. A browser comes back: most lines of a log have an agent that was there a moment ago.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Agents(Vec<Box<str>>);
 
 /// At least one of these must be in the entry.
 #[derive(Clone, Debug, Default)]
@@ -111,7 +142,7 @@ struct Clause {
 impl Sieve {
     /// Of the rules of that category, by their place.
     pub(crate) fn new(rules: &[Rule], category: Category) -> Sieve {
-        let mut by_word: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut clauses = Vec::new();
         let mut always = Vec::new();
         let mut scanned = Scanned::default();
         for (at, rule) in (0u32..).zip(rules).filter(|(_, rule)| rule.category == category) {
@@ -119,31 +150,19 @@ impl Sieve {
             match of_condition(condition, selections) {
                 Some(clause) => {
                     scanned = scanned.and(clause.scanned);
-                    for word in clause.words {
-                        let of_word = by_word.entry(word).or_default();
-                        if of_word.last() != Some(&at) {
-                            of_word.push(at);
-                        }
-                    }
+                    clauses.push((at, clause));
                 }
                 None => always.push(at),
             }
         }
-        let (words, rules): (Vec<String>, Vec<Vec<u32>>) = by_word.into_iter().unzip();
-        let built = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&words);
-        match built {
-            Ok(automaton) if !words.is_empty() => Sieve { words: Some(automaton), rules, scanned, always },
-            // Without an automaton (none is needed, or it would be too great) every rule is asked.
-            _ => {
-                always.extend(rules.into_iter().flatten());
-                always.sort_unstable();
-                always.dedup();
-                Sieve { words: None, rules: Vec::new(), scanned: Scanned::default(), always }
-            }
+        let part = |is_in: fn(&Scanned) -> bool| Part::new(clauses.iter().filter(|(_, clause)| is_in(&clause.scanned)));
+        Sieve {
+            address: part(|scanned| scanned.address),
+            agent: part(|scanned| scanned.agent),
+            other: part(|scanned| scanned.referer || scanned.host),
+            statement: part(|scanned| scanned.statement),
+            scanned,
+            always,
         }
     }
 
@@ -153,37 +172,31 @@ impl Sieve {
     }
 
     /// Puts the rules that could match into `found`, ascending.
-    pub(crate) fn candidates(&self, activity: &Activity<'_>, found: &mut Vec<u32>) {
+    pub(crate) fn candidates(&self, activity: &Activity<'_>, agents: &mut Agents, found: &mut Vec<u32>) {
         found.clear();
-        if let Some(words) = &self.words {
-            let mut look = |text: &str| {
-                words.find_overlapping_iter(text).for_each(|hit| {
-                    if let Some(rules) = self.rules.get(hit.pattern().as_usize()) {
-                        found.extend_from_slice(rules);
-                    }
-                });
-            };
-            if self.scanned.statement
-                && let Some(text) = activity.statement.as_deref()
-            {
-                look(text);
-            }
+        if let Some(text) = activity.statement.as_deref() {
+            self.statement.look(text, found);
+        }
+        if let Some(asked) = &activity.asked {
             if self.scanned.address {
-                look_decoded(field::path(activity), false, &mut look);
-                look_decoded(field::query(activity), true, &mut look);
+                self.address.look_decoded(field::path(activity), false, found);
+                self.address.look_decoded(field::query(activity), true, found);
             }
             if self.scanned.agent
                 && let Some(agent) = activity.agent.as_deref()
+                && !agents.knows(agent)
             {
-                look(field::within(agent));
+                let before = found.len();
+                self.agent.look(field::within(agent), found);
+                if found.len() == before {
+                    agents.remember(agent);
+                }
             }
-            if let Some(asked) = &activity.asked {
-                if self.scanned.referer {
-                    look(field::within(&asked.referer));
-                }
-                if self.scanned.host {
-                    look(field::within(&asked.host));
-                }
+            if self.scanned.referer {
+                self.other.look(field::within(&asked.referer), found);
+            }
+            if self.scanned.host {
+                self.other.look(field::within(&asked.host), found);
             }
         }
         if !found.is_empty() || !self.always.is_empty() {
@@ -194,16 +207,63 @@ impl Sieve {
     }
 }
 
-/// The text, and what is decoded from it.
-fn look_decoded(text: &str, plus: bool, look: &mut dyn FnMut(&str)) {
-    look(text);
-    let mut text = Cow::Borrowed(text);
-    for _ in 0..DECODINGS_MAX {
-        if memchr::memchr(b'%', text.as_bytes()).is_none() {
-            break;
+impl Part {
+    fn new<'c>(clauses: impl Iterator<Item = &'c (u32, Clause)>) -> Part {
+        let mut by_word: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+        for (at, clause) in clauses {
+            for word in &clause.words {
+                by_word.entry(word).or_default().push(*at);
+            }
         }
-        text = decoded(text, plus);
-        look(&text);
+        let (words, rules): (Vec<&str>, Vec<Vec<u32>>) = by_word.into_iter().unzip();
+        Part { words: Words::new(words.into_iter()), rules }
+    }
+
+    fn look(&self, text: &str, found: &mut Vec<u32>) {
+        let Some(words) = &self.words else { return };
+        words.find(text, |number| {
+            if let Some(rules) = self.rules.get(number) {
+                found.extend_from_slice(rules);
+            }
+        });
+    }
+
+    /// The text, and what is decoded from it.
+    fn look_decoded(&self, text: &str, plus: bool, found: &mut Vec<u32>) {
+        self.look(text, found);
+        let mut text = Cow::Borrowed(text);
+        for _ in 0..DECODINGS_MAX {
+            if memchr::memchr(b'%', text.as_bytes()).is_none() {
+                break;
+            }
+            text = decoded(text, plus);
+            self.look(&text, found);
+        }
+    }
+}
+
+impl Agents {
+    fn knows(&self, agent: &str) -> bool {
+        self.0.get(Self::place(agent)).is_some_and(|known| **known == *agent)
+    }
+
+    fn remember(&mut self, agent: &str) {
+        if agent.len() <= AGENT_BYTES_MAX {
+            self.0.resize(AGENTS_MAX, Box::default());
+            self.0[Self::place(agent)] = agent.into();
+        }
+    }
+
+    /// By a hash of all its bytes, eight at a time.
+    fn place(agent: &str) -> usize {
+        let (eights, rest) = agent.as_bytes().as_chunks::<8>();
+        let last = rest.iter().fold(1, |last, byte| last << 8 | u64::from(*byte));
+        let hash = eights
+            .iter()
+            .map(|eight| u64::from_le_bytes(*eight))
+            .chain([last])
+            .fold(0, |hash: u64, part| (hash ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
+        (hash >> 32) as usize % AGENTS_MAX
     }
 }
 
@@ -255,8 +315,8 @@ fn of_item(item: &Item) -> Option<Clause> {
         item.fields.iter().try_fold(Scanned::default(), |scanned, field| Some(scanned.and(Scanned::of(*field)?)))?;
     let of_value = |value: &Vec<crate::pattern::Pattern>| {
         union(value.iter().map(|pattern| {
-            let word = pattern.certain().iter().flat_map(|text| words(text)).max_by_key(|word| word.len())?;
-            Some(Clause { worth: word.len(), words: vec![word.to_ascii_lowercase()], scanned })
+            let word = pattern.certain().iter().flat_map(|text| words(text, scanned)).max_by_key(|word| worth(word))?;
+            Some(Clause { worth: worth(word), words: vec![word.to_ascii_lowercase()], scanned })
         }))
     };
     let values = item.values.iter().map(of_value);
@@ -264,9 +324,17 @@ fn of_item(item: &Item) -> Option<Clause> {
 }
 
 /// Of a text, the stretches that every form of it has.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    let parts = text.split(|c: char| c.is_whitespace() || matches!(c, '/' | '+' | '?' | '*'));
-    parts.filter(|word| WORD_BYTES_MIN <= word.len() && !COMMON.iter().any(|common| word.eq_ignore_ascii_case(common)))
+fn words(text: &str, scanned: Scanned) -> impl Iterator<Item = &str> {
+    let is_torn = move |c: char| {
+        scanned.address && matches!(c, '/' | '+' | '?') || (scanned.address || scanned.statement) && c.is_whitespace()
+    };
+    let parts = text.split(is_torn);
+    parts.filter(|word| WORD_BYTES_MIN <= word.len())
+}
+
+/// The longer the rarer; of common ones, nothing.
+fn worth(word: &str) -> usize {
+    if COMMON.iter().any(|common| word.eq_ignore_ascii_case(common)) { 0 } else { word.len() }
 }
 
 /// All must hold: the one with the rarest words, of equal ones the one with fewer.
