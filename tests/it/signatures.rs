@@ -27,7 +27,7 @@ fn a_users_rule_raises_its_alert_and_pages_only_if_it_says_so() {
     let log =
         [line("/old%65xport?all=1", 1), line("/honeytrap/x", 2), line("/honeytrap/y", 3), line("/.git/config", 4)];
     // What does not page is told when its hour is over.
-    let later = line("/", 5).replace("13:04", "17:04");
+    let later: String = (14..20).map(|hour| line("/", 5).replace("13:04", &format!("{hour}:04"))).collect();
     let input = scratch.write("web.log", log.concat() + &later);
     let alerts = scratch.0.join("alerts.jsonl");
     let output = Command::new(BINARY)
