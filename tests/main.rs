@@ -23,6 +23,8 @@ mod real_servers;
 mod reload;
 #[path = "it/repository.rs"]
 mod repository;
+#[path = "it/signatures.rs"]
+mod signatures;
 #[path = "it/torn.rs"]
 mod torn;
 #[path = "it/verdicts.rs"]

@@ -34,6 +34,8 @@ pub struct Context {
     /// Networks and people as their files say now.
     pub networks: Current<Geo>,
     pub people: Current<Directory>,
+    /// Signature rules as last read and found right.
+    pub rules: Current<signatures::Set>,
     /// The configuration as last read and found right: who has to know and how they are told.
     pub latest: Mutex<Arc<Settings>>,
 }
@@ -62,8 +64,9 @@ impl Context {
 
     /// Where and how raw topics are read, by topic.
     pub fn plans(&self) -> HashMap<String, Arc<Plan>> {
-        let networks = self.networks.get();
-        self.settings.plans().into_iter().map(|(topic, plan)| (topic, Arc::new(plan.with_geo(&networks)))).collect()
+        let (networks, rules) = (self.networks.get(), self.rules.get());
+        let current = |plan: Arc<Plan>| Arc::new(plan.with_geo(&networks).with_signatures(&rules));
+        self.settings.plans().into_iter().map(|(topic, plan)| (topic, current(plan))).collect()
     }
 
     /// A new engine for one tally partition.
@@ -75,8 +78,10 @@ impl Context {
         engine
     }
 
-    /// Puts a new configuration in the place of the last one; the active notifier takes it up at its next round.
+    /// Puts a new configuration in the place of the last one; the active notifier takes it up at its next round, ingest its rules
+    /// with the next record.
     pub fn reload(&self, settings: Settings) {
+        self.rules.put(Arc::clone(&settings.rules));
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 

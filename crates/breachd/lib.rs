@@ -23,6 +23,7 @@ pub mod replay;
 pub mod roles;
 pub mod run;
 pub mod settings;
+pub mod signatures;
 pub mod sources;
 pub mod state;
 pub mod topics;

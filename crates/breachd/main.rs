@@ -61,10 +61,11 @@ async fn command(command: Command) -> anyhow::Result<bool> {
             let settings = load(&config.files)?;
             writeln!(
                 out,
-                "the configuration is sound: {} sources, {} channels, {} triggers",
+                "the configuration is sound: {} sources, {} channels, {} triggers, {} signature rules",
                 settings.sources.len(),
                 settings.channels.len(),
-                settings.triggers.len()
+                settings.triggers.len(),
+                settings.rules.rules().len()
             )?;
             settings.notes(wall::now()).iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
             Ok(true)

@@ -45,7 +45,11 @@ impl<T> Current<T> {
     }
 
     pub fn set(&self, value: T) {
-        *self.value.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
+        self.put(Arc::new(value));
+    }
+
+    pub fn put(&self, value: Arc<T>) {
+        *self.value.lock().unwrap_or_else(PoisonError::into_inner) = value;
         self.version.fetch_add(1, Ordering::Release);
     }
 

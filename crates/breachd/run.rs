@@ -62,6 +62,7 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
         taken: AtomicU64::new(0),
         networks: Current::new(Arc::clone(&settings.networks)),
         people: Current::new(Arc::clone(&settings.people)),
+        rules: Current::new(Arc::clone(&settings.rules)),
         latest: Mutex::new(Arc::clone(&settings)),
         broker,
         settings,
@@ -180,7 +181,7 @@ impl Daemon {
 }
 
 /// `breachd run`: until SIGTERM or SIGINT, or until a role ends. True: it ended because it was told to. SIGHUP reads the
-/// files again: triggers, channels, secrets and deadlines change, or nothing does.
+/// files again: triggers, channels, secrets, deadlines and signature rules change, or nothing does.
 pub async fn run(settings: Settings, files: &[PathBuf], roles: &[RoleName]) -> anyhow::Result<bool> {
     let settings = Arc::new(settings);
     let broker = stream::kafka(&settings.kafka)?;

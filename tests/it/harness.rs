@@ -122,6 +122,12 @@ impl Daemon {
         until("the daemon ends after SIGTERM", || self.child.try_wait().expect("a child of ours")).code()
     }
 
+    /// SIGHUP: read the configuration again.
+    pub(crate) fn hang_up(&self) {
+        let status = Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().expect("kill");
+        assert!(status.success());
+    }
+
     pub(crate) fn exited(&mut self) -> Option<Option<i32>> {
         self.child.try_wait().expect("a child of ours").map(|status| status.code())
     }

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// Which of ours each crate may know; an arrow is added here after it has been discussed.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("activity", &[]),
     ("formats", &["activity"]),
     ("tally", &["activity"]),
-    ("ingest", &["activity", "formats", "tally"]),
+    ("signatures", &["activity", "formats"]),
+    ("ingest", &["activity", "formats", "signatures", "tally"]),
     ("detector", &["activity", "tally"]),
     ("incident", &["activity", "detector"]),
     ("notifier", &["activity", "detector", "incident"]),
@@ -18,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
 ];
 
 /// Crates that stay a pure function of time and input.
-const PURE: [&str; 6] = ["activity", "tally", "formats", "ingest", "detector", "incident"];
+const PURE: [&str; 7] = ["activity", "tally", "formats", "signatures", "ingest", "detector", "incident"];
 
 const IMPURE: [&str; 8] = ["tokio", "rdkafka", "reqwest", "axum", "lettre", "rand", "getrandom", "tracing"];
 

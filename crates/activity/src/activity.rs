@@ -39,6 +39,23 @@ pub struct Activity<'a> {
     pub measures: Measures,
     pub outcome: Outcome,
     pub signals: Signals,
+    /// Web: the request as it was asked for. Read by signature rules, and by nobody else.
+    pub asked: Option<Asked<'a>>,
+    /// Database: the text of the statement, as far as the log keeps it. Read by signature rules, and by nobody else: it holds
+    /// whatever the client wrote.
+    pub statement: Option<Cow<'a, str>>,
+}
+
+/// A request in the client's own words; empty where the log does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked<'a> {
+    pub method: Cow<'a, str>,
+    /// Behind the question mark, percent-encoded as it came. (The path is a [`Resource::Route`].)
+    pub query: Cow<'a, str>,
+    pub status: u16,
+    /// The virtual host.
+    pub host: Cow<'a, str>,
+    pub referer: Cow<'a, str>,
 }
 
 /// Who the entry names.
@@ -276,6 +293,8 @@ impl<'a> Activity<'a> {
             measures: Measures::default(),
             outcome: Outcome::default(),
             signals: Signals::EMPTY,
+            asked: None,
+            statement: None,
         }
     }
 }

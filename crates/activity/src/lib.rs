@@ -11,14 +11,16 @@
 mod activity;
 mod data_class;
 mod entity;
+mod mark;
 mod mode;
 mod record;
 mod text;
 mod time;
 
-pub use activity::{Activity, Actor, KnownBy, Measures, Operation, Outcome, Resource, Signal, Signals};
+pub use activity::{Activity, Actor, Asked, KnownBy, Measures, Operation, Outcome, Resource, Signal, Signals};
 pub use data_class::{DataClass, DataClasses};
 pub use entity::{Entity, EntityKind};
+pub use mark::{Level, Mark};
 pub use mode::{DrillId, Mode};
 pub use record::Record;
 pub use text::{printable, printable_within};

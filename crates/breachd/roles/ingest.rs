@@ -7,7 +7,7 @@
 //! that is what happens at every rebalance. The price is up to one flush interval of work done twice by somebody; the
 //! alternative, committing inside the rebalance callback, holds up the whole group while a transaction ends.
 //!
-//! Now and then a flush also holds what each source has shown so far ([`crate::sources`]). When the file of networks changes,
+//! Now and then a flush also holds what each source has shown so far ([`crate::sources`]). When the file of networks or the rules change,
 //! the partitions go on with the same state by another plan.
 
 use super::RoleError;
@@ -59,6 +59,8 @@ struct IngestRole<'a> {
     written_down: Instant,
     /// Version of the networks that the plans have.
     networks_seen: u64,
+    /// And of the signature rules.
+    rules_seen: u64,
 }
 
 /// Runs until the context says stop; returns what ended it otherwise.
@@ -86,6 +88,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
         dirty: false,
         written_down: Instant::now(),
         networks_seen: 0,
+        rules_seen: 0,
     };
     let outcome = role.work();
     tracing::info!(role = %Role::Ingest, "stopped");
@@ -127,10 +130,22 @@ impl IngestRole<'_> {
         self.flush()
     }
 
-    /// Takes up changed networks; sees to it that what the sources have shown is written down in time.
+    /// Takes up changed networks and signature rules; sees to it that what the sources have shown is written down in time.
     fn renew(&mut self) {
-        if let Some(networks) = self.context.networks.newer(&mut self.networks_seen) {
-            self.plans.values_mut().for_each(|plan| *plan = Arc::new(plan.with_geo(&networks)));
+        let networks = self.context.networks.newer(&mut self.networks_seen);
+        let rules = self.context.rules.newer(&mut self.rules_seen);
+        if networks.is_some() || rules.is_some() {
+            for plan in self.plans.values_mut() {
+                if let Some(networks) = &networks {
+                    *plan = Arc::new(plan.with_geo(networks));
+                }
+                if let Some(rules) = &rules {
+                    *plan = Arc::new(plan.with_signatures(rules));
+                }
+            }
+            if let Some(rules) = &rules {
+                tracing::info!(rules = rules.rules().len(), "new signature rules are in force");
+            }
             for ((topic, _), partition) in &mut self.partitions {
                 if let Some(plan) = self.plans.get(topic) {
                     partition.ingester.replan(plan);

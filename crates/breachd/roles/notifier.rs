@@ -202,7 +202,7 @@ impl<'a> Active<'a> {
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
         tracing::info!(
-            "new triggers, channels and secrets are in force; sources, detector and console change at a restart"
+            "new triggers, channels, secrets and signature rules are in force; sources, detector and console change at a restart"
         );
         Ok(())
     }

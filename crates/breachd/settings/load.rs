@@ -297,13 +297,13 @@ pub fn environment() -> Vec<(String, String)> {
     std::env::vars().filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect()
 }
 
-/// Files named in a configuration file (keys `file` and `…_file`) are looked for beside it first; what is not there stays
+/// Files named in a configuration file (keys `file`, `…_file` and `folder`) are looked for beside it first; what is not there stays
 /// relative to the working directory.
 fn anchor(table: &mut toml::Table, file: &Path) {
     let directory = file.parent().unwrap_or_else(|| Path::new(""));
     for (key, value) in table {
         match value {
-            toml::Value::String(path) if key == "file" || key.ends_with("_file") => {
+            toml::Value::String(path) if key == "file" || key == "folder" || key.ends_with("_file") => {
                 let beside = directory.join(path.as_str());
                 if let Some(beside) = beside.to_str().filter(|_| beside.exists()) {
                     *path = beside.to_owned();

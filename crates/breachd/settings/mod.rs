@@ -6,7 +6,12 @@
 pub mod limits;
 pub mod load;
 
-use crate::{cli::InputFile, drill::mark::DrillKey, topics::TopicSettings};
+use crate::{
+    cli::InputFile,
+    drill::mark::DrillKey,
+    signatures::{self, SignatureSettings, Wrong},
+    topics::TopicSettings,
+};
 use detector::{Calendar, Directory, Engine, EngineSpec};
 use incident::{Jurisdictions, Policy};
 use ingest::{Geo, Plan, Pseudonyms};
@@ -35,6 +40,7 @@ pub struct Written {
     pub attribution: ingest::settings::Attribution,
     pub network: ingest::settings::Network,
     pub privacy: ingest::settings::Privacy,
+    pub signatures: SignatureSettings,
     pub detector: detector::Settings,
     /// The HR directory: columns user, role, department, employee_id, from, to, zone.
     pub directory: FileSetting,
@@ -99,6 +105,8 @@ pub struct Settings {
     written: Written,
     pub people: Arc<Directory>,
     pub networks: Arc<Geo>,
+    /// Signature rules that are in force.
+    pub rules: Arc<::signatures::Set>,
     pub periods: Arc<Calendar>,
     pub privacy: Arc<Pseudonyms>,
     policy: Arc<Policy>,
@@ -127,6 +135,7 @@ impl Settings {
     pub fn load(files: &[PathBuf], environment: &[(String, String)]) -> Result<Settings, Vec<Mistake>> {
         let tree = Tree::read(files, environment)?;
         let written: Written = tree.parse()?;
+        let rules = signatures::read(&written.signatures);
         let (mut settings, mistakes) = written.resolve();
         if let Some(settings) = &mut settings
             && !tree.writes("detector.maxima")
@@ -135,6 +144,16 @@ impl Settings {
         }
         let mut mistakes: Vec<Mistake> =
             mistakes.into_iter().map(|(key, problem)| tree.mistake(&key, problem)).collect();
+        match (rules, &mut settings) {
+            (Ok(rules), Some(settings)) => settings.rules = Arc::new(rules),
+            (Ok(_), None) => {}
+            (Err(wrong), _) => mistakes.extend(wrong.into_iter().map(|wrong| match wrong {
+                Wrong::File { file, line, problem } => {
+                    Mistake { place: Some((file, Some(line))), key: String::new(), problem }
+                }
+                Wrong::Setting { key, problem } => tree.mistake(&format!("signatures.{key}"), problem),
+            })),
+        }
         mistakes.sort();
         mistakes.dedup();
         settings.filter(|_| mistakes.is_empty()).ok_or(mistakes)
@@ -182,7 +201,7 @@ impl Settings {
 
     fn plan(&self, settings: &ingest::Settings, at: usize) -> Option<Plan> {
         let plan = Plan::new(settings, at, &self.networks, self.detector.allowed_lateness)?;
-        Some(plan.with_privacy(&self.privacy))
+        Some(plan.with_privacy(&self.privacy).with_signatures(&self.rules))
     }
 
     /// The same for the files of a replay: a file whose name is a configured source's is read as that source is.
@@ -383,6 +402,7 @@ impl Written {
             written: self,
             people: Arc::new(people),
             networks: Arc::new(networks),
+            rules: Arc::default(),
             periods: Arc::new(periods),
             privacy: Arc::new(privacy),
             policy: Arc::new(policy),

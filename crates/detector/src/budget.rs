@@ -16,7 +16,8 @@
 //! What this does not promise. The p-values are models: shared shifts and legitimate bulk work are not exchangeable with
 //! an entity's past, and such an event pages some hours in a row until it is learned. Rules (`first_seen`,
 //! `login_failures`, signatures, `silence`) have no valid p-value at all: their shares are declarations, which nothing here
-//! enforces, and their false pages grow with the number of people. The tests on quiet worlds check the sum of everything
+//! enforces, and their false pages grow with the number of people. Signature rules that users write (`marks.rs`) have part in
+//! `shares.signature` only if they say that they page. The tests on quiet worlds check the sum of everything
 //! for forty users; a larger fleet has to be measured by a replay of its own logs.
 
 use crate::{

@@ -26,22 +26,22 @@ use crate::{
     calendar::Calendar,
     detectors::{
         DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, Norm, SourceHour, Sources, Window,
-        changed_hands, counts_records, established, facts, fresh, gates, norms, novelty, off_hours, share_step,
-        strangers,
+        changed_hands, counts_records, established, facts, facts_of_mark, fresh, gates, norms, novelty, off_hours,
+        share_step, strangers,
     },
     directory::Directory,
     docket::{Docket, Rulings},
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
     exception::{Candidate, Exception, ExceptionSettings},
     fleet::{Fleet, Peers, Snapshot},
-    limits,
+    limits, marks,
     progress::{Heard, Progress, Violation},
     rollup::{GroupHour, Rollup},
     settings::Settings,
     verdict::AlertVerdict,
     watch::{NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
 };
-use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mode, Span, Timestamp};
+use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mark, Mode, Span, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -773,7 +773,32 @@ impl Engine {
         for (detector, finding, facts) in all {
             self.raise(at, hour, (detector, finding, facts), effects);
         }
+        self.raise_marks(at, hour, closing, effects);
         past
+    }
+
+    /// What signature rules say of the hour. Each id is said once, so asking again does no harm.
+    fn raise_marks(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) {
+        let entity = self.held_mut(at);
+        let id = entity.key.id.clone();
+        let Some(state) = entity.hours.iter_mut().find(|state| state.hour == hour) else { return };
+        if state.tally.marks.is_empty() {
+            return;
+        }
+        let found = marks::findings(&id, &state.tally.marks, closing);
+        state.suspicious |= found.iter().any(|(mark, _)| mark.page);
+        let source = Source::of(state, Vec::new());
+        self.say_marks(at, &source, found, effects);
+    }
+
+    fn say_marks(&mut self, at: u32, source: &Source, found: Vec<(Arc<Mark>, Finding)>, effects: &mut Effects) {
+        for (mark, finding) in found {
+            let facts = facts_of_mark(&mark, &finding);
+            let mut alert = self.alert(at, &mark.rule, source, finding);
+            alert.facts = facts;
+            alert.attack = mark.techniques.iter().map(|technique| technique.to_string()).collect();
+            self.say(alert, effects);
+        }
     }
 
     fn look<'a>(
@@ -896,6 +921,9 @@ impl Engine {
             let alert = self.alert(at, name, &Source::of(&hour, facts), finding);
             self.say(alert, effects);
         }
+        // Nothing is lost by being late: the digest's are told at once, too.
+        let found = marks::findings(&self.held(at).key.id, &hour.tally.marks, true);
+        self.say_marks(at, &Source::of(&hour, Vec::new()), found, effects);
     }
 
     fn alert(&self, at: u32, detector: &str, source: &Source, finding: Finding) -> Alert {

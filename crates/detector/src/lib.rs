@@ -31,6 +31,7 @@ mod entity;
 mod exception;
 mod fleet;
 pub mod limits;
+mod marks;
 mod progress;
 mod rollup;
 mod seen;

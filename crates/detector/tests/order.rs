@@ -2,7 +2,7 @@
 //! partitions interleave, where batches are cut, over how many tally partitions entities are spread, in which order
 //! engines and the fleet are heard, or whether messages are repeated; nor on when verdicts are heard, if they are heard in time.
 
-use activity::{DataClass, DrillId, EntityKind, KnownBy, Mode, Signal, Span, Timestamp};
+use activity::{DataClass, DrillId, EntityKind, KnownBy, Level, Mark, Mode, Signal, Span, Timestamp};
 use detector::{
     Alert, AlertId, AlertVerdict, Calendar, Directory, Effects, Engine, EngineSpec, EntityName, ExceptionSettings,
     Rollup, Ruling, Settings, Severity, VerdictException,
@@ -125,6 +125,13 @@ fn add(tallier: &mut Tallier, source: &str, record: &Record) {
         }
         if let Some(signal) = record.signal {
             tally.signals.insert(signal);
+            // More rules than a tally holds, of which a few page.
+            for number in [record.rows % 48, record.at.as_secs().unsigned_abs() % 48] {
+                let level = Level::ALL[number as usize % 4];
+                let rule = format!("rule_{number}").into();
+                let mark = Mark { page: number < 6, level, rule, title: "x".into(), techniques: Arc::new([]) };
+                tally.marks.insert(&Arc::new(mark), 1);
+            }
         }
         if let Some(ok) = record.login {
             tally.logins.insert(record.at, &user, ok);

@@ -2,8 +2,9 @@
 
 mod world;
 
-use activity::{DataClass, DrillId, EntityKind, Mode, Signal, Timestamp};
+use activity::{DataClass, DrillId, EntityKind, Level, Mark, Mode, Signal, Timestamp};
 use detector::{Alert, Settings, Severity};
+use std::sync::Arc;
 use tally::{Metric, Tally};
 use world::World;
 
@@ -333,6 +334,44 @@ fn signatures_page_at_once_without_a_p_value() {
     assert_eq!(of(EntityKind::PortalUser, "e1", Signal::IntoOutfile), ("into_outfile".into(), Severity::Critical));
     assert_eq!(of(account, "a@h", Signal::ForgedEntry), ("forged_entry".into(), Severity::High));
     assert_eq!(of(EntityKind::Source, "audit", Signal::ForgedDrillMark), ("forged_drill_mark".into(), Severity::High));
+}
+
+/// A rule's mark on an entity of the hour.
+fn mark(world: &mut World, kind: EntityKind, id: &str, page: bool, level: Level) {
+    let mark = Mark {
+        page,
+        level,
+        rule: "own_rule".into(),
+        title: "something of our own".into(),
+        techniques: Arc::new(["T1190".into(), "T1505.003".into()]),
+    };
+    world.tally(kind, id, 7).marks.insert(&Arc::new(mark), 3);
+}
+
+#[test]
+fn rules_become_alerts_with_all_that_they_say() {
+    for (page, level, severity) in [
+        (false, Level::High, Severity::High),
+        (true, Level::Medium, Severity::Medium),
+        (false, Level::Low, Severity::Low),
+        (true, Level::Critical, Severity::Critical),
+    ] {
+        for (kind, id) in
+            [(EntityKind::Address, "203.0.113.9"), (EntityKind::DbAccount, "a@h"), (EntityKind::Source, "web")]
+        {
+            let alerts = after(|world| {
+                mark(world, kind, id, page, level);
+                mark(world, kind, id, page, level);
+            });
+            assert_eq!(alerts.len(), 1, "{alerts:?}");
+            let alert = &alerts[0];
+            assert_eq!((&*alert.detector, alert.page, alert.severity), ("own_rule", page, severity));
+            assert_eq!((alert.observed, &*alert.unit, alert.p_value), (6.0, "entries", None));
+            assert_eq!(alert.why, format!("{id}: something of our own (6 entries, rule `own_rule`)"));
+            assert_eq!(alert.attack, ["T1190", "T1505.003"]);
+            assert_eq!((alert.subject.kind, &*alert.subject.id), (kind, id));
+        }
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! A third text in quotes is X-Forwarded-For. Of the keys these are read: `rid` or `request_id`, `sess` or `session`, `puser` or
-//! `portal_user`, `upstream` or `upstream_addr`, `server_addr`, `app_host`, `xff`, `realip`, `peer`, `key_hash` and its like;
+//! `portal_user`, `host`, `upstream` or `upstream_addr`, `server_addr`, `app_host`, `xff`, `realip`, `peer`, `key_hash` and its like;
 //! of one that comes twice the first.
 //!
 //! Both servers escape: nginx `\x22`, Apache `\"`, `\\`, `\n`, `\xff`. So a quote that is not escaped ends a text, and nothing a
@@ -82,6 +82,9 @@ fn head_fields<'a>(head: &'a str, line: &mut Line<'a>) -> Option<()> {
         return None;
     }
     let (address, user) = if is_vhost { (second, third.split_once(' ')?.1) } else { (first, third) };
+    if is_vhost && let Some((host, _)) = first.rsplit_once(':') {
+        line.offer(Known { meaning: Meaning::Host, rank: 0 }, Raw::plain(host));
+    }
     line.offer(Known { meaning: Meaning::Client, rank: 0 }, Raw::plain(address));
     line.offer(Known { meaning: Meaning::RemoteUser, rank: 0 }, Raw { text: user, escapes: Escapes::Log });
     Some(())
@@ -95,11 +98,11 @@ fn tail_fields<'a>(rest: &'a str, line: &mut Line<'a>) -> Option<()> {
     line.offer(Known { meaning: Meaning::Status, rank: 0 }, Raw::plain(status));
     let (bytes, mut rest) = word(rest.strip_prefix(' ')?);
     line.offer(Known { meaning: Meaning::Bytes, rank: 0 }, Raw::plain(bytes));
-    let mut in_place = [None, Some(Meaning::Agent), Some(Meaning::Forwarded)].into_iter();
+    let mut in_place = [Meaning::Referer, Meaning::Agent, Meaning::Forwarded].into_iter();
     while let Some(next) = rest.strip_prefix(' ') {
         if let Some(opened) = next.strip_prefix('"') {
             let Some((text, behind)) = quoted(opened) else { break };
-            if let Some(meaning) = in_place.next().flatten() {
+            if let Some(meaning) = in_place.next() {
                 line.offer(Known { meaning, rank: 0 }, text);
             }
             rest = behind;
@@ -128,10 +131,10 @@ fn tail_fields<'a>(rest: &'a str, line: &mut Line<'a>) -> Option<()> {
 
 /// What may come as a key; the rest has its place in the line.
 fn is_extra(meaning: Meaning) -> bool {
-    use Meaning::{AppHost, Forwarded, KeyHash, Peer, PortalUser, RequestId, ServerAddress, Session, Upstream};
+    use Meaning::{AppHost, Forwarded, Host, KeyHash, Peer, PortalUser, RequestId, ServerAddress, Session, Upstream};
     matches!(
         meaning,
-        RequestId | Session | PortalUser | Upstream | ServerAddress | AppHost | Forwarded | Peer | KeyHash
+        RequestId | Session | PortalUser | Upstream | ServerAddress | AppHost | Forwarded | Peer | KeyHash | Host
     )
 }
 

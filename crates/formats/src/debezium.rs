@@ -237,6 +237,7 @@ impl<'a> Event<'a> {
             activity.fingerprint = statement.fingerprint;
             activity.tag_user = statement.tag_user.map(|user| Cow::Owned(user.into_owned()));
             activity.request_id = statement.request_id.map(|id| Cow::Owned(id.into_owned()));
+            activity.statement = Some(Cow::Owned(query.clone().into_owned()));
         }
         let schema = source.schema.name().or(source.db.name()).unwrap_or_default();
         activity.resources.push(Resource::Table { schema, name: table });
@@ -251,6 +252,7 @@ fn changed_structure(at: Timestamp, ddl: &str, schema: &str, context: &Context) 
     activity.signals = statement.signals;
     activity.fingerprint = statement.fingerprint;
     activity.tag_user = statement.tag_user.map(|user| Cow::Owned(user.into_owned()));
+    activity.statement = Some(Cow::Owned(ddl.to_owned()));
     for table in statement.tables {
         if let Resource::Table { schema, name } = table {
             activity

@@ -50,7 +50,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-pub use text::comparable_path;
+pub use text::{comparable_path, percent_decoded};
 pub use zone::Zone;
 
 /// All formats, in the order in which the manual shows them.

@@ -255,6 +255,7 @@ fn statement<'a>(activity: &mut Activity<'a>, text: Cow<'a, str>, schema: Cow<'a
                     Resource::Table { schema, name } => Resource::Table { schema: owned(schema), name: owned(name) },
                 })
                 .collect();
+            activity.statement = Some(text);
         }
     }
     if forged {

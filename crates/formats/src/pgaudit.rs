@@ -213,6 +213,7 @@ pub(crate) fn describe(text: &str, activity: &mut Activity<'static>, context: &C
     if switches_audit_off(text) {
         activity.signals.insert(Signal::AuditOff);
     }
+    activity.statement = Some(Cow::Owned(text.to_owned()));
 }
 
 fn owned(text: Cow<'_, str>) -> Cow<'static, str> {

@@ -70,6 +70,8 @@ pub enum Completeness {
 /// What a statement says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement<'a> {
+    /// What was read; empty of a statement in a literal.
+    pub text: &'a str,
     pub operation: Operation,
     /// [`Resource::Table`]s in order of appearance, each once.
     pub tables: Vec<Resource<'a>>,
@@ -102,14 +104,14 @@ impl<'a> Statement<'a> {
                 reader = second;
             }
         }
-        reader.finish()
+        reader.finish(text)
     }
 
     /// Reads a statement of PostgreSQL.
     pub fn read_postgres(text: &'a str, schema: &'a str, completeness: Completeness, context: &Context) -> Self {
         let mut reader = Reader::new(Lexer::of(text, Dialect::Postgres), schema, completeness, context);
         reader.read();
-        reader.finish()
+        reader.finish(text)
     }
 
     /// Says all this in an activity.
@@ -122,6 +124,7 @@ impl<'a> Statement<'a> {
         activity.columns = self.columns;
         activity.fingerprint = self.fingerprint;
         activity.records = self.records;
+        activity.statement = Some(Cow::Borrowed(self.text));
     }
 }
 
@@ -372,7 +375,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
     }
 
-    fn finish(&mut self) -> Statement<'a> {
+    fn finish(&mut self, text: &'a str) -> Statement<'a> {
         let cut = self.completeness == Completeness::MaybeCut;
         self.end_statement();
         self.expand();
@@ -397,6 +400,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             self.signals.insert(Signal::MisplacedTag);
         }
         let mut statement = Statement {
+            text,
             operation: self.operation,
             tables: std::mem::take(&mut self.tables),
             signals: self.signals,
@@ -1072,7 +1076,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         let mut reader = Reader::new(lexer, self.schema, self.completeness, self.context);
         reader.is_inner = true;
         reader.read();
-        self.inner = Some(Box::new(reader.finish().into_owned()));
+        self.inner = Some(Box::new(reader.finish("").into_owned()));
     }
 
     /// An identifier, or a keyword in the place of one.
@@ -1325,6 +1329,7 @@ impl<'a> Statement<'a> {
     fn into_owned(self) -> Statement<'static> {
         let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
         Statement {
+            text: "",
             operation: self.operation,
             tables: self
                 .tables

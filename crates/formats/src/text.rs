@@ -30,7 +30,7 @@ pub(crate) fn within(text: &str, bytes_max: usize) -> &str {
 
 /// `%41` as `A`, once; what is no valid escape stays. With `plus`, `+` is a space (query strings). Invalid UTF-8 becomes
 /// U+FFFD.
-pub(crate) fn percent_decoded(text: &str, plus: bool) -> Cow<'_, str> {
+pub fn percent_decoded(text: &str, plus: bool) -> Cow<'_, str> {
     if !text.bytes().any(|byte| byte == b'%' || (plus && byte == b'+')) {
         return Cow::Borrowed(text);
     }

@@ -13,6 +13,9 @@
 //!
 //! Persons and integration keys, with their tables, are told which records of classified tables a statement's conditions name.
 //!
+//! What signature rules match is told to the actor: the person, key, account or address. Where nobody is named it goes to the
+//! application host, else to the source, so that no match is lost.
+//!
 //! Requests count always; rows, bytes and statements only where classified data is touched, statements that were refused
 //! only as refused. In a join each classified table gets all rows; the user and the host get them once. Signals go to the
 //! actor, whatever was touched. Each measure has one source of record, see [`Plan::new`]; a source that is not adds who and
@@ -46,10 +49,11 @@ use crate::limits::{
 use crate::plan::Plan;
 use crate::privacy::Sort;
 use activity::{
-    Activity, Actor, Bucket, DataClass, DataClasses, EntityKind, KnownBy, Measures, Mode, Operation, Outcome, Record,
-    Resource, Signal, Signals,
+    Activity, Actor, Bucket, DataClass, DataClasses, EntityKind, KnownBy, Mark, Measures, Mode, Operation, Outcome,
+    Record, Resource, Signal, Signals,
 };
 use formats::comparable_path;
+use signatures::Matcher;
 use std::{borrow::Cow, collections::HashMap, fmt::Write, net::IpAddr, sync::Arc};
 use tally::{Metric, Tallier, Tally};
 
@@ -70,6 +74,9 @@ pub(crate) struct Attributor {
     classes: HashMap<Box<str>, DataClass>,
     pub(crate) coverage: Coverage,
     discovery: Discovery,
+    matcher: Matcher,
+    /// What rules say of the activity that is being added.
+    marks: Vec<Arc<Mark>>,
     /// Room for ids, used again and again.
     actor: String,
     table: String,
@@ -121,11 +128,14 @@ impl Attributor {
             format: plan.format.name.to_owned(),
             ..Coverage::default()
         };
+        let matcher = Matcher::new(plan.signatures.clone());
         Attributor {
             plan,
             classes: HashMap::new(),
             coverage,
             discovery: Discovery::new(),
+            matcher,
+            marks: Vec::new(),
             actor: String::new(),
             table: String::new(),
             pair: String::new(),
@@ -134,6 +144,9 @@ impl Attributor {
 
     /// Goes on by another plan of the same source.
     pub(crate) fn replan(&mut self, plan: Arc<Plan>) {
+        if !Arc::ptr_eq(self.matcher.set(), &plan.signatures) {
+            self.matcher = Matcher::new(plan.signatures.clone());
+        }
         self.plan = plan;
         self.classes.clear();
     }
@@ -150,6 +163,29 @@ impl Attributor {
 
     /// Adds all the activity says; false if it says nothing that is counted.
     pub(crate) fn add(&mut self, activity: &Activity<'_>, place: Place, tallier: &mut Tallier) -> bool {
+        self.marks.clear();
+        self.marks.extend_from_slice(self.matcher.marks(activity));
+        let added = self.add_activity(activity, place, tallier);
+        // Taken by whoever answers for them; what is left names nobody.
+        if self.marks.is_empty() {
+            return added;
+        }
+        let source = self.plan.source.clone();
+        let tally = match app_host(&self.plan, activity).or(activity.client_host.as_deref()) {
+            Some(host) => tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket),
+            None => tallier.tally(place.mode, EntityKind::Source, &source, place.bucket),
+        };
+        self.mark(tally);
+        self.point_to(tally, place);
+        true
+    }
+
+    /// Tells what the rules say of the activity; once.
+    fn mark(&mut self, tally: &mut Tally) {
+        self.marks.drain(..).for_each(|mark| tally.marks.insert(&mark, 1));
+    }
+
+    fn add_activity(&mut self, activity: &Activity<'_>, place: Place, tallier: &mut Tallier) -> bool {
         match activity.operation {
             Operation::Request | Operation::Login => self.request(activity, place, tallier),
             Operation::TableRead | Operation::TableWrite => self.table_row(activity, place, tallier),
@@ -235,6 +271,7 @@ impl Attributor {
                     add_request(tally, activity, class, plan.http_bytes_of_users);
                 }
                 tally.signals = tally.signals.union(activity.signals);
+                self.mark(tally);
             }
             if plan.counts.logins_of_users {
                 add_login(tally, activity, user);
@@ -248,6 +285,7 @@ impl Attributor {
             origin.add(tally);
             add_request(tally, activity, class, true);
             tally.signals = tally.signals.union(activity.signals);
+            self.mark(tally);
             self.point_to(tally, place);
         }
         if !address.is_empty() {
@@ -264,6 +302,7 @@ impl Attributor {
             }
             if !(key || user.is_some() && authenticated) {
                 tally.signals = tally.signals.union(activity.signals);
+                self.mark(tally);
             }
             self.point_to(tally, place);
         }
@@ -344,7 +383,7 @@ impl Attributor {
         if activity.tag_user.is_some() && !may_tag {
             signals.insert(Signal::MisplacedTag);
         }
-        if classified.is_empty() && signals.is_empty() && !went_wrong {
+        if classified.is_empty() && signals.is_empty() && !went_wrong && self.marks.is_empty() {
             return None;
         }
         // Magento's log of SQL and change events name no account: the tables and the host remain.
@@ -393,7 +432,7 @@ impl Attributor {
     }
 
     /// The person, or else the account.
-    fn add_to_actor(&self, statement: &Statement<'_>, place: Place, tallier: &mut Tallier) {
+    fn add_to_actor(&mut self, statement: &Statement<'_>, place: Place, tallier: &mut Tallier) {
         let Some(kind) = statement.actor else { return };
         let Statement { activity, person, signals, .. } = *statement;
         let tally = tallier.tally(place.mode, kind, &self.actor, place.bucket);
@@ -411,6 +450,7 @@ impl Attributor {
             tally.add(if refused { Metric::Denied } else { Metric::Failed }, 1);
         }
         tally.signals = tally.signals.union(signals);
+        self.mark(tally);
         tally.known(statement.known_by);
         if statement.own_log {
             let address = activity.address.map(|address| address.to_string()).unwrap_or_default();
@@ -839,6 +879,60 @@ mod tests {
         activity.resources.push(Resource::Table { schema: schema.into(), name: table.into() });
         activity.measures = Measures { rows_sent: Some(1), rows_examined: Some(3000), ..Measures::default() };
         activity
+    }
+
+    #[test]
+    fn what_rules_match_goes_to_who_answers_for_it() {
+        let text = "title: r\nlevel: low\nlogsource: { category: webserver }\n\
+                    detection: { a: { cs-uri-stem: /x }, condition: a }\n---\n\
+                    title: s\nlevel: low\nlogsource: { category: database }\n\
+                    detection: { a: { query|contains: outfile }, condition: a }\n";
+        let set = signatures::Set::read(&[signatures::File { name: "a", text }], &[], &[]).expect("two rules");
+        let set = Arc::new(set);
+        let marked = |activity: Activity<'_>| {
+            let settings = Settings { sources: vec![Source::new("log", "nginx_json")], ..Settings::default() };
+            let plan = Plan::new(&settings, 0, &Arc::default(), Span::ZERO).expect("a source").with_signatures(&set);
+            let mut attributor = Attributor::new(Arc::new(plan), 0);
+            let mut tallier = Tallier::new();
+            let place = Place { mode: Mode::Live, bucket: at().bucket(), partition: 0, offset: 5 };
+            assert!(attributor.add(&activity, place, &mut tallier));
+            let messages = tallier.flush(1, &Manifest::default());
+            let entries = messages.iter().flat_map(|(_, message)| Batch::decode(message).expect("our own").entries);
+            let marked: Vec<String> = entries
+                .filter(|entry| !entry.tally.marks.is_empty())
+                .map(|entry| {
+                    let marks: Vec<_> =
+                        entry.tally.marks.iter().map(|(mark, times)| format!("{}x{times}", mark.rule)).collect();
+                    assert_eq!(entry.tally.evidence.iter().len(), 1);
+                    format!("{} {} {}", entry.kind, entry.id, marks.join(","))
+                })
+                .collect();
+            marked.join("; ")
+        };
+        let request = |actor: Actor<'static>, address: Option<&str>| {
+            let mut activity = Activity::new(at(), Operation::Request);
+            activity.known_by = KnownBy::AccessLog;
+            activity.actor = actor;
+            activity.address = address.and_then(|address| address.parse().ok());
+            activity.resources.push(Resource::Route("/x".into()));
+            activity.asked = Some(activity::Asked::default());
+            activity
+        };
+        let user = || Actor::PortalUser("u1".into());
+        assert_eq!(marked(request(user(), Some("203.0.113.9"))), "portal_user u1 rx1");
+        assert_eq!(marked(request(Actor::Anonymous, Some("203.0.113.9"))), "address 203.0.113.9 rx1");
+        assert!(
+            marked(request(Actor::IntegrationKey("k".into()), Some("203.0.113.9"))).starts_with("integration_key ")
+        );
+        let mut refused = request(user(), Some("203.0.113.9"));
+        (refused.operation, refused.outcome) = (Operation::Login, Outcome::Denied);
+        assert_eq!(marked(refused), "address 203.0.113.9 rx1", "a name that was only typed answers for nothing");
+        assert_eq!(marked(request(Actor::Anonymous, None)), "source log rx1");
+        let mut written = statement(None, "shop", "quote");
+        written.statement = Some("SELECT 1 INTO/**/OUTFILE".into());
+        assert_eq!(marked(written.clone()), "db_account app@10.0.1.12 sx1");
+        written.actor = Actor::Anonymous;
+        assert_eq!(marked(written), "app_host 10.0.1.12 sx1");
     }
 
     #[test]

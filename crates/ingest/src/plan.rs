@@ -58,6 +58,8 @@ pub struct Plan {
     pub(crate) tagged_accounts: Arc<[Glob]>,
     /// Its stamps carry no zone and none is configured.
     pub(crate) zone_missing: bool,
+    /// Rules that are in force.
+    pub(crate) signatures: Arc<signatures::Set>,
     /// Observe instead of tally.
     pub(crate) discovers: bool,
 }
@@ -152,6 +154,7 @@ impl Plan {
             request_ids: attribution.request_ids,
             tagged_accounts: attribution.tagged_accounts.iter().filter_map(|pattern| Glob::path(pattern)).collect(),
             zone_missing: source.zone.is_none() && FormatSpec::by_name(&source.format)?.needs_zone,
+            signatures: Arc::default(),
             discovers: false,
         })
     }
@@ -166,6 +169,12 @@ impl Plan {
     #[must_use]
     pub fn with_geo(&self, geo: &Arc<Geo>) -> Self {
         Plan { geo: geo.clone(), ..self.clone() }
+    }
+
+    /// The same with other signature rules: none are in force until they are given.
+    #[must_use]
+    pub fn with_signatures(&self, signatures: &Arc<signatures::Set>) -> Self {
+        Plan { signatures: signatures.clone(), ..self.clone() }
     }
 
     /// The same, for `breachd discover`: entries are observed, nothing is tallied. Tags are looked for by many keys, at both

@@ -1,21 +1,24 @@
 //! One message: a manifest, and the tallies of one tally partition.
 //!
-//! Layout (version 3): magic `BT`, version, partition, partitions, manifest, table of texts, entries ascending by
+//! Layout (version 4): magic `BT`, version, partition, partitions, manifest, table of texts, entries ascending by
 //! (mode, kind, id, bucket), checksum (the stable hash of all before, 8 bytes, little endian). A text is written once and
 //! named by its number; counts are sparse.
 
 use crate::{
     limits,
+    marks::Marks,
     records::Records,
     set::Set,
     tally::{Login, Logins, Metric, Position, Positions, Tally},
     wire::{DecodeError, Decoder, Encoder},
 };
-use activity::{Bucket, DataClasses, DrillId, Entity, EntityKind, KnownBy, Mode, Record, Signals, Timestamp};
+use activity::{
+    Bucket, DataClasses, DrillId, Entity, EntityKind, KnownBy, Level, Mark, Mode, Record, Signals, Timestamp,
+};
 use std::{collections::HashMap, sync::Arc};
 
 const MAGIC: [u8; 2] = *b"BT";
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// What one flush covers. Every flush lists every source partition its instance owns, also those with nothing new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -214,12 +217,15 @@ fn decode_texts(decoder: &mut Decoder<'_>) -> Result<Vec<Known>, DecodeError> {
 /// Mode, kind, id, bucket, mask of counts, classes, signals, known by, parts, overflows: one byte each at least.
 const ENTRY_BYTES_MIN: usize = 10;
 const RANGE_BYTES_MIN: usize = 12;
+/// Level, rule, title, number of techniques, matches.
+const MARK_BYTES_MIN: usize = 5;
 
 const PART_LOGINS: u64 = 1 << 8;
 const PART_EVIDENCE: u64 = 1 << 9;
 const PART_PERSON: u64 = 1 << 10;
 const PART_RECORDS: u64 = 1 << 11;
-const PARTS: u64 = 12;
+const PART_MARKS: u64 = 1 << 12;
+const PARTS: u64 = 13;
 
 fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'a>, last_bucket: &mut i64) {
     let (mode, kind, id, bucket, tally) = entry;
@@ -253,6 +259,7 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
         !tally.evidence.is_empty(),
         tally.person.is_some(),
         !tally.records.is_empty(),
+        !tally.marks.is_empty(),
     ];
     let overflowed = [
         tally.addresses.overflowed(),
@@ -267,6 +274,7 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
         false,
         false,
         tally.records.overflowed(),
+        false,
     ];
     let bits = |flags: &[bool]| flags.iter().enumerate().fold(0u64, |bits, (at, flag)| bits | u64::from(*flag) << at);
     body.number(bits(&has));
@@ -307,6 +315,7 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
             last = record.0;
         }
     }
+    encode_marks(body, texts, &tally.marks);
 }
 
 fn encode_set<'a, const MAX: usize>(body: &mut Encoder, texts: &mut Texts<'a>, set: &'a Set<MAX>) {
@@ -314,6 +323,50 @@ fn encode_set<'a, const MAX: usize>(body: &mut Encoder, texts: &mut Texts<'a>, s
         body.number(set.len() as u64);
         set.texts().for_each(|text| body.number(texts.number(text)));
     }
+}
+
+/// Each with what an alert says of it, and its matches; then the matches of what was left out.
+fn encode_marks<'a>(body: &mut Encoder, texts: &mut Texts<'a>, marks: &'a Marks) {
+    if marks.is_empty() {
+        return;
+    }
+    body.number(marks.len() as u64);
+    for (mark, times) in marks.iter() {
+        body.byte(u8::from(mark.page) << 2 | mark.level as u8);
+        body.number(texts.number(&mark.rule));
+        body.number(texts.number(&mark.title));
+        body.number(mark.techniques.len() as u64);
+        mark.techniques.iter().for_each(|technique| body.number(texts.number(technique)));
+        body.number(times);
+    }
+    body.number(marks.shed());
+}
+
+fn decode_marks(decoder: &mut Decoder<'_>, texts: &[Known]) -> Result<Marks, DecodeError> {
+    let count = some(decoder.count(MARK_BYTES_MIN)?, Mark::MAX)?;
+    let mut kept = Vec::with_capacity(count);
+    let short = |decoder: &mut Decoder<'_>, bytes_max: usize| {
+        let text = &known(decoder, texts)?.1;
+        if text.len() <= bytes_max { Ok(text.clone()) } else { Err(DecodeError::Range("a rule's text")) }
+    };
+    for _ in 0..count {
+        let byte = decoder.byte()?;
+        let level = *Level::ALL.get(usize::from(byte & 3)).ok_or(DecodeError::Range("a level"))?;
+        if byte >> 3 != 0 {
+            return Err(DecodeError::Range("a level"));
+        }
+        let rule = short(decoder, Mark::RULE_BYTES_MAX)?;
+        let title = short(decoder, Mark::TITLE_BYTES_MAX)?;
+        let techniques = decoder.count(1)?;
+        if Mark::TECHNIQUES_MAX < techniques {
+            return Err(DecodeError::Range("a count"));
+        }
+        let techniques =
+            (0..techniques).map(|_| short(decoder, Mark::TECHNIQUE_BYTES_MAX)).collect::<Result<_, _>>()?;
+        let mark = Mark { page: byte & 4 != 0, level, rule, title, techniques };
+        kept.push((Arc::new(mark), decoder.number()?));
+    }
+    Marks::from_parts(kept, decoder.number()?).ok_or(DecodeError::Order("a mark"))
 }
 
 fn decode_entry(decoder: &mut Decoder<'_>, texts: &[Known], bucket: &mut i64) -> Result<Entry, DecodeError> {
@@ -349,7 +402,7 @@ fn decode_entry(decoder: &mut Decoder<'_>, texts: &[Known], bucket: &mut i64) ->
         *KnownBy::ALL.get(usize::from(decoder.byte()?)).ok_or(DecodeError::Range("a way of knowing the actor"))?;
     let has = decoder.number()?;
     let overflowed = decoder.number()?;
-    if has >> PARTS != 0 || overflowed & !has != 0 || overflowed & (PART_EVIDENCE | PART_PERSON) != 0 {
+    if has >> PARTS != 0 || overflowed & !has != 0 || overflowed & (PART_EVIDENCE | PART_PERSON | PART_MARKS) != 0 {
         return Err(DecodeError::Range("an overflow"));
     }
     let flag = |bits: u64, at: u8| bits >> at & 1 == 1;
@@ -372,6 +425,9 @@ fn decode_entry(decoder: &mut Decoder<'_>, texts: &[Known], bucket: &mut i64) ->
     }
     if has & PART_RECORDS != 0 {
         tally.records = decode_records(decoder, overflowed & PART_RECORDS != 0)?;
+    }
+    if has & PART_MARKS != 0 {
+        tally.marks = decode_marks(decoder, texts)?;
     }
     if id.len() > Entity::ID_BYTES_MAX {
         return Err(DecodeError::Range("an id"));

@@ -23,6 +23,7 @@
 mod batch;
 mod hash;
 pub mod limits;
+mod marks;
 mod records;
 mod set;
 mod tallier;
@@ -31,6 +32,7 @@ mod wire;
 
 pub use batch::{Batch, Entry, Manifest, Range};
 pub use hash::{partition_of, stable_hash};
+pub use marks::Marks;
 pub use records::Records;
 pub use set::Set;
 pub use tallier::Tallier;

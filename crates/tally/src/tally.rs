@@ -5,6 +5,7 @@ use crate::{
         ACCOUNTS_MAX, ADDRESSES_MAX, AGENTS_MAX, CANDIDATES_MAX, EVIDENCE_MAX, FINGERPRINTS_MAX, LOGINS_MAX,
         NETWORKS_MAX, PLACES_MAX, TABLES_MAX, cut,
     },
+    marks::Marks,
     records::Records,
     set::Set,
 };
@@ -111,6 +112,8 @@ pub struct Tally {
     /// Records that were asked for. Of the fleet: the addresses from which somebody logged in.
     pub records: Records,
     pub evidence: Positions,
+    /// Signature rules that were matched.
+    pub marks: Marks,
     /// The person behind the entity. If several are named, the smallest stays.
     pub person: Option<Box<str>>,
 }
@@ -210,6 +213,7 @@ impl Tally {
         self.logins.merge(&other.logins);
         self.records.merge(&other.records);
         self.evidence.merge(&other.evidence);
+        self.marks.merge(&other.marks);
         if let Some(person) = &other.person {
             self.name_person(person);
         }

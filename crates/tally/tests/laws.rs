@@ -1,6 +1,6 @@
 //! The laws on which exactly-once and "same input, same answer" rest, over random tallies.
 
-use activity::{Bucket, DataClasses, DrillId, EntityKind, KnownBy, Mode, Record, Signals, Timestamp};
+use activity::{Bucket, DataClasses, DrillId, EntityKind, KnownBy, Level, Mark, Mode, Record, Signals, Timestamp};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 use tally::{Batch, DecodeError, Entry, Manifest, Metric, Range, Tallier, Tally, limits, partition_of};
@@ -15,6 +15,8 @@ enum Seen {
     Record(u16),
     Evidence(u8, i64),
     Person(u8),
+    /// Page, level, rule, title, times.
+    Mark(bool, usize, u8, bool, u64),
 }
 
 fn seen() -> impl Strategy<Value = Seen> {
@@ -26,6 +28,8 @@ fn seen() -> impl Strategy<Value = Seen> {
         (0..900u16).prop_map(Seen::Record),
         (0..2u8, 0..9i64).prop_map(|(source, offset)| Seen::Evidence(source, offset)),
         (0..9u8).prop_map(Seen::Person),
+        (any::<bool>(), 0..4usize, 0..16u8, any::<bool>(), prop_oneof![1..9u64, Just(u64::MAX / 2)])
+            .prop_map(|(page, level, rule, title, times)| Seen::Mark(page, level, rule, title, times)),
     ]
 }
 
@@ -54,6 +58,17 @@ fn add(tally: &mut Tally, seen: &Seen) {
         Seen::Record(n) => (n..n + 40).for_each(|n| tally.records.insert(Record::new("employee", &n.to_string()))),
         Seen::Evidence(source, offset) => tally.evidence.insert(&Arc::from(format!("s{source}")), 0, offset),
         Seen::Person(person) => tally.name_person(&format!("p{person}")),
+        Seen::Mark(page, level, rule, title, times) => {
+            let techniques: Vec<Arc<str>> = (0..rule % 3).map(|at| format!("T100{at}").into()).collect();
+            let mark = Mark {
+                page,
+                level: Level::ALL[level],
+                rule: format!("rule_{rule}").into(),
+                title: if title { "a title" } else { "another" }.into(),
+                techniques: techniques.into(),
+            };
+            tally.marks.insert(&Arc::new(mark), times);
+        }
     }
 }
 
@@ -166,7 +181,7 @@ proptest! {
     fn hostile_bytes_are_an_error_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         prop_assert!(Batch::decode(&bytes).is_err());
         // With a right frame, so that the inside is reached.
-        let mut framed = b"BT\x03".to_vec();
+        let mut framed = b"BT\x04".to_vec();
         framed.extend(&bytes);
         framed.extend(tally::stable_hash(&[&framed]).to_le_bytes());
         if let Ok(batch) = Batch::decode(&framed) {

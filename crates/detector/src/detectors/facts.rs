@@ -14,7 +14,7 @@ use crate::{
     settings::Shares,
     watch::{NEW_RECORDS, Scale, cell, metrics},
 };
-use activity::{EntityKind, HourOfWeek, printable_within};
+use activity::{EntityKind, HourOfWeek, Mark, printable_within};
 use tally::Metric;
 
 /// Facts that contributed, at most.
@@ -31,6 +31,36 @@ pub(crate) fn facts(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Vec<Fact
     facts.truncate(FACTS_MAX - 1);
     facts.push(fact("normal", None, "", normal(spec, look, finding)));
     facts
+}
+
+/// Of a signature rule, which is data and not one of the detectors here.
+pub(crate) fn facts_of_mark(mark: &Mark, finding: &Finding) -> Vec<Fact> {
+    let n = count(finding.observed);
+    let pages = if mark.page {
+        "it pages, since the rule says so"
+    } else {
+        "it is for the digest: rules page only if they say so"
+    };
+    vec![
+        fact(
+            "seen",
+            Some(finding.observed),
+            finding.unit,
+            format!("seen: {n} {} that the rule matches, in the hour", finding.unit),
+        ),
+        fact(
+            "rule",
+            None,
+            "",
+            format!("the signature rule {}, of the level {}; {pages}", shown(&mark.rule), mark.level.as_str()),
+        ),
+        fact(
+            "normal",
+            None,
+            "",
+            "normal: a rule: nothing is learned; whoever may do this needs an exception, or the rule a filter",
+        ),
+    ]
 }
 
 fn fact(name: &str, value: Option<f64>, unit: &str, words: impl AsRef<str>) -> Fact {

@@ -145,7 +145,7 @@ pub(crate) enum Window {
 }
 
 pub(crate) use drift::{Evidence as DriftEvidence, Norm, REQUESTS_METRIC, STREAMS as DRIFT_STREAMS, norms};
-pub(crate) use facts::facts;
+pub(crate) use facts::{facts, facts_of_mark};
 pub(crate) use first_seen::{NEWCOMERS, established};
 pub(crate) use login_spray::strangers;
 pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share, share_step};

@@ -4,7 +4,7 @@ use super::{attack, client, escape::Raw, personal};
 use crate::text::{comparable_path, query_value};
 use crate::zone::{LocalTime, digits};
 use crate::{Context, Rejected};
-use activity::{Activity, Actor, KnownBy, Measures, Operation, Outcome, Resource, Signal, Timestamp};
+use activity::{Activity, Actor, Asked, KnownBy, Measures, Operation, Outcome, Resource, Signal, Timestamp};
 use std::borrow::Cow;
 
 /// What fields mean.
@@ -31,10 +31,12 @@ pub(crate) enum Meaning {
     Session,
     Agent,
     RequestId,
+    Host,
+    Referer,
 }
 
 impl Meaning {
-    pub(crate) const COUNT: usize = 21;
+    pub(crate) const COUNT: usize = 23;
 
     pub(crate) const ALL: [Meaning; Self::COUNT] = [
         Meaning::Msec,
@@ -58,6 +60,8 @@ impl Meaning {
         Meaning::Session,
         Meaning::Agent,
         Meaning::RequestId,
+        Meaning::Host,
+        Meaning::Referer,
     ];
 }
 
@@ -97,6 +101,7 @@ impl Known {
                 "args" => (Query, 0),
                 "path" => (Uri, 1),
                 "sess" => (Session, 1),
+                "host" => (Host, 1),
                 _ => return None,
             },
             5 => match name {
@@ -114,6 +119,7 @@ impl Known {
             7 => match name {
                 "request" => (Request, 0),
                 "session" => (Session, 0),
+                "referer" => (Referer, 1),
                 _ => return None,
             },
             8 => match name {
@@ -124,6 +130,7 @@ impl Known {
             },
             9 => match name {
                 "client_ip" => (Client, 3),
+                "http_host" => (Host, 0),
                 "timestamp" => (Time, 3),
                 _ => return None,
             },
@@ -142,12 +149,14 @@ impl Known {
                 "request_uri" => (Target, 0),
                 "portal_user" => (PortalUser, 0),
                 "server_addr" => (ServerAddress, 0),
+                "server_name" => (Host, 2),
                 _ => return None,
             },
             12 => match name {
                 "time_iso8601" => (Time, 0),
                 "query_string" => (Query, 1),
                 "api_key_hash" => (KeyHash, 2),
+                "http_referer" => (Referer, 0),
                 _ => return None,
             },
             13 if name == "upstream_addr" => (Upstream, 0),
@@ -238,7 +247,7 @@ impl<'a> Line<'a> {
     pub(crate) fn activity(&self, context: &Context) -> Result<Activity<'a>, Rejected> {
         let at = self.time(context)?;
         let status: u16 = self.raw(Meaning::Status).trim().parse().map_err(|_| Rejected::MissingField)?;
-        let Asked { method, path, query } = self.asked();
+        let Target { method, path, query } = self.asked();
         let basic_user = self.named(Meaning::RemoteUser);
         let on_login_route = method == "POST" && {
             let path = comparable_path(&path);
@@ -278,6 +287,9 @@ impl<'a> Line<'a> {
         if personal::in_url(&path, &query) {
             activity.signals.insert(Signal::PersonalDataInUrl);
         }
+        let said = |meaning: Meaning| self.named(meaning).unwrap_or_default();
+        let (host, referer) = (said(Meaning::Host), said(Meaning::Referer));
+        activity.asked = Some(Asked { method, query, status, host, referer });
         if !path.is_empty() {
             activity.resources.push(Resource::Route(path));
         }
@@ -301,7 +313,7 @@ impl<'a> Line<'a> {
     }
 
     /// Method, path and query. `$request_uri`, else the request line, else `$uri`, which nginx has rewritten and Apache decoded.
-    fn asked(&self) -> Asked<'a> {
+    fn asked(&self) -> Target<'a> {
         let mut method = self.text(Meaning::Method);
         let mut target = self.text(Meaning::Target);
         if (target.is_empty() || method.is_empty())
@@ -319,7 +331,7 @@ impl<'a> Line<'a> {
             Cow::Borrowed(text) => Cow::Borrowed(text.strip_prefix('?').unwrap_or(text)),
             Cow::Owned(text) => Cow::Owned(text.strip_prefix('?').map(str::to_owned).unwrap_or(text)),
         });
-        Asked { method, path: only_path(path), query }
+        Target { method, path: only_path(path), query }
     }
 
     fn client(&self, context: &Context) -> Option<std::net::IpAddr> {
@@ -362,7 +374,7 @@ impl<'a> Line<'a> {
 /// Query parameters of a login route that name the account tried.
 const ACCOUNT_PARAMETERS: [&str; 4] = ["u", "username", "login", "email"];
 
-struct Asked<'a> {
+struct Target<'a> {
     method: Cow<'a, str>,
     path: Cow<'a, str>,
     query: Cow<'a, str>,
