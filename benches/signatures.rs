@@ -2,7 +2,7 @@
 //!
 //! Measured: real lines of `tests/samples`, parsed (`floor_parse`), and parsed and then matched with the rules that ship with breachd
 //! (`with_rules`), and with five hundred (`with_many_rules`: the same, and generated ones of a word each). One thread, everything in
-//! memory. `hostile`: lines each of which matches a rule, which is what an attacker could make it cost.
+//! memory. `quiet_…`: a portal's ordinary day; the samples beside it hold attacks and oddities. `hostile`: lines each of which matches a rule, which is what an attacker could make it cost.
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -20,15 +20,17 @@ const MANY: usize = 500;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let quiet = [
+    let samples = [
         ("nginx_json", vec!["nginx-access_json_normal"]),
         ("access_combined", vec!["nginx-access_extended", "apache-access_combined"]),
         ("mariadb_server_audit", vec!["mariadb_server_audit_file-normal", "mariadb_server_audit_file-breach"]),
     ];
-    for (format, names) in quiet {
+    for (format, names) in samples {
         let text: Vec<u8> = names.iter().flat_map(|name| unpacked(name)).collect();
         compare(&mut criterion, format, format, &text);
     }
+    compare(&mut criterion, "quiet_access", "nginx_json", &unpacked("quiet-access"));
+    compare(&mut criterion, "quiet_audit", "mariadb_server_audit", &unpacked("quiet-audit"));
     let line = "203.0.113.7 - - [23/Nov/2026:13:03:54 +0000] \"GET /x/%2egit/HEAD?a=%7B%7Bblock HTTP/1.1\" 404 9 \"-\" \"sqlmap/1\"\n";
     compare(&mut criterion, "hostile", "access_combined", &line.repeat(2000).into_bytes());
 }

@@ -11,9 +11,9 @@
 //!
 //! | crate | good | why not |
 //! |---|---|---|
-//! | `rsigma-parser`, `rsigma-eval` 0.23 | the whole specification, bounded conditions, lively upkeep | reads YAML through a C parser translated to unsafe Rust; keeps no lines, and stops at the first mistake of a document; the evaluator brings rayon, flate2, pest and some fifty thousand lines, asks for JSON-like events, and knows nothing of forms (raw, decoded) |
+//! | `rsigma-parser`, `rsigma-eval` 0.23 | the whole specification, bounded conditions, lively upkeep | reads YAML through a C parser translated to unsafe Rust; keeps no lines, and stops at the first mistake of a document; the evaluator brings flate2, pest and some fifty thousand lines, asks for JSON-like events, and knows nothing of forms (raw, decoded) |
 //! | `sigma-rust` 0.7 | small, safe, the whole condition grammar | makes owned events and small-letter copies for each comparison, no sieve; no lines, first mistake only |
-//! | `sigmars` 0.2 | correlations | needs tokio and chrono; `serde_yaml`, which is given up; compares `Value`s |
+//! | `sigmars` 0.2 | correlations | brings chrono, and tokio unless switched off; `serde_yaml`, which is given up; compares `Value`s |
 //! | `tau-engine` 1.16 | fast, has a sieve | its own rule language: Sigma has to be translated first, and mistakes are those of the translation |
 //!
 //! What decides is not matching, which is some four hundred lines, but what stands around it: *every mistake at once with file and line*
@@ -23,7 +23,8 @@
 //!
 //! # What it costs
 //! An ordinary entry costs one pass over the texts that the client could write, see `sieve`. `cargo bench --bench signatures` shows
-//! the ratio of parsing with the shipped rules to parsing alone.
+//! the ratio of parsing with the shipped rules to parsing alone: 1.10 to 1.18 for an ordinary day, 1.2 for samples full of oddities, 2 for lines
+//! that all match.
 //!
 //! # What it does not notice
 //! Bodies, cookies and headers, which logs do not have. Statements inside literals (`PREPARE … FROM '…'`), which the lexer of `formats`
