@@ -28,8 +28,8 @@ const MANUAL: &str = manual! {
     ""
     "## How"
     "Rows changed on a day count. Of the person: the share of days at the table with any change, times the tail beyond the greatest"
-    "(half a row, where there was none), extrapolated by a power law. Of people of the role at that table: the share of days on which one"
-    "changes as many, squared. The greater of both must fall below the share of the budget divided by the person-days of a week."
+    "(half a row, where there was none), extrapolated by a power law. Of who has fewer than five days there, people of the role count too: the"
+    "share of days on which one changes as many, squared. The greater of both must fall below the share of the budget divided by the person-days of a week."
     "It pages once thirty person-days at the table are known."
     ""
     "## What it misses"
@@ -48,6 +48,8 @@ const AFFECTED: usize = 3;
 const TOUCHES: usize = 1;
 /// Person-days at the table before it is known who changes what.
 const KNOWN_DAYS: f64 = 30.0;
+/// The person's days at the table from which on the own history is enough.
+const OWN_DAYS: f64 = 5.0;
 /// What counts as the most of whoever never changed any.
 const NEVER: f64 = 0.5;
 
@@ -67,8 +69,8 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     let peers = |metric: usize| look.peers.and_then(|peers| peers.cells[cell(metric, Scale::Day)].as_ref());
     let person_days = peers(TOUCHES).map_or(0.0, |touches| touches.n);
     let others = peers(AFFECTED).map_or(0.0, |usual| rate(usual.n, person_days) * usual.survival(x, alpha));
-    // The person's own habit decides, unless others of the role do the same now and then.
-    let p = own.max(others * others).min(1.0);
+    // The own habit decides of who is known at this table; of others, also what people of the role do now and then.
+    let p = if days >= OWN_DAYS { own } else { own.max(others * others) }.min(1.0);
     let bound = look.budget.daily(look.settings.shares.bank_details, EntityKind::PortalUser);
     let page = p <= bound && person_days >= KNOWN_DAYS;
     let digest = look.closing && p <= DIGEST_P;
