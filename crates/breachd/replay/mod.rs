@@ -32,13 +32,15 @@ use ingest::{DeadLetter, Ingester, Raw, Resume, Written};
 use std::collections::{HashMap, VecDeque};
 use tally::{Batch, Manifest, Tallier};
 
-/// Lines read from one file before the files' event times are compared again.
+/// Lines read from one file before the files' event times are compared again, at most; they are as soon as it enters another minute.
 const STEP_LINES: usize = 2_000;
 
 /// Bytes of tallies merged before they are handed to the engines.
 const FLUSH_BYTES: usize = 4 << 20;
 
-/// Lines read, in all files, between two flushes at most.
+/// Lines read, in all files, between two flushes at most. Usually a flush comes when event time enters another minute, so that an alert is
+/// raised in the minute in which a running breachd would raise it. Flushing by lines alone, as was done first, was a third faster and
+/// raised each alert at the end of its hour.
 const FLUSH_LINES: u64 = 100_000;
 
 struct Source {
@@ -82,11 +84,12 @@ pub fn replay(
         engines: &mut engines,
         each,
     };
-    let mut unflushed = 0;
+    let (mut unflushed, mut minute) = (0, None);
     while let Some(at) = behind(&sources) {
         unflushed += replay.step(&mut sources[at])?;
-        if unflushed >= FLUSH_LINES || replay.tallier.bytes() >= FLUSH_BYTES {
-            unflushed = 0;
+        let reached = behind(&sources).map(|at| sources[at].watermark.bucket());
+        if reached > minute || unflushed >= FLUSH_LINES || replay.tallier.bytes() >= FLUSH_BYTES {
+            (unflushed, minute) = (0, reached.max(minute));
             replay.flush(&mut sources)?;
             progress(sources.iter().map(|source| source.lines.bytes()).sum());
         }
@@ -157,6 +160,9 @@ impl Replay<'_> {
                 &mut self.dead,
             );
             n += 1;
+            if source.ingester.watermark().bucket() > source.watermark.bucket() {
+                break;
+            }
         }
         source.watermark = source.ingester.watermark();
         self.summary.seen(source.watermark);
