@@ -88,7 +88,7 @@ pub const UNEXPLAINED_HOURS_MAX: u32 = 12;
 pub const CANDIDATES_SHOWN_MAX: usize = 3;
 
 /// Facts in one alert, and characters of one. Beyond: the last that contributed are left off, and the text ends in `…`.
-pub const FACTS_MAX: usize = 8;
+pub const FACTS_MAX: usize = 9;
 pub const FACT_CHARACTERS_MAX: usize = 300;
 
 /// Characters of an id shown in a sentence.

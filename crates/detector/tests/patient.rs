@@ -112,6 +112,12 @@ fn new_records_page_and_as_many_known_ones_do_not() {
     assert_eq!(found.len(), 1, "{alerts:?}");
     assert_eq!((&*found[0].subject.id, found[0].unit.as_str()), ("e3", "records"));
     assert!(found[0].p_value.is_some_and(|p| p > 0.0 && p < 1e-3) && found[0].observed >= 6.0);
+    let affected = found[0].facts.iter().find(|fact| fact.name == "affected").expect("records are named");
+    assert!(affected.value.is_some_and(|named| named >= 5.0), "{affected:?}");
+    assert!(
+        affected.words.contains("records, named by their ids (exactly); ") && affected.words.contains(" rows"),
+        "{affected:?}"
+    );
     let known = |world: &mut World, hour: i64| {
         if (2..8).contains(&hour) {
             touch(world, "e3", (0..12).map(|k| 300 + k), 40);

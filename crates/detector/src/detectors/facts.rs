@@ -1,7 +1,8 @@
 //! What an alert has to say for itself: the figures behind `why`, as an alert is never rewritten and nobody can look them up later.
 //!
 //! In this order, at most [`FACTS_MAX`]: what was *seen* and over which time; what is *usual*, for whom and when; what *peers* do; how
-//! *improbable* it is, with the arithmetic of the budget, or which *rule* it met; what *contributed*, three at most; what would make it
+//! *improbable* it is, with the arithmetic of the budget, or which *rule* it met; how many records are *affected*; what *contributed*,
+//! three at most; what would make it
 //! *normal*. They are made here and not by each detector: what a detector looks at is the same [`Look`] for all of them, a new one has
 //! its facts from the first day, and those that can say more are asked in [`own`].
 //!
@@ -27,6 +28,7 @@ pub(crate) fn facts(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Vec<Fact
     let mut facts = vec![seen(look, finding)];
     facts.extend(own(spec, look, finding));
     facts.push(improbable(spec, look, finding));
+    facts.extend(affected(look));
     facts.extend(contributing(look).into_iter().take(CONTRIBUTING_MAX));
     facts.truncate(FACTS_MAX - 1);
     facts.push(fact("normal", None, "", normal(spec, look, finding)));
@@ -227,6 +229,30 @@ fn improbable(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Fact {
         ),
     };
     fact("probability", Some(p.max(f64::MIN_POSITIVE)), "", words)
+}
+
+/// How many records somebody touched in the hour: at least those that statements named by their ids, at most the rows that were
+/// sent. A regulator's notice needs both, and why they are not one number.
+fn affected(look: &Look<'_>) -> Option<Fact> {
+    if !matches!(look.kind(), EntityKind::PortalUser | EntityKind::IntegrationKey | EntityKind::UserTable) {
+        return None;
+    }
+    let tally = &look.hour.tally;
+    let rows = tally.get(Metric::RowsSent).saturating_add(tally.get(Metric::RowsGathered));
+    let named = tally.records.estimate();
+    if named < 1.0 && rows == 0 {
+        return None;
+    }
+    let exactly = if tally.records.overflowed() { "about, ± 13 % in 19 of 20 cases" } else { "exactly" };
+    let all_counted = tally.get(Metric::CountedStatements) >= tally.get(Metric::Statements);
+    let most = match (rows, all_counted) {
+        (0, _) => "no log says how many rows were sent".into(),
+        (_, true) => format!("no more than the {} rows that were sent", count(rows as f64)),
+        (_, false) => format!("{} rows were sent, and some statements' rows are in no log", count(rows as f64)),
+    };
+    let words =
+        format!("affected in the hour: at least {} records, named by their ids ({exactly}); {most}", count(named));
+    Some(fact("affected", Some(named), "records", words))
 }
 
 /// What the detector may cost; signatures and what shares theirs by default.
