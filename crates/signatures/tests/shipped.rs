@@ -14,6 +14,7 @@ fn files() -> BTreeMap<String, String> {
     fs::read_dir(root().join("config/signatures"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yml"))
         .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
         .collect()
 }
