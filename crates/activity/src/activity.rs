@@ -187,10 +187,12 @@ pub enum Signal {
     ScriptInFiles,
     /// An account number written: a statement that changes rows and names a column such as `iban`.
     BankDetails,
+    /// A canary: a record that nobody has a reason to ask for.
+    CanaryRecord,
 }
 
 impl Signal {
-    pub const ALL: [Signal; 18] = [
+    pub const ALL: [Signal; 19] = [
         Signal::IntoOutfile,
         Signal::IntoDumpfile,
         Signal::DumpShape,
@@ -209,6 +211,7 @@ impl Signal {
         Signal::TemplateInjection,
         Signal::ScriptInFiles,
         Signal::BankDetails,
+        Signal::CanaryRecord,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -231,6 +234,7 @@ impl Signal {
             Signal::TemplateInjection => "template_injection",
             Signal::ScriptInFiles => "script_in_files",
             Signal::BankDetails => "bank_details",
+            Signal::CanaryRecord => "canary_record",
         }
     }
 

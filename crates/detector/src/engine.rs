@@ -150,7 +150,7 @@ struct Past {
 }
 
 /// Detectors that say that somebody does something new.
-const NEWS: [&str; 3] = ["new_records", "first_seen", "drift"];
+const NEWS: [&str; 2] = ["new_records", "drift"];
 
 const DAY_MILLIS: i64 = 86_400_000;
 
@@ -492,10 +492,10 @@ impl Engine {
             if !metrics(kind).is_empty() || entity.days.iter().any(|state| state.day == day) {
                 let of_day = entity.day_mut(day);
                 add(&mut of_day.amounts, &whole);
-                of_day.fresh += fresh;
-                of_day.records += records;
+                of_day.fresh = of_day.fresh.saturating_add(fresh);
+                of_day.records = of_day.records.saturating_add(records);
                 of_day.novelty = of_day.novelty.max(novelty);
-                of_day.off_hours += off_hours;
+                of_day.off_hours = of_day.off_hours.saturating_add(off_hours);
                 of_day.norms.get_or_insert(norms);
                 of_day.share_step = share_step.into_iter().chain(of_day.share_step).reduce(f64::max);
                 let stands_out = of_day.novelty >= CROWD_NOVELTY && of_day.fresh >= CROWD_RECORDS;
@@ -546,6 +546,9 @@ impl Engine {
             let Some(minutes) = entity.hours.iter().find(|state| state.hour == hour).map(HourState::minutes) else {
                 continue;
             };
+            if minutes != 0 {
+                entity.last_talked = hour;
+            }
             if let Some(closed) = closed {
                 entity.learn(closed - 1, |hour| calendar.one_off(hour), half_life);
             }
@@ -567,7 +570,7 @@ impl Engine {
         let spoke = |state: &EntityState| {
             state.key.kind == EntityKind::Source
                 && !state.key.mode.is_drill()
-                && hour - state.last_hour < limits::WATCHED_HOURS
+                && hour - state.last_talked < limits::WATCHED_HOURS
         };
         let sources: Vec<u32> =
             self.sources.iter().copied().filter(|at| self.entities[*at as usize].as_ref().is_some_and(spoke)).collect();

@@ -61,6 +61,9 @@ pub(crate) struct EntityState {
     /// Windows that were breaches: from, to, and the first hour judged in that light.
     breaches: Vec<(i64, i64, i64)>,
     pub(crate) last_hour: i64,
+    /// Of a source, the last closed hour in which it had a record. (`last_hour` may lie ahead of what is closed, by as much as the
+    /// reading happens to.)
+    pub(crate) last_talked: i64,
 }
 
 /// One hour.
@@ -304,6 +307,7 @@ impl EntityState {
             rulings: Vec::new(),
             breaches: Vec::new(),
             last_hour: 0,
+            last_talked: i64::MIN / 2,
         }
     }
 

@@ -101,9 +101,10 @@ impl Usual {
 impl Usual {
     /// Share of the others' amounts that reach x, where one's own latest is known to be among them; at least one of all.
     pub(crate) fn share_of_others(&self, x: u64, own: u64) -> f64 {
-        let bin = half_octave(x);
-        let mine = if half_octave(own) >= bin { 1.0 } else { 0.0 };
-        let above = (f64::from(self.above[usize::from(bin)]) - mine).max(0.0);
+        let (bin, mine) = (usize::from(half_octave(x)), usize::from(half_octave(own)));
+        let at = |bin: usize| f64::from(self.above.get(bin).copied().unwrap_or(0.0));
+        // Never more for a greater x, whether or not one's own is there.
+        let above = if bin <= mine { (at(bin) - 1.0).max(at(mine + 1)) } else { at(bin) };
         ((above + 1.0) / (self.n + 1.0)).min(1.0)
     }
 }

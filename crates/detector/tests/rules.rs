@@ -326,6 +326,7 @@ fn signatures_page_at_once_without_a_p_value() {
         (alerts[0].detector.clone(), alerts[0].severity)
     };
     let account = EntityKind::DbAccount;
+    assert_eq!(of(EntityKind::PortalUser, "e3", Signal::CanaryRecord), ("canary_record".into(), Severity::Critical));
     assert_eq!(of(account, "a@h", Signal::IntoOutfile), ("into_outfile".into(), Severity::Critical));
     assert_eq!(of(account, "a@h", Signal::IntoDumpfile), ("into_outfile".into(), Severity::Critical));
     assert_eq!(of(account, "a@h", Signal::Grant), ("grant".into(), Severity::High));

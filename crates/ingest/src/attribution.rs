@@ -379,6 +379,9 @@ impl Attributor {
         classified.iter().for_each(|(_, class)| classes.insert(*class));
         let went_wrong = activity.outcome != Outcome::Success && counts.statements;
         let mut signals = if classified.is_empty() { without_data(activity.signals) } else { activity.signals };
+        if !classified.is_empty() && activity.records.iter().any(|record| plan.canaries.binary_search(record).is_ok()) {
+            signals.insert(Signal::CanaryRecord);
+        }
         let may_tag = (activity.tag_user.is_none() && activity.request_id.is_none()) || self.may_tag(activity);
         if activity.tag_user.is_some() && !may_tag {
             signals.insert(Signal::MisplacedTag);

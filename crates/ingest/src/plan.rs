@@ -21,7 +21,7 @@ use crate::classification::{Columns, Patterns};
 use crate::geo::Geo;
 use crate::privacy::Pseudonyms;
 use crate::settings::{BehindName, Measure, Settings, Source};
-use activity::{DataClass, Span, Timestamp};
+use activity::{DataClass, Record, Span, Timestamp};
 use formats::envelope::Envelope;
 use formats::{Context, FormatSpec, Glob, SqlTag, TableBehind, Zone};
 use std::{
@@ -41,6 +41,8 @@ pub struct Plan {
     pub(crate) tables: Patterns,
     pub(crate) routes: Patterns,
     pub(crate) columns: Columns,
+    /// Records that nobody has a reason to ask for, ascending.
+    pub(crate) canaries: Arc<[Record]>,
     /// Tables that the configuration names without stars, lower-case.
     named_tables: Arc<BTreeSet<Box<str>>>,
     pub(crate) geo: Arc<Geo>,
@@ -99,6 +101,14 @@ pub struct Counts {
     pub logins_of_addresses: bool,
 }
 
+fn canaries(settings: &Settings) -> Arc<[Record]> {
+    let canaries = settings.classification.canaries.iter();
+    let mut records: Vec<Record> =
+        canaries.flat_map(|(sort, ids)| ids.iter().map(move |id| Record::new(sort, id))).collect();
+    records.sort_unstable();
+    records.into()
+}
+
 impl Plan {
     /// The plan of `settings.sources[at]`; `None` if there is none, or its format or zone is not known.
     ///
@@ -129,6 +139,7 @@ impl Plan {
             tables: Patterns::of_tables(classes(&settings.classification.tables)),
             routes: Patterns::of_routes(classes(&settings.classification.routes)),
             columns,
+            canaries: canaries(settings),
             named_tables: Arc::new(
                 settings
                     .classification

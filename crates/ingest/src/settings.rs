@@ -151,6 +151,9 @@ pub struct Classification {
     /// at: `{ insert = […], update = […], delete = […] }`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub triggers: BTreeMap<String, Triggers>,
+    /// What a record is a number of (`employee` for `employee_id = 7`) → ids of records that nobody has a reason to ask for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub canaries: BTreeMap<String, Vec<String>>,
 }
 
 /// Tables that the triggers of a table touch, each `schema.name`.
@@ -571,6 +574,17 @@ impl Settings {
             let text = "pseudonyms need a key, else anybody can make them from the names; write the path of a file";
             problems.push(("privacy.key_file".into(), text.into()));
         }
+        for (sort, ids) in &self.classification.canaries {
+            let is_sort = !sort.is_empty() && sort.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            let key = format!("classification.canaries.{sort:?}");
+            if !is_sort || sort.ends_with("_id") {
+                let text =
+                    "must be what the number is of: `employee` for the column `employee_id` or the table `employees`";
+                problems.push((key, text.into()));
+            } else if ids.is_empty() || ids.iter().any(|id| id.is_empty() || id.len() > 64) {
+                problems.push((key, "must list ids, each of 1 to 64 bytes".into()));
+            }
+        }
         let circular = self.classification.circular_views();
         for BehindName { key, name, through, tables } in self.classification.behind() {
             let is_name = |name: &str| {
@@ -726,6 +740,7 @@ mod tests {
             views = { "hr.v" = ["hr.employees"], "v" = ["hr.employees"], "hr.w" = [] }
             triggers = { "hr.t" = ["log"], "hr.u" = { insert = ["hr.log"], delete = ["log"] }, "hr.w" = {} }
             functions = { "hr.f" = ["*.employees"], "f" = ["hr.employees"], "hr.g" = [] }
+            canaries = { "employee" = ["7"], "employee_id" = ["7"], "run" = [] }
             [[sources]]
             name = "audit"
             format = "mariadb_server_audit"
@@ -745,6 +760,8 @@ mod tests {
                 "sources[0].one_in",
                 "network.trusted_proxies[1]",
                 "privacy.key_file",
+                "classification.canaries.\"employee_id\"",
+                "classification.canaries.\"run\"",
                 "classification.views.\"hr.w\"",
                 "classification.views.\"v\"",
                 "classification.functions.\"f\"",

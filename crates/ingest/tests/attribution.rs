@@ -3,7 +3,7 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
-use activity::{EntityKind, KnownBy, Mode, Span};
+use activity::{EntityKind, KnownBy, Mode, Signal, Span};
 use ingest::settings::{Measure, Source};
 use ingest::{Coverage, Geo, Ingester, Plan, Pseudonyms, Raw, Resume, Settings, Written};
 use std::{collections::BTreeMap, sync::Arc};
@@ -382,4 +382,18 @@ fn views_lead_to_the_tables_behind_them() {
     let log = slow("10.0.1.12", [5, 5, 0], 100, "SELECT * FROM v_staff /*uid=u1*/");
     let tallies = read(&written, &[("slow", &log)]);
     assert_eq!(tallies.get(EntityKind::UserTable, "u1|hr.employees", Metric::RowsSent), 5);
+}
+
+#[test]
+fn a_canary_is_marked_on_classified_tables_only() {
+    let settings = settings(&format!("{DATABASE}\n[classification.canaries]\nemployee = [\"99999\"]\n"));
+    let seen = |statement: &str| {
+        let tallies = read(&settings, &[("audit", &audit("10.0.1.11", statement))]);
+        tallies.0.values().any(|tally| tally.signals.contains(Signal::CanaryRecord))
+    };
+    assert!(seen("SELECT * FROM employees WHERE id = 99999 /*uid=u1*/"));
+    assert!(seen("SELECT iban FROM bank_accounts WHERE employee_id IN (7, '99999')"));
+    assert!(!seen("SELECT * FROM employees WHERE id = 9999"));
+    assert!(!seen("SELECT * FROM payslips WHERE payslip_id = 99999"));
+    assert!(!seen("SELECT * FROM shop.visits WHERE employee_id = 99999"), "not classified");
 }

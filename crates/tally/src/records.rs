@@ -12,6 +12,9 @@ pub struct Records {
     overflowed: bool,
 }
 
+/// The greatest number that is estimated.
+const ESTIMATE_MAX: f64 = 4e9;
+
 impl Records {
     pub fn insert(&mut self, record: Record) {
         let mixed = record.mixed();
@@ -51,7 +54,9 @@ impl Records {
     pub fn estimate(&self) -> f64 {
         match self.members.last() {
             Some((greatest, _)) if self.overflowed => {
-                (self.members.len() as f64 - 1.0) / ((*greatest).max(1) as f64 / u64::MAX as f64)
+                let estimate = (self.members.len() as f64 - 1.0) / ((*greatest).max(1) as f64 / u64::MAX as f64);
+                // Whoever chooses ids can make the sample say anything; no table has more rows than that.
+                estimate.min(ESTIMATE_MAX)
             }
             _ => self.members.len() as f64,
         }

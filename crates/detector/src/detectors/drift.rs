@@ -41,7 +41,7 @@ const MANUAL: &str = manual! {
     "## How"
     "The evidence M of each day is multiplied by how much more probable its amount is at 1.5 and at 3 times the usual (a"
     "negative binomial; one day counts at most e⁵), and starts anew at 1 every day: M ← (M + 1) L. It pages when 1/M falls below the share of"
-    "the budget divided by the person-days of a week, on the third such day in a row at the earliest, and not of who was"
+    "the budget divided by the person-days of a week, on the third such day at the earliest, and not of who was"
     "reported for something new in the last two weeks. Requests are listed in the digest and do not page. The usual is the person's mean, times what the calendar and the peers' shared"
     "shift of the day explain, and stays fixed while there is evidence."
     ""
@@ -76,7 +76,7 @@ const DAYS_MIN: f32 = 3.0;
 const SHAPE_PRIOR: f64 = 3.0;
 /// Less than this is not reckoned with: where nothing is usual, a few say nothing (`new_records` judges those).
 const MEAN_MIN: f64 = 0.25;
-/// Days in a row with more than usual before somebody is told.
+/// Days with more than usual before somebody is told.
 const PAGE_DAYS: u16 = 3;
 /// Evidence from which on the mean is frozen.
 const FREEZE: f32 = 2.0;
@@ -97,7 +97,7 @@ pub(crate) struct Evidence {
     by_ratio: [f32; RATIOS.len()],
     /// The mean when it began.
     mean: f32,
-    /// Days on which it grew, in a row.
+    /// Days on which it grew, since it began.
     days: u16,
 }
 
@@ -115,7 +115,12 @@ impl Evidence {
             let l = likelihood_ratio(amount, mean * norm.factor, norm.shape, ratio).min(DAY_MAX).exp();
             *evidence = ((f64::from(*evidence) + 1.0) * l).min(1e30) as f32;
         }
-        next.days = if next.total() > self.total() { self.days.saturating_add(1) } else { 0 };
+        // A day off between two does not begin anew; evidence that is gone does.
+        next.days = match next.total() {
+            total if total > self.total() => self.days.saturating_add(1),
+            total if total < FREEZE => 0,
+            _ => self.days,
+        };
         next
     }
 
@@ -252,7 +257,7 @@ mod tests {
         assert!(evidence.total() > 1e4 && evidence.days >= 4, "{evidence:?}");
         let before = evidence.total();
         evidence.learn(20, NORM, false);
-        assert!(evidence.total() < before / 5.0 && evidence.days == 0);
+        assert!(evidence.total() < before / 5.0 && evidence.days >= 4);
         evidence.learn(130, NORM, true);
         assert_eq!(evidence.total(), 0.0);
     }

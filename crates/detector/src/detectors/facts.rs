@@ -203,6 +203,11 @@ fn improbable(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Fact {
             );
             (row.bound, arithmetic)
         }),
+        "bank_details" => {
+            let arithmetic =
+                format!("{all} false pages a week × {share} for bank_details, over 7 tests a week for each person");
+            Some((look.budget.daily(share, EntityKind::PortalUser), arithmetic))
+        }
         "new_records" | "drift" | "off_hours" => {
             let arithmetic = format!(
                 "{all} false pages a week × {share} for {}, over 7 tests a week for each of the entities",

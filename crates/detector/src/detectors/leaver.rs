@@ -42,7 +42,10 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
         return;
     };
     let tally = &look.hour.tally;
-    let (requests, rows) = (tally.get(Metric::ClassifiedRequests), tally.get(Metric::RowsSent));
+    let (requests, rows) = (
+        tally.get(Metric::ClassifiedRequests),
+        tally.get(Metric::RowsSent).saturating_add(tally.get(Metric::RowsGathered)),
+    );
     // Trying to log in reads the row with the password.
     let sensitive = tally.classes.iter().any(|class| class != DataClass::Credentials);
     if requests.max(rows) < LEAST || !sensitive {

@@ -61,6 +61,7 @@ pub const DETECTORS: &[Spec] = &[
     signature::DUMP_SHAPE,
     signature::GRANT,
     signature::AUDIT_OFF,
+    signature::CANARY_RECORD,
     signature::FORGED_DRILL_MARK,
     signature::FORGED_ENTRY,
     signature::HANDLER_READ,

@@ -149,7 +149,8 @@ pub(super) fn of_day(look: &Look<'_>) -> (u64, u64) {
     let closed = look.entity.days.iter().find(|state| state.day == day);
     let closed = closed.map_or((0, 0), |state| (state.fresh, state.records));
     let open = look.entity.open_of_day(day, look.hour.hour).chain([look.hour]);
-    open.map(of_hour).fold(closed, |(news, all), (more_news, more)| (news + more_news, all + more))
+    open.map(of_hour)
+        .fold(closed, |(news, all), (more_news, more)| (news.saturating_add(more_news), all.saturating_add(more)))
 }
 
 /// By the number: against the person's own greatest, and against the ratios of the peers' days.

@@ -38,8 +38,8 @@ const MANUAL: &str = manual! {
     "the person-days of a week."
     ""
     "## What it misses"
-    "Shift workers, who have no such hours, and a single short night: that is what being on call looks like. The first two"
-    "weeks."
+    "Shift workers, who have no such hours, and a single short night: that is what being on call looks like. Whoever was there on two"
+    "nights before, with however little. The first two weeks."
     ""
     "## Settings"
     "`off_hours.least` (requests), `shares.off_hours` (part of the budget), `volume.tail_index`."
@@ -88,7 +88,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     };
     let p = if before == 0 { one } else { one * (AGAIN * DAYS * usual.share_of_others(before, before)).min(1.0) };
     let bound = look.budget.daily(look.settings.shares.off_hours, look.kind());
-    let page = p <= look.page_bound(bound);
+    let page = p <= bound;
     let digest = look.closing && p <= (bound * DIGEST).min(1e-2);
     if !page && !digest {
         return;

@@ -61,7 +61,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
         };
         let how = format!("used from {from} by turns: in {shared} minutes of the one while the other went on");
         found.push(finding(look, &how, f64::from(shared), "minutes"));
-    } else if changed_hands(look.entity, look.hour) && is_unheard_of(look) {
+    } else if look.closing && changed_hands(look.entity, look.hour) && is_unheard_of(look) {
         let places: Vec<String> = look.hour.tally.places.iter().map(|(_, place)| shown(place)).collect();
         let at = if places.is_empty() { String::new() } else { format!(", {}", places.join(" and ")) };
         found.push(finding(look, &format!("taken over by another browser at another address{at}"), 2.0, "browsers"));
@@ -85,17 +85,18 @@ fn finding(look: &Look<'_>, how: &str, observed: f64, unit: &'static str) -> Fin
     }
 }
 
-/// One browser at one address and another at another, at least one of the two in this hour.
+/// A browser at an address that is new in this hour, and another browser at another address in it or in the hours before. Judged
+/// when the hour is over: of a part of it the first few may be others.
 pub(crate) fn changed_hands(entity: &EntityState, hour: &HourState) -> bool {
     let before: Vec<Spot> = entity.earlier_spots(hour.hour).map(|(_, spot)| spot).collect();
-    let here = &hour.spots;
-    if here.len() + before.len() > SPOTS_COMPARED_MAX {
-        return false;
-    }
+    let known = |one: &Spot| before.iter().any(|spot| (spot.address, spot.agent) == (one.address, one.agent));
     let differs = |one: &Spot, other: &Spot| {
         one.address != other.address && one.agent != other.agent && one.agent != 0 && other.agent != 0
     };
-    here.iter().any(|one| here.iter().chain(&before).any(|other| differs(one, other)))
+    let here = || hour.spots.iter().take(SPOTS_COMPARED_MAX);
+    here()
+        .filter(|one| !known(one))
+        .any(|one| here().chain(before.iter().take(SPOTS_COMPARED_MAX)).any(|other| differs(one, other)))
 }
 
 /// Where sessions that went over to another browser are counted (they meet no networks).
@@ -111,7 +112,7 @@ fn is_unheard_of(look: &Look<'_>) -> bool {
     known.is_some_and(|peers| peers.novel[HANDED_OVER] <= HANDED_OVER_MAX)
 }
 
-/// Spots of one session beyond which it is no single person's: a program's token.
+/// Spots of a session that are compared, of the hour and of those before; further ones are not looked at.
 const SPOTS_COMPARED_MAX: usize = 12;
 
 /// Two places, or two machines: another address alone is a provider's whim, another agent alone an update.

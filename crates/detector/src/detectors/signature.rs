@@ -105,6 +105,34 @@ pub(super) const AUDIT_OFF: Spec = Spec {
     judge: |_, look, found| found.extend(simple(look, Signal::AuditOff)),
 };
 
+pub(super) const CANARY_RECORD: Spec = Spec {
+    name: "canary_record",
+    summary: "a record asked for that exists only to be found by somebody who has no business there",
+    manual: manual! {
+        "## What it notices"
+        "A statement on classified data that names a record listed in `[classification.canaries]` by its id."
+        ""
+        "## Why"
+        "An invented employee has no colleagues, no pay slip and no leave: nobody looks him up. Whoever walks through the ids meets"
+        "him, whatever the pace; a theft of four months was once found by a bait and by nothing else."
+        ""
+        "## Example"
+        "`u0175 asked for a canary, a record that nobody has a reason to ask for`"
+        ""
+        "## What it misses"
+        "Reads that name no ids: lists, exports, dumps (see `volume`, `dump_shape`). Of a list of ids in one statement the first 64 are"
+        "looked at. A record that shares its 64-bit name with a canary, once in trillions, is taken for it."
+        ""
+        "## Settings"
+        "`[classification.canaries]`: `employee = [\"99999\"]`. Share of the budget: `shares.signature`. Tell nobody which they are; test"
+        "programs that read every record need an exception that names this detector."
+        ""
+        "## Reference"
+        "MITRE D3FEND D3-DF (decoy file), Engage EAC0022. MITRE ATT&CK T1213, T1119."
+    },
+    judge: |_, look, found| found.extend(simple(look, Signal::CanaryRecord)),
+};
+
 pub(super) const FORGED_DRILL_MARK: Spec = Spec {
     name: "forged_drill_mark",
     summary: "a record that claims to be a drill and is not",
@@ -390,6 +418,12 @@ fn simple(look: &Look<'_>, signal: Signal) -> Option<Finding> {
             true,
             format!("{who} switched audit logging off or narrowed it"),
             &["T1562.001", "T1562.008"],
+        ),
+        Signal::CanaryRecord => (
+            Severity::Critical,
+            true,
+            format!("{who} asked for a canary, a record that nobody has a reason to ask for"),
+            &["T1213", "T1119"],
         ),
         Signal::Grant => (Severity::High, true, format!("{who} granted rights on tables"), &["T1098"]),
         Signal::ForgedEntry => (
