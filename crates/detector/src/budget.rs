@@ -31,6 +31,7 @@ use activity::EntityKind;
 pub struct Budget {
     rows: Vec<BudgetRow>,
     digest_factor: f64,
+    false_pages_per_week: f64,
     /// Person-days of a week: of portal users and of integration keys, each with its part of what is tested daily.
     daily: [f64; 2],
 }
@@ -74,12 +75,22 @@ impl Budget {
         let daily =
             |part: f64, entities: u32| settings.false_pages_per_week * part / (DAYS_A_WEEK * f64::from(entities));
         let daily = [daily(0.9, settings.maxima.portal_user), daily(0.1, settings.maxima.integration_key)];
-        Budget { rows: rows.into(), digest_factor: settings.volume.digest_factor, daily }
+        Budget {
+            rows: rows.into(),
+            digest_factor: settings.volume.digest_factor,
+            false_pages_per_week: settings.false_pages_per_week,
+            daily,
+        }
     }
 
     /// Greatest p-value that pages, of a detector with this share of the budget and one test a day for each person or key.
     pub(crate) fn daily(&self, share: f64, kind: EntityKind) -> f64 {
         share * self.daily[usize::from(kind == EntityKind::IntegrationKey)]
+    }
+
+    /// The same of a detector that looks at the whole fleet once a day.
+    pub(crate) fn daily_of_fleet(&self, share: f64) -> f64 {
+        self.false_pages_per_week * share / DAYS_A_WEEK
     }
 
     /// One row per kind that is judged by volume.

@@ -70,8 +70,7 @@ impl Directory {
     /// When the last employment of somebody ended who has none now; `None` for who works here, is yet to come or is not known.
     pub fn left(&self, user: &str, at: Timestamp) -> Option<Timestamp> {
         let rows = self.people.get(user)?;
-        let ends: Option<Vec<Timestamp>> = rows.iter().map(|row| row.to.filter(|to| *to <= at)).collect();
-        ends?.into_iter().max()
+        rows.iter().try_fold(None, |last, row| Some(last.max(Some(row.to.filter(|to| *to <= at)?)))).flatten()
     }
 
     /// Role of a user; `unknown` if the directory does not know the user or the role.

@@ -534,9 +534,6 @@ impl Engine {
 
     /// What all sources said in an hour that closes: every source that is judged in it has an hour, talking or not.
     fn hear_sources(&mut self, hour: i64) -> Sources {
-        let half_life = self.half_life();
-        let calendar = self.calendar.clone();
-        let closed = self.closed;
         let mut all = Vec::new();
         for at in self.sources.clone() {
             let entity = self.held_mut(at);
@@ -549,16 +546,13 @@ impl Engine {
             if minutes != 0 {
                 entity.last_talked = hour;
             }
-            if let Some(closed) = closed {
-                entity.learn(closed - 1, |hour| calendar.one_off(hour), half_life);
-            }
-            let ahead = entity.ahead(hour - 2, |hour| calendar.one_off(hour), half_life);
+            let ahead = self.baseline_ahead(at, hour);
+            let entity = self.held(at);
             let baseline = ahead.as_ref().unwrap_or(&entity.baseline);
             let talks = (baseline.days >= DAYS_KNOWN).then(|| baseline.active(hour));
             all.push(SourceHour { id: entity.key.id.clone(), minutes, talks });
         }
-        all.sort_by(|a, b| a.id.cmp(&b.id));
-        Sources(all)
+        Sources::new(all, self.settings.silence.minutes)
     }
 
     /// Silence has no tallies: a source that spoke of late is looked at in the next hour, whether it speaks or not.
@@ -715,18 +709,22 @@ impl Engine {
         self.directory.left(&entity.key.id, at).map(|left| (at.as_millis() - left.as_millis()) / DAY_MILLIS)
     }
 
-    /// Asks every detector about one hour of one entity.
-    fn judge(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) -> Past {
-        let half_life = self.half_life();
-        let calendar = self.calendar.clone();
-        let closed = self.closed;
-        let Some(usual) = self.hours.get(&hour).and_then(|work| work.usual.clone()) else { return Past::default() };
+    /// Lets an entity learn what is past for every hour that is still open; its baseline for that hour, if that is more than it has
+    /// learned.
+    fn baseline_ahead(&mut self, at: u32, hour: i64) -> Option<Baseline> {
+        let (half_life, calendar, closed) = (self.half_life(), self.calendar.clone(), self.closed);
         let entity = self.held_mut(at);
         // Everything through `closed - 1` is past for every hour that is still open.
         if let Some(closed) = closed {
             entity.learn(closed - 1, |hour| calendar.one_off(hour), half_life);
         }
-        let ahead = entity.ahead(hour - 2, |hour| calendar.one_off(hour), half_life);
+        entity.ahead(hour - 2, |hour| calendar.one_off(hour), half_life)
+    }
+
+    /// Asks every detector about one hour of one entity.
+    fn judge(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) -> Past {
+        let Some(usual) = self.hours.get(&hour).and_then(|work| work.usual.clone()) else { return Past::default() };
+        let ahead = self.baseline_ahead(at, hour);
         let entity = self.held(at);
         let group = self.group(entity, hour);
         let peers = Self::peers(&usual, &group, entity);

@@ -6,7 +6,7 @@
 
 use crate::{
     baseline::Baseline,
-    detectors::{DRIFT_STREAMS, Finding, NIGHTS_HOURS, Norm, REQUESTS_METRIC},
+    detectors::{DRIFT_STREAMS, Finding, NIGHTS_HOURS, Norm, streams},
     docket::{Part, Ruled},
     engine::Source,
     limits::{
@@ -570,8 +570,8 @@ fn learn_day(
     one_off: &impl Fn(i64) -> bool,
 ) {
     let last = state.last_hour();
-    for (stream, (evidence, norm)) in baseline.drift.iter_mut().zip(state.norms.unwrap_or_default()).enumerate() {
-        let amount = if stream == 0 { state.amounts[REQUESTS_METRIC] } else { state.fresh };
+    let watched = streams(&state.amounts, state.fresh).into_iter().zip(state.norms.unwrap_or_default());
+    for (evidence, (amount, norm)) in baseline.drift.iter_mut().zip(watched) {
         if let Some(norm) = norm {
             evidence.learn(amount, norm, state.drifted);
         }

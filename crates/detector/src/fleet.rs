@@ -96,9 +96,7 @@ impl Usual {
         let above = f64::from(self.above[usize::from(half_octave(x.max(0.0) as u64))]);
         ((above + 1.0) / (self.n + 1.0)).min(1.0)
     }
-}
 
-impl Usual {
     /// Share of the others' amounts that reach x, where one's own latest is known to be among them; at least one of all.
     pub(crate) fn share_of_others(&self, x: u64, own: u64) -> f64 {
         let (bin, mine) = (usize::from(half_octave(x)), usize::from(half_octave(own)));

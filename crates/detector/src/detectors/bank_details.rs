@@ -80,7 +80,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     }
     let (user, table) = look.entity.key.id.rsplit_once('|').unwrap_or((&look.entity.key.id, ""));
     let mean = f64::from(level.sum) / days.max(1.0);
-    let role = if look.role.is_empty() { String::new() } else { format!(" for this {}", shown(look.role)) };
+    let role = look.for_role();
     found.push(Finding {
         window: Window::Day,
         page,

@@ -56,7 +56,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     let most = crowd.max.max(settings.crowd.least as f64 / 2.0);
     let empirical = tail::beyond_maximum(x, most, crowd.days, settings.volume.tail_index);
     let p = empirical.max(tail::negative_binomial(x, mean, SHAPE));
-    let page = p <= settings.false_pages_per_week * settings.shares.crowd / 7.0;
+    let page = p <= look.budget.daily_of_fleet(settings.shares.crowd);
     let digest = look.closing && p <= 0.1;
     if !page && !digest {
         return;

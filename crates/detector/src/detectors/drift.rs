@@ -16,11 +16,11 @@
 //!
 //! A CUSUM, max(0, S + ln L), was the alternative: as fast, but its false-alarm rate has to be simulated for every shape.
 
-use super::{Finding, Look, Spec, Window, count, manual, new_records, shown};
+use super::{Finding, Look, Spec, Window, count, digest_bound, manual, new_records, shown};
 use crate::{
     alert::Severity,
     baseline::Level,
-    watch::{NEW_RECORDS, Scale, cell},
+    watch::{Amounts, NEW_RECORDS, Scale, cell},
 };
 use activity::EntityKind;
 
@@ -62,7 +62,7 @@ const REQUESTS: usize = 0;
 const RECORDS: usize = 1;
 
 /// Place of the requests for classified data among the metrics of people and keys.
-pub(crate) const REQUESTS_METRIC: usize = 1;
+const REQUESTS_METRIC: usize = 1;
 
 /// How many times the usual.
 const RATIOS: [f64; 2] = [1.5, 3.0];
@@ -80,6 +80,11 @@ const MEAN_MIN: f64 = 0.25;
 const PAGE_DAYS: u16 = 3;
 /// Evidence from which on the mean is frozen.
 const FREEZE: f32 = 2.0;
+
+/// The day's amounts that are watched, by stream.
+pub(crate) fn streams(amounts: &Amounts, fresh: u64) -> [u64; STREAMS] {
+    [amounts[REQUESTS_METRIC], fresh]
+}
 
 /// What is usual on a day, of one stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -172,10 +177,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
         if before.total() < DAY_MAX as f32 {
             continue;
         }
-        let amount = match stream {
-            REQUESTS => look.entity.day_amounts(look.hour.hour)[REQUESTS_METRIC],
-            _ => new_records::of_day(look).0,
-        };
+        let amount = streams(&look.entity.day_amounts(look.hour.hour), new_records::of_day(look).0)[stream];
         if (stream == REQUESTS && amount < REQUESTS_LEAST)
             || (stream == RECORDS && amount < look.settings.new_records.least)
         {
@@ -185,7 +187,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
         let p = 1.0 / f64::from(now.total().max(1.0));
         // Of who has just been reported for something new this is the same news.
         let page = stream == RECORDS && now.days >= PAGE_DAYS && p <= bound && !look.told;
-        let digest = look.closing && now.days >= 2 && p <= (bound * DIGEST).min(1e-2);
+        let digest = look.closing && now.days >= 2 && p <= digest_bound(bound);
         if page || digest {
             found.push(finding(look, stream, (amount as f64, f64::from(now.mean) * norm.factor), (p, now.days), page));
         }
@@ -197,8 +199,8 @@ fn finding(look: &Look<'_>, stream: usize, (amount, mean): (f64, f64), (p, days)
         REQUESTS => ("requests for classified data", "requests"),
         _ => ("records never touched before", "records"),
     };
+    let role = look.for_role();
     let verb = if stream == REQUESTS { "made" } else { "touched" };
-    let role = if look.role.is_empty() { String::new() } else { format!(" for this {}", shown(look.role)) };
     Finding {
         window: Window::Day,
         page,
@@ -224,8 +226,6 @@ fn finding(look: &Look<'_>, stream: usize, (amount, mean): (f64, f64), (p, days)
 
 /// Requests of a day below which nobody is told.
 const REQUESTS_LEAST: u64 = 20;
-/// How much more probable than what pages something is that the digest lists.
-const DIGEST: f64 = 100.0;
 
 #[cfg(test)]
 mod tests {

@@ -216,7 +216,7 @@ fn improbable(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Fact {
             Some((look.budget.daily(share, look.kind()), arithmetic))
         }
         "crowd" | "login_spray" => Some((
-            all * share / 7.0,
+            look.budget.daily_of_fleet(share),
             format!("{all} false pages a week × {share} for {}, over 7 tests a week", spec.name),
         )),
         _ => None,

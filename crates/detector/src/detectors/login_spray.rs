@@ -67,8 +67,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     let floor = settings.login_spray.least as f64 / 2.0;
     let empirical = tail::beyond_maximum(x, most.max(floor), n, settings.volume.tail_index);
     let p = empirical.max(tail::negative_binomial(x, mean.max(1.0), SHAPE));
-    let bound = settings.false_pages_per_week * settings.shares.login_spray / 7.0;
-    let page = p <= bound;
+    let page = p <= look.budget.daily_of_fleet(settings.shares.login_spray);
     let digest = look.closing && p <= 0.1;
     if !page && !digest {
         return;

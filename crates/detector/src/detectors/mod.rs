@@ -77,6 +77,11 @@ pub const DETECTORS: &[Spec] = &[
 /// How much less probable a second page about a new duty has to be than the first.
 const AGAIN: f64 = 1e-3;
 
+/// The greatest p-value the digest lists, of a detector that pages up to this bound with one test a day.
+fn digest_bound(bound: f64) -> f64 {
+    (100.0 * bound).min(1e-2)
+}
+
 /// What a detector may look at. Everything but `hour` and the day's amounts is closed state, fixed for this hour.
 pub(crate) struct Look<'a> {
     pub(crate) entity: &'a EntityState,
@@ -116,6 +121,10 @@ impl Look<'_> {
     pub(crate) fn page_bound(&self, bound: f64) -> f64 {
         if self.told { bound * AGAIN } else { bound }
     }
+    /// ` for this payroll`, to follow what is usual; empty without a peer group.
+    pub(crate) fn for_role(&self) -> String {
+        if self.role.is_empty() { String::new() } else { format!(" for this {}", shown(self.role)) }
+    }
     /// The last hour that counts as past.
     pub(crate) fn past(&self) -> i64 {
         self.hour.hour - 2
@@ -145,7 +154,7 @@ pub(crate) enum Window {
     Day,
 }
 
-pub(crate) use drift::{Evidence as DriftEvidence, Norm, REQUESTS_METRIC, STREAMS as DRIFT_STREAMS, norms};
+pub(crate) use drift::{Evidence as DriftEvidence, Norm, STREAMS as DRIFT_STREAMS, norms, streams};
 pub(crate) use facts::{facts, facts_of_mark};
 pub(crate) use first_seen::{NEWCOMERS, established};
 pub(crate) use login_spray::strangers;

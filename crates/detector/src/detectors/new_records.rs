@@ -82,14 +82,13 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     if !page && !digest {
         return;
     }
-    let role = if look.role.is_empty() { String::new() } else { format!(" for this {}", shown(look.role)) };
     let tables: Vec<String> = look.hour.tally.tables.iter().take(3).map(|(_, table)| shown(table)).collect();
     let tables = if tables.is_empty() { String::new() } else { format!(", of late in {}", tables.join(", ")) };
     let usually = if by_share < by_number {
         let usual = 100.0 / (1.0 + (-f64::from(look.baseline.share.mean)).exp());
         format!("that is {:.0} % of all it touched, {usual:.0} % is usual", 100.0 * x / records.max(1) as f64)
     } else {
-        format!("{} is usual{role}, the most of late was {}", count(usual.mean), count(most))
+        format!("{} is usual{}, the most of late was {}", count(usual.mean), look.for_role(), count(most))
     };
     found.push(Finding {
         window: Window::Day,

@@ -1,6 +1,6 @@
 //! Off hours: somebody works, night after night, at hours when this person never does.
 
-use super::{Finding, Look, Spec, Window, count, manual, shown};
+use super::{Finding, Look, Spec, Window, count, digest_bound, manual, shown};
 use crate::{
     alert::Severity,
     entity::{EntityState, HourState},
@@ -89,7 +89,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     let p = if before == 0 { one } else { one * (AGAIN * DAYS * usual.share_of_others(before, before)).min(1.0) };
     let bound = look.budget.daily(look.settings.shares.off_hours, look.kind());
     let page = p <= bound;
-    let digest = look.closing && p <= (bound * DIGEST).min(1e-2);
+    let digest = look.closing && p <= digest_bound(bound);
     if !page && !digest {
         return;
     }
@@ -134,6 +134,3 @@ fn during(entity: &EntityState, from: i64, to: i64) -> u64 {
     let of_span = |(hour, _): &(i64, u64)| (from..=to).contains(hour);
     entity.nights.iter().copied().chain(pending).filter(of_span).map(|(_, amount)| amount).sum()
 }
-
-/// How much more probable than what pages something is that the digest lists.
-const DIGEST: f64 = 100.0;

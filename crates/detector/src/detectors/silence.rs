@@ -55,9 +55,16 @@ pub(crate) struct SourceHour {
     pub(crate) talks: Option<f64>,
 }
 
-/// All sources in an hour that closes, ascending by id.
+/// All sources in an hour that closes, and what is remarkable of them: found once, for all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Sources(pub(crate) Vec<SourceHour>);
+pub(crate) struct Sources {
+    /// Ascending by id.
+    all: Vec<SourceHour>,
+    /// Places of those who fell silent while others went on, the least probable silence first.
+    silent: Vec<(usize, Silence)>,
+    /// If everybody was silent: of whom that would have been the least probable.
+    outage: Option<(usize, Silence)>,
+}
 
 /// How a source was silent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,43 +75,31 @@ struct Silence {
     p: f64,
 }
 
-impl Sources {
-    /// The silence of one, if it is remarkable; of `others`, minutes that count.
-    fn silence(&self, of: &SourceHour, others: u64, least: u32) -> Option<Silence> {
-        let minutes = longest_silence(of.minutes, others);
-        let talks = of.talks.filter(|_| minutes >= least)?.min(TALKS_MAX);
+impl SourceHour {
+    /// Its silence, if that is remarkable; of `others`, minutes that count.
+    fn silence(&self, own: u64, others: u64, least: u32) -> Option<Silence> {
+        let minutes = longest_silence(own, others);
+        let talks = self.talks.filter(|_| minutes >= least)?.min(TALKS_MAX);
         let p = (60.0 * (1.0 - talks).powi(minutes as i32)).clamp(f64::MIN_POSITIVE, 1.0);
         (p <= P_MAX).then_some(Silence { minutes, p })
     }
+}
 
-    /// Minutes in which any other source talked; all of them where there is no other.
-    fn others(&self, id: &str) -> u64 {
-        if self.0.len() < 2 {
-            return u64::MAX;
-        }
-        self.0.iter().filter(|other| &*other.id != id).fold(0, |minutes, other| minutes | other.minutes)
-    }
-
-    fn found(&self, id: &str, least: u32) -> Option<(&SourceHour, Silence)> {
-        let heard = self.0.iter().find(|heard| &*heard.id == id)?;
-        self.silence(heard, self.others(id), least).map(|silence| (heard, silence))
-    }
-
-    /// Those who fell silent while others went on, the least probable silence first.
-    fn silent(&self, least: u32) -> Vec<(&SourceHour, Silence)> {
-        let mut all: Vec<_> = self.0.iter().filter_map(|heard| self.found(&heard.id, least)).collect();
-        all.sort_by(|(a, of_a), (b, of_b)| of_a.p.total_cmp(&of_b.p).then_with(|| a.id.cmp(&b.id)));
-        all
-    }
-
-    /// The whole hour's silence of everybody: of the source whose silence would have been the least probable.
-    fn outage(&self, least: u32) -> Option<(&SourceHour, Silence)> {
-        let together = self.0.iter().fold(0, |minutes, heard| minutes | heard.minutes);
-        let all = self.0.iter().filter_map(|heard| {
-            let whole = SourceHour { minutes: together, ..heard.clone() };
-            self.silence(&whole, u64::MAX, least).map(|silence| (heard, silence))
-        });
-        all.min_by(|(a, of_a), (b, of_b)| of_a.p.total_cmp(&of_b.p).then_with(|| a.id.cmp(&b.id)))
+impl Sources {
+    /// `least`: minutes of silence below which it is none.
+    pub(crate) fn new(mut all: Vec<SourceHour>, least: u32) -> Sources {
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        // Minutes with a record of any source, and of two or more: what others said is known of each without asking them all.
+        let (any, many) = all.iter().fold((0, 0), |(any, many), of| (any | of.minutes, many | (any & of.minutes)));
+        let others = |of: &SourceHour| if all.len() < 2 { u64::MAX } else { many | (any & !of.minutes) };
+        let of_all = |silence: &dyn Fn(&SourceHour) -> Option<Silence>| -> Vec<(usize, Silence)> {
+            let mut found: Vec<_> = all.iter().enumerate().filter_map(|(at, of)| Some((at, silence(of)?))).collect();
+            found.sort_by(|(a, of_a), (b, of_b)| of_a.p.total_cmp(&of_b.p).then(a.cmp(b)));
+            found
+        };
+        let silent = of_all(&|of| of.silence(of.minutes, others(of), least));
+        let outage = of_all(&|of| of.silence(any, u64::MAX, least)).first().copied();
+        Sources { all, silent, outage }
     }
 }
 
@@ -112,48 +107,44 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     if look.kind() != EntityKind::Source || !look.closing || look.drill() {
         return;
     }
-    let (least, id) = (look.settings.silence.minutes, &*look.entity.key.id);
-    let silent = look.sources.silent(least);
-    let usually = |heard: &SourceHour| {
-        let when = HourOfWeek::of_hour(look.hour.hour).name();
-        format!("it usually talks in {:.0} of 60 minutes on {when}", 60.0 * heard.talks.unwrap_or(0.0))
-    };
-    let finding = |(heard, silence): (&SourceHour, Silence), page: bool, why: String| Finding {
+    let (sources, id) = (look.sources, &*look.entity.key.id);
+    let Some(own) = sources.all.iter().position(|source| &*source.id == id) else { return };
+    let heard = &sources.all[own];
+    let talks = heard.talks.unwrap_or(0.0);
+    let when = HourOfWeek::of_hour(look.hour.hour).name();
+    let usually = format!("it usually talks in {:.0} of 60 minutes on {when}", 60.0 * talks);
+    let finding = |silence: Silence, page: bool, why: String| Finding {
         window: Window::Day,
         page,
         severity: if page { Severity::High } else { Severity::Low },
         observed: f64::from(silence.minutes),
-        expected: 60.0 * (1.0 - heard.talks.unwrap_or(0.0)),
+        expected: 60.0 * (1.0 - talks),
         unit: "silent minutes",
         p_value: Some(silence.p),
         why,
         affected_records: 0,
         attack: &["T1562.008", "T1070"],
     };
-    if let Some(at) = silent.iter().position(|(heard, _)| &*heard.id == id) {
-        let (heard, silence) = silent[at];
-        let is_silent = |other: &&SourceHour| silent.iter().any(|(silent, _)| silent.id == other.id);
-        let talking: Vec<String> =
-            look.sources.0.iter().filter(|other| !is_silent(other)).take(NAMED_MAX).map(|o| shown(&o.id)).collect();
-        let went_on = if talking.is_empty() { String::new() } else { format!(" while {} went on", talking.join(", ")) };
-        let with: Vec<String> =
-            silent.iter().filter(|(other, _)| &*other.id != id).map(|(o, _)| shown(&o.id)).collect();
-        let with = if with.is_empty() { String::new() } else { format!(" together with {}", with.join(", ")) };
+    let named = |places: &mut dyn Iterator<Item = usize>| -> String {
+        places.map(|at| shown(&sources.all[at].id)).collect::<Vec<_>>().join(", ")
+    };
+    if let Some(rank) = sources.silent.iter().position(|(at, _)| *at == own) {
+        let silence = sources.silent[rank].1;
+        let is_silent = |place: &usize| sources.silent.iter().any(|(at, _)| at == place);
+        let talking = named(&mut (0..sources.all.len()).filter(|at| !is_silent(at)).take(NAMED_MAX));
+        let went_on = if talking.is_empty() { String::new() } else { format!(" while {talking} went on") };
+        let with = named(&mut sources.silent.iter().map(|(at, _)| *at).filter(|at| *at != own));
+        let with = if with.is_empty() { String::new() } else { format!(" together with {with}") };
+        let minutes = silence.minutes;
+        let why = format!("the source {} was silent for {minutes} min{with}{went_on}; {usually}", shown(id));
+        found.push(finding(silence, rank == 0, why));
+    } else if let Some((_, silence)) = sources.outage.filter(|(at, _)| *at == own) {
         let why = format!(
-            "the source {} was silent for {} min{with}{went_on}; {}",
-            shown(id),
-            silence.minutes,
-            usually(heard)
-        );
-        found.push(finding((heard, silence), at == 0, why));
-    } else if let Some((heard, silence)) = look.sources.outage(least).filter(|(heard, _)| &*heard.id == id) {
-        let why = format!(
-            "all sources were silent for {} min, {} among them: an outage rather than a log that was switched off; {}",
+            "all sources were silent for {} min, {} among them: an outage rather than a log that was switched off; {usually}",
             silence.minutes,
             shown(id),
-            usually(heard)
         );
-        found.push(finding((heard, silence), false, why));
+        found.push(finding(silence, false, why));
     }
 }
 
@@ -188,6 +179,10 @@ mod tests {
         SourceHour { id: id.into(), minutes, talks: Some(0.8) }
     }
 
+    fn of(all: Vec<SourceHour>) -> Sources {
+        Sources::new(all, 20)
+    }
+
     const ALWAYS: u64 = (1 << 60) - 1;
 
     #[test]
@@ -204,19 +199,18 @@ mod tests {
     #[test]
     fn one_alone_is_silent_and_all_together_are_an_outage() {
         let first_ten = (1 << 10) - 1;
-        let outage = Sources(vec![heard("access", first_ten), heard("audit", first_ten), heard("slow", 1)]);
-        assert_eq!(outage.silent(20), []);
-        assert_eq!(outage.outage(20).map(|(heard, silence)| (&*heard.id, silence.minutes)), Some(("access", 50)));
-        let tampered = Sources(vec![heard("access", ALWAYS), heard("audit", first_ten), heard("slow", 1)]);
+        let outage = of(vec![heard("access", first_ten), heard("audit", first_ten), heard("slow", 1)]);
+        assert_eq!(outage.silent, []);
+        assert_eq!(outage.outage.map(|(at, silence)| (&*outage.all[at].id, silence.minutes)), Some(("access", 50)));
+        let tampered = of(vec![heard("access", ALWAYS), heard("audit", first_ten), heard("slow", 1)]);
         let silent: Vec<_> =
-            tampered.silent(20).iter().map(|(h, silence)| (h.id.to_string(), silence.minutes)).collect();
+            tampered.silent.iter().map(|(at, silence)| (tampered.all[*at].id.to_string(), silence.minutes)).collect();
         assert_eq!(silent, [("slow".to_owned(), 59), ("audit".to_owned(), 50)]);
-        assert_eq!(tampered.outage(20), None);
+        assert_eq!(tampered.outage, None);
     }
 
     #[test]
     fn a_single_source_is_silent_by_itself() {
-        let alone = Sources(vec![heard("audit", 1)]);
-        assert_eq!(alone.silent(20).len(), 1);
+        assert_eq!(of(vec![heard("audit", 1)]).silent.len(), 1);
     }
 }
