@@ -5,17 +5,32 @@ use crate::{
     harness::{Daemon, Scratch, broker, contents, free_port, get, kafka_address, lines, topic, unique, until},
 };
 use ingest::{Geo, Ingester, Raw, Resume, Written};
-use std::{io::Read, process::Command, sync::Arc, time::Duration};
-use stream::Outgoing;
+use std::{
+    io::Read,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use stream::{Broker, Outgoing};
 use tally::{Batch, Metric, Tallier};
 
 /// How often the process is killed while it works.
 const KILLS: usize = 5;
 
-/// How often the sample is repeated in each partition: so often that the first two kills come in the middle on any machine.
-const REPEATS: usize = 800;
+/// How often the sample stands in what is appended to each partition in one round.
+const REPEATS: usize = 20;
 
-/// The records of each partition: one line each; one to seven lines each, whatever entry they belong to; one line each as kcat
+/// In how many steps a round is appended, a [`PACE`] apart.
+const STEPS: usize = 100;
+
+/// A pause of the one who appends: never so fast that a slow machine is left with a backlog of hours, never so slow that a fast one
+/// is done. Rounds go on until the last kill, so that each kill comes in the middle on any machine.
+const PACE: Duration = Duration::from_millis(2);
+
+/// The records of each partition in one round: one line each; one to seven lines each, whatever entry they belong to; one line each as kcat
 /// dumps it.
 fn partitions() -> [Vec<Vec<u8>>; 3] {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -42,15 +57,15 @@ fn partitions() -> [Vec<Vec<u8>>; 3] {
     [repeated, cut, wrapped]
 }
 
-/// Entries that an undisturbed reading finds in one partition.
-fn undisturbed(records: &[Vec<u8>]) -> u64 {
+/// Entries that an undisturbed reading finds in one partition after so many rounds.
+fn undisturbed(records: &[Vec<u8>], rounds: usize) -> u64 {
     let mut source = ingest::settings::Source::new("slow", "mariadb_slow_log");
     source.zone = Some("UTC".into());
     let settings = ingest::Settings { sources: vec![source], ..ingest::Settings::default() };
     let plans = settings.plans(&Arc::new(Geo::default()), activity::Span::from_minutes(2)).unwrap();
     let mut ingester = Ingester::new(Arc::clone(&plans[0]), 0, Resume::fresh());
     let (mut tallier, mut dead) = (Tallier::default(), Vec::new());
-    for (offset, bytes) in (0..).zip(records) {
+    for (offset, bytes) in (0..).zip(std::iter::repeat_n(records, rounds).flatten()) {
         let raw = Raw {
             bytes,
             offset,
@@ -75,6 +90,50 @@ fn entries(batches: &[Batch]) -> u64 {
     entries.map(|entry| entry.tally.get(Metric::Requests)).sum()
 }
 
+/// Tells the one who appends that it is enough, also when the test fails: it would be waited for otherwise.
+struct Reached<'a>(&'a AtomicBool);
+
+impl Drop for Reached<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Appends round after round to the three partitions until it is `enough`, and counts what the broker has; returns the rounds.
+fn append_rounds(
+    broker: &dyn Broker,
+    topic: &str,
+    partitions: &[Vec<Vec<u8>>; 3],
+    appended: &AtomicU64,
+    enough: &AtomicBool,
+) -> usize {
+    let mut appender = broker.appender().unwrap();
+    for round in 1.. {
+        for step in 0..STEPS {
+            let mut sent = 0;
+            for (partition, records) in (0..).zip(partitions) {
+                for payload in &records[records.len() * step / STEPS..records.len() * (step + 1) / STEPS] {
+                    let message = Outgoing {
+                        topic: topic.into(),
+                        partition: Some(partition),
+                        payload: payload.clone(),
+                        ..Outgoing::default()
+                    };
+                    appender.send(message).unwrap();
+                    sent += 1;
+                }
+            }
+            appender.flush().unwrap();
+            appended.fetch_add(sent, Ordering::Release);
+            std::thread::sleep(PACE);
+        }
+        if enough.load(Ordering::Acquire) {
+            return round;
+        }
+    }
+    unreachable!("rounds have no end")
+}
+
 #[test]
 fn torn_entries_come_out_whole_and_once_through_kill_9() {
     let scratch = Scratch::new("torn");
@@ -83,9 +142,6 @@ fn torn_entries_come_out_whole_and_once_through_kill_9() {
     let broker = broker();
     broker.create_topics(&[topic(&raw, 3)]).unwrap();
     let partitions = partitions();
-    let total: usize = partitions.iter().map(Vec::len).sum();
-    let expected: u64 = partitions.iter().map(|records| undisturbed(records)).sum();
-    assert!(expected >= 3 * REPEATS as u64, "{expected}");
     let port = free_port();
     let config = scratch.write(
         "breachd.toml",
@@ -97,20 +153,6 @@ fn torn_entries_come_out_whole_and_once_through_kill_9() {
             port,
         ),
     );
-    let mut appender = broker.appender().unwrap();
-    for (partition, records) in (0..).zip(&partitions) {
-        for payload in records {
-            let message = Outgoing {
-                topic: raw.clone(),
-                partition: Some(partition),
-                payload: payload.clone(),
-                ..Outgoing::default()
-            };
-            appender.send(message).unwrap();
-        }
-    }
-    appender.flush().unwrap();
-
     let tallies = format!("{prefix}.tallies");
     let accounted = || -> u64 {
         let batches = batches(&contents(broker.as_ref(), &tallies));
@@ -118,25 +160,35 @@ fn torn_entries_come_out_whole_and_once_through_kill_9() {
         ranges.map(|range| range.contributed + range.ignored + range.dead_lettered + range.late).sum()
     };
     let log = scratch.0.join("daemon.log");
-    let (mut killed_in_the_middle, mut seen) = (0, 0);
-    for kill in 0..KILLS {
-        let mut daemon = Daemon::run(&config, &["--roles", "ingest"], log.clone());
-        let now =
-            until("some records are taken in", || Some(accounted()).filter(|now| *now > seen || *now >= total as u64));
-        std::thread::sleep(Duration::from_millis(7 * kill as u64));
-        daemon.kill();
-        killed_in_the_middle += usize::from(now < total as u64);
-        seen = now;
-    }
-    assert!(killed_in_the_middle >= 2, "all was done before the kills: more work is needed");
+    let (appended, enough) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (rounds, killed_in_the_middle) = std::thread::scope(|scope| {
+        let appending = scope.spawn(|| append_rounds(broker.as_ref(), &raw, &partitions, &appended, &enough));
+        let last_kill = Reached(&enough);
+        let (mut killed_in_the_middle, mut seen) = (0, 0);
+        for kill in 0..KILLS {
+            let mut daemon = Daemon::run(&config, &["--roles", "ingest"], log.clone());
+            until("some records are taken in", || Some(accounted()).filter(|now| *now > seen));
+            std::thread::sleep(Duration::from_millis(7 * kill as u64));
+            let appended = appended.load(Ordering::Acquire);
+            daemon.kill();
+            seen = accounted();
+            killed_in_the_middle += usize::from(seen < appended);
+        }
+        drop(last_kill);
+        (appending.join().unwrap(), killed_in_the_middle)
+    });
+    assert!(killed_in_the_middle >= 2, "only {killed_in_the_middle} of {KILLS} kills left work behind");
+    let total = appended.into_inner();
+    let expected: u64 = partitions.iter().map(|records| undisturbed(records, rounds)).sum();
+    assert!(expected >= (3 * REPEATS * rounds) as u64, "{expected}");
     let mut daemon = Daemon::run(&config, &["--roles", "ingest"], log);
     // The killed ones may have left nothing to do: this one must at least own the partitions before it is told to end.
     until("the partitions are assigned", || {
         get(&format!("127.0.0.1:{port}"), "/readyz").filter(|(status, _)| *status == 200)
     });
-    until("every record is accounted for", || Some(accounted()).filter(|now| *now >= total as u64));
+    until("every record is accounted for", || Some(accounted()).filter(|now| *now >= total));
     assert_eq!(daemon.terminate(), Some(0));
-    assert_eq!(accounted(), total as u64);
+    assert_eq!(accounted(), total);
     assert_eq!(entries(&batches(&contents(broker.as_ref(), &tallies))), expected, "entries counted");
 
     // How far the source has come was written down at the end, and can be asked for.
