@@ -36,6 +36,7 @@ use crate::{
     fleet::{Fleet, Peers, Snapshot},
     limits, marks,
     progress::{Heard, Progress, Violation},
+    raised::Raised,
     rollup::{GroupHour, Rollup},
     settings::Settings,
     verdict::AlertVerdict,
@@ -43,7 +44,7 @@ use crate::{
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mark, Mode, Span, Timestamp};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 use tally::{Batch, Entry, Positions, Tally};
@@ -92,6 +93,10 @@ pub struct Stats {
     pub rollups_missed: u64,
     /// Verdicts that came after the hour from which they count had been opened, or that found no room.
     pub verdicts_late: u64,
+    /// Alerts forgotten because there were too many: a verdict about one of them teaches nothing.
+    pub alerts_forgotten: u64,
+    /// Ids of raised alerts forgotten because there were too many: late records may raise them again.
+    pub raised_forgotten: u64,
     pub groups: usize,
 }
 
@@ -117,8 +122,7 @@ pub struct Engine {
     hours: BTreeMap<i64, Work>,
     /// Entities by day that have something to decide when it is over.
     days: BTreeMap<i64, Vec<u32>>,
-    /// Ids raised of late, by hour: a tally behind the horizon must not repeat them.
-    raised: BTreeMap<i64, BTreeSet<AlertId>>,
+    raised: Raised,
     docket: Docket,
     /// As configured.
     exceptions: Vec<Exception>,
@@ -195,7 +199,7 @@ impl Engine {
             heard: Sources::default(),
             hours: BTreeMap::new(),
             days: BTreeMap::new(),
-            raised: BTreeMap::new(),
+            raised: Raised::default(),
             closed: None,
             sent: None,
             stats: Stats::default(),
@@ -297,6 +301,8 @@ impl Engine {
             entities: self.held.clone(),
             rollups_missed: self.fleet.missed,
             groups: self.fleet.groups(),
+            alerts_forgotten: self.docket.forgotten,
+            raised_forgotten: self.raised.forgotten,
             ..self.stats.clone()
         }
     }
@@ -527,7 +533,7 @@ impl Engine {
         }
         self.closed = Some(self.closed.map_or(hour, |closed| closed.max(hour)));
         self.send(hour, groups, effects);
-        self.raised = self.raised.split_off(&(hour - limits::RAISED_HOURS));
+        self.raised.forget(hour.saturating_sub(limits::RAISED_HOURS));
         self.docket.forget(hour);
         self.evict(hour);
     }
@@ -778,16 +784,17 @@ impl Engine {
         past
     }
 
-    /// What signature rules say of the hour. Each id is said once, so asking again does no harm.
+    /// What signature rules say of the hour, each of them once.
     fn raise_marks(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) {
         let entity = self.held_mut(at);
         let id = entity.key.id.clone();
         let Some(state) = entity.hours.iter_mut().find(|state| state.hour == hour) else { return };
-        if state.tally.marks.is_empty() {
+        let found = marks::findings(&id, &state.tally.marks, closing, &state.said);
+        if found.is_empty() {
             return;
         }
-        let found = marks::findings(&id, &state.tally.marks, closing);
         state.suspicious |= found.iter().any(|(mark, _)| mark.page);
+        state.said.extend(found.iter().map(|(mark, _)| mark.rule.clone()));
         let source = Source::of(state, Vec::new());
         self.say_marks(at, &source, found, effects);
     }
@@ -884,7 +891,7 @@ impl Engine {
     fn say(&mut self, alert: Alert, effects: &mut Effects) {
         // By the nominal window's end: the same for every time this id is found.
         let hour = alert.window.to.bucket().hour();
-        if self.raised.entry(hour).or_default().insert(alert.id) {
+        if self.raised.insert(hour, alert.id) {
             let ruled = self.docket.raised(&alert, self.closed);
             self.rule(ruled);
             effects.alerts.push(alert);
@@ -913,7 +920,8 @@ impl Engine {
         for spec in DETECTORS {
             let mut found = Vec::new();
             (spec.judge)(spec, &look, &mut found);
-            all.extend(found.into_iter().find(|finding| finding.page).map(|finding| {
+            let found = found.into_iter().find(|finding| finding.page);
+            all.extend(found.filter(|found| !self.was_raised(at, spec.name, hour.hour, found.window)).map(|finding| {
                 let facts = facts(spec, &look, &finding);
                 (spec.name, finding, facts)
             }));
@@ -923,28 +931,43 @@ impl Engine {
             self.say(alert, effects);
         }
         // Nothing is lost by being late: the digest's are told at once, too.
-        let found = marks::findings(&self.held(at).key.id, &hour.tally.marks, true);
+        let mut found = marks::findings(&self.held(at).key.id, &hour.tally.marks, true, &hour.said);
+        found.retain(|(mark, finding)| !self.was_raised(at, &mark.rule, hour.hour, finding.window));
         self.say_marks(at, &Source::of(&hour, Vec::new()), found, effects);
     }
 
-    fn alert(&self, at: u32, detector: &str, source: &Source, finding: Finding) -> Alert {
-        let hour = source.bucket.hour();
+    /// Who an alert is about, and when.
+    fn identity(&self, at: u32, detector: &str, hour: i64, window: Window) -> Identity {
         let key = &self.held(at).key;
         let entity = Entity::new(key.kind, &*key.id);
         // From the entity alone: what a tally says of the person may still be incomplete, and the subject is part of the id.
         let user = entity.user_and_table().map(|(user, _)| user).or(entity.user_of_session());
         let subject = user.map_or_else(|| entity.clone(), |user| Entity::new(EntityKind::PortalUser, user));
-        let (from, to) = match finding.window {
+        let (from, to) = match window {
             Window::Hour => (hour, hour + 1),
             Window::Day => (hour.div_euclid(24) * 24, hour.div_euclid(24) * 24 + 24),
         };
         let start = |hour: i64| Bucket(hour.saturating_mul(60)).start();
         let window = AlertWindow { from: start(from), to: start(to) };
+        let id = AlertId::of(detector, &subject, &entity, window, key.mode);
+        Identity { id, subject, entity, window }
+    }
+
+    /// Whether such an alert would only repeat one.
+    fn was_raised(&self, at: u32, detector: &str, hour: i64, window: Window) -> bool {
+        let Identity { id, window, .. } = self.identity(at, detector, hour, window);
+        self.raised.contains(window.to.bucket().hour(), id)
+    }
+
+    fn alert(&self, at: u32, detector: &str, source: &Source, finding: Finding) -> Alert {
+        let mode = self.held(at).key.mode;
+        let Identity { id, subject, entity, window } =
+            self.identity(at, detector, source.bucket.hour(), finding.window);
         let candidate =
             Candidate { detector, finding: &finding, subject: &subject, entity: &entity, from: window.from };
-        let suppressed_by = self.suppression(&candidate, key.mode);
+        let suppressed_by = self.suppression(&candidate, mode);
         Alert {
-            id: AlertId::of(detector, &subject, &entity, window, key.mode),
+            id,
             raised_at: source.bucket.start(),
             window,
             subject,
@@ -964,7 +987,7 @@ impl Engine {
             affected_records: finding.affected_records,
             attack: finding.attack.iter().map(|technique| (*technique).to_owned()).collect(),
             evidence: source.evidence.iter().map(|position| self.evidence(position)).collect(),
-            mode: key.mode,
+            mode,
         }
     }
 
@@ -1071,6 +1094,14 @@ impl Effects {
         self.alerts.sort_by_key(|alert| (alert.raised_at, alert.id));
         self
     }
+}
+
+/// What two alerts that are one have in common.
+struct Identity {
+    id: AlertId,
+    subject: Entity,
+    entity: Entity,
+    window: AlertWindow,
 }
 
 /// What an alert tells of the tallies that raised it.

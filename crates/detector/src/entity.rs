@@ -81,6 +81,8 @@ pub(crate) struct HourState {
     pub(crate) closed: bool,
     /// Detectors (bits, by place in the list) that have paged for this hour.
     pub(crate) paged: u32,
+    /// Signature rules that have been told of this hour.
+    pub(crate) said: Vec<Arc<str>>,
     /// Volume paged: not to be learned, for a bounded time. What the digest lists is learned: it is often only new, and
     /// what is never learned is listed for ever.
     pub(crate) unusual: bool,
@@ -745,6 +747,7 @@ impl HourState {
             fives: [0; METRICS_MAX],
             closed: false,
             paged: 0,
+            said: Vec::new(),
             unusual: false,
             suspicious: false,
             latest: Bucket(hour.saturating_mul(60)),

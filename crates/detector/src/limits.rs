@@ -54,7 +54,8 @@ pub const RULINGS_MAX: usize = 64;
 /// Verdicts about one alert. Beyond: further ones are not heard.
 pub const VERDICTS_OF_ALERT_MAX: usize = 16;
 
-/// Alerts that a verdict can be about, in one tally partition, and hours after their window. Beyond: the oldest go.
+/// Alerts that a verdict can be about, in one tally partition, and hours after their window. Beyond: those of the digest go before
+/// pages and before what has a verdict, the oldest first, and are counted ([`crate::Stats::alerts_forgotten`]).
 pub const RULABLE_MAX: usize = 20_000;
 pub const RULABLE_HOURS: i64 = 35 * 24;
 
@@ -75,8 +76,11 @@ pub const VERDICT_TEXT_MAX: usize = 400;
 /// Hours after its last record in which a source's silence is noticed.
 pub const WATCHED_HOURS: i64 = 24;
 
-/// Hours for which it is remembered what was raised, against repeats from behind the horizon.
+/// Hours for which it is remembered what was raised, against repeats from behind the horizon, and ids remembered in one tally
+/// partition. Beyond: those whose window ended first go, and are counted ([`crate::Stats::raised_forgotten`]); what they name may be
+/// raised again, under the same id, by records that come late, or by a drill that waits.
 pub const RAISED_HOURS: i64 = 48;
+pub const RAISED_MAX: usize = 200_000;
 
 /// Hours a drill's shadow is kept after its last tally.
 pub const SHADOW_HOURS: i64 = 48;
