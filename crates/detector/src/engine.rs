@@ -622,7 +622,7 @@ impl Engine {
             let (paged, digest) = (state.paged, std::mem::take(&mut state.digest));
             for (detector, finding, source) in digest {
                 if paged & (1 << detector) == 0 {
-                    let alert = self.alert(at, DETECTORS[detector].name, &source, finding);
+                    let alert = self.alert(at, By::Detector(DETECTORS[detector].name), &source, finding);
                     self.say(alert, effects);
                 }
             }
@@ -801,10 +801,8 @@ impl Engine {
 
     fn say_marks(&mut self, at: u32, source: &Source, found: Vec<(Arc<Mark>, Finding)>, effects: &mut Effects) {
         for (mark, finding) in found {
-            let facts = facts_of_mark(&mark, &finding);
-            let mut alert = self.alert(at, &mark.rule, source, finding);
-            alert.facts = facts;
-            alert.attack = mark.techniques.iter().map(|technique| technique.to_string()).collect();
+            let source = Source { facts: facts_of_mark(&mark, &finding), ..source.clone() };
+            let alert = self.alert(at, By::Rule(&mark), &source, finding);
             self.say(alert, effects);
         }
     }
@@ -884,7 +882,7 @@ impl Engine {
             }
             return;
         }
-        let alert = self.alert(at, DETECTORS[detector].name, &tally, finding);
+        let alert = self.alert(at, By::Detector(DETECTORS[detector].name), &tally, finding);
         self.say(alert, effects);
     }
 
@@ -927,7 +925,7 @@ impl Engine {
             }));
         }
         for (name, finding, facts) in all {
-            let alert = self.alert(at, name, &Source::of(&hour, facts), finding);
+            let alert = self.alert(at, By::Detector(name), &Source::of(&hour, facts), finding);
             self.say(alert, effects);
         }
         // Nothing is lost by being late: the digest's are told at once, too.
@@ -959,13 +957,25 @@ impl Engine {
         self.raised.contains(window.to.bucket().hour(), id)
     }
 
-    fn alert(&self, at: u32, detector: &str, source: &Source, finding: Finding) -> Alert {
+    fn alert(&self, at: u32, by: By<'_>, source: &Source, finding: Finding) -> Alert {
         let mode = self.held(at).key.mode;
+        let (detector, attack): (&str, Vec<String>) = match by {
+            By::Detector(name) => (name, finding.attack.iter().map(|technique| (*technique).to_owned()).collect()),
+            By::Rule(mark) => (&mark.rule, mark.techniques.iter().map(|technique| technique.to_string()).collect()),
+        };
         let Identity { id, subject, entity, window } =
             self.identity(at, detector, source.bucket.hour(), finding.window);
-        let candidate =
-            Candidate { detector, finding: &finding, subject: &subject, entity: &entity, from: window.from };
-        let suppressed_by = self.suppression(&candidate, mode);
+        let suppressed_by = self.suppression(
+            &Candidate {
+                detector,
+                finding: &finding,
+                attack: &attack,
+                subject: &subject,
+                entity: &entity,
+                from: window.from,
+            },
+            mode,
+        );
         Alert {
             id,
             raised_at: source.bucket.start(),
@@ -985,7 +995,7 @@ impl Engine {
             facts: source.facts.clone(),
             actor_known_by: source.known_by,
             affected_records: finding.affected_records,
-            attack: finding.attack.iter().map(|technique| (*technique).to_owned()).collect(),
+            attack,
             evidence: source.evidence.iter().map(|position| self.evidence(position)).collect(),
             mode,
         }
@@ -1094,6 +1104,13 @@ impl Effects {
         self.alerts.sort_by_key(|alert| (alert.raised_at, alert.id));
         self
     }
+}
+
+/// Who found something: a detector of the list, or a signature rule, which is data and came with the tally.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    Detector(&'static str),
+    Rule(&'a Mark),
 }
 
 /// What two alerts that are one have in common.
