@@ -23,11 +23,16 @@ const NEVER_WEEKS: f32 = 1.7;
 const NEVER_HOURS: f32 = 30.0;
 const NEVER_DAYS: f32 = 1.2;
 
+/// And the nights, of those that are worth telling, that it takes besides.
+const NEVER_NIGHTS: f32 = 1.8;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Baseline {
     pub(crate) levels: [Level; CELLS],
     /// Active hours by slot.
     season: [f32; SLOTS],
+    /// Of a person, by hour of the day: nights with requests that are worth telling, those with fewer in part.
+    nights: Option<Box<[f32; 24]>>,
     /// Weeks seen.
     weeks: f32,
     /// Active hours.
@@ -96,6 +101,7 @@ impl Default for Baseline {
         Baseline {
             levels: [Level::default(); CELLS],
             season: [0.0; SLOTS],
+            nights: None,
             weeks: 0.0,
             hours: 0.0,
             days: 0.0,
@@ -181,6 +187,7 @@ impl Baseline {
             }
         }
         self.season.iter_mut().for_each(|weight| *weight *= keep);
+        self.nights.iter_mut().flat_map(|by_hour| by_hour.iter_mut()).for_each(|weight| *weight *= keep);
         self.novel.iter_mut().for_each(|weight| *weight *= keep);
         self.hours *= keep;
         self.days *= keep;
@@ -239,13 +246,24 @@ impl Baseline {
         f64::from(self.days) >= days || (long && self.days >= SETTLED_DAYS)
     }
 
-    /// So much is known of the entity that it means something if it was active at that hour of the day, or at the one before or
-    /// after, on one day at most.
+    /// Learns what part of what is worth telling of a night was requested in an hour.
+    pub(crate) fn learn_night(&mut self, hour: i64, part: f32) {
+        if part > 0.0 {
+            self.nights.get_or_insert_default()[hour.rem_euclid(24) as usize] += part.min(1.0);
+        }
+    }
+
+    /// So much is known of the person that it means something to be active at that hour of the day: at it, and at the one before and
+    /// after, the person was active on one day at most, or on no two with as much as is worth telling. A few requests now and then add up
+    /// to that as well; days alone, as was tried first, made an hour usual by one request on each of two nights.
     pub(crate) fn never_at(&self, hour: i64) -> bool {
         let at = hour.rem_euclid(24) as usize;
         let around = [at + 23, at, at + 1].map(|at| at % 24);
-        let most = around.iter().map(|at| self.season[*at].max(self.season[at + 24])).fold(0.0, f32::max);
-        self.weeks >= NEVER_WEEKS && self.hours >= NEVER_HOURS && most <= NEVER_DAYS
+        let most = |of: &dyn Fn(usize) -> f32| around.iter().map(|at| of(*at)).fold(0.0, f32::max);
+        let days = most(&|at| self.season[at].max(self.season[at + 24]));
+        let nights = most(&|at| self.nights.as_ref().map_or(0.0, |nights| nights[at]));
+        let is_known = self.weeks >= NEVER_WEEKS && self.hours >= NEVER_HOURS;
+        is_known && (days <= NEVER_DAYS || nights < NEVER_NIGHTS)
     }
 
     pub(crate) fn learn_day(&mut self, amounts: &Amounts) {
@@ -303,6 +321,24 @@ mod tests {
         assert!((level.mean(0.0) - 11.0).abs() < 0.7 && level.max > 8.0, "{level:?}");
         assert!(baseline.level(0, Scale::Day).max > 60.0);
         assert_eq!(baseline.level(1, Scale::Hour).n, 0.0);
+    }
+
+    #[test]
+    fn an_hour_is_usual_by_its_requests_and_not_by_two_visits() {
+        let monday = (4 + 21) * 24;
+        let with = |nights: i64, requests: u64| {
+            let mut baseline = office(3);
+            for night in 0..nights {
+                let hour = monday + night * 24 + 3;
+                baseline.learn_hour(hour, None, [false; 3], HALF_LIFE);
+                baseline.learn_night(hour, requests as f32 / 12.0);
+            }
+            baseline.never_at(monday + nights * 24 + 3)
+        };
+        assert!(with(1, 500), "one night is none");
+        assert!(with(2, 1) && with(5, 1), "a request a night is nothing");
+        assert!(!with(2, 12), "two nights with the least that is told");
+        assert!(with(3, 4) && !with(7, 4));
     }
 
     #[test]

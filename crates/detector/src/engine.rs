@@ -47,7 +47,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
-use tally::{Batch, Entry, Positions, Tally};
+use tally::{Batch, Entry, Metric, Positions, Tally};
 
 /// What an engine is for.
 #[derive(Clone, Debug, Default)]
@@ -162,14 +162,24 @@ const DAY_MILLIS: i64 = 86_400_000;
 const CROWD_NOVELTY: u64 = 24;
 const CROWD_RECORDS: u64 = 4;
 
-/// The bit of `new_records` in `paged`.
-const NEW_RECORDS_BIT: u32 = {
+/// The bit of a detector in `paged`.
+const fn bit(name: &str) -> u32 {
     let mut at = 0;
-    while !matches!(DETECTORS[at].name.as_bytes(), b"new_records") {
+    loop {
+        let (known, name) = (DETECTORS[at].name.as_bytes(), name.as_bytes());
+        let mut same = 0;
+        while same < known.len() && same < name.len() && known[same] == name[same] {
+            same += 1;
+        }
+        if same == known.len() && same == name.len() {
+            return 1 << at;
+        }
         at += 1;
     }
-    1 << at
-};
+}
+
+const NEW_RECORDS_BIT: u32 = bit("new_records");
+const OFF_HOURS_BIT: u32 = bit("off_hours");
 
 /// One hour that is not closed.
 #[derive(Debug, Default)]
@@ -461,6 +471,7 @@ impl Engine {
             let fresh = self.fresh(at, hour);
             let group = self.group(self.held(at), hour);
             let known_after = self.settings.first_seen.known_after_days;
+            let night = self.part_of_night(at, hour);
             let entity = self.held_mut(at);
             let kind = entity.key.kind;
             people |= kind == EntityKind::PortalUser;
@@ -492,6 +503,7 @@ impl Engine {
             }
             state.fresh = fresh;
             state.off_hours = off_hours;
+            state.night = night;
             let whole = amounts(kind, &state.tally);
             state.close();
             let unusual = state.unusual;
@@ -607,7 +619,7 @@ impl Engine {
                     for (metric, amount) in state.amounts.iter().enumerate().filter(|(_, amount)| **amount > 0) {
                         group.cells.entry(cell(metric, Scale::Day) as u8).or_default().add(*amount);
                     }
-                    if kind == EntityKind::PortalUser {
+                    if kind == EntityKind::PortalUser && state.paged & OFF_HOURS_BIT == 0 {
                         group.cells.entry(OFF_HOURS as u8).or_default().add(state.off_hours);
                     }
                     if state.novelty > 0 && state.paged & NEW_RECORDS_BIT == 0 {
@@ -696,6 +708,15 @@ impl Engine {
             kind if counts_records(kind) => fresh(entity, state, self.employee(entity, hour)),
             _ => 0,
         }
+    }
+
+    /// What part of the requests that are worth telling of a night a person made in an hour; more than all is all.
+    fn part_of_night(&self, at: u32, hour: i64) -> f32 {
+        let entity = self.held(at);
+        let state = entity.hours.iter().find(|state| state.hour == hour);
+        let state = state.filter(|_| entity.key.kind == EntityKind::PortalUser);
+        let requests = state.map_or(0, |state| state.tally.get(Metric::ClassifiedRequests));
+        (requests as f32 / self.settings.off_hours.least.max(1) as f32).min(1.0)
     }
 
     /// A portal user's number among the employees' records.

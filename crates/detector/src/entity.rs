@@ -96,6 +96,8 @@ pub(crate) struct HourState {
     pub(crate) fresh: u64,
     /// Requests, if the person never works at this hour. Known when closed.
     pub(crate) off_hours: u64,
+    /// Of a person, what part of the requests that are worth telling of a night there were, at whatever hour. Known when closed.
+    pub(crate) night: f32,
     /// Where it was, and in which minutes of the hour; see [`Spot`].
     pub(crate) spots: Vec<Spot>,
     /// Of the fleet: addresses from which somebody logged in, all of them.
@@ -562,6 +564,7 @@ fn fold(
         }
         quarantine.leave_out(left_out);
         baseline.learn_hour(state.hour, (!skip).then_some((&whole, &state.fives)), state.novel, half_life);
+        baseline.learn_night(state.hour, state.night);
     }
     learn_until(baseline, quarantine, i64::MAX);
 }
@@ -754,6 +757,7 @@ impl HourState {
             novel: [false; 3],
             fresh: 0,
             off_hours: 0,
+            night: 0.0,
             spots: Vec::new(),
             good: Vec::new(),
             gates: None,

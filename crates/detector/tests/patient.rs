@@ -77,9 +77,14 @@ fn work(world: &mut World, hour: i64) {
 }
 
 /// Goes on working for two days; what was raised since.
-fn outcome(mut world: World, mut event: impl FnMut(&mut World, i64)) -> Vec<Alert> {
+fn outcome(world: World, event: impl FnMut(&mut World, i64)) -> Vec<Alert> {
+    outcome_of(world, 54, event)
+}
+
+/// The same for so many hours.
+fn outcome_of(mut world: World, hours: i64, mut event: impl FnMut(&mut World, i64)) -> Vec<Alert> {
     let from = activity::Bucket(world.hour * 60).start();
-    for hour in 0..54 {
+    for hour in 0..hours {
         work(&mut world, 21 * 24 + 8 + hour);
         event(&mut world, hour);
         world.next_hour();
@@ -306,6 +311,32 @@ fn two_nights_page_and_one_night_on_call_does_not() {
         }
     };
     assert_eq!(pages(&outcome(routine_of(60), by_day), "off_hours"), Vec::<&Alert>::new());
+}
+
+#[test]
+fn a_few_requests_late_neither_numb_an_hour_nor_make_the_next_night_suspicious() {
+    let nights = |amounts: &'static [(i64, u64)]| {
+        let event = move |world: &mut World, hour: i64| {
+            amounts.iter().filter(|(at, _)| *at == hour).for_each(|(_, n)| requests(world, "e3", *n, 20));
+        };
+        pages(&outcome_of(routine_of(60), 150, event), "off_hours").len()
+    };
+    // Tuesday and Wednesday at 02:00, a night off, Friday and Saturday.
+    assert_eq!(nights(&[(18, 1), (42, 1), (90, 28), (114, 28)]), 1);
+    assert_eq!(nights(&[(18, 4), (42, 28)]), 0);
+    assert_eq!(nights(&[(18, 8), (30, 1), (33, 8), (66, 28)]), 0, "two short nights are not one");
+}
+
+#[test]
+fn a_great_night_of_one_person_does_not_hide_that_of_the_next() {
+    let event = |world: &mut World, hour: i64| match hour {
+        18 => requests(world, "e5", 4_000, 20),
+        90 => requests(world, "e3", 200, 20),
+        _ => (),
+    };
+    let alerts = outcome_of(routine_of(60), 120, event);
+    let found: Vec<&str> = pages(&alerts, "off_hours").iter().map(|alert| &*alert.entity.id).collect();
+    assert_eq!(found, ["e5", "e3"], "the day that paged is not what is usual among people");
 }
 
 #[test]
