@@ -40,7 +40,7 @@ use crate::{
     rollup::{GroupHour, Rollup},
     settings::Settings,
     verdict::AlertVerdict,
-    watch::{NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
+    watch::{BANK_ROWS, NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mark, Mode, Span, Timestamp};
 use std::{
@@ -151,6 +151,8 @@ struct Past {
     norms: [Option<Norm>; DRIFT_STREAMS],
     /// Somebody is told that the entity does something new.
     told: bool,
+    /// Of a session: it went over to another browser.
+    handed_over: bool,
 }
 
 /// Detectors that say that somebody does something new.
@@ -180,6 +182,7 @@ const fn bit(name: &str) -> u32 {
 
 const NEW_RECORDS_BIT: u32 = bit("new_records");
 const OFF_HOURS_BIT: u32 = bit("off_hours");
+const BANK_DETAILS_BIT: u32 = bit("bank_details");
 
 /// One hour that is not closed.
 #[derive(Debug, Default)]
@@ -467,7 +470,8 @@ impl Engine {
         let mut people = false;
         self.heard = self.hear_sources(hour);
         for at in touched {
-            let Past { days, hours, novelty, share_step, off_hours, norms, told } = self.judge(at, hour, true, effects);
+            let past = self.judge(at, hour, true, effects);
+            let Past { days, hours, novelty, share_step, off_hours, norms, told, handed_over } = past;
             let fresh = self.fresh(at, hour);
             let group = self.group(self.held(at), hour);
             let known_after = self.settings.first_seen.known_after_days;
@@ -485,10 +489,10 @@ impl Engine {
             let newcomer = matches!(kind, EntityKind::DbAccount | EntityKind::AppHost)
                 && hours == 0.0
                 && usual.get(&group).is_some_and(|peers| established(peers));
-            let handed_over = kind == EntityKind::Session && changed_hands(entity, &entity.hours[place]);
             let wide = Self::wide_group(entity);
             let state = &mut entity.hours[place];
             let records = state.tally.records.estimate() as u64;
+            let bank_rows = state.tally.get(Metric::BankRowsAffected);
             state.novel = novel;
             match kind {
                 EntityKind::DbAccount | EntityKind::AppHost => state.novel[NEWCOMERS] = newcomer,
@@ -514,6 +518,7 @@ impl Engine {
                 of_day.records = of_day.records.saturating_add(records);
                 of_day.novelty = of_day.novelty.max(novelty);
                 of_day.off_hours = of_day.off_hours.saturating_add(off_hours);
+                of_day.bank_rows = of_day.bank_rows.saturating_add(bank_rows);
                 of_day.norms.get_or_insert(norms);
                 of_day.share_step = share_step.into_iter().chain(of_day.share_step).reduce(f64::max);
                 let stands_out = of_day.novelty >= CROWD_NOVELTY && of_day.fresh >= CROWD_RECORDS;
@@ -621,6 +626,9 @@ impl Engine {
                     }
                     if kind == EntityKind::PortalUser && state.paged & OFF_HOURS_BIT == 0 {
                         group.cells.entry(OFF_HOURS as u8).or_default().add(state.off_hours);
+                    }
+                    if state.bank_rows > 0 && state.paged & BANK_DETAILS_BIT == 0 {
+                        group.cells.entry(BANK_ROWS as u8).or_default().add(state.bank_rows);
                     }
                     if state.novelty > 0 && state.paged & NEW_RECORDS_BIT == 0 {
                         group.cells.entry(NEW_RECORDS as u8).or_default().add(state.fresh);
@@ -797,6 +805,7 @@ impl Engine {
             off_hours: if closing { off_hours(&look) } else { 0 },
             norms: if closing { norms(&look) } else { Default::default() },
             told: all.iter().any(|(detector, finding, _)| finding.page && NEWS.contains(&DETECTORS[*detector].name)),
+            handed_over: look.handed_over,
         };
         for (detector, finding, facts) in all {
             self.raise(at, hour, (detector, finding, facts), effects);
@@ -854,6 +863,7 @@ impl Engine {
             told: entity.told.is_some_and(|told| (hour.hour - limits::TOLD_HOURS..=hour.hour - 2).contains(&told)),
             busy: self.calendar.busy(hour.hour),
             sources: &self.heard,
+            handed_over: closing && entity.key.kind == EntityKind::Session && changed_hands(entity, hour),
             closing,
         }
     }

@@ -143,6 +143,8 @@ pub(crate) struct DayState {
     pub(crate) share_step: Option<f64>,
     /// Sum of [`HourState::off_hours`] of closed hours.
     pub(crate) off_hours: u64,
+    /// Rows of closed hours changed by statements that write account numbers, summed.
+    pub(crate) bank_rows: u64,
     /// What was usual on this day, as known when its first hour closed; see [`Norm`].
     pub(crate) norms: Option<[Option<Norm>; DRIFT_STREAMS]>,
     /// It was said that it does too much day after day.
@@ -346,6 +348,7 @@ impl EntityState {
                 novelty: 0,
                 share_step: None,
                 off_hours: 0,
+                bank_rows: 0,
                 norms: None,
                 drifted: false,
                 counted: false,
@@ -366,6 +369,14 @@ impl EntityState {
             add(&mut sum, &amounts(self.key.kind, &state.tally));
         }
         sum
+    }
+
+    /// Rows changed by statements that write account numbers, on the day of `hour`, up to and with that hour.
+    pub(crate) fn bank_rows(&self, hour: i64) -> u64 {
+        let day = hour.div_euclid(24);
+        let closed = self.days.iter().find(|state| state.day == day).map_or(0, |state| state.bank_rows);
+        let open = self.open_of_day(day, hour + 1).map(|state| state.tally.get(Metric::BankRowsAffected));
+        open.fold(closed, u64::saturating_add)
     }
 
     /// Hours of the day before that hour which are not closed: what [`DayState`] does not have yet.
@@ -599,6 +610,9 @@ fn learn_day(
     }
     if is_breach || (kind == EntityKind::Fleet && left_out) {
         return;
+    }
+    if state.bank_rows > 0 {
+        baseline.bank_rows.learn(state.bank_rows);
     }
     // Of people not left out where it was unusual: who has been told once that somebody does something new is told
     // again only if it grows by as much once more.
@@ -852,7 +866,6 @@ impl HourState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tally::Metric;
 
     const HALF_LIFE: f64 = 500.0;
 

@@ -393,6 +393,7 @@ fn a_leavers_account_pages_and_a_colleagues_does_not() {
 fn change(world: &mut World, user: &str, rows: u64) {
     let tally = world.tally(EntityKind::UserTable, &format!("{user}|hr.bank_accounts"), 15);
     tally.add(Metric::RowsAffected, rows);
+    tally.add(Metric::BankRowsAffected, rows);
     tally.add(Metric::TableTouches, rows);
     tally.classes.insert(DataClass::Hr);
     tally.signals.insert(Signal::BankDetails);
@@ -415,6 +416,9 @@ fn account_numbers_of_many_page_and_ones_own_or_a_clerks_work_do_not() {
             change(&mut world, "e3", 23);
             change(&mut world, "p1", 8);
             change(&mut world, "e4", 2);
+            // One account number, and another column of forty people.
+            change(&mut world, "e5", 1);
+            world.tally(EntityKind::UserTable, "e5|hr.bank_accounts", 20).add(Metric::RowsAffected, 40);
         }
         world.next_hour();
         twins.extend(world.alerts.drain(..).filter(|alert| alert.detector == "bank_details" && alert.page));

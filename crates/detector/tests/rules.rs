@@ -186,6 +186,12 @@ fn first_seen_pages_for_a_new_place_with_enough_classified_data() {
     let found = pages(&alerts, "first_seen");
     assert_eq!(found.len(), 1);
     assert!(found[0].why.contains("the place NG/hosting for the first time"), "{}", found[0].why);
+    let words = |name: &str| &found[0].facts.iter().find(|fact| fact.name == name).expect(name).words;
+    assert!(
+        words("probability")
+            .contains("pages up to 3.1e-4 = 2 false pages a week × 0.12 for first_seen × 0.5 for places")
+    );
+    assert!(words("rule").starts_with("and by a rule: at least 5 rows or requests"), "{}", words("rule"));
     assert_eq!(pages(&from(4), "first_seen"), Vec::<&Alert>::new());
 }
 

@@ -20,7 +20,7 @@ const MANUAL: &str = manual! {
     "## What it notices"
     "A portal user who reads classified data from a place (country and kind of network) or a network where nobody of his"
     "kind has been, or who reads a table that nobody of his role reads; a database account (with its host) or application"
-    "host that was never seen."
+    "host that was never seen to read any such data."
     ""
     "## Why"
     "Stolen sessions and passwords are used from elsewhere; misused rights show in tables one has no business with."
@@ -46,6 +46,10 @@ const MANUAL: &str = manual! {
     "## Reference"
     "Good, Biometrika 40 (1953), 237. MITRE ATT&CK T1078, T1539, T1213."
 };
+
+/// What is counted of tables and networks.
+pub(super) const NEW_TABLES: &str = "new tables";
+pub(super) const NEW_NETWORKS: &str = "new networks";
 
 const SORTS: [(usize, &str); 3] = [(PLACE, "place"), (NETWORK, "network"), (TABLE, "table")];
 
@@ -126,8 +130,8 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
         expected: own_rate,
         unit: match sort {
             PLACE => "new places",
-            TABLE => "new tables",
-            _ => "new networks",
+            TABLE => NEW_TABLES,
+            _ => NEW_NETWORKS,
         },
         p_value: Some(p.max(f64::MIN_POSITIVE)),
         why: format!(
@@ -180,7 +184,7 @@ fn newcomer(look: &Look<'_>) -> Option<Finding> {
         unit: "new entities",
         p_value: Some(rate.min(1.0)),
         why: format!(
-            "the {kind} {id} read classified data and was never seen before; {:.0} others came in {:.0} active hours of its kind",
+            "the {kind} {id} read classified data, of which it was never seen to read any before; {:.0} others came in {:.0} active hours of its kind",
             peers.novel[NEWCOMERS], peers.active,
         ),
         affected_records: tally.get(Metric::RowsSent),

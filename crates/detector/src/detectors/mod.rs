@@ -105,6 +105,8 @@ pub(crate) struct Look<'a> {
     pub(crate) busy: bool,
     /// Of a source, when the hour closes: all sources in this hour.
     pub(crate) sources: &'a Sources,
+    /// Of a session, when the hour closes: it went over to another browser at another address.
+    pub(crate) handed_over: bool,
     /// The hour is complete: what is found now is final.
     pub(crate) closing: bool,
 }

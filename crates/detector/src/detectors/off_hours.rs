@@ -20,9 +20,9 @@ pub(super) const SPEC: Spec = Spec {
 
 const MANUAL: &str = manual! {
     "## What it notices"
-    "Requests for classified data in hours of the day in which this person, so far, was active on one day at most, or did no two"
-    "nights' worth of what is told (the hours before and after count as well): much of it once, or some of it on two days within two and a"
-    "half."
+    "Requests for classified data in hours of the day in which this person, so far, was active on one day at most, or on no"
+    "two with as much as is told and on two at most with less (the hours before and after count as well): much of it once, or some of it on"
+    "two days within two and a half."
     ""
     "## Why"
     "Whoever collects data in secret does it when nobody looks over his shoulder; whoever has stolen a password lives in"
@@ -41,8 +41,8 @@ const MANUAL: &str = manual! {
     "neither make the next night suspicious nor the hour usual."
     ""
     "## What it misses"
-    "Shift workers, who have no such hours, and a single short night: that is what being on call looks like. Whoever was there on two"
-    "nights of late with the least that is told in that hour. The first two weeks."
+    "Shift workers, who have no such hours, and a single short night: that is what being on call looks like. Whoever was there on three"
+    "days of late, with however little, or on two with the least that is told in that hour. The first two weeks."
     ""
     "## Settings"
     "`off_hours.least` (requests), `shares.off_hours` (part of the budget), `volume.tail_index`."
