@@ -42,7 +42,7 @@ pub(crate) struct Baseline {
     pub(crate) hours: f32,
     /// Days with activity.
     pub(crate) days: f32,
-    /// Most accounts in an hour that did not page; of an address.
+    /// Most accounts that logged in within an hour that did not page; of an address.
     pub(crate) people: usize,
     /// Hours of an application host in which every statement on classified data named a person, and in which some did not.
     pub(crate) named_hours: u32,

@@ -26,14 +26,14 @@ use crate::{
     calendar::Calendar,
     detectors::{
         DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, Norm, SourceHour, Sources, Window,
-        changed_hands, counts_records, established, facts, facts_of_mark, fresh, gates, norms, novelty, off_hours,
-        share_step, strangers,
+        changed_hands, counts_records, established, facts, facts_of_mark, fresh, gates, is_newcomer, norms, novelty,
+        off_hours, share_step, strangers,
     },
     directory::Directory,
     docket::{Docket, Rulings},
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
     exception::{Candidate, Exception, ExceptionSettings},
-    fleet::{Fleet, Peers, Snapshot},
+    fleet::{FEW_PEERS, Fleet, Peers, Snapshot},
     limits, marks,
     progress::{Heard, Progress, Violation},
     raised::Raised,
@@ -133,16 +133,12 @@ pub struct Engine {
     stats: Stats,
 }
 
-/// Active entity-hours below which a group says nothing of its members.
-const FEW_PEERS: f64 = 50.0;
-
 /// What was past for an hour that has been judged. (The entity's own baseline may have learned less: how much depends on what
 /// else closed when.)
 #[derive(Clone, Copy, Debug, Default)]
 struct Past {
-    /// Days of activity, and active hours.
+    /// Days of activity.
     days: f32,
-    hours: f32,
     /// How many times the usual number of new records the day has, in eighths.
     novelty: u64,
     /// How far the share of new records lies from the usual one.
@@ -322,7 +318,15 @@ impl Engine {
 
     fn merge(&mut self, entry: &Entry, effects: &mut Effects) {
         let hour = entry.bucket.hour();
-        let at = self.entity(Key { mode: entry.mode, kind: entry.kind, id: entry.id.clone() });
+        let key = Key { mode: entry.mode, kind: entry.kind, id: entry.id.clone() };
+        if self.has_no_room(&key) {
+            let at = self.entity(key);
+            self.judge_alone(at, entry, effects);
+            self.forget(at);
+            *self.stats.evicted.entry(entry.kind).or_default() += 1;
+            return;
+        }
+        let at = self.entity(key);
         if self.closed.is_some_and(|closed| hour <= closed) {
             self.stats.behind += 1;
             self.judge_alone(at, entry, effects);
@@ -349,6 +353,12 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Entities of open hours are not evicted; beyond the limit a new one is judged by what each tally says alone, and not kept.
+    fn has_no_room(&self, key: &Key) -> bool {
+        let n = self.held.get(&key.kind).copied().unwrap_or(0);
+        limits::entities_max(key.kind).saturating_mul(limits::OPEN_FACTOR_MAX) <= n && !self.index.contains_key(key)
     }
 
     fn held(&self, at: u32) -> &EntityState {
@@ -471,7 +481,7 @@ impl Engine {
         self.heard = self.hear_sources(hour);
         for at in touched {
             let past = self.judge(at, hour, true, effects);
-            let Past { days, hours, novelty, share_step, off_hours, norms, told, handed_over } = past;
+            let Past { days, novelty, share_step, off_hours, norms, told, handed_over } = past;
             let fresh = self.fresh(at, hour);
             let group = self.group(self.held(at), hour);
             let known_after = self.settings.first_seen.known_after_days;
@@ -486,9 +496,8 @@ impl Engine {
                 let tally = &entity.hours[place].tally;
                 settled && values(tally, sort).into_iter().any(|value| !entity.knew(sort, value, hour - 1))
             });
-            let newcomer = matches!(kind, EntityKind::DbAccount | EntityKind::AppHost)
-                && hours == 0.0
-                && usual.get(&group).is_some_and(|peers| established(peers));
+            let newcomer =
+                is_newcomer(entity, &entity.hours[place]) && usual.get(&group).is_some_and(|peers| established(peers));
             let wide = Self::wide_group(entity);
             let state = &mut entity.hours[place];
             let records = state.tally.records.estimate() as u64;
@@ -502,7 +511,7 @@ impl Engine {
             let drill = entity.key.mode.is_drill();
             if !drill {
                 for group in [Some(group), wide].into_iter().flatten() {
-                    roll_up(groups.entry(group).or_default(), kind, state);
+                    roll_up(groups.entry(group).or_default(), kind, state, settled);
                 }
             }
             state.fresh = fresh;
@@ -799,12 +808,11 @@ impl Engine {
         all.sort_by_key(|(_, finding, _)| !finding.page);
         let past = Past {
             days: look.baseline.days,
-            hours: look.baseline.hours,
             novelty: if closing { novelty(&look) } else { 0 },
             share_step: if closing { share_step(&look) } else { None },
             off_hours: if closing { off_hours(&look) } else { 0 },
             norms: if closing { norms(&look) } else { Default::default() },
-            told: all.iter().any(|(detector, finding, _)| finding.page && NEWS.contains(&DETECTORS[*detector].name)),
+            told: closing && all.iter().any(|(detector, finding, _)| self.is_told(at, hour, *detector, finding)),
             handed_over: look.handed_over,
         };
         for (detector, finding, facts) in all {
@@ -812,6 +820,19 @@ impl Engine {
         }
         self.raise_marks(at, hour, closing, effects);
         past
+    }
+
+    /// Whether somebody hears that the entity does something new: what an exception keeps quiet nobody is told of.
+    fn is_told(&self, at: u32, hour: i64, detector: usize, finding: &Finding) -> bool {
+        let name = DETECTORS[detector].name;
+        if !finding.page || !NEWS.contains(&name) {
+            return false;
+        }
+        let Identity { subject, entity, window, .. } = self.identity(at, name, hour, finding.window);
+        let attack = finding.attack.iter().map(|technique| (*technique).to_owned()).collect::<Vec<_>>();
+        let (subject, entity, from) = (&subject, &entity, window.from);
+        let candidate = Candidate { detector: name, finding, attack: &attack, subject, entity, from };
+        self.suppression(&candidate, self.held(at).key.mode).is_none()
     }
 
     /// What signature rules say of the hour, each of them once.
@@ -1109,13 +1130,14 @@ impl Engine {
     }
 }
 
-/// Adds one entity's hour to its group. What raised a volume alert is not what is usual.
-fn roll_up(group: &mut GroupHour, kind: EntityKind, state: &HourState) {
+/// Adds one entity's hour to its group. What raised a volume alert is not what is usual, and where a newcomer comes from says nothing of
+/// where the others do: else a new account makes a place known to all before another is used from there.
+fn roll_up(group: &mut GroupHour, kind: EntityKind, state: &HourState, settled: bool) {
     group.active += 1;
     for (sum, novel) in group.novel.iter_mut().zip(state.novel) {
         *sum += u64::from(novel);
     }
-    if !state.suspicious {
+    if !state.suspicious && settled {
         for (place, sort) in [PLACE, TABLE].into_iter().enumerate() {
             values(&state.tally, sort).into_iter().for_each(|value| group.see(place, value));
         }

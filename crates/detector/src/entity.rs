@@ -18,8 +18,8 @@ use crate::{
     watch::{Amounts, METRICS_MAX, add, amounts, metrics},
 };
 use activity::{Bucket, EntityKind, Mode, Record};
-use std::sync::Arc;
-use tally::Tally;
+use std::{collections::BTreeSet, sync::Arc};
+use tally::{Metric, Tally};
 
 /// Names an entity.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -554,10 +554,12 @@ fn fold(
         // What keeps paging is learned in the end, also in a period of which nothing is learned otherwise.
         let skip = if state.unusual { quarantine.admits(state.hour) } else { one_off(state.hour) };
         let mut left_out = LeftOutHour { hour: state.hour, amounts: None, people: 0, unnamed: false };
-        if !state.suspicious {
-            baseline.people = baseline.people.max(state.tally.accounts.len());
-        } else if kind == EntityKind::Address {
-            left_out.people = state.tally.accounts.len();
+        if kind == EntityKind::Address {
+            if state.suspicious {
+                left_out.people = state.tally.accounts.len();
+            } else {
+                baseline.people = baseline.people.max(state.entered());
+            }
         }
         if kind == EntityKind::AppHost {
             left_out.unnamed = baseline.learn_names(&state.tally, state.suspicious);
@@ -755,6 +757,13 @@ impl Ruled {
 }
 
 impl HourState {
+    /// Accounts that got in; of very many logins those among the earliest. Accounts that were only tried say nothing of who shares an
+    /// address: whoever tried seven in one hour, and three times as many a few hours later, would have made any number usual.
+    fn entered(&self) -> usize {
+        let entered = self.tally.logins.iter().filter(|login| login.ok && !login.account.is_empty());
+        entered.map(|login| &*login.account).collect::<BTreeSet<_>>().len()
+    }
+
     pub(crate) fn new(hour: i64) -> Self {
         HourState {
             hour,

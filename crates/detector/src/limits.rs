@@ -15,6 +15,11 @@ pub const fn entities_max(kind: EntityKind) -> usize {
     }
 }
 
+/// How many times as many may be held while their hours are open, as those are not given up. Beyond: a new one is judged by what each
+/// of its tallies says alone, kept no longer, and counted as evicted. So whoever invents an address for every request costs no memory,
+/// and still raises what a single tally can.
+pub const OPEN_FACTOR_MAX: usize = 4;
+
 /// Values an entity is known to use, of each sort (networks, places, tables). Beyond: the one not seen for longest goes.
 pub const KNOWN_VALUES_MAX: usize = 48;
 
@@ -34,7 +39,8 @@ pub const GROUP_VALUES_MAX: usize = 2_048;
 /// Values of a group in one hour's roll-up, of each sort. Beyond: those with the smallest hashes stay.
 pub const ROLLUP_VALUES_MAX: usize = 256;
 
-/// Peer groups. Beyond: further ones share the group `other`.
+/// Peer groups. Beyond: the one with the least activity of late gives way, if it is so little that it says nothing of anybody; else
+/// further ones share the group `other`.
 pub const GROUPS_MAX: usize = 4_096;
 
 /// Hours (and days) of one entity whose volume paged and that are therefore not learned, in 28 days. Beyond, they are

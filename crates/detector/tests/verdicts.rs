@@ -2,7 +2,7 @@
 
 mod world;
 
-use activity::{DataClass, EntityKind, Level, Mark, Signal, Span, Timestamp};
+use activity::{DataClass, EntityKind, Level, Mark, Record, Signal, Span, Timestamp};
 use detector::{
     Alert, AlertVerdict, EntityName, ExceptionSettings, Maxima, Ruling, Settings, Severity, VerdictException,
 };
@@ -278,4 +278,35 @@ fn an_exception_names_a_rule_and_one_that_hides_tracks_has_to_be_named() {
     assert!(!quiet("T1070.001", exception(&[])), "it hides tracks");
     assert!(quiet("T1070.001", exception(&["log_file_moved"])));
     assert!(!quiet("T1595", exception(&["another_rule"])));
+}
+
+#[test]
+fn what_an_exception_keeps_quiet_was_told_to_nobody() {
+    // Strangers' records on Monday, under an exception or not, and an export on Wednesday.
+    let export_pages = |exceptions: Vec<ExceptionSettings>| {
+        let maxima = Maxima { portal_user: 20, ..Maxima::default() };
+        let mut world = routine(Settings { exceptions, maxima, ..Settings::default() });
+        go_on_with(&mut world, 48, 1, |world| {
+            world.read("e3", TABLE, 60, 60, HOME, 10);
+            let tally = world.tally(EntityKind::PortalUser, "e3", 10);
+            (0..60).for_each(|n: u64| tally.records.insert(Record::new("employee", &n.to_string())));
+        });
+        let told = world.alerts.iter().find(|alert| alert.detector == "new_records").expect("raised in any case");
+        assert_eq!(told.page, told.suppressed_by.is_none(), "{told:?}");
+        world.alerts.clear();
+        go_on_with(&mut world, 6, 1, |world| world.read("e3", TABLE, 300, 4, HOME, 10));
+        let of_user = |alert: &&Alert| alert.detector == "volume" && alert.entity.kind == EntityKind::PortalUser;
+        world.alerts.iter().filter(of_user).any(|alert| alert.page)
+    };
+    let exception = ExceptionSettings {
+        subject: Some(EntityName { kind: "portal_user".into(), id: "e3".into() }),
+        detectors: vec!["new_records".into()],
+        owner: "Jana Weiss".into(),
+        reason: "audit".into(),
+        from: "2026-03-01".into(),
+        until: "2026-06-01".into(),
+        ..ExceptionSettings::default()
+    };
+    assert!(!export_pages(Vec::new()), "somebody looks at e3 already");
+    assert!(export_pages(vec![exception]));
 }

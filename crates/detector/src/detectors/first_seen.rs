@@ -3,7 +3,7 @@
 use super::{Finding, Look, Spec, Window, manual, shown};
 use crate::{
     alert::Severity,
-    entity::{NETWORK, PLACE, TABLE, overflowed, values},
+    entity::{EntityState, HourState, NETWORK, PLACE, TABLE, overflowed, values},
     fleet::Peers,
 };
 use activity::EntityKind;
@@ -169,7 +169,7 @@ fn newcomer(look: &Look<'_>) -> Option<Finding> {
     let enough = !tally.classes.is_empty() && rows >= look.settings.first_seen.page_amount;
     // Where hosts come and go all the time, one more is no news.
     let page = enough && peers.novel[NEWCOMERS] <= NEWCOMERS_MAX;
-    if look.baseline.hours > 0.0 || !enough || (!page && !look.closing) {
+    if !is_newcomer(look.entity, look.hour) || !enough || (!page && !look.closing) {
         return None;
     }
     let rate = (peers.novel[NEWCOMERS] + 1.0) / (peers.active + 1.0);
@@ -190,6 +190,13 @@ fn newcomer(look: &Look<'_>) -> Option<Finding> {
         affected_records: tally.get(Metric::RowsSent),
         attack: &["T1078", "T1213"],
     })
+}
+
+/// An account or host that uses classified tables for the first time, as known two hours before. What else it did is no matter: one
+/// failed attempt to connect would make it known, and four of them, by any names, would make newcomers a habit.
+pub(crate) fn is_newcomer(entity: &EntityState, hour: &HourState) -> bool {
+    let is_account = matches!(entity.key.kind, EntityKind::DbAccount | EntityKind::AppHost);
+    is_account && !hour.tally.tables.is_empty() && !entity.knew_any(TABLE, hour.hour - 2)
 }
 
 /// Enough is known of a kind for a newcomer to be news.
