@@ -23,10 +23,10 @@ const NEVER_WEEKS: f32 = 1.7;
 const NEVER_HOURS: f32 = 30.0;
 const NEVER_DAYS: f32 = 1.2;
 
-/// On two more days (and a little) it may have happened as well, if they had less than is worth telling: those are nights in part.
-/// With four days instead of two, as was tried, office hours of people who do little stay unusual for weeks: half again as many false
-/// pages in one of two quiet worlds; without any limit, three times as many.
-const FEW_DAYS: f32 = 2.4;
+/// On two more days it may have happened as well, if they had less than is worth telling: those are nights in part. Two days weigh two
+/// at most. With a little more, so that a third of some time ago counts as none, office hours of people who do little stay unusual for
+/// weeks: half again as many false pages in one of two quiet worlds; without any limit, three times as many.
+const FEW_DAYS: f32 = 2.05;
 const NEVER_NIGHTS: f32 = 1.8;
 
 #[derive(Clone, Debug)]
