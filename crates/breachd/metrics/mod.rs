@@ -39,22 +39,25 @@ pub struct Known<'a> {
     pub detectors: &'a [&'a str],
 }
 
-/// What the detector remembers of alerts, and forgets at a limit.
+/// What the detector remembers, and forgets at a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Forgotten {
     /// An alert that a verdict could have been about.
     Alert,
     /// The id of a raised alert.
     RaisedId,
+    /// A peer group of an hour.
+    Group,
 }
 
 impl Forgotten {
-    pub const ALL: [Forgotten; 2] = [Forgotten::Alert, Forgotten::RaisedId];
+    pub const ALL: [Forgotten; 3] = [Forgotten::Alert, Forgotten::RaisedId, Forgotten::Group];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Forgotten::Alert => "alert",
             Forgotten::RaisedId => "raised_id",
+            Forgotten::Group => "group",
         }
     }
 }
@@ -219,7 +222,7 @@ impl Metrics {
         self.0.evicted.at(&[kind.as_str()]).inc_by(n);
     }
 
-    /// `n` more of what is remembered of alerts were forgotten before their time.
+    /// `n` more of what is remembered were forgotten before their time.
     pub fn forgotten(&self, what: Forgotten, n: u64) {
         self.0.forgotten.at(&[what.as_str()]).inc_by(n);
     }

@@ -113,7 +113,7 @@ pub(super) const EVICTED: MetricSpec =
 pub(super) const FORGOTTEN: MetricSpec = counter(
     "breachd_detector_forgotten_total",
     &["what"],
-    "Alerts that no verdict can be about any more (alert), and raised ids that may be raised again (raised_id), forgotten at the limit.",
+    "Alerts that no verdict can be about any more (alert), raised ids that may be raised again (raised_id) and an hour's peer groups that share one (group), at their limits.",
 );
 pub(super) const INCIDENTS: MetricSpec = gauge("breachd_incidents", &["state"], "Incidents by state, drills left out.");
 pub(super) const DEADLINE_REMAINING: MetricSpec = gauge(

@@ -345,6 +345,7 @@ impl DetectorRole<'_> {
             verdicts_late += stats.verdicts_late;
             *forgotten.entry(Forgotten::Alert).or_default() += stats.alerts_forgotten;
             *forgotten.entry(Forgotten::RaisedId).or_default() += stats.raised_forgotten;
+            *forgotten.entry(Forgotten::Group).or_default() += stats.groups_shed;
             stats.entities.into_iter().for_each(|(kind, n)| *held.entry(kind).or_default() += n);
             stats.evicted.into_iter().for_each(|(kind, n)| *evicted.entry(kind).or_default() += n);
         }

@@ -37,7 +37,7 @@ use crate::{
     limits, marks,
     progress::{Heard, Progress, Violation},
     raised::Raised,
-    rollup::{GroupHour, Rollup},
+    rollup::{self, GroupHour, Rollup},
     settings::Settings,
     verdict::AlertVerdict,
     watch::{BANK_ROWS, NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
@@ -95,6 +95,8 @@ pub struct Stats {
     pub verdicts_late: u64,
     /// Alerts forgotten because there were too many: a verdict about one of them teaches nothing.
     pub alerts_forgotten: u64,
+    /// Peer groups of an hour that found no room of their own in its roll-up.
+    pub groups_shed: u64,
     /// Ids of raised alerts forgotten because there were too many: late records may raise them again.
     pub raised_forgotten: u64,
     pub groups: usize,
@@ -558,6 +560,7 @@ impl Engine {
             self.hours.entry(day * 24 + 23).or_default();
         }
         self.closed = Some(self.closed.map_or(hour, |closed| closed.max(hour)));
+        self.stats.groups_shed += rollup::shed(&mut groups) as u64;
         self.send(hour, groups, effects);
         self.raised.forget(hour.saturating_sub(limits::RAISED_HOURS));
         self.docket.forget(hour);

@@ -6,7 +6,7 @@
 
 use crate::{
     limits::{GROUP_VALUES_MAX, GROUPS_MAX},
-    rollup::{Cell, GroupHour, Rollup},
+    rollup::{Cell, GroupHour, OTHER, Rollup},
     tail::{HALF_OCTAVES, beyond_maximum, half_octave, half_octave_end},
     watch::CELLS_OF_PEERS,
 };
@@ -219,7 +219,7 @@ impl Fleet {
         let mut changed = BTreeSet::new();
         for (at, groups) in ready {
             for (name, sums) in groups {
-                let name = if self.has_room(&name, at) { name } else { "other".into() };
+                let name = if self.has_room(&name, at) { name } else { OTHER.into() };
                 self.groups.entry(name.clone()).or_default().fold(at, &sums, self.half_life_hours);
                 changed.insert(name);
             }

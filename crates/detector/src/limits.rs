@@ -36,6 +36,10 @@ pub const TOLD_HOURS: i64 = 14 * 24;
 /// Values a peer group is known to use, of each sort. Beyond: the one not seen for longest goes.
 pub const GROUP_VALUES_MAX: usize = 2_048;
 
+/// Groups in one hour's roll-up. Beyond: those with the fewest members share the group `other`, and are counted
+/// ([`crate::Stats::groups_shed`]). Some two hundred bytes each: so many fit into one message.
+pub const ROLLUP_GROUPS_MAX: usize = 2_048;
+
 /// Values of a group in one hour's roll-up, of each sort. Beyond: those with the smallest hashes stay.
 pub const ROLLUP_VALUES_MAX: usize = 256;
 
