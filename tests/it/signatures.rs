@@ -95,6 +95,23 @@ fn check_tells_every_mistake_of_every_rule_beside_those_of_the_configuration() {
 }
 
 #[test]
+fn check_refuses_an_exception_for_a_rule_that_is_not_in_force() {
+    let scratch = Scratch::new("signatures-excepted");
+    let exception = |name: &str| {
+        format!(
+            "[[detector.exceptions]]\nsubject = {{ kind = \"address\", id = \"203.0.113.9\" }}\ndetectors = [\"volume\", \"{name}\"]\n\
+             owner = \"Jana Weiss\"\nreason = \"our own scanner\"\nfrom = \"2026-03-01\"\nuntil = \"2026-05-31\"\n"
+        )
+    };
+    let (code, said) = check(&scratch.write("right.toml", exception("scanner_agent")));
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = check(&scratch.write("wrong.toml", exception("scanner_agents")));
+    assert_eq!(code, Some(2), "{said}");
+    let expected = "`detector.exceptions[0].detectors`: there is no detector and no signature rule in force that is called `scanner_agents`";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
 fn new_rules_are_taken_up_on_sighup_and_wrong_ones_leave_the_old_in_force() {
     let scratch = Scratch::new("signatures-reload");
     let prefix = unique("rules");

@@ -3,11 +3,15 @@
 use super::{
     data::{Breach, Story},
     player::Played,
+    story_end, story_start,
 };
 use crate::desk::follower::ReadModel;
 use activity::{DataClass, DataClasses, Span, Timestamp, printable};
 use incident::{DeliveryState, Incident};
-use std::{collections::BTreeMap, io::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+};
 
 /// An alert counts for a breach from its start until this long after its end: windows are nominal.
 const GRACE: Span = Span::from_hours(1);
@@ -27,9 +31,14 @@ pub(super) struct Finding<'a> {
 pub(super) struct Account<'a> {
     pub(super) findings: Vec<Finding<'a>>,
     pub(super) notices: BTreeMap<&'static str, usize>,
-    /// Incidents that no planted breach explains.
+    /// Incidents that no planted breach explains: the noise of the company.
     pub(super) unexplained: Vec<Incident>,
+    /// Event time of the logs' beginning and end.
+    told: (Timestamp, Timestamp),
 }
+
+/// Days from the beginning in which nothing is known of anybody.
+const WARM_UP_DAYS: i64 = 7;
 
 impl<'a> Account<'a> {
     /// `by`: how far the recorded stamps were moved.
@@ -44,7 +53,7 @@ impl<'a> Account<'a> {
         let explained =
             |incident: &Incident| story.breaches.iter().any(|breach| !matching(breach, by, incident).is_empty());
         let unexplained = incidents.iter().filter(|incident| !explained(incident)).cloned().collect();
-        Account { findings, notices, unexplained }
+        Account { findings, notices, unexplained, told: (story_start(story) + by, story_end(story) + by) }
     }
 
     pub(super) fn all_found(&self) -> bool {
@@ -57,7 +66,9 @@ impl<'a> Account<'a> {
         !self.notices.is_empty() && self.notices.iter().all(|(state, n)| delivered(state) || *n == 0)
     }
 
-    pub(super) fn print(&self, now: Timestamp, out: &mut dyn Write) -> std::io::Result<()> {
+    /// `budget`: the false pages a week that are allowed.
+    pub(super) fn print(&self, now: Timestamp, budget: f64, out: &mut dyn Write) -> std::io::Result<()> {
+        writeln!(out, "Staged: {} breaches.\n", self.findings.len())?;
         for (number, finding) in self.findings.iter().enumerate() {
             writeln!(out, "{}. {}", number + 1, finding.breach.title)?;
             match &finding.incident {
@@ -66,12 +77,44 @@ impl<'a> Account<'a> {
             }
             writeln!(out)?;
         }
-        for incident in &self.unexplained {
-            let why = incident.alerts.first().map_or("", |alert| alert.why.as_str());
-            writeln!(out, "also {} about {}: {}", incident.id, incident.subject, printable(why))?;
-        }
-        Ok(())
+        self.print_noise(budget, out)
     }
+
+    /// What paged though nobody staged it, beside what the budget allows.
+    fn print_noise(&self, budget: f64, out: &mut dyn Write) -> std::io::Result<()> {
+        let (from, to) = self.told;
+        let weeks = (to - from).as_secs() as f64 / (7.0 * 86_400.0);
+        let pages = self.unexplained.iter().map(pages).sum::<usize>();
+        let n = self.unexplained.len();
+        writeln!(
+            out,
+            "Not staged: {n} {} of the company's ordinary work, {pages} {} in {weeks:.0} weeks; the budget of {budget} a week allows {:.0}.",
+            if n == 1 { "incident" } else { "incidents" },
+            if pages == 1 { "page" } else { "pages" },
+            budget * weeks,
+        )?;
+        for incident in &self.unexplained {
+            let first = incident.alerts.first();
+            let day = first.map_or(0, |alert| (alert.raised_at - from).as_secs().div_euclid(86_400));
+            let when = if day < WARM_UP_DAYS { ", when nothing was known of anybody yet" } else { "" };
+            let why = first.map_or("", |alert| alert.why.as_str());
+            writeln!(
+                out,
+                "   {} on day {}{when}, about {}: {}",
+                incident.id,
+                day + 1,
+                incident.subject,
+                printable(why)
+            )?;
+        }
+        writeln!(out)
+    }
+}
+
+/// How often an incident interrupts: its paging alerts, those of one hour once.
+fn pages(incident: &Incident) -> usize {
+    let paging = incident.alerts.iter().filter(|alert| alert.page);
+    paging.map(|alert| (&alert.subject, alert.raised_at.bucket().hour())).collect::<BTreeSet<_>>().len()
 }
 
 fn print_found(finding: &Finding<'_>, incident: &Incident, now: Timestamp, out: &mut dyn Write) -> std::io::Result<()> {

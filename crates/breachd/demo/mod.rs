@@ -87,6 +87,7 @@ pub async fn run(headless: bool, listen: SocketAddr) -> anyhow::Result<bool> {
         let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the demo's own configuration is wrong:\n{}", lines.join("\n"))
     })?;
+    let budget = settings.detector.false_pages_per_week;
     let broker = stream::memory();
     let topics: Vec<TopicSpec> = data::LOGS
         .iter()
@@ -132,7 +133,7 @@ pub async fn run(headless: bool, listen: SocketAddr) -> anyhow::Result<bool> {
         played.records,
         played.bytes as f64 / 1_048_576.0
     )?;
-    account.print(wall::now(), &mut out)?;
+    account.print(wall::now(), budget, &mut out)?;
     let received = sandbox.received();
     let notices: Vec<String> = account.notices.iter().map(|(state, n)| format!("{n} {state}")).collect();
     writeln!(out, "notices: {}; the sandbox services received {} messages", notices.join(", "), received.len())?;

@@ -39,6 +39,29 @@ pub struct Known<'a> {
     pub detectors: &'a [&'a str],
 }
 
+/// What the detector remembers, and forgets at a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Forgotten {
+    /// An alert that a verdict could have been about.
+    Alert,
+    /// The id of a raised alert.
+    RaisedId,
+    /// A peer group of an hour.
+    Group,
+}
+
+impl Forgotten {
+    pub const ALL: [Forgotten; 3] = [Forgotten::Alert, Forgotten::RaisedId, Forgotten::Group];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Forgotten::Alert => "alert",
+            Forgotten::RaisedId => "raised_id",
+            Forgotten::Group => "group",
+        }
+    }
+}
+
 /// The door to all metrics; a clone is another handle to the same ones.
 #[derive(Clone)]
 pub struct Metrics(Arc<Families>);
@@ -60,6 +83,7 @@ struct Families {
     false_page_budget: SecondsGauges,
     entities: Gauges,
     evicted: Counters,
+    forgotten: Counters,
     incidents: Gauges,
     deadline_remaining: SecondsGauges,
     notifications: Counters,
@@ -99,6 +123,7 @@ impl Metrics {
             false_page_budget: of.seconds(&FALSE_PAGE_BUDGET),
             entities: of.gauges(&ENTITIES),
             evicted: of.counters(&EVICTED),
+            forgotten: of.counters(&FORGOTTEN),
             incidents: of.gauges(&INCIDENTS),
             deadline_remaining: of.seconds(&DEADLINE_REMAINING),
             notifications: of.counters(&NOTIFICATIONS),
@@ -197,6 +222,11 @@ impl Metrics {
         self.0.evicted.at(&[kind.as_str()]).inc_by(n);
     }
 
+    /// `n` more of what is remembered were forgotten before their time.
+    pub fn forgotten(&self, what: Forgotten, n: u64) {
+        self.0.forgotten.at(&[what.as_str()]).inc_by(n);
+    }
+
     /// `n` incidents are in `state` now.
     pub fn incidents(&self, state: IncidentState, n: usize) {
         self.0.incidents.at(&[state.as_str()]).set(count(n));
@@ -265,6 +295,9 @@ impl Metrics {
         for kind in EntityKind::ALL {
             self.entities(kind, 0);
             self.evicted(kind, 0);
+        }
+        for what in Forgotten::ALL {
+            self.forgotten(what, 0);
         }
         for detector in known.detectors {
             for severity in Severity::ALL {
@@ -384,6 +417,7 @@ mod tests {
         metrics.false_page_budget(2.0);
         metrics.entities(EntityKind::UserTable, 9);
         metrics.evicted(EntityKind::Address, 4);
+        metrics.forgotten(Forgotten::Alert, 3);
         metrics.incidents(IncidentState::Open, 1);
         metrics.deadlines(&[("gdpr_33", -60.0)].into());
         metrics.notification("pager", "accepted");

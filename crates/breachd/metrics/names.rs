@@ -37,6 +37,7 @@ pub const NAMES: &[MetricSpec] = &[
     FALSE_PAGE_BUDGET,
     ENTITIES,
     EVICTED,
+    FORGOTTEN,
     INCIDENTS,
     DEADLINE_REMAINING,
     NOTIFICATIONS,
@@ -109,6 +110,11 @@ pub(super) const ENTITIES: MetricSpec =
     gauge("breachd_entities", &["kind"], "Entities with a baseline held in memory.");
 pub(super) const EVICTED: MetricSpec =
     counter("breachd_entities_evicted_total", &["kind"], "Entities whose baseline was given up at the limit.");
+pub(super) const FORGOTTEN: MetricSpec = counter(
+    "breachd_detector_forgotten_total",
+    &["what"],
+    "Alerts that no verdict can be about any more (alert), raised ids that may be raised again (raised_id) and an hour's peer groups that share one (group), at their limits.",
+);
 pub(super) const INCIDENTS: MetricSpec = gauge("breachd_incidents", &["state"], "Incidents by state, drills left out.");
 pub(super) const DEADLINE_REMAINING: MetricSpec = gauge(
     "breachd_deadline_remaining_seconds",

@@ -10,7 +10,7 @@
 
 use super::RoleError;
 use crate::cli::RoleName as Role;
-use crate::{context::Context, settings::limits};
+use crate::{context::Context, metrics::Forgotten, settings::limits};
 use activity::{EntityKind, Timestamp};
 use detector::{Alert, AlertId, AlertVerdict, Effects, Engine, Rollup};
 use incident::Command;
@@ -28,10 +28,11 @@ struct DetectorRole<'a> {
     commands: Box<dyn Reader>,
     appender: Box<dyn Appender>,
     engines: BTreeMap<i32, Engine>,
-    /// Ids already in `breachd.alerts`.
-    raised: HashSet<AlertId>,
-    /// The last of them whole, by the end of their window: verdicts may be about these.
-    rulable: BTreeMap<(Timestamp, AlertId), Alert>,
+    /// Ids already in `breachd.alerts`, by the end of their window.
+    raised: BTreeSet<(Timestamp, AlertId)>,
+    /// Of them whole those that verdicts may be about: pages and what has a verdict after what the digest lists, each by the end of
+    /// their window. The first go at the limit.
+    rulable: BTreeMap<(bool, Timestamp, AlertId), Alert>,
     /// Everything people have said of alerts, as far as the topic goes back; engines adopted later hear it too.
     verdicts: BTreeSet<AlertVerdict>,
     /// Every roll-up seen, so that an engine adopted later hears them too; also those that need not be sent again.
@@ -47,6 +48,7 @@ struct DetectorRole<'a> {
     measured: Instant,
     /// As last told to the metrics.
     evicted: BTreeMap<EntityKind, u64>,
+    forgotten: BTreeMap<Forgotten, u64>,
     verdicts_late: u64,
 }
 
@@ -66,7 +68,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
         commands: context.broker.read(&[(&commands_topic, Vec::new())])?,
         appender: context.broker.appender()?,
         engines: BTreeMap::new(),
-        raised: HashSet::new(),
+        raised: BTreeSet::new(),
         rulable: BTreeMap::new(),
         verdicts: BTreeSet::new(),
         rollups: BTreeMap::new(),
@@ -77,6 +79,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
         ready: false,
         measured: Instant::now(),
         evicted: BTreeMap::new(),
+        forgotten: BTreeMap::new(),
         verdicts_late: 0,
     };
     let outcome = role.work();
@@ -115,6 +118,7 @@ impl DetectorRole<'_> {
 
     fn adopt(&mut self) -> Result<(), RoleError> {
         self.adopted = true;
+        self.know_verdicts()?;
         self.know_alerts()?;
         let assigned: Vec<i32> = self.member.assignment().iter().map(|assigned| assigned.partition).collect();
         if assigned.is_empty() {
@@ -122,7 +126,6 @@ impl DetectorRole<'_> {
             return Ok(());
         }
         self.know_fleet()?;
-        self.know_verdicts()?;
         // Engines whose partition stays are kept, and read on where they are.
         self.engines.retain(|partition, _| assigned.contains(partition));
         self.next.retain(|partition, _| assigned.contains(partition));
@@ -205,12 +208,15 @@ impl DetectorRole<'_> {
     fn know_alerts(&mut self) -> Result<(), RoleError> {
         let topic = self.context.topics.alerts();
         let mut reader = self.context.broker.read(&[(&topic, Vec::new())])?;
+        let ruled: HashSet<AlertId> = self.verdicts.iter().map(|verdict| verdict.alert).collect();
         let (raised, rulable) = (&mut self.raised, &mut self.rulable);
+        rulable.clear();
         while !reader.caught_up() && !self.context.stop.requested() {
             reader.poll(limits::POLL_RECORDS, limits::POLL_WAIT, &mut |record| {
                 if let Ok(alert) = Alert::from_json(record.payload.unwrap_or_default()) {
-                    raised.insert(alert.id);
-                    rulable.insert((alert.window.to, alert.id), alert);
+                    let kept = alert.page || alert.suppressed_by.is_some() || ruled.contains(&alert.id);
+                    remember(raised, &alert);
+                    rulable.insert((kept, alert.window.to, alert.id), alert);
                     if detector::limits::RULABLE_MAX < rulable.len() {
                         rulable.pop_first();
                     }
@@ -305,7 +311,7 @@ impl DetectorRole<'_> {
             })?;
         }
         for alert in effects.alerts {
-            if self.raised.insert(alert.id) {
+            if remember(&mut self.raised, &alert) {
                 self.send(&alert)?;
             }
         }
@@ -333,9 +339,13 @@ impl DetectorRole<'_> {
         self.measured = Instant::now();
         let mut held: BTreeMap<EntityKind, usize> = BTreeMap::new();
         let mut evicted: BTreeMap<EntityKind, u64> = BTreeMap::new();
+        let mut forgotten: BTreeMap<Forgotten, u64> = BTreeMap::new();
         let mut verdicts_late = 0;
         for stats in self.engines.values().map(Engine::stats) {
             verdicts_late += stats.verdicts_late;
+            *forgotten.entry(Forgotten::Alert).or_default() += stats.alerts_forgotten;
+            *forgotten.entry(Forgotten::RaisedId).or_default() += stats.raised_forgotten;
+            *forgotten.entry(Forgotten::Group).or_default() += stats.groups_shed;
             stats.entities.into_iter().for_each(|(kind, n)| *held.entry(kind).or_default() += n);
             stats.evicted.into_iter().for_each(|(kind, n)| *evicted.entry(kind).or_default() += n);
         }
@@ -354,6 +364,20 @@ impl DetectorRole<'_> {
             let before = self.evicted.insert(kind, n).unwrap_or(0);
             self.context.metrics.evicted(kind, n.saturating_sub(before));
         }
+        for (what, n) in forgotten {
+            let before = self.forgotten.insert(what, n).unwrap_or(0);
+            self.context.metrics.forgotten(what, n.saturating_sub(before));
+        }
         self.context.measure_lag(self.member.lag());
     }
+}
+
+/// Notes that an alert is in `breachd.alerts`; false if it was known to be. At the limit those whose window ended first are forgotten:
+/// an id sent twice is counted once by every reader.
+fn remember(raised: &mut BTreeSet<(Timestamp, AlertId)>, alert: &Alert) -> bool {
+    let is_new = raised.insert((alert.window.to, alert.id));
+    if limits::RAISED_IDS_MAX < raised.len() {
+        raised.pop_first();
+    }
+    is_new
 }

@@ -56,6 +56,10 @@ pub const SHUTDOWN: Duration = Duration::from_secs(25);
 /// Alerts whose arithmetic the console can show; older ones show what their incident kept.
 pub const ALERTS_REMEMBERED: usize = 50_000;
 
+/// Ids of alerts in `breachd.alerts` that one instance remembers. Beyond: those whose window ended first go, and would be sent again,
+/// under the same id, by an engine that is rebuilt.
+pub const RAISED_IDS_MAX: usize = 1_000_000;
+
 /// Commands whose journal entry is remembered until whoever sent them has asked.
 pub const COMMANDS_REMEMBERED: usize = 10_000;
 

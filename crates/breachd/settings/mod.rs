@@ -145,7 +145,17 @@ impl Settings {
         let mut mistakes: Vec<Mistake> =
             mistakes.into_iter().map(|(key, problem)| tree.mistake(&key, problem)).collect();
         match (rules, &mut settings) {
-            (Ok(rules), Some(settings)) => settings.rules = Arc::new(rules),
+            (Ok(rules), Some(settings)) => {
+                let known = |name: &str| rules.rules().iter().any(|rule| *rule.mark.rule == *name);
+                let unknown = settings.detector.rules_excepted().filter(|(_, name)| !known(name));
+                mistakes.extend(unknown.map(|(key, name)| {
+                    tree.mistake(
+                        &format!("detector.{key}"),
+                        format!("there is no detector and no signature rule in force that is called `{name}`"),
+                    )
+                }));
+                settings.rules = Arc::new(rules);
+            }
             (Ok(_), None) => {}
             (Err(wrong), _) => mistakes.extend(wrong.into_iter().map(|wrong| match wrong {
                 Wrong::File { file, line, problem } => {

@@ -23,18 +23,26 @@ const NEVER_WEEKS: f32 = 1.7;
 const NEVER_HOURS: f32 = 30.0;
 const NEVER_DAYS: f32 = 1.2;
 
+/// On two more days it may have happened as well, if they had less than is worth telling: those are nights in part. Two days weigh two
+/// at most. With a little more, so that a third of some time ago counts as none, office hours of people who do little stay unusual for
+/// weeks: half again as many false pages in one of two quiet worlds; without any limit, three times as many.
+const FEW_DAYS: f32 = 2.05;
+const NEVER_NIGHTS: f32 = 1.8;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Baseline {
     pub(crate) levels: [Level; CELLS],
     /// Active hours by slot.
     season: [f32; SLOTS],
+    /// Of a person, by hour of the day: nights with requests that are worth telling, those with fewer in part.
+    nights: Option<Box<[f32; 24]>>,
     /// Weeks seen.
     weeks: f32,
     /// Active hours.
     pub(crate) hours: f32,
     /// Days with activity.
     pub(crate) days: f32,
-    /// Most accounts in an hour that did not page; of an address.
+    /// Most accounts that logged in within an hour that did not page; of an address.
     pub(crate) people: usize,
     /// Hours of an application host in which every statement on classified data named a person, and in which some did not.
     pub(crate) named_hours: u32,
@@ -43,6 +51,8 @@ pub(crate) struct Baseline {
     excused: u32,
     /// Of a day: records touched for the first time; of the fleet: accounts tried by strangers. Days without count too.
     pub(crate) news: Level,
+    /// Of a day: rows changed by statements that write account numbers; of a person at a table. Days without do not count.
+    pub(crate) bank_rows: Level,
     /// Of days with many records: the logit of the share that was new.
     pub(crate) share: Trend,
     /// Of the same days: the number of records.
@@ -96,6 +106,7 @@ impl Default for Baseline {
         Baseline {
             levels: [Level::default(); CELLS],
             season: [0.0; SLOTS],
+            nights: None,
             weeks: 0.0,
             hours: 0.0,
             days: 0.0,
@@ -104,6 +115,7 @@ impl Default for Baseline {
             unnamed_hours: 0,
             excused: 0,
             news: Level::default(),
+            bank_rows: Level::default(),
             share: Trend::default(),
             records: Trend::default(),
             drift: [DriftEvidence::default(); DRIFT_STREAMS],
@@ -175,12 +187,13 @@ impl Baseline {
             return;
         }
         let keep = (-(passed as f64) / half_life).exp2() as f32;
-        for level in self.levels.iter_mut().chain([&mut self.news]) {
+        for level in self.levels.iter_mut().chain([&mut self.news, &mut self.bank_rows]) {
             for part in [&mut level.n, &mut level.sum, &mut level.squares, &mut level.max] {
                 *part *= keep;
             }
         }
         self.season.iter_mut().for_each(|weight| *weight *= keep);
+        self.nights.iter_mut().flat_map(|by_hour| by_hour.iter_mut()).for_each(|weight| *weight *= keep);
         self.novel.iter_mut().for_each(|weight| *weight *= keep);
         self.hours *= keep;
         self.days *= keep;
@@ -239,13 +252,23 @@ impl Baseline {
         f64::from(self.days) >= days || (long && self.days >= SETTLED_DAYS)
     }
 
-    /// So much is known of the entity that it means something if it was active at that hour of the day, or at the one before or
-    /// after, on one day at most.
+    /// Learns what part of what is worth telling of a night was requested in an hour.
+    pub(crate) fn learn_night(&mut self, hour: i64, part: f32) {
+        if part > 0.0 {
+            self.nights.get_or_insert_default()[hour.rem_euclid(24) as usize] += part.min(1.0);
+        }
+    }
+
+    /// So much is known of the person that it means something to be active at that hour of the day: at it, and at the one before and
+    /// after, the person was active on one day at most, or on no two with as much as is worth telling and on few with less. Days alone, as was tried first, made an hour usual by one request on each of two nights.
     pub(crate) fn never_at(&self, hour: i64) -> bool {
         let at = hour.rem_euclid(24) as usize;
         let around = [at + 23, at, at + 1].map(|at| at % 24);
-        let most = around.iter().map(|at| self.season[*at].max(self.season[at + 24])).fold(0.0, f32::max);
-        self.weeks >= NEVER_WEEKS && self.hours >= NEVER_HOURS && most <= NEVER_DAYS
+        let most = |of: &dyn Fn(usize) -> f32| around.iter().map(|at| of(*at)).fold(0.0, f32::max);
+        let days = most(&|at| self.season[at].max(self.season[at + 24]));
+        let nights = most(&|at| self.nights.as_ref().map_or(0.0, |nights| nights[at]));
+        let is_known = self.weeks >= NEVER_WEEKS && self.hours >= NEVER_HOURS;
+        is_known && (days <= NEVER_DAYS || (nights < NEVER_NIGHTS && days - nights <= FEW_DAYS))
     }
 
     pub(crate) fn learn_day(&mut self, amounts: &Amounts) {
@@ -303,6 +326,24 @@ mod tests {
         assert!((level.mean(0.0) - 11.0).abs() < 0.7 && level.max > 8.0, "{level:?}");
         assert!(baseline.level(0, Scale::Day).max > 60.0);
         assert_eq!(baseline.level(1, Scale::Hour).n, 0.0);
+    }
+
+    #[test]
+    fn an_hour_is_usual_by_what_is_done_in_it_and_not_by_two_visits() {
+        let monday = (4 + 21) * 24;
+        let with = |nights: i64, requests: u64| {
+            let mut baseline = office(3);
+            for night in 0..nights {
+                let hour = monday + night * 24 + 3;
+                baseline.learn_hour(hour, None, [false; 3], HALF_LIFE);
+                baseline.learn_night(hour, requests as f32 / 12.0);
+            }
+            baseline.never_at(monday + nights * 24 + 3)
+        };
+        assert!(with(1, 500), "one night is none");
+        assert!(with(2, 1) && with(2, 8), "two with little are not two");
+        assert!(!with(2, 12), "two nights with the least that is told");
+        assert!(!with(3, 1), "whoever is there now and then");
     }
 
     #[test]

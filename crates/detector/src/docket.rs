@@ -39,11 +39,18 @@ use std::collections::BTreeMap;
 /// What is known of alerts that may be ruled upon, and what was ruled.
 #[derive(Debug, Default)]
 pub(crate) struct Docket {
-    /// Raised in this tally partition; by the end of the nominal window and id.
-    alerts: BTreeMap<(i64, AlertId), Known>,
+    /// Raised in this tally partition, by the end of the nominal window and id: those of the digest that nobody has spoken of, and
+    /// the others.
+    listed: BTreeMap<Place, Known>,
+    kept: BTreeMap<Place, Known>,
+    /// Alerts given up because there were too many: no verdict about them teaches anything.
+    pub(crate) forgotten: u64,
     /// Everything heard, also about alerts of other partitions and about such as are yet to be raised.
     verdicts: BTreeMap<AlertId, BTreeMap<AlertVerdict, Standing>>,
 }
+
+/// The end of an alert's nominal window, in hours, and its id.
+type Place = (i64, AlertId);
 
 #[derive(Debug)]
 struct Known {
@@ -113,16 +120,38 @@ impl Docket {
         if alert.mode.is_drill() {
             return Vec::new();
         }
-        let to = alert.window.to.bucket().hour();
-        self.alerts.entry((to, alert.id)).or_insert_with(|| Known {
-            key: Key { mode: alert.mode, kind: alert.entity.kind, id: (&*alert.entity.id).into() },
-            detector: alert.detector.clone(),
-            from: alert.window.from.bucket().hour(),
-        });
-        while RULABLE_MAX < self.alerts.len() {
-            self.alerts.pop_first();
+        let place = (alert.window.to.bucket().hour(), alert.id);
+        if !self.kept.contains_key(&place) {
+            self.listed.entry(place).or_insert_with(|| Known {
+                key: Key { mode: alert.mode, kind: alert.entity.kind, id: (&*alert.entity.id).into() },
+                detector: alert.detector.clone(),
+                from: alert.window.from.bucket().hour(),
+            });
         }
-        self.apply((to, alert.id), closed)
+        // One that an exception keeps quiet would have paged as well.
+        if alert.page || alert.suppressed_by.is_some() || self.verdicts.contains_key(&alert.id) {
+            self.keep(place);
+        }
+        self.shed();
+        self.apply(place, closed)
+    }
+
+    /// Not to be given up for what the digest lists.
+    fn keep(&mut self, place: Place) {
+        if let Some(known) = self.listed.remove(&place) {
+            self.kept.insert(place, known);
+        }
+    }
+
+    /// Whoever matches digest rules by the thousand must not make the pages of the month unspeakable: the digest's go first, of both
+    /// those whose window ended first.
+    fn shed(&mut self) {
+        while RULABLE_MAX < self.listed.len() + self.kept.len() {
+            if self.listed.pop_first().or_else(|| self.kept.pop_first()).is_none() {
+                return;
+            }
+            self.forgotten += 1;
+        }
     }
 
     /// A verdict was heard. A repeated one changes nothing, nor does one that is not well formed.
@@ -144,13 +173,16 @@ impl Docket {
             let oldest = self.verdicts.iter().min_by_key(|(id, of)| (last_at(of), **id)).map(|(id, _)| *id);
             oldest.map(|oldest| self.verdicts.remove(&oldest));
         }
-        let place = self.alerts.keys().find(|(_, id)| *id == verdict.alert).copied();
-        place.map_or_else(Vec::new, |place| self.apply(place, closed))
+        let place = self.listed.keys().chain(self.kept.keys()).find(|(_, id)| *id == verdict.alert).copied();
+        let Some(place) = place else { return Vec::new() };
+        self.keep(place);
+        self.apply(place, closed)
     }
 
     /// What has been said of an alert that is known now.
-    fn apply(&mut self, (to, alert): (i64, AlertId), closed: Option<i64>) -> Rulings {
-        let (Some(known), Some(verdicts)) = (self.alerts.get(&(to, alert)), self.verdicts.get_mut(&alert)) else {
+    fn apply(&mut self, (to, alert): Place, closed: Option<i64>) -> Rulings {
+        // Whatever has a verdict is kept.
+        let (Some(known), Some(verdicts)) = (self.kept.get(&(to, alert)), self.verdicts.get_mut(&alert)) else {
             return Vec::new();
         };
         let mut heard = Vec::new();
@@ -181,8 +213,10 @@ impl Docket {
     /// Forgets alerts and verdicts of long ago.
     pub(crate) fn forget(&mut self, closed: i64) {
         let from = closed.saturating_sub(RULABLE_HOURS);
-        while self.alerts.first_key_value().is_some_and(|((to, _), _)| *to < from) {
-            self.alerts.pop_first();
+        for alerts in [&mut self.listed, &mut self.kept] {
+            while alerts.first_key_value().is_some_and(|((to, _), _)| *to < from) {
+                alerts.pop_first();
+            }
         }
         if closed.rem_euclid(24) == 0 {
             let from = Bucket(from.saturating_mul(60)).start();
@@ -213,7 +247,68 @@ impl Exception {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use activity::Span;
+    use crate::alert::{AlertWindow, Severity};
+    use activity::{EntityKind, KnownBy, Mode, Span};
+
+    fn alert(hour: i64, n: usize, page: bool) -> Alert {
+        let entity = Entity::new(EntityKind::Address, format!("10.0.{}.{}", n / 250, n % 250));
+        let start = |hour: i64| Bucket(hour * 60).start();
+        let window = AlertWindow { from: start(hour), to: start(hour + 1) };
+        Alert {
+            id: AlertId::of("scanner", &entity, &entity, window, Mode::Live),
+            raised_at: window.from,
+            window,
+            subject: entity.clone(),
+            entity,
+            detector: "scanner".into(),
+            severity: Severity::Low,
+            page,
+            suppressed_by: None,
+            data_classes: Default::default(),
+            observed: 1.0,
+            expected: 0.0,
+            unit: "entries".into(),
+            p_value: None,
+            why: String::new(),
+            facts: Vec::new(),
+            actor_known_by: KnownBy::Guess,
+            affected_records: 0,
+            attack: Vec::new(),
+            evidence: Vec::new(),
+            mode: Mode::Live,
+        }
+    }
+
+    #[test]
+    fn a_flood_of_the_digest_pushes_out_neither_pages_nor_what_was_ruled() {
+        let mut docket = Docket::default();
+        let (page, listed) = (alert(1_000, 0, true), alert(1_000, 1, false));
+        let verdict = |alert: &Alert| AlertVerdict {
+            at: alert.window.to,
+            alert: alert.id,
+            ruling: Ruling::True,
+            by: "Jana Weiss".into(),
+            reason: "CHG-1".into(),
+            exception: None,
+        };
+        docket.raised(&page, None);
+        docket.raised(&listed, None);
+        assert_eq!(docket.hear(&verdict(&listed), None).len(), 1);
+        for n in 0..RULABLE_MAX {
+            // Two in the first hour, a thousand in each after.
+            docket.raised(&alert(1_001 + (n as i64 + 998) / 1_000, 2 + n, false), None);
+        }
+        assert_eq!(docket.forgotten, 2);
+        assert!(docket.hear(&verdict(&alert(1_001, 2, false)), None).is_empty(), "the first of the flood is forgotten");
+        assert_eq!(docket.hear(&verdict(&page), None).len(), 1);
+        let again = AlertVerdict { ruling: Ruling::BenignOnce, ..verdict(&listed) };
+        assert_eq!(docket.hear(&again, None).len(), 1);
+        // Pages alone are bounded as well.
+        for n in 0..=RULABLE_MAX {
+            docket.raised(&alert(2_000 + n as i64 / 1_000, n, true), None);
+        }
+        assert_eq!(docket.listed.len() + docket.kept.len(), RULABLE_MAX);
+    }
 
     #[test]
     fn takes_effect_from_an_hour_that_nobody_can_have_opened() {

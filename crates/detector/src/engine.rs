@@ -26,27 +26,28 @@ use crate::{
     calendar::Calendar,
     detectors::{
         DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, Norm, SourceHour, Sources, Window,
-        changed_hands, counts_records, established, facts, facts_of_mark, fresh, gates, norms, novelty, off_hours,
-        share_step, strangers,
+        changed_hands, counts_records, established, facts, facts_of_mark, fresh, gates, is_newcomer, norms, novelty,
+        off_hours, share_step, strangers,
     },
     directory::Directory,
     docket::{Docket, Rulings},
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
     exception::{Candidate, Exception, ExceptionSettings},
-    fleet::{Fleet, Peers, Snapshot},
+    fleet::{FEW_PEERS, Fleet, Peers, Snapshot},
     limits, marks,
     progress::{Heard, Progress, Violation},
-    rollup::{GroupHour, Rollup},
+    raised::Raised,
+    rollup::{self, GroupHour, Rollup},
     settings::Settings,
     verdict::AlertVerdict,
-    watch::{NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
+    watch::{BANK_ROWS, NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mark, Mode, Span, Timestamp};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
-use tally::{Batch, Entry, Positions, Tally};
+use tally::{Batch, Entry, Metric, Positions, Tally};
 
 /// What an engine is for.
 #[derive(Clone, Debug, Default)]
@@ -92,6 +93,12 @@ pub struct Stats {
     pub rollups_missed: u64,
     /// Verdicts that came after the hour from which they count had been opened, or that found no room.
     pub verdicts_late: u64,
+    /// Alerts forgotten because there were too many: a verdict about one of them teaches nothing.
+    pub alerts_forgotten: u64,
+    /// Peer groups of an hour that found no room of their own in its roll-up.
+    pub groups_shed: u64,
+    /// Ids of raised alerts forgotten because there were too many: late records may raise them again.
+    pub raised_forgotten: u64,
     pub groups: usize,
 }
 
@@ -117,8 +124,7 @@ pub struct Engine {
     hours: BTreeMap<i64, Work>,
     /// Entities by day that have something to decide when it is over.
     days: BTreeMap<i64, Vec<u32>>,
-    /// Ids raised of late, by hour: a tally behind the horizon must not repeat them.
-    raised: BTreeMap<i64, BTreeSet<AlertId>>,
+    raised: Raised,
     docket: Docket,
     /// As configured.
     exceptions: Vec<Exception>,
@@ -129,16 +135,12 @@ pub struct Engine {
     stats: Stats,
 }
 
-/// Active entity-hours below which a group says nothing of its members.
-const FEW_PEERS: f64 = 50.0;
-
 /// What was past for an hour that has been judged. (The entity's own baseline may have learned less: how much depends on what
 /// else closed when.)
 #[derive(Clone, Copy, Debug, Default)]
 struct Past {
-    /// Days of activity, and active hours.
+    /// Days of activity.
     days: f32,
-    hours: f32,
     /// How many times the usual number of new records the day has, in eighths.
     novelty: u64,
     /// How far the share of new records lies from the usual one.
@@ -147,6 +149,8 @@ struct Past {
     norms: [Option<Norm>; DRIFT_STREAMS],
     /// Somebody is told that the entity does something new.
     told: bool,
+    /// Of a session: it went over to another browser.
+    handed_over: bool,
 }
 
 /// Detectors that say that somebody does something new.
@@ -158,14 +162,25 @@ const DAY_MILLIS: i64 = 86_400_000;
 const CROWD_NOVELTY: u64 = 24;
 const CROWD_RECORDS: u64 = 4;
 
-/// The bit of `new_records` in `paged`.
-const NEW_RECORDS_BIT: u32 = {
+/// The bit of a detector in `paged`.
+const fn bit(name: &str) -> u32 {
     let mut at = 0;
-    while !matches!(DETECTORS[at].name.as_bytes(), b"new_records") {
+    loop {
+        let (known, name) = (DETECTORS[at].name.as_bytes(), name.as_bytes());
+        let mut same = 0;
+        while same < known.len() && same < name.len() && known[same] == name[same] {
+            same += 1;
+        }
+        if same == known.len() && same == name.len() {
+            return 1 << at;
+        }
         at += 1;
     }
-    1 << at
-};
+}
+
+const NEW_RECORDS_BIT: u32 = bit("new_records");
+const OFF_HOURS_BIT: u32 = bit("off_hours");
+const BANK_DETAILS_BIT: u32 = bit("bank_details");
 
 /// One hour that is not closed.
 #[derive(Debug, Default)]
@@ -195,7 +210,7 @@ impl Engine {
             heard: Sources::default(),
             hours: BTreeMap::new(),
             days: BTreeMap::new(),
-            raised: BTreeMap::new(),
+            raised: Raised::default(),
             closed: None,
             sent: None,
             stats: Stats::default(),
@@ -297,13 +312,23 @@ impl Engine {
             entities: self.held.clone(),
             rollups_missed: self.fleet.missed,
             groups: self.fleet.groups(),
+            alerts_forgotten: self.docket.forgotten,
+            raised_forgotten: self.raised.forgotten,
             ..self.stats.clone()
         }
     }
 
     fn merge(&mut self, entry: &Entry, effects: &mut Effects) {
         let hour = entry.bucket.hour();
-        let at = self.entity(Key { mode: entry.mode, kind: entry.kind, id: entry.id.clone() });
+        let key = Key { mode: entry.mode, kind: entry.kind, id: entry.id.clone() };
+        if self.has_no_room(&key) {
+            let at = self.entity(key);
+            self.judge_alone(at, entry, effects);
+            self.forget(at);
+            *self.stats.evicted.entry(entry.kind).or_default() += 1;
+            return;
+        }
+        let at = self.entity(key);
         if self.closed.is_some_and(|closed| hour <= closed) {
             self.stats.behind += 1;
             self.judge_alone(at, entry, effects);
@@ -330,6 +355,12 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Entities of open hours are not evicted; beyond the limit a new one is judged by what each tally says alone, and not kept.
+    fn has_no_room(&self, key: &Key) -> bool {
+        let n = self.held.get(&key.kind).copied().unwrap_or(0);
+        limits::entities_max(key.kind).saturating_mul(limits::OPEN_FACTOR_MAX) <= n && !self.index.contains_key(key)
     }
 
     fn held(&self, at: u32) -> &EntityState {
@@ -451,10 +482,12 @@ impl Engine {
         let mut people = false;
         self.heard = self.hear_sources(hour);
         for at in touched {
-            let Past { days, hours, novelty, share_step, off_hours, norms, told } = self.judge(at, hour, true, effects);
+            let past = self.judge(at, hour, true, effects);
+            let Past { days, novelty, share_step, off_hours, norms, told, handed_over } = past;
             let fresh = self.fresh(at, hour);
             let group = self.group(self.held(at), hour);
             let known_after = self.settings.first_seen.known_after_days;
+            let night = self.part_of_night(at, hour);
             let entity = self.held_mut(at);
             let kind = entity.key.kind;
             people |= kind == EntityKind::PortalUser;
@@ -465,13 +498,12 @@ impl Engine {
                 let tally = &entity.hours[place].tally;
                 settled && values(tally, sort).into_iter().any(|value| !entity.knew(sort, value, hour - 1))
             });
-            let newcomer = matches!(kind, EntityKind::DbAccount | EntityKind::AppHost)
-                && hours == 0.0
-                && usual.get(&group).is_some_and(|peers| established(peers));
-            let handed_over = kind == EntityKind::Session && changed_hands(entity, &entity.hours[place]);
+            let newcomer =
+                is_newcomer(entity, &entity.hours[place]) && usual.get(&group).is_some_and(|peers| established(peers));
             let wide = Self::wide_group(entity);
             let state = &mut entity.hours[place];
             let records = state.tally.records.estimate() as u64;
+            let bank_rows = state.tally.get(Metric::BankRowsAffected);
             state.novel = novel;
             match kind {
                 EntityKind::DbAccount | EntityKind::AppHost => state.novel[NEWCOMERS] = newcomer,
@@ -481,11 +513,12 @@ impl Engine {
             let drill = entity.key.mode.is_drill();
             if !drill {
                 for group in [Some(group), wide].into_iter().flatten() {
-                    roll_up(groups.entry(group).or_default(), kind, state);
+                    roll_up(groups.entry(group).or_default(), kind, state, settled);
                 }
             }
             state.fresh = fresh;
             state.off_hours = off_hours;
+            state.night = night;
             let whole = amounts(kind, &state.tally);
             state.close();
             let unusual = state.unusual;
@@ -496,6 +529,7 @@ impl Engine {
                 of_day.records = of_day.records.saturating_add(records);
                 of_day.novelty = of_day.novelty.max(novelty);
                 of_day.off_hours = of_day.off_hours.saturating_add(off_hours);
+                of_day.bank_rows = of_day.bank_rows.saturating_add(bank_rows);
                 of_day.norms.get_or_insert(norms);
                 of_day.share_step = share_step.into_iter().chain(of_day.share_step).reduce(f64::max);
                 let stands_out = of_day.novelty >= CROWD_NOVELTY && of_day.fresh >= CROWD_RECORDS;
@@ -526,8 +560,9 @@ impl Engine {
             self.hours.entry(day * 24 + 23).or_default();
         }
         self.closed = Some(self.closed.map_or(hour, |closed| closed.max(hour)));
+        self.stats.groups_shed += rollup::shed(&mut groups) as u64;
         self.send(hour, groups, effects);
-        self.raised = self.raised.split_off(&(hour - limits::RAISED_HOURS));
+        self.raised.forget(hour.saturating_sub(limits::RAISED_HOURS));
         self.docket.forget(hour);
         self.evict(hour);
     }
@@ -601,8 +636,11 @@ impl Engine {
                     for (metric, amount) in state.amounts.iter().enumerate().filter(|(_, amount)| **amount > 0) {
                         group.cells.entry(cell(metric, Scale::Day) as u8).or_default().add(*amount);
                     }
-                    if kind == EntityKind::PortalUser {
+                    if kind == EntityKind::PortalUser && state.paged & OFF_HOURS_BIT == 0 {
                         group.cells.entry(OFF_HOURS as u8).or_default().add(state.off_hours);
+                    }
+                    if state.bank_rows > 0 && state.paged & BANK_DETAILS_BIT == 0 {
+                        group.cells.entry(BANK_ROWS as u8).or_default().add(state.bank_rows);
                     }
                     if state.novelty > 0 && state.paged & NEW_RECORDS_BIT == 0 {
                         group.cells.entry(NEW_RECORDS as u8).or_default().add(state.fresh);
@@ -616,7 +654,7 @@ impl Engine {
             let (paged, digest) = (state.paged, std::mem::take(&mut state.digest));
             for (detector, finding, source) in digest {
                 if paged & (1 << detector) == 0 {
-                    let alert = self.alert(at, DETECTORS[detector].name, &source, finding);
+                    let alert = self.alert(at, By::Detector(DETECTORS[detector].name), &source, finding);
                     self.say(alert, effects);
                 }
             }
@@ -692,6 +730,15 @@ impl Engine {
         }
     }
 
+    /// What part of the requests that are worth telling of a night a person made in an hour; more than all is all.
+    fn part_of_night(&self, at: u32, hour: i64) -> f32 {
+        let entity = self.held(at);
+        let state = entity.hours.iter().find(|state| state.hour == hour);
+        let state = state.filter(|_| entity.key.kind == EntityKind::PortalUser);
+        let requests = state.map_or(0, |state| state.tally.get(Metric::ClassifiedRequests));
+        (requests as f32 / self.settings.off_hours.least.max(1) as f32).min(1.0)
+    }
+
     /// A portal user's number among the employees' records.
     fn employee(&self, entity: &EntityState, hour: i64) -> Option<u64> {
         if entity.key.kind != EntityKind::PortalUser {
@@ -764,12 +811,12 @@ impl Engine {
         all.sort_by_key(|(_, finding, _)| !finding.page);
         let past = Past {
             days: look.baseline.days,
-            hours: look.baseline.hours,
             novelty: if closing { novelty(&look) } else { 0 },
             share_step: if closing { share_step(&look) } else { None },
             off_hours: if closing { off_hours(&look) } else { 0 },
             norms: if closing { norms(&look) } else { Default::default() },
-            told: all.iter().any(|(detector, finding, _)| finding.page && NEWS.contains(&DETECTORS[*detector].name)),
+            told: closing && all.iter().any(|(detector, finding, _)| self.is_told(at, hour, *detector, finding)),
+            handed_over: look.handed_over,
         };
         for (detector, finding, facts) in all {
             self.raise(at, hour, (detector, finding, facts), effects);
@@ -778,26 +825,38 @@ impl Engine {
         past
     }
 
-    /// What signature rules say of the hour. Each id is said once, so asking again does no harm.
+    /// Whether somebody hears that the entity does something new: what an exception keeps quiet nobody is told of.
+    fn is_told(&self, at: u32, hour: i64, detector: usize, finding: &Finding) -> bool {
+        let name = DETECTORS[detector].name;
+        if !finding.page || !NEWS.contains(&name) {
+            return false;
+        }
+        let Identity { subject, entity, window, .. } = self.identity(at, name, hour, finding.window);
+        let attack = finding.attack.iter().map(|technique| (*technique).to_owned()).collect::<Vec<_>>();
+        let (subject, entity, from) = (&subject, &entity, window.from);
+        let candidate = Candidate { detector: name, finding, attack: &attack, subject, entity, from };
+        self.suppression(&candidate, self.held(at).key.mode).is_none()
+    }
+
+    /// What signature rules say of the hour, each of them once.
     fn raise_marks(&mut self, at: u32, hour: i64, closing: bool, effects: &mut Effects) {
         let entity = self.held_mut(at);
         let id = entity.key.id.clone();
         let Some(state) = entity.hours.iter_mut().find(|state| state.hour == hour) else { return };
-        if state.tally.marks.is_empty() {
+        let found = marks::findings(&id, &state.tally.marks, closing, &state.said);
+        if found.is_empty() {
             return;
         }
-        let found = marks::findings(&id, &state.tally.marks, closing);
         state.suspicious |= found.iter().any(|(mark, _)| mark.page);
+        state.said.extend(found.iter().map(|(mark, _)| mark.rule.clone()));
         let source = Source::of(state, Vec::new());
         self.say_marks(at, &source, found, effects);
     }
 
     fn say_marks(&mut self, at: u32, source: &Source, found: Vec<(Arc<Mark>, Finding)>, effects: &mut Effects) {
         for (mark, finding) in found {
-            let facts = facts_of_mark(&mark, &finding);
-            let mut alert = self.alert(at, &mark.rule, source, finding);
-            alert.facts = facts;
-            alert.attack = mark.techniques.iter().map(|technique| technique.to_string()).collect();
+            let source = Source { facts: facts_of_mark(&mark, &finding), ..source.clone() };
+            let alert = self.alert(at, By::Rule(&mark), &source, finding);
             self.say(alert, effects);
         }
     }
@@ -828,6 +887,7 @@ impl Engine {
             told: entity.told.is_some_and(|told| (hour.hour - limits::TOLD_HOURS..=hour.hour - 2).contains(&told)),
             busy: self.calendar.busy(hour.hour),
             sources: &self.heard,
+            handed_over: closing && entity.key.kind == EntityKind::Session && changed_hands(entity, hour),
             closing,
         }
     }
@@ -877,14 +937,14 @@ impl Engine {
             }
             return;
         }
-        let alert = self.alert(at, DETECTORS[detector].name, &tally, finding);
+        let alert = self.alert(at, By::Detector(DETECTORS[detector].name), &tally, finding);
         self.say(alert, effects);
     }
 
     fn say(&mut self, alert: Alert, effects: &mut Effects) {
         // By the nominal window's end: the same for every time this id is found.
         let hour = alert.window.to.bucket().hour();
-        if self.raised.entry(hour).or_default().insert(alert.id) {
+        if self.raised.insert(hour, alert.id) {
             let ruled = self.docket.raised(&alert, self.closed);
             self.rule(ruled);
             effects.alerts.push(alert);
@@ -913,38 +973,66 @@ impl Engine {
         for spec in DETECTORS {
             let mut found = Vec::new();
             (spec.judge)(spec, &look, &mut found);
-            all.extend(found.into_iter().find(|finding| finding.page).map(|finding| {
+            let found = found.into_iter().find(|finding| finding.page);
+            all.extend(found.filter(|found| !self.was_raised(at, spec.name, hour.hour, found.window)).map(|finding| {
                 let facts = facts(spec, &look, &finding);
                 (spec.name, finding, facts)
             }));
         }
         for (name, finding, facts) in all {
-            let alert = self.alert(at, name, &Source::of(&hour, facts), finding);
+            let alert = self.alert(at, By::Detector(name), &Source::of(&hour, facts), finding);
             self.say(alert, effects);
         }
         // Nothing is lost by being late: the digest's are told at once, too.
-        let found = marks::findings(&self.held(at).key.id, &hour.tally.marks, true);
+        let mut found = marks::findings(&self.held(at).key.id, &hour.tally.marks, true, &hour.said);
+        found.retain(|(mark, finding)| !self.was_raised(at, &mark.rule, hour.hour, finding.window));
         self.say_marks(at, &Source::of(&hour, Vec::new()), found, effects);
     }
 
-    fn alert(&self, at: u32, detector: &str, source: &Source, finding: Finding) -> Alert {
-        let hour = source.bucket.hour();
+    /// Who an alert is about, and when.
+    fn identity(&self, at: u32, detector: &str, hour: i64, window: Window) -> Identity {
         let key = &self.held(at).key;
         let entity = Entity::new(key.kind, &*key.id);
         // From the entity alone: what a tally says of the person may still be incomplete, and the subject is part of the id.
         let user = entity.user_and_table().map(|(user, _)| user).or(entity.user_of_session());
         let subject = user.map_or_else(|| entity.clone(), |user| Entity::new(EntityKind::PortalUser, user));
-        let (from, to) = match finding.window {
+        let (from, to) = match window {
             Window::Hour => (hour, hour + 1),
             Window::Day => (hour.div_euclid(24) * 24, hour.div_euclid(24) * 24 + 24),
         };
         let start = |hour: i64| Bucket(hour.saturating_mul(60)).start();
         let window = AlertWindow { from: start(from), to: start(to) };
-        let candidate =
-            Candidate { detector, finding: &finding, subject: &subject, entity: &entity, from: window.from };
-        let suppressed_by = self.suppression(&candidate, key.mode);
+        let id = AlertId::of(detector, &subject, &entity, window, key.mode);
+        Identity { id, subject, entity, window }
+    }
+
+    /// Whether such an alert would only repeat one.
+    fn was_raised(&self, at: u32, detector: &str, hour: i64, window: Window) -> bool {
+        let Identity { id, window, .. } = self.identity(at, detector, hour, window);
+        self.raised.contains(window.to.bucket().hour(), id)
+    }
+
+    fn alert(&self, at: u32, by: By<'_>, source: &Source, finding: Finding) -> Alert {
+        let mode = self.held(at).key.mode;
+        let (detector, attack): (&str, Vec<String>) = match by {
+            By::Detector(name) => (name, finding.attack.iter().map(|technique| (*technique).to_owned()).collect()),
+            By::Rule(mark) => (&mark.rule, mark.techniques.iter().map(|technique| technique.to_string()).collect()),
+        };
+        let Identity { id, subject, entity, window } =
+            self.identity(at, detector, source.bucket.hour(), finding.window);
+        let suppressed_by = self.suppression(
+            &Candidate {
+                detector,
+                finding: &finding,
+                attack: &attack,
+                subject: &subject,
+                entity: &entity,
+                from: window.from,
+            },
+            mode,
+        );
         Alert {
-            id: AlertId::of(detector, &subject, &entity, window, key.mode),
+            id,
             raised_at: source.bucket.start(),
             window,
             subject,
@@ -962,9 +1050,9 @@ impl Engine {
             facts: source.facts.clone(),
             actor_known_by: source.known_by,
             affected_records: finding.affected_records,
-            attack: finding.attack.iter().map(|technique| (*technique).to_owned()).collect(),
+            attack,
             evidence: source.evidence.iter().map(|position| self.evidence(position)).collect(),
-            mode: key.mode,
+            mode,
         }
     }
 
@@ -1045,13 +1133,14 @@ impl Engine {
     }
 }
 
-/// Adds one entity's hour to its group. What raised a volume alert is not what is usual.
-fn roll_up(group: &mut GroupHour, kind: EntityKind, state: &HourState) {
+/// Adds one entity's hour to its group. What raised a volume alert is not what is usual, and where a newcomer comes from says nothing of
+/// where the others do: else a new account makes a place known to all before another is used from there.
+fn roll_up(group: &mut GroupHour, kind: EntityKind, state: &HourState, settled: bool) {
     group.active += 1;
     for (sum, novel) in group.novel.iter_mut().zip(state.novel) {
         *sum += u64::from(novel);
     }
-    if !state.suspicious {
+    if !state.suspicious && settled {
         for (place, sort) in [PLACE, TABLE].into_iter().enumerate() {
             values(&state.tally, sort).into_iter().for_each(|value| group.see(place, value));
         }
@@ -1071,6 +1160,21 @@ impl Effects {
         self.alerts.sort_by_key(|alert| (alert.raised_at, alert.id));
         self
     }
+}
+
+/// Who found something: a detector of the list, or a signature rule, which is data and came with the tally.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    Detector(&'static str),
+    Rule(&'a Mark),
+}
+
+/// What two alerts that are one have in common.
+struct Identity {
+    id: AlertId,
+    subject: Entity,
+    entity: Entity,
+    window: AlertWindow,
 }
 
 /// What an alert tells of the tallies that raised it.

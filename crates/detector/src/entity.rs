@@ -18,8 +18,8 @@ use crate::{
     watch::{Amounts, METRICS_MAX, add, amounts, metrics},
 };
 use activity::{Bucket, EntityKind, Mode, Record};
-use std::sync::Arc;
-use tally::Tally;
+use std::{collections::BTreeSet, sync::Arc};
+use tally::{Metric, Tally};
 
 /// Names an entity.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +81,8 @@ pub(crate) struct HourState {
     pub(crate) closed: bool,
     /// Detectors (bits, by place in the list) that have paged for this hour.
     pub(crate) paged: u32,
+    /// Signature rules that have been told of this hour.
+    pub(crate) said: Vec<Arc<str>>,
     /// Volume paged: not to be learned, for a bounded time. What the digest lists is learned: it is often only new, and
     /// what is never learned is listed for ever.
     pub(crate) unusual: bool,
@@ -94,6 +96,8 @@ pub(crate) struct HourState {
     pub(crate) fresh: u64,
     /// Requests, if the person never works at this hour. Known when closed.
     pub(crate) off_hours: u64,
+    /// Of a person, what part of the requests that are worth telling of a night there were, at whatever hour. Known when closed.
+    pub(crate) night: f32,
     /// Where it was, and in which minutes of the hour; see [`Spot`].
     pub(crate) spots: Vec<Spot>,
     /// Of the fleet: addresses from which somebody logged in, all of them.
@@ -139,6 +143,8 @@ pub(crate) struct DayState {
     pub(crate) share_step: Option<f64>,
     /// Sum of [`HourState::off_hours`] of closed hours.
     pub(crate) off_hours: u64,
+    /// Rows of closed hours changed by statements that write account numbers, summed.
+    pub(crate) bank_rows: u64,
     /// What was usual on this day, as known when its first hour closed; see [`Norm`].
     pub(crate) norms: Option<[Option<Norm>; DRIFT_STREAMS]>,
     /// It was said that it does too much day after day.
@@ -342,6 +348,7 @@ impl EntityState {
                 novelty: 0,
                 share_step: None,
                 off_hours: 0,
+                bank_rows: 0,
                 norms: None,
                 drifted: false,
                 counted: false,
@@ -362,6 +369,14 @@ impl EntityState {
             add(&mut sum, &amounts(self.key.kind, &state.tally));
         }
         sum
+    }
+
+    /// Rows changed by statements that write account numbers, on the day of `hour`, up to and with that hour.
+    pub(crate) fn bank_rows(&self, hour: i64) -> u64 {
+        let day = hour.div_euclid(24);
+        let closed = self.days.iter().find(|state| state.day == day).map_or(0, |state| state.bank_rows);
+        let open = self.open_of_day(day, hour + 1).map(|state| state.tally.get(Metric::BankRowsAffected));
+        open.fold(closed, u64::saturating_add)
     }
 
     /// Hours of the day before that hour which are not closed: what [`DayState`] does not have yet.
@@ -539,10 +554,12 @@ fn fold(
         // What keeps paging is learned in the end, also in a period of which nothing is learned otherwise.
         let skip = if state.unusual { quarantine.admits(state.hour) } else { one_off(state.hour) };
         let mut left_out = LeftOutHour { hour: state.hour, amounts: None, people: 0, unnamed: false };
-        if !state.suspicious {
-            baseline.people = baseline.people.max(state.tally.accounts.len());
-        } else if kind == EntityKind::Address {
-            left_out.people = state.tally.accounts.len();
+        if kind == EntityKind::Address {
+            if state.suspicious {
+                left_out.people = state.tally.accounts.len();
+            } else {
+                baseline.people = baseline.people.max(state.entered());
+            }
         }
         if kind == EntityKind::AppHost {
             left_out.unnamed = baseline.learn_names(&state.tally, state.suspicious);
@@ -560,6 +577,7 @@ fn fold(
         }
         quarantine.leave_out(left_out);
         baseline.learn_hour(state.hour, (!skip).then_some((&whole, &state.fives)), state.novel, half_life);
+        baseline.learn_night(state.hour, state.night);
     }
     learn_until(baseline, quarantine, i64::MAX);
 }
@@ -594,6 +612,9 @@ fn learn_day(
     }
     if is_breach || (kind == EntityKind::Fleet && left_out) {
         return;
+    }
+    if state.bank_rows > 0 {
+        baseline.bank_rows.learn(state.bank_rows);
     }
     // Of people not left out where it was unusual: who has been told once that somebody does something new is told
     // again only if it grows by as much once more.
@@ -736,6 +757,13 @@ impl Ruled {
 }
 
 impl HourState {
+    /// Accounts that got in; of very many logins those among the earliest. Accounts that were only tried say nothing of who shares an
+    /// address: whoever tried seven in one hour, and three times as many a few hours later, would have made any number usual.
+    fn entered(&self) -> usize {
+        let entered = self.tally.logins.iter().filter(|login| login.ok && !login.account.is_empty());
+        entered.map(|login| &*login.account).collect::<BTreeSet<_>>().len()
+    }
+
     pub(crate) fn new(hour: i64) -> Self {
         HourState {
             hour,
@@ -745,12 +773,14 @@ impl HourState {
             fives: [0; METRICS_MAX],
             closed: false,
             paged: 0,
+            said: Vec::new(),
             unusual: false,
             suspicious: false,
             latest: Bucket(hour.saturating_mul(60)),
             novel: [false; 3],
             fresh: 0,
             off_hours: 0,
+            night: 0.0,
             spots: Vec::new(),
             good: Vec::new(),
             gates: None,
@@ -845,7 +875,6 @@ impl HourState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tally::Metric;
 
     const HALF_LIFE: f64 = 500.0;
 

@@ -8,7 +8,9 @@
 //! exception reaches detectors that judge whole days from the first UTC day that begins under it.
 //!
 //! What hides an attacker's tracks, and signatures of severity `critical`, fall under an exception only if it names their
-//! detector: nobody gives away the alarm on the alarm by writing `everything about root`.
+//! detector or rule: nobody gives away the alarm on the alarm by writing `everything about root`. Signature rules are data, of which
+//! nothing is known here: whoever has read them asks [`Settings::rules_excepted`](crate::Settings::rules_excepted) and says which do not
+//! exist.
 
 use crate::{
     alert::{Severity, Suppression},
@@ -16,7 +18,7 @@ use crate::{
     directory::moment,
     limits::{EXCEPTION_DAYS_MAX, EXCEPTIONS_MAX, VERDICT_TEXT_MAX},
 };
-use activity::{Entity, EntityKind, Span, Timestamp, printable_within};
+use activity::{Entity, EntityKind, Mark, Span, Timestamp, printable_within};
 use serde::{Deserialize, Serialize};
 
 /// `[[detector.exceptions]]`.
@@ -27,7 +29,7 @@ pub struct ExceptionSettings {
     pub entity: Option<EntityName>,
     /// All alerts about this one.
     pub subject: Option<EntityName>,
-    /// Names of detectors. Empty: all but those that have to be named.
+    /// Names of detectors and of signature rules, as in `detector` of an alert. Empty: all but those that have to be named.
     pub detectors: Vec<String>,
     /// Who answers for it.
     pub owner: String,
@@ -70,8 +72,11 @@ pub(crate) struct Exception {
 
 /// The alert that may fall under an exception.
 pub(crate) struct Candidate<'a> {
+    /// The detector's name, or the rule's.
     pub(crate) detector: &'a str,
     pub(crate) finding: &'a Finding,
+    /// MITRE ATT&CK techniques: the detector's, or those that the rule names.
+    pub(crate) attack: &'a [String],
     pub(crate) subject: &'a Entity,
     pub(crate) entity: &'a Entity,
     /// The beginning of its nominal window.
@@ -85,10 +90,18 @@ pub(crate) fn knows_detector(name: &str) -> bool {
     DETECTORS.iter().any(|spec| spec.name == name)
 }
 
-/// Falls under an exception only by the detector's name.
-fn has_to_be_named(finding: &Finding) -> bool {
-    let hides = finding.attack.iter().any(|technique| TRACKS.iter().any(|track| technique.starts_with(track)));
-    finding.p_value.is_none() && (finding.severity == Severity::Critical || hides)
+/// Whether a detector or a signature rule may have this name.
+pub(crate) fn is_name(name: &str) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=Mark::RULE_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_fit)
+}
+
+impl Candidate<'_> {
+    /// Falls under an exception only by its name.
+    fn has_to_be_named(&self) -> bool {
+        let hides = self.attack.iter().any(|technique| TRACKS.iter().any(|track| technique.starts_with(track)));
+        self.finding.p_value.is_none() && (self.finding.severity == Severity::Critical || hides)
+    }
 }
 
 impl EntityName {
@@ -110,7 +123,7 @@ impl Exception {
         self.from <= alert.from
             && alert.from < self.until
             && *whom == self.whom
-            && (named || (meant && !has_to_be_named(alert.finding)))
+            && (named || (meant && !alert.has_to_be_named()))
     }
 
     pub(crate) fn suppression(&self) -> Suppression {
@@ -140,8 +153,9 @@ impl ExceptionSettings {
         for (key, name) in [("entity.id", &self.entity), ("subject.id", &self.subject)] {
             require(name.as_ref().is_none_or(|name| !name.id.is_empty()), key, "must not be empty");
         }
-        for name in self.detectors.iter().filter(|name| !knows_detector(name)) {
-            require(false, "detectors", &format!("there is no detector `{}`", printable_within(name, 64)));
+        for name in self.detectors.iter().filter(|name| !is_name(name)) {
+            let name = printable_within(name, 64);
+            require(false, "detectors", &format!("there can be no detector and no signature rule `{name}`"));
         }
         for (key, text) in [("owner", &self.owner), ("reason", &self.reason)] {
             let fits = !text.trim().is_empty() && text.chars().nth(VERDICT_TEXT_MAX).is_none();
@@ -160,6 +174,11 @@ impl ExceptionSettings {
             );
         }
         mistakes
+    }
+
+    /// Names that are no detector's, and so have to be a signature rule's.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &str> {
+        self.detectors.iter().map(String::as_str).filter(|name| !knows_detector(name) && is_name(name))
     }
 
     /// `None` where it is not a time.
@@ -223,7 +242,7 @@ mod tests {
         }
     }
 
-    fn finding(severity: Severity, p_value: Option<f64>, attack: &'static [&'static str]) -> Finding {
+    fn finding(severity: Severity, p_value: Option<f64>) -> Finding {
         Finding {
             window: Window::Hour,
             page: true,
@@ -234,19 +253,25 @@ mod tests {
             p_value,
             why: String::new(),
             affected_records: 0,
-            attack,
+            attack: &[],
         }
     }
 
-    fn matches(exception: &ExceptionSettings, detector: &str, finding: &Finding, from: &str) -> bool {
+    fn matches(
+        exception: &ExceptionSettings,
+        detector: &str,
+        (finding, technique): &(Finding, &str),
+        from: &str,
+    ) -> bool {
         let whom = Entity::new(EntityKind::DbAccount, "backup@10.0.0.9");
-        let from = from.parse().unwrap();
-        exception.resolve().unwrap().matches(&Candidate { detector, finding, subject: &whom, entity: &whom, from })
+        let (from, attack) = (from.parse().unwrap(), &[(*technique).to_owned()]);
+        let alert = Candidate { detector, finding, attack, subject: &whom, entity: &whom, from };
+        exception.resolve().unwrap().matches(&alert)
     }
 
     #[test]
     fn holds_from_its_beginning_to_the_end_of_its_last_day() {
-        let volume = finding(Severity::High, Some(1e-9), &["T1213"]);
+        let volume = (finding(Severity::High, Some(1e-9)), "T1213");
         let at = |from: &str| matches(&written(), "volume", &volume, from);
         assert!(!at("2026-02-28T23:00:00Z"));
         assert!(at("2026-03-01T00:00:00Z") && at("2026-03-31T23:00:00Z"));
@@ -258,10 +283,10 @@ mod tests {
     #[test]
     fn what_hides_tracks_has_to_be_named() {
         let now = "2026-03-02T00:00:00Z";
-        let audit_off = finding(Severity::Critical, None, &["T1562.001"]);
-        let forged = finding(Severity::High, None, &["T1070"]);
-        let silence = finding(Severity::Medium, Some(1e-12), &["T1562.008", "T1070"]);
-        let dump = finding(Severity::High, None, &["T1005"]);
+        let audit_off = (finding(Severity::Critical, None), "T1562.001");
+        let forged = (finding(Severity::High, None), "T1070");
+        let silence = (finding(Severity::Medium, Some(1e-12)), "T1562.008");
+        let dump = (finding(Severity::High, None), "T1005");
         for (name, finding, covered) in [
             ("audit_off", &audit_off, false),
             ("forged_entry", &forged, false),
@@ -279,7 +304,7 @@ mod tests {
     fn every_mistake_has_its_key() {
         let wrong = ExceptionSettings {
             entity: Some(EntityName { kind: "person".into(), id: String::new() }),
-            detectors: vec!["volume".into(), "everything".into()],
+            detectors: vec!["volume".into(), "a_rule".into(), "Every Thing".into()],
             owner: " ".into(),
             from: "soon".into(),
             until: String::new(),
@@ -287,6 +312,7 @@ mod tests {
         };
         let keys: Vec<&str> = wrong.check().into_iter().map(|(key, _)| key).collect();
         assert_eq!(keys, ["entity", "entity.kind", "entity.id", "detectors", "owner", "from", "until"]);
+        assert_eq!(wrong.rules().collect::<Vec<_>>(), ["a_rule"]);
         let long = ExceptionSettings { until: "2026-08-28".into(), ..written() };
         assert_eq!(long.check().into_iter().map(|(key, _)| key).collect::<Vec<_>>(), ["until"], "181 days");
         assert_eq!(ExceptionSettings { until: "2026-08-27".into(), ..written() }.check(), []);

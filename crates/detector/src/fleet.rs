@@ -6,7 +6,7 @@
 
 use crate::{
     limits::{GROUP_VALUES_MAX, GROUPS_MAX},
-    rollup::{Cell, GroupHour, Rollup},
+    rollup::{Cell, GroupHour, OTHER, Rollup},
     tail::{HALF_OCTAVES, beyond_maximum, half_octave, half_octave_end},
     watch::CELLS_OF_PEERS,
 };
@@ -79,6 +79,9 @@ pub(crate) struct Usual {
 
 /// Peers of one hour, by group.
 pub(crate) type Snapshot = Arc<HashMap<Box<str>, Arc<Peers>>>;
+
+/// Active entity-hours below which a group says nothing of its members.
+pub(crate) const FEW_PEERS: f64 = 50.0;
 
 /// A shared shift widens thresholds at most so much; more is not a shift but an event.
 const SHIFT_MAX: f64 = 4.0;
@@ -216,22 +219,36 @@ impl Fleet {
         let mut changed = BTreeSet::new();
         for (at, groups) in ready {
             for (name, sums) in groups {
-                let name = if self.groups.len() >= GROUPS_MAX && !self.groups.contains_key(&name) {
-                    "other".into()
-                } else {
-                    name
-                };
+                let name = if self.has_room(&name, at) { name } else { OTHER.into() };
                 self.groups.entry(name.clone()).or_default().fold(at, &sums, self.half_life_hours);
                 changed.insert(name);
             }
         }
         let mut views = HashMap::clone(&self.views);
+        views.retain(|name, _| self.groups.contains_key(name));
         for name in changed {
-            let peers = Arc::new(self.groups[&name].view());
-            views.insert(name, peers);
+            if let Some(group) = self.groups.get(&name) {
+                views.insert(name, Arc::new(group.view()));
+            }
         }
         self.views = Arc::new(views);
         self.views.clone()
+    }
+
+    /// Whether the group is there or may be: tables that do not exist can be named by anybody, and each makes a group, which must not
+    /// keep those of new tables and roles out for ever.
+    fn has_room(&mut self, name: &str, hour: i64) -> bool {
+        if self.groups.len() < GROUPS_MAX || self.groups.contains_key(name) {
+            return true;
+        }
+        let activity = |group: &Group| group.active * keep(hour - group.last, self.half_life_hours);
+        let all = self.groups.iter().map(|(name, group)| (activity(group), name));
+        let least = all.min_by(|one, other| one.0.total_cmp(&other.0).then_with(|| one.1.cmp(other.1)));
+        let Some(name) = least.filter(|(active, _)| *active < FEW_PEERS).map(|(_, name)| name.clone()) else {
+            return false;
+        };
+        self.groups.remove(&name);
+        true
     }
 
     /// What is usual as far as it is known.
@@ -244,9 +261,14 @@ impl Fleet {
     }
 }
 
+/// What is left after so many hours.
+fn keep(hours: i64, half_life: f64) -> f64 {
+    (-(hours.max(0) as f64) / half_life).exp2()
+}
+
 impl Group {
     fn fold(&mut self, hour: i64, sums: &GroupHour, half_life: f64) {
-        let keep = (-((hour - self.last).max(0) as f64) / half_life).exp2();
+        let keep = keep(hour - self.last, half_life);
         self.last = hour;
         self.active = self.active * keep + sums.active as f64;
         self.crowd.fold(hour, sums.crossed);
@@ -382,6 +404,23 @@ mod tests {
             view["g"].cells[0].as_ref().map(|usual| (usual.mean, usual.n, usual.max))
         };
         assert_eq!(mean(&[0, 1, 2, 3]), mean(&[3, 3, 1, 2, 0, 0, 1]));
+    }
+
+    #[test]
+    fn groups_that_somebody_invents_give_way_and_those_with_members_stay() {
+        let named = |hour: i64, names: &mut dyn Iterator<Item = String>, active: u64| {
+            let group = GroupHour { active, ..GroupHour::default() };
+            let groups = names.map(|name| (name.into(), group.clone())).collect();
+            Rollup { partition: 0, hour, previous: (hour > 1).then_some(hour - 1), groups }
+        };
+        let mut fleet = Fleet::new(1, 21.0);
+        fleet.hear(&named(1, &mut ["portal_user|payroll".to_owned()].into_iter(), 60));
+        fleet.hear(&named(2, &mut (0..2 * GROUPS_MAX).map(|n| format!("user_table|ess|hr.x{n}")), 1));
+        fleet.hear(&named(3, &mut ["user_table|ess|hr.bonus".to_owned()].into_iter(), 3));
+        let view = fleet.through(3);
+        assert_eq!((view.len(), fleet.groups()), (GROUPS_MAX, GROUPS_MAX));
+        assert_eq!(view["user_table|ess|hr.bonus"].active, 3.0);
+        assert!(view["portal_user|payroll"].active >= 59.0 && !view.contains_key("other"));
     }
 
     #[test]

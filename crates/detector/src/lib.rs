@@ -33,6 +33,7 @@ mod fleet;
 pub mod limits;
 mod marks;
 mod progress;
+mod raised;
 mod rollup;
 mod seen;
 mod settings;

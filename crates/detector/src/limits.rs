@@ -15,6 +15,11 @@ pub const fn entities_max(kind: EntityKind) -> usize {
     }
 }
 
+/// How many times as many may be held while their hours are open, as those are not given up. Beyond: a new one is judged by what each
+/// of its tallies says alone, kept no longer, and counted as evicted. So whoever invents an address for every request costs no memory,
+/// and still raises what a single tally can.
+pub const OPEN_FACTOR_MAX: usize = 4;
+
 /// Values an entity is known to use, of each sort (networks, places, tables). Beyond: the one not seen for longest goes.
 pub const KNOWN_VALUES_MAX: usize = 48;
 
@@ -31,10 +36,15 @@ pub const TOLD_HOURS: i64 = 14 * 24;
 /// Values a peer group is known to use, of each sort. Beyond: the one not seen for longest goes.
 pub const GROUP_VALUES_MAX: usize = 2_048;
 
+/// Groups in one hour's roll-up. Beyond: those with the fewest members share the group `other`, and are counted
+/// ([`crate::Stats::groups_shed`]). Some two hundred bytes each: so many fit into one message.
+pub const ROLLUP_GROUPS_MAX: usize = 2_048;
+
 /// Values of a group in one hour's roll-up, of each sort. Beyond: those with the smallest hashes stay.
 pub const ROLLUP_VALUES_MAX: usize = 256;
 
-/// Peer groups. Beyond: further ones share the group `other`.
+/// Peer groups. Beyond: the one with the least activity of late gives way, if it is so little that it says nothing of anybody; else
+/// further ones share the group `other`.
 pub const GROUPS_MAX: usize = 4_096;
 
 /// Hours (and days) of one entity whose volume paged and that are therefore not learned, in 28 days. Beyond, they are
@@ -54,7 +64,8 @@ pub const RULINGS_MAX: usize = 64;
 /// Verdicts about one alert. Beyond: further ones are not heard.
 pub const VERDICTS_OF_ALERT_MAX: usize = 16;
 
-/// Alerts that a verdict can be about, in one tally partition, and hours after their window. Beyond: the oldest go.
+/// Alerts that a verdict can be about, in one tally partition, and hours after their window. Beyond: those of the digest go before
+/// pages and before what has a verdict, the oldest first, and are counted ([`crate::Stats::alerts_forgotten`]).
 pub const RULABLE_MAX: usize = 20_000;
 pub const RULABLE_HOURS: i64 = 35 * 24;
 
@@ -75,8 +86,11 @@ pub const VERDICT_TEXT_MAX: usize = 400;
 /// Hours after its last record in which a source's silence is noticed.
 pub const WATCHED_HOURS: i64 = 24;
 
-/// Hours for which it is remembered what was raised, against repeats from behind the horizon.
+/// Hours for which it is remembered what was raised, against repeats from behind the horizon, and ids remembered in one tally
+/// partition. Beyond: those whose window ended first go, and are counted ([`crate::Stats::raised_forgotten`]); what they name may be
+/// raised again, under the same id, by records that come late, or by a drill that waits.
 pub const RAISED_HOURS: i64 = 48;
+pub const RAISED_MAX: usize = 200_000;
 
 /// Hours a drill's shadow is kept after its last tally.
 pub const SHADOW_HOURS: i64 = 48;

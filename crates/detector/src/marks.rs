@@ -15,10 +15,10 @@ use activity::{Level, Mark};
 use std::sync::Arc;
 use tally::Marks;
 
-/// What the marks of an hour come to.
-pub(crate) fn findings(id: &str, marks: &Marks, closing: bool) -> Vec<(Arc<Mark>, Finding)> {
+/// What the marks of an hour come to, without those of rules that have been told of it: most tallies only repeat them.
+pub(crate) fn findings(id: &str, marks: &Marks, closing: bool, said: &[Arc<str>]) -> Vec<(Arc<Mark>, Finding)> {
     let shed = marks.shed();
-    let told = marks.iter().filter(|(mark, _)| closing || mark.page);
+    let told = marks.iter().filter(|(mark, _)| (closing || mark.page) && !said.contains(&mark.rule));
     told.enumerate()
         .map(|(at, (mark, times))| {
             let entries = if times == 1 { "entry" } else { "entries" };
@@ -78,11 +78,12 @@ mod tests {
             };
             marks.insert(&Arc::new(mark), 2);
         }
-        let open = findings("10.0.0.1", &marks, false);
+        let open = findings("10.0.0.1", &marks, false, &[]);
         assert_eq!(open.len(), 1, "only what pages does not wait");
         assert_eq!(open[0].1.why, "10.0.0.1: x (2 entries, rule `r39`)");
-        let closed = findings("10.0.0.1", &marks, true);
-        assert_eq!(closed.len(), Mark::MAX);
+        let said = [open[0].0.rule.clone()];
+        let closed = findings("10.0.0.1", &marks, true, &said);
+        assert_eq!(closed.len(), Mark::MAX - 1, "and not what has been told");
         let told: Vec<usize> = (0..closed.len()).filter(|at| closed[*at].1.why.contains("16 more matches")).collect();
         assert_eq!(told, [0]);
     }

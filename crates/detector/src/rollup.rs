@@ -2,12 +2,18 @@
 //! exact and independent of order.
 
 use crate::{
-    limits::ROLLUP_VALUES_MAX,
+    limits::{ROLLUP_GROUPS_MAX, ROLLUP_VALUES_MAX},
     tail::{HALF_OCTAVES, half_octave},
     watch::CELLS_OF_PEERS,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 use tally::{DecodeError, Decoder, Encoder};
+
+/// The group of those that found no room.
+pub(crate) const OTHER: &str = "other";
 
 const MAGIC: [u8; 2] = *b"BR";
 const VERSION: u8 = 2;
@@ -92,6 +98,23 @@ impl GroupHour {
             self.values[sort].pop_last();
         }
     }
+}
+
+/// Merges the groups with the fewest members into `other`, beyond the limit; how many. Whoever names tables that do not exist makes a
+/// group with each, and a message that Kafka refuses would stop the detector.
+pub(crate) fn shed(groups: &mut BTreeMap<Box<str>, GroupHour>) -> usize {
+    if groups.len() <= ROLLUP_GROUPS_MAX {
+        return 0;
+    }
+    let mut names: Vec<(Reverse<u64>, Box<str>)> =
+        groups.iter().map(|(name, group)| (Reverse(group.active), name.clone())).collect();
+    names.sort_unstable();
+    // One of those that stay may be `other`.
+    let surplus = names.split_off(ROLLUP_GROUPS_MAX - 1);
+    for group in surplus.iter().filter_map(|(_, name)| groups.remove(name)).collect::<Vec<_>>() {
+        groups.entry(OTHER.into()).or_default().merge(&group);
+    }
+    surplus.len()
 }
 
 impl Rollup {
@@ -227,6 +250,19 @@ mod tests {
             damaged.extend(tally::stable_hash(&[&damaged]).to_le_bytes());
             let _ = Rollup::decode(&damaged);
         }
+    }
+
+    #[test]
+    fn groups_with_the_fewest_members_share_one_beyond_the_limit() {
+        let group = |active: u64| GroupHour { active, ..GroupHour::default() };
+        let invented = (0..3 * ROLLUP_GROUPS_MAX).map(|n| (format!("user_table|ess|hr.x{n}").into(), group(1)));
+        let mut groups: BTreeMap<Box<str>, GroupHour> = invented.collect();
+        groups.insert("user_table|payroll|hr.payslips".into(), group(4));
+        assert_eq!(shed(&mut groups), 2 * ROLLUP_GROUPS_MAX + 2);
+        assert_eq!(groups.len(), ROLLUP_GROUPS_MAX);
+        assert_eq!(groups["user_table|payroll|hr.payslips"].active, 4);
+        assert_eq!(groups[OTHER].active, 2 * ROLLUP_GROUPS_MAX as u64 + 2);
+        assert_eq!(shed(&mut groups), 0);
     }
 
     #[test]

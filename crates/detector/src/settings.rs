@@ -419,6 +419,15 @@ impl Settings {
         mistakes
     }
 
+    /// Names in exceptions that have to be a signature rule's, as no detector has them: (key path below `detector`, name). Rules are data
+    /// that is not known here.
+    pub fn rules_excepted(&self) -> impl Iterator<Item = (String, &str)> {
+        let each = self.exceptions.iter().enumerate();
+        each.flat_map(|(at, exception)| {
+            exception.rules().map(move |name| (format!("exceptions[{at}].detectors"), name))
+        })
+    }
+
     /// Exceptions that are over at that time and do nothing any more: (key path below `detector`, who answers for it).
     pub fn exceptions_over(&self, now: Timestamp) -> Vec<(String, String)> {
         let over = self.exceptions.iter().enumerate().filter(|(_, exception)| exception.is_over(now));

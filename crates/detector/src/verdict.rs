@@ -5,7 +5,7 @@
 
 use crate::{
     alert::AlertId,
-    exception::{EntityName, knows_detector},
+    exception::{EntityName, is_name},
     limits::{VERDICT_EXCEPTION_DAYS_MAX, VERDICT_TEXT_MAX},
 };
 use activity::{Span, Timestamp};
@@ -47,7 +47,7 @@ pub struct VerdictException {
     /// All alerts about this one. Absent: those that are judged by the past of the alert's entity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<EntityName>,
-    /// Empty: of a subject all detectors, of the entity the alert's own; but none of those that have to be named.
+    /// Detectors and signature rules. Empty: of a subject all, of the entity the alert's own; but none of those that have to be named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub detectors: Vec<String>,
 }
@@ -73,7 +73,7 @@ pub enum NotAVerdict {
         "`exception.subject` must be a kind of entity and an id, such as {{\"kind\":\"portal_user\",\"id\":\"u1042\"}}"
     )]
     Subject,
-    #[error("there is no detector `{0}`")]
+    #[error("there can be no detector and no signature rule `{0}`")]
     Detector(String),
 }
 
@@ -156,7 +156,8 @@ impl AlertVerdict {
         if exception.subject.as_ref().is_some_and(|subject| subject.resolve().is_none()) {
             return Err(NotAVerdict::Subject);
         }
-        let unknown = exception.detectors.iter().find(|name| !knows_detector(name));
+        // Which rules there were when the alert was raised, nobody knows any more: a name that none has does nothing.
+        let unknown = exception.detectors.iter().find(|name| !is_name(name));
         unknown.map_or(Ok(()), |name| Err(NotAVerdict::Detector(activity::printable_within(name, 64))))
     }
 }
@@ -228,9 +229,6 @@ mod tests {
         );
         refused(line("true", "").replace("2026-03", "9999-12"), "1970 to 9999");
         refused(line("true", r#","exception":{"until":"2026-03-03T21:14:00Z"}"#), "only with");
-        refused(
-            line("expected", r#","exception":{"until":"2026-03-03T00:00:00Z","detectors":["x"]}"#),
-            "no detector `x`",
-        );
+        refused(line("expected", r#","exception":{"until":"2026-03-03T00:00:00Z","detectors":["X"]}"#), "rule `X`");
     }
 }

@@ -46,8 +46,11 @@ pub(crate) const STEPS: f64 = 64.0;
 /// And a day's requests at hours when the person never works.
 pub(crate) const OFF_HOURS: usize = CELLS + 3;
 
+/// And the rows that a person changed in a table on a day with statements that write account numbers.
+pub(crate) const BANK_ROWS: usize = CELLS + 4;
+
 /// Number of all cells that peers are compared by.
-pub(crate) const CELLS_OF_PEERS: usize = CELLS + 4;
+pub(crate) const CELLS_OF_PEERS: usize = CELLS + 5;
 
 /// Place of a (metric, scale) pair.
 pub(crate) const fn cell(metric: usize, scale: Scale) -> usize {

@@ -77,9 +77,14 @@ fn work(world: &mut World, hour: i64) {
 }
 
 /// Goes on working for two days; what was raised since.
-fn outcome(mut world: World, mut event: impl FnMut(&mut World, i64)) -> Vec<Alert> {
+fn outcome(world: World, event: impl FnMut(&mut World, i64)) -> Vec<Alert> {
+    outcome_of(world, 54, event)
+}
+
+/// The same for so many hours.
+fn outcome_of(mut world: World, hours: i64, mut event: impl FnMut(&mut World, i64)) -> Vec<Alert> {
     let from = activity::Bucket(world.hour * 60).start();
-    for hour in 0..54 {
+    for hour in 0..hours {
         work(&mut world, 21 * 24 + 8 + hour);
         event(&mut world, hour);
         world.next_hour();
@@ -309,6 +314,32 @@ fn two_nights_page_and_one_night_on_call_does_not() {
 }
 
 #[test]
+fn a_few_requests_late_neither_numb_an_hour_nor_make_the_next_night_suspicious() {
+    let nights = |amounts: &'static [(i64, u64)]| {
+        let event = move |world: &mut World, hour: i64| {
+            amounts.iter().filter(|(at, _)| *at == hour).for_each(|(_, n)| requests(world, "e3", *n, 20));
+        };
+        pages(&outcome_of(routine_of(60), 150, event), "off_hours").len()
+    };
+    // Tuesday and Wednesday at 02:00, a night off, Friday and Saturday.
+    assert_eq!(nights(&[(18, 1), (42, 1), (90, 28), (114, 28)]), 1);
+    assert_eq!(nights(&[(18, 4), (42, 28)]), 0);
+    assert_eq!(nights(&[(18, 8), (30, 1), (33, 8), (66, 28)]), 0, "two short nights are not one");
+}
+
+#[test]
+fn a_great_night_of_one_person_does_not_hide_that_of_the_next() {
+    let event = |world: &mut World, hour: i64| match hour {
+        18 => requests(world, "e5", 4_000, 20),
+        90 => requests(world, "e3", 200, 20),
+        _ => (),
+    };
+    let alerts = outcome_of(routine_of(60), 120, event);
+    let found: Vec<&str> = pages(&alerts, "off_hours").iter().map(|alert| &*alert.entity.id).collect();
+    assert_eq!(found, ["e5", "e3"], "the day that paged is not what is usual among people");
+}
+
+#[test]
 fn more_new_records_day_after_day_page_and_more_requests_do_not() {
     // The first days are too few to be news; together they are.
     let strangers = |world: &mut World, hour: i64| {
@@ -362,6 +393,7 @@ fn a_leavers_account_pages_and_a_colleagues_does_not() {
 fn change(world: &mut World, user: &str, rows: u64) {
     let tally = world.tally(EntityKind::UserTable, &format!("{user}|hr.bank_accounts"), 15);
     tally.add(Metric::RowsAffected, rows);
+    tally.add(Metric::BankRowsAffected, rows);
     tally.add(Metric::TableTouches, rows);
     tally.classes.insert(DataClass::Hr);
     tally.signals.insert(Signal::BankDetails);
@@ -384,6 +416,9 @@ fn account_numbers_of_many_page_and_ones_own_or_a_clerks_work_do_not() {
             change(&mut world, "e3", 23);
             change(&mut world, "p1", 8);
             change(&mut world, "e4", 2);
+            // One account number, and another column of forty people.
+            change(&mut world, "e5", 1);
+            world.tally(EntityKind::UserTable, "e5|hr.bank_accounts", 20).add(Metric::RowsAffected, 40);
         }
         world.next_hour();
         twins.extend(world.alerts.drain(..).filter(|alert| alert.detector == "bank_details" && alert.page));

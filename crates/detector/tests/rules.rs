@@ -24,7 +24,10 @@ fn users() -> Vec<String> {
 
 /// Three weeks of office work, all alike, up to Monday 08:00.
 fn routine(every_hour: impl Fn(&mut World)) -> World {
-    let mut world = World::new(settings(), &users());
+    routine_in(World::new(settings(), &users()), every_hour)
+}
+
+fn routine_in(mut world: World, every_hour: impl Fn(&mut World)) -> World {
     for hour in 0..21 * 24 + 8 {
         every_hour(&mut world);
         if world.office() {
@@ -186,6 +189,12 @@ fn first_seen_pages_for_a_new_place_with_enough_classified_data() {
     let found = pages(&alerts, "first_seen");
     assert_eq!(found.len(), 1);
     assert!(found[0].why.contains("the place NG/hosting for the first time"), "{}", found[0].why);
+    let words = |name: &str| &found[0].facts.iter().find(|fact| fact.name == name).expect(name).words;
+    assert!(
+        words("probability")
+            .contains("pages up to 3.1e-4 = 2 false pages a week × 0.12 for first_seen × 0.5 for places")
+    );
+    assert!(words("rule").starts_with("and by a rule: at least 5 rows or requests"), "{}", words("rule"));
     assert_eq!(pages(&from(4), "first_seen"), Vec::<&Alert>::new());
 }
 
@@ -209,6 +218,38 @@ fn first_seen_refuses_who_travels_all_the_time_and_places_that_peers_know() {
 }
 
 #[test]
+fn where_a_newcomer_comes_from_is_still_news_of_the_others() {
+    let everybody: Vec<String> = users().into_iter().chain(["e99".into()]).collect();
+    let mut world = routine_in(World::new(settings(), &everybody), |_| ());
+    let from = world.hour;
+    let abroad = ("NG/hosting", "41.1.1.1");
+    world.read("e99", TABLE, 2, 2, abroad, 10);
+    (0..4).for_each(|_| world.next_hour());
+    world.read("e3", TABLE, 9, 9, abroad, 10);
+    let found = outcome(world, from);
+    let who: Vec<&str> = pages(&found, "first_seen").iter().map(|alert| &*alert.entity.id).collect();
+    assert_eq!(who, ["e3"]);
+}
+
+#[test]
+fn ids_that_somebody_invents_fill_no_memory_and_hide_nothing() {
+    let mut world = routine(|_| ());
+    let from = world.hour;
+    let max = detector::limits::entities_max(EntityKind::IntegrationKey) * detector::limits::OPEN_FACTOR_MAX;
+    for n in 0..max {
+        world.tally(EntityKind::IntegrationKey, &format!("{n:06}"), 1).add(Metric::Requests, 1);
+    }
+    // Entries come in the order of their ids.
+    signal(&mut world, EntityKind::IntegrationKey, "zz", Signal::SqlInjection);
+    world.tally(EntityKind::IntegrationKey, "zz", 7).classes.insert(DataClass::Hr);
+    world.next_hour();
+    let stats = world.stats();
+    let of = EntityKind::IntegrationKey;
+    assert_eq!((stats.entities.get(&of), stats.evicted.get(&of)), (Some(&max), Some(&1)));
+    assert_eq!(pages(&outcome(world, from), "sql_injection").len(), 1);
+}
+
+#[test]
 fn first_seen_pages_for_a_table_that_no_peer_reads() {
     let alerts = after(|world| world.read("e3", "hr.medical_records", 9, 9, HOME, 10));
     assert!(
@@ -222,6 +263,21 @@ fn statements(world: &mut World, account: &str, minute: i64) {
     tally.add(Metric::Statements, 10);
     tally.add(Metric::RowsSent, 20);
     tally.classes.insert(activity::DataClass::Hr);
+    tally.tables.insert(TABLE);
+}
+
+#[test]
+fn attempts_to_connect_neither_make_an_account_known_nor_newcomers_a_habit() {
+    let steady = |world: &mut World| statements(world, "app@10.0.0.1", 5);
+    let mut world = routine(steady);
+    let from = world.hour;
+    for account in ["app@10.0.9.9", "root@10.0.9.9", "a@10.0.9.9", "b@10.0.9.9", "c@10.0.9.9"] {
+        world.tally(EntityKind::DbAccount, account, 3).add(Metric::LoginsFailed, 1);
+    }
+    (0..4).for_each(|_| world.next_hour());
+    statements(&mut world, "app@10.0.9.9", 5);
+    let found = outcome(world, from);
+    assert_eq!(pages(&found, "first_seen").len(), 1, "{found:?}");
 }
 
 #[test]
@@ -283,7 +339,11 @@ fn an_office_that_many_share_is_not_a_spray() {
     let office = |world: &mut World| {
         if world.office() {
             for user in users() {
-                world.tally(EntityKind::Address, "92.20.1.1", 2).accounts.insert(&user);
+                let at = activity::Bucket(world.hour * 60 + 2).start();
+                let tally = world.tally(EntityKind::Address, "92.20.1.1", 2);
+                tally.accounts.insert(&user);
+                tally.add(Metric::LoginsOk, 1);
+                tally.logins.insert(at, &user, true);
             }
         }
     };
@@ -291,6 +351,20 @@ fn an_office_that_many_share_is_not_a_spray() {
         pages(&after_with(office, |world| failures(world, "92.20.1.1", 10)), "login_failures"),
         Vec::<&Alert>::new()
     );
+}
+
+#[test]
+fn a_spray_that_grows_from_below_makes_nothing_usual() {
+    // Seven accounts are never told; three hours later three times as many, and so on.
+    let mut world = routine(|_| ());
+    let from = world.hour;
+    for accounts in [7, 21, 49] {
+        failures(&mut world, "45.155.1.1", accounts);
+        (0..3).for_each(|_| world.next_hour());
+    }
+    let found = outcome(world, from);
+    let seen: Vec<f64> = pages(&found, "login_failures").iter().map(|alert| alert.observed).collect();
+    assert_eq!(seen, [21.0, 49.0]);
 }
 
 fn guesses(world: &mut World, failures: i64, address: &str) {

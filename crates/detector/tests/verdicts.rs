@@ -2,11 +2,11 @@
 
 mod world;
 
-use activity::{DataClass, EntityKind, Signal, Span, Timestamp};
+use activity::{DataClass, EntityKind, Level, Mark, Record, Signal, Span, Timestamp};
 use detector::{
     Alert, AlertVerdict, EntityName, ExceptionSettings, Maxima, Ruling, Settings, Severity, VerdictException,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 use tally::Metric;
 use world::World;
 
@@ -243,4 +243,70 @@ fn a_configured_exception_covers_all_but_what_has_to_be_named() {
     assert_eq!(quiet(vec![exception(&["audit_off"])]), ["audit_off".to_owned()].into());
     let over = ExceptionSettings { from: "2026-01-01".into(), until: "2026-03-01".into(), ..exception(&[]) };
     assert_eq!(quiet(vec![over]), BTreeSet::new());
+}
+
+#[test]
+fn an_exception_names_a_rule_and_one_that_hides_tracks_has_to_be_named() {
+    let exception = |detectors: &[&str]| ExceptionSettings {
+        subject: Some(EntityName { kind: "address".into(), id: "203.0.113.9".into() }),
+        detectors: detectors.iter().map(|name| (*name).to_owned()).collect(),
+        owner: "Jana Weiss".into(),
+        reason: "scanner of our own".into(),
+        from: "2026-03-01".into(),
+        until: "2026-06-01".into(),
+        ..ExceptionSettings::default()
+    };
+    let quiet = |technique: &str, exception: ExceptionSettings| {
+        let settings = Settings { exceptions: vec![exception], ..Settings::default() };
+        assert_eq!(settings.check(), []);
+        let mut world = routine(settings);
+        go_on_with(&mut world, 3, 0, |world| {
+            let mark = Mark {
+                page: true,
+                level: Level::High,
+                rule: "log_file_moved".into(),
+                title: "x".into(),
+                techniques: Arc::new([technique.into()]),
+            };
+            world.tally(EntityKind::Address, "203.0.113.9", 7).marks.insert(&Arc::new(mark), 1);
+        });
+        let alert = world.alerts.iter().find(|alert| alert.detector == "log_file_moved").expect("raised all the same");
+        assert_eq!(alert.attack, [technique]);
+        !alert.page
+    };
+    assert!(quiet("T1595", exception(&[])));
+    assert!(!quiet("T1070.001", exception(&[])), "it hides tracks");
+    assert!(quiet("T1070.001", exception(&["log_file_moved"])));
+    assert!(!quiet("T1595", exception(&["another_rule"])));
+}
+
+#[test]
+fn what_an_exception_keeps_quiet_was_told_to_nobody() {
+    // Strangers' records on Monday, under an exception or not, and an export on Wednesday.
+    let export_pages = |exceptions: Vec<ExceptionSettings>| {
+        let maxima = Maxima { portal_user: 20, ..Maxima::default() };
+        let mut world = routine(Settings { exceptions, maxima, ..Settings::default() });
+        go_on_with(&mut world, 48, 1, |world| {
+            world.read("e3", TABLE, 60, 60, HOME, 10);
+            let tally = world.tally(EntityKind::PortalUser, "e3", 10);
+            (0..60).for_each(|n: u64| tally.records.insert(Record::new("employee", &n.to_string())));
+        });
+        let told = world.alerts.iter().find(|alert| alert.detector == "new_records").expect("raised in any case");
+        assert_eq!(told.page, told.suppressed_by.is_none(), "{told:?}");
+        world.alerts.clear();
+        go_on_with(&mut world, 6, 1, |world| world.read("e3", TABLE, 300, 4, HOME, 10));
+        let of_user = |alert: &&Alert| alert.detector == "volume" && alert.entity.kind == EntityKind::PortalUser;
+        world.alerts.iter().filter(of_user).any(|alert| alert.page)
+    };
+    let exception = ExceptionSettings {
+        subject: Some(EntityName { kind: "portal_user".into(), id: "e3".into() }),
+        detectors: vec!["new_records".into()],
+        owner: "Jana Weiss".into(),
+        reason: "audit".into(),
+        from: "2026-03-01".into(),
+        until: "2026-06-01".into(),
+        ..ExceptionSettings::default()
+    };
+    assert!(!export_pages(Vec::new()), "somebody looks at e3 already");
+    assert!(export_pages(vec![exception]));
 }

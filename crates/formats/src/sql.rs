@@ -25,7 +25,7 @@ mod tags;
 mod words;
 
 use crate::{Behind, Context, TableBehind};
-use account_number::is_account_number;
+use account_number::{is_account_number, is_account_table};
 use activity::{Activity, Operation, Record, Resource, Signal, Signals};
 pub use definitions::definitions;
 use fingerprint::Fingerprint;
@@ -312,6 +312,8 @@ struct Reader<'a, 'c> {
     gathers: bool,
     unbounded: bool,
     dump_comment: bool,
+    /// It names account numbers to be written, or a table of them whole.
+    pays: bool,
     selective: bool,
     /// What EXECUTE IMMEDIATE runs, itself read.
     inner: Option<Box<Statement<'static>>>,
@@ -363,6 +365,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             gathers: false,
             unbounded: false,
             dump_comment: false,
+            pays: false,
             selective: false,
             inner: None,
             is_inner: false,
@@ -389,6 +392,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         for (signal, shown) in [
             (Signal::DumpShape, self.dump_comment && !self.selective && touches),
             (Signal::GathersRows, self.gathers && touches),
+            (Signal::BankDetails, self.pays && self.operation == Operation::Write),
             (Signal::UnboundedRead, self.unbounded && !self.tables.is_empty() && !cut),
         ] {
             if shown {
@@ -556,8 +560,27 @@ impl<'a, 'c> Reader<'a, 'c> {
     /// Notes that the statement writes an account number, by the column's name.
     #[inline(always)]
     fn pay(&mut self, name: &str) {
-        if self.operation == Operation::Write && is_account_number(name) {
-            self.signals.insert(Signal::BankDetails);
+        // The columns of COPY stand before it is known which way it goes.
+        if (self.operation == Operation::Write || self.verb == Verb::Copy) && is_account_number(name) {
+            self.pays = true;
+        }
+    }
+
+    /// Whether what is written to a table, whose name has just been read, may be all its columns, of which none is named. Of LOAD
+    /// and COPY the list of columns, if there is one, comes too late or after too much: they are rare, and taken to write all.
+    fn writes_every_column(&self) -> bool {
+        let mut ahead = self.lexer;
+        match (self.verb, ahead.next()) {
+            (Verb::Load | Verb::Copy, _) => true,
+            (Verb::Insert, Some(Token::Sign(b'('))) => match ahead.next() {
+                Some(Token::Word { keyword, .. }) => {
+                    matches!(keyword, Keyword::Select | Keyword::With | Keyword::Values | Keyword::Table)
+                }
+                Some(Token::Sign(sign)) => sign == b'(',
+                _ => false,
+            },
+            (Verb::Insert, Some(Token::Word { keyword, .. })) => keyword != Keyword::Set,
+            _ => false,
         }
     }
 
@@ -1143,6 +1166,9 @@ impl<'a, 'c> Reader<'a, 'c> {
             Verb::Update | Verb::Delete => list && self.is_outermost(),
             _ => false,
         };
+        if let (true, Resource::Table { name, .. }) = (is_written, &table) {
+            self.pays |= is_account_table(name) && self.writes_every_column();
+        }
         let writes = if is_written { self.written_by } else { writes::NONE };
         if handler { self.handled = Some(table) } else { self.touch(table, writes) }
     }

@@ -495,6 +495,7 @@ impl Attributor {
             statement.activity.records.iter().for_each(|record| tally.records.insert(*record));
             if statement.signals.contains(Signal::BankDetails) {
                 tally.signals.insert(Signal::BankDetails);
+                tally.add(Metric::BankRowsAffected, statement.personal.measures.rows_affected.unwrap_or(0));
             }
             tally.known(statement.known_by);
             tally.name_person(&self.actor);

@@ -316,6 +316,26 @@ fn a_log_that_names_no_account_counts_for_table_and_host() {
 }
 
 #[test]
+fn rows_with_account_numbers_are_those_of_statements_that_write_them() {
+    let entry = |second: i64, rows: u64, text: &str| {
+        format!(
+            "# User@Host: a[a] @  [1.1.1.1]\n# Query_time: 0.1  Rows_sent: 0  Rows_examined: 50\n# Rows_affected: {rows}  Bytes_sent: 9\n\
+             SET timestamp={};\n{text} /*uid=u1*/;\n",
+            1_772_409_600 + second
+        )
+    };
+    let text = [
+        entry(1, 3, "UPDATE hr.bank_accounts SET iban = 'XX1' WHERE employee_id IN (1, 2, 3)"),
+        entry(2, 40, "UPDATE hr.bank_accounts SET note = ''"),
+        entry(3, 7, "INSERT INTO hr.bank_accounts SELECT * FROM hr.new_accounts"),
+    ];
+    let outcome = read_text(&plan(&[SLOW]), &text.concat());
+    let pair = outcome.of(EntityKind::UserTable, "u1|hr.bank_accounts");
+    assert_eq!((pair.get(Metric::RowsAffected), pair.get(Metric::BankRowsAffected)), (50, 10));
+    assert!(pair.signals.contains(Signal::BankDetails));
+}
+
+#[test]
 fn late_is_judged_in_offset_order_and_counts_where_event_time_is() {
     let row = |minute: u32, text: &str| format!("20260302 00:{minute:02}:00,db1,app,10.0.1.1,7,1,QUERY,hr,'{text}',0");
     let outcome = read_text(

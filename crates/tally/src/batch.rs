@@ -1,8 +1,12 @@
 //! One message: a manifest, and the tallies of one tally partition.
 //!
-//! Layout (version 4): magic `BT`, version, partition, partitions, manifest, table of texts, entries ascending by
+//! Layout (version 5): magic `BT`, version, partition, partitions, manifest, table of texts, entries ascending by
 //! (mode, kind, id, bucket), checksum (the stable hash of all before, 8 bytes, little endian). A text is written once and
 //! named by its number; counts are sparse.
+//!
+//! Version 4, which has one count fewer, is read as well: the detector is rebuilt from what `breachd.tallies` retains, and an update
+//! should not cost four weeks of history. Where such a tally says that account numbers were written, all rows affected count as theirs:
+//! that is what they were taken for when they were tallied.
 
 use crate::{
     limits,
@@ -13,12 +17,15 @@ use crate::{
     wire::{DecodeError, Decoder, Encoder},
 };
 use activity::{
-    Bucket, DataClasses, DrillId, Entity, EntityKind, KnownBy, Level, Mark, Mode, Record, Signals, Timestamp,
+    Bucket, DataClasses, DrillId, Entity, EntityKind, KnownBy, Level, Mark, Mode, Record, Signal, Signals, Timestamp,
 };
 use std::{collections::HashMap, sync::Arc};
 
 const MAGIC: [u8; 2] = *b"BT";
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
+const VERSION_OLDEST: u8 = 4;
+/// Metrics of version 4.
+const METRICS_OF_4: usize = 15;
 
 /// What one flush covers. Every flush lists every source partition its instance owns, also those with nothing new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,7 +97,7 @@ impl Batch {
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Batch, DecodeError> {
-        let mut decoder = Decoder::new(bytes, MAGIC, VERSION)?;
+        let (mut decoder, version) = Decoder::of_versions(bytes, MAGIC, VERSION_OLDEST..=VERSION)?;
         let small = |number: u64| u32::try_from(number).map_err(|_| DecodeError::Range("a partition"));
         let partition = small(decoder.number()?)?;
         let partitions = small(decoder.number()?)?;
@@ -103,7 +110,7 @@ impl Batch {
         let mut entries: Vec<Entry> = Vec::with_capacity(count);
         let mut bucket = 0;
         for _ in 0..count {
-            let entry = decode_entry(&mut decoder, &texts, &mut bucket)?;
+            let entry = decode_entry(&mut decoder, version, &texts, &mut bucket)?;
             if entries.last().is_some_and(|last| last.key() >= entry.key()) {
                 return Err(DecodeError::Order("an entry"));
             }
@@ -369,7 +376,12 @@ fn decode_marks(decoder: &mut Decoder<'_>, texts: &[Known]) -> Result<Marks, Dec
     Marks::from_parts(kept, decoder.number()?).ok_or(DecodeError::Order("a mark"))
 }
 
-fn decode_entry(decoder: &mut Decoder<'_>, texts: &[Known], bucket: &mut i64) -> Result<Entry, DecodeError> {
+fn decode_entry(
+    decoder: &mut Decoder<'_>,
+    version: u8,
+    texts: &[Known],
+    bucket: &mut i64,
+) -> Result<Entry, DecodeError> {
     let mode = match decoder.byte()? {
         0 => Mode::Live,
         1 => Mode::Drill(DrillId(decoder.number()?)),
@@ -380,7 +392,8 @@ fn decode_entry(decoder: &mut Decoder<'_>, texts: &[Known], bucket: &mut i64) ->
     *bucket = bucket.wrapping_add(decoder.signed()?);
     let mut tally = Tally::default();
     let mask = decoder.number()?;
-    if mask >> Metric::COUNT != 0 {
+    let metrics = if version == VERSION { Metric::COUNT } else { METRICS_OF_4 };
+    if mask >> metrics != 0 {
         return Err(DecodeError::Range("a metric"));
     }
     for (at, count) in tally.counts.iter_mut().enumerate() {
@@ -397,6 +410,9 @@ fn decode_entry(decoder: &mut Decoder<'_>, texts: &[Known], bucket: &mut i64) ->
     tally.signals = Signals::from_bits(signals);
     if tally.classes.bits() != classes || tally.signals.bits() != signals {
         return Err(DecodeError::Range("a class or signal"));
+    }
+    if version < VERSION && kind == EntityKind::UserTable && tally.signals.contains(Signal::BankDetails) {
+        tally.counts[Metric::BankRowsAffected as usize] = tally.counts[Metric::RowsAffected as usize];
     }
     tally.known_by =
         *KnownBy::ALL.get(usize::from(decoder.byte()?)).ok_or(DecodeError::Range("a way of knowing the actor"))?;
@@ -503,4 +519,39 @@ fn decode_evidence(decoder: &mut Decoder<'_>, texts: &[Known]) -> Result<Positio
 
 fn some(count: usize, max: usize) -> Result<usize, DecodeError> {
     if (1..=max).contains(&count) { Ok(count) } else { Err(DecodeError::Range("a count")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes as a message of another version.
+    fn of_version(bytes: &[u8], version: u8) -> Vec<u8> {
+        let mut body = bytes[..bytes.len() - 8].to_vec();
+        body[2] = version;
+        let sum = crate::stable_hash(&[&body]);
+        body.extend(sum.to_le_bytes());
+        body
+    }
+
+    fn batch(kind: EntityKind, bank_rows: u64) -> Batch {
+        let mut tally = Tally::default();
+        tally.add(Metric::RowsAffected, 23);
+        tally.add(Metric::BankRowsAffected, bank_rows);
+        tally.signals.insert(Signal::BankDetails);
+        let entry = Entry { mode: Mode::Live, kind, id: "u7|hr.bank_accounts".into(), bucket: Bucket(7), tally };
+        Batch { partition: 0, partitions: 1, manifest: Manifest::default(), entries: vec![entry] }
+    }
+
+    #[test]
+    fn messages_of_the_version_before_are_read() {
+        let decoded = |kind, bank_rows, version| Batch::decode(&of_version(&batch(kind, bank_rows).encode(), version));
+        assert_eq!(decoded(EntityKind::UserTable, 4, VERSION), Ok(batch(EntityKind::UserTable, 4)));
+        assert_eq!(decoded(EntityKind::UserTable, 0, 4), Ok(batch(EntityKind::UserTable, 23)), "as it was meant");
+        assert_eq!(decoded(EntityKind::Table, 0, 4), Ok(batch(EntityKind::Table, 0)));
+        assert_eq!(decoded(EntityKind::Table, 4, 4), Err(DecodeError::Range("a metric")), "it did not know that");
+        for version in [3, VERSION + 1] {
+            assert_eq!(decoded(EntityKind::Table, 0, version), Err(DecodeError::Version(version)));
+        }
+    }
 }

@@ -48,10 +48,13 @@ pub enum Metric {
     CountedStatements,
     /// Rows that a statement packed into fewer rows sent, or into a file: what GROUP_CONCAT, JSON_ARRAYAGG and DUMPFILE read.
     RowsGathered,
+    /// Of [`Metric::RowsAffected`], those of statements that write account numbers.
+    BankRowsAffected,
 }
 
 impl Metric {
-    pub const ALL: [Metric; 15] = [
+    /// Later ones come last: a message of an earlier version names the metrics by their places.
+    pub const ALL: [Metric; 16] = [
         Metric::Requests,
         Metric::ClassifiedRequests,
         Metric::Statements,
@@ -67,6 +70,7 @@ impl Metric {
         Metric::UnnamedStatements,
         Metric::CountedStatements,
         Metric::RowsGathered,
+        Metric::BankRowsAffected,
     ];
     pub const COUNT: usize = Self::ALL.len();
 
@@ -76,7 +80,11 @@ impl Metric {
             Metric::Requests | Metric::ClassifiedRequests | Metric::Denied | Metric::Failed => "requests",
             Metric::Statements | Metric::UnnamedStatements | Metric::CountedStatements => "statements",
             Metric::TableTouches => "tables",
-            Metric::RowsSent | Metric::RowsExamined | Metric::RowsAffected | Metric::RowsGathered => "rows",
+            Metric::RowsSent
+            | Metric::RowsExamined
+            | Metric::RowsAffected
+            | Metric::RowsGathered
+            | Metric::BankRowsAffected => "rows",
             Metric::Bytes => "bytes",
             Metric::LoginsOk | Metric::LoginsFailed => "logins",
         }

@@ -3,6 +3,7 @@
 //! Small and written out because the encoding is a contract between versions; also used for the detector's roll-ups.
 
 use crate::{hash::stable_hash, limits::MESSAGE_BYTES_MAX};
+use std::ops::RangeInclusive;
 
 /// Why bytes are not a message. Says no content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +85,15 @@ pub struct Decoder<'a>(&'a [u8]);
 impl<'a> Decoder<'a> {
     /// Checks length, magic, version and checksum.
     pub fn new(bytes: &'a [u8], magic: [u8; 2], version: u8) -> Result<Self, DecodeError> {
+        Decoder::of_versions(bytes, magic, version..=version).map(|(decoder, _)| decoder)
+    }
+
+    /// The same where several versions can be read; which one it is.
+    pub fn of_versions(
+        bytes: &'a [u8],
+        magic: [u8; 2],
+        versions: RangeInclusive<u8>,
+    ) -> Result<(Self, u8), DecodeError> {
         if bytes.len() > MESSAGE_BYTES_MAX {
             return Err(DecodeError::TooLong);
         }
@@ -92,13 +102,13 @@ impl<'a> Decoder<'a> {
         if [*first, *second] != magic {
             return Err(DecodeError::Magic);
         }
-        if *found != version {
+        if !versions.contains(found) {
             return Err(DecodeError::Version(*found));
         }
         if stable_hash(&[body]) != u64::from_le_bytes(*sum) {
             return Err(DecodeError::Checksum);
         }
-        Ok(Decoder(rest))
+        Ok((Decoder(rest), *found))
     }
 
     pub fn byte(&mut self) -> Result<u8, DecodeError> {

@@ -4,7 +4,7 @@ use super::{Finding, Look, Spec, Window, count, manual, shown};
 use crate::{
     alert::Severity,
     tail,
-    watch::{Scale, cell},
+    watch::{BANK_ROWS, Scale, cell},
 };
 use activity::{EntityKind, Signal};
 
@@ -27,15 +27,17 @@ const MANUAL: &str = manual! {
     "`u0007 changed 23 rows of hr.bank_accounts that hold account numbers, in 1 day; 0.2 is usual for this hradmin, the most of late was 1`"
     ""
     "## How"
-    "Rows changed on a day count. Of the person: the share of days at the table with any change, times the tail beyond the greatest"
-    "(half a row, where there was none), extrapolated by a power law. Of who has fewer than five days there, people of the role count too: the"
-    "share of days on which one changes as many, squared. The greater of both must fall below the share of the budget divided by the person-days of a week."
-    "It pages once thirty person-days at the table are known."
+    "Rows count that such statements changed on a day, no others. Of the person: the share of days at the table with any, times the tail beyond"
+    "the greatest (half a row, where there was none), extrapolated by a power law. Of who has fewer than five days there, people of the role"
+    "count too: the share of days on which one changes as many, squared (days that paged are left out). The greater of both must fall below"
+    "the share of the budget divided by the person-days of a week. It pages once thirty person-days at the table are known."
+    ""
+    "A statement that names no columns (INSERT without a list, LOAD DATA, COPY) counts by the name of its table: one that begins a word with"
+    "bank, iban, payee, payout or direct deposit."
     ""
     "## What it misses"
-    "Fewer than `bank_details.least` people; whoever changes account numbers every day; columns with other names (`[classification.columns]` makes"
-    "them classified, not known as account numbers); logs without affected rows (the audit log alone); INSERT without a list of columns and"
-    "LOAD DATA. All rows that the person changed in the table on that day count, once one statement wrote an account number."
+    "Fewer than `bank_details.least` people; whoever changes account numbers every day; columns and tables with other names"
+    "(`[classification.columns]` makes them classified, not known as account numbers); logs without affected rows (the audit log alone)."
     ""
     "## Settings"
     "`bank_details.least` (rows), `shares.bank_details` (part of the budget), `volume.tail_index`."
@@ -44,8 +46,7 @@ const MANUAL: &str = manual! {
     "MITRE ATT&CK T1565.001. FBI IC3 PSA I-091818 (payroll diversion)."
 };
 
-/// Place of the affected rows among the metrics of a person at a table, and of the accesses.
-const AFFECTED: usize = 3;
+/// Place of the accesses among the metrics of a person at a table.
 const TOUCHES: usize = 1;
 /// Person-days at the table before it is known who changes what.
 const KNOWN_DAYS: f64 = 30.0;
@@ -58,18 +59,18 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     if look.kind() != EntityKind::UserTable || !look.hour.tally.signals.contains(Signal::BankDetails) || look.drill() {
         return;
     }
-    let changed = look.entity.day_amounts(look.hour.hour)[AFFECTED];
+    let changed = look.entity.bank_rows(look.hour.hour);
     if changed < look.settings.bank_details.least {
         return;
     }
     let (x, alpha) = (changed as f64, look.settings.volume.tail_index);
-    let level = look.baseline.level(AFFECTED, Scale::Day);
+    let level = look.baseline.bank_rows;
     let days = f64::from(look.baseline.days);
     let most = if level.n < 0.5 { NEVER } else { f64::from(level.max).max(1.0) };
     let own = rate(f64::from(level.n), days) * tail::beyond_maximum(x / most, 1.0, 0.0, alpha);
-    let peers = |metric: usize| look.peers.and_then(|peers| peers.cells[cell(metric, Scale::Day)].as_ref());
-    let person_days = peers(TOUCHES).map_or(0.0, |touches| touches.n);
-    let others = peers(AFFECTED).map_or(0.0, |usual| rate(usual.n, person_days) * usual.survival(x, alpha));
+    let peers = |cell: usize| look.peers.and_then(|peers| peers.cells[cell].as_ref());
+    let person_days = peers(cell(TOUCHES, Scale::Day)).map_or(0.0, |touches| touches.n);
+    let others = peers(BANK_ROWS).map_or(0.0, |usual| rate(usual.n, person_days) * usual.survival(x, alpha));
     // The own habit decides of who is known at this table; of others, also what people of the role do now and then.
     let p = if days >= OWN_DAYS { own } else { own.max(others * others) }.min(1.0);
     let bound = look.budget.daily(look.settings.shares.bank_details, EntityKind::PortalUser);

@@ -8,7 +8,11 @@
 //!
 //! Hostile text: ids are cut and made printable, statements are not known here at all.
 
-use super::{Finding, Look, Spec, Window, count, shown};
+use super::{
+    Finding, Look, Spec, Window, count,
+    first_seen::{NEW_NETWORKS, NEW_TABLES},
+    shown,
+};
 use crate::{
     alert::Fact,
     limits::{FACT_CHARACTERS_MAX, FACTS_MAX, QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX, UNEXPLAINED_HOURS_MAX},
@@ -28,6 +32,7 @@ pub(crate) fn facts(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Vec<Fact
     let mut facts = vec![seen(look, finding)];
     facts.extend(own(spec, look, finding));
     facts.push(improbable(spec, look, finding));
+    facts.extend(besides(spec, look, finding));
     facts.extend(affected(look));
     facts.extend(contributing(look).into_iter().take(CONTRIBUTING_MAX));
     facts.truncate(FACTS_MAX - 1);
@@ -215,6 +220,13 @@ fn improbable(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Fact {
             );
             Some((look.budget.daily(share, look.kind()), arithmetic))
         }
+        "first_seen" if is_user(look) && finding.unit != NEW_NETWORKS => {
+            let what = if finding.unit == NEW_TABLES { "tables" } else { "places" };
+            let arithmetic = format!(
+                "{all} false pages a week × {share} for first_seen × 0.5 for {what}, over 7 tests a week for each of the entities"
+            );
+            Some((look.budget.daily(share / 2.0, look.kind()), arithmetic))
+        }
         "crowd" | "login_spray" => Some((
             look.budget.daily_of_fleet(share),
             format!("{all} false pages a week × {share} for {}, over 7 tests a week", spec.name),
@@ -223,17 +235,42 @@ fn improbable(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Fact {
     };
     let words = match budget {
         Some((bound, arithmetic)) => {
-            let told = if look.told { ", × 0.001 as somebody was told of something new of late" } else { "" };
+            // As the detector does: a new place is news whoever was told of a new duty.
+            let counts = matches!(spec.name, "volume" | "new_records") || finding.unit == NEW_TABLES;
+            let (bound, told) = match look.told && counts {
+                true => (look.page_bound(bound), ", × 0.001 as somebody was told of something new of late"),
+                false => (bound, ""),
+            };
             format!(
-                "probability of that much or more if nothing had changed: {p:.1e}; pages up to {:.1e} = {arithmetic}{told}",
-                look.page_bound(bound)
+                "probability of that much or more if nothing had changed: {p:.1e}; pages up to {bound:.1e} = {arithmetic}{told}"
             )
+        }
+        None if finding.unit == NEW_NETWORKS => {
+            format!("probability if nothing had changed: {p:.1e}; a new network alone is for the digest")
         }
         None => format!(
             "probability if nothing had changed: {p:.1e}; it pages by a rule, whose share of the {all} false pages a week is {share}"
         ),
     };
     fact("probability", Some(p.max(f64::MIN_POSITIVE)), "", words)
+}
+
+/// The rule that has to be met as well, where it is not the probability alone.
+fn besides(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Option<Fact> {
+    let settings = &look.settings.first_seen;
+    let words = format!(
+        "and by a rule: at least {} rows or requests for classified data in the hour, by who is known for {} days of activity and seldom \
+         meets something new",
+        settings.page_amount,
+        figure(settings.known_after_days),
+    );
+    let applies = spec.name == "first_seen" && is_user(look) && finding.unit != NEW_NETWORKS;
+    applies.then(|| fact("rule", None, "", words))
+}
+
+/// Of accounts and hosts, `first_seen` is a rule alone.
+fn is_user(look: &Look<'_>) -> bool {
+    matches!(look.kind(), EntityKind::PortalUser | EntityKind::IntegrationKey)
 }
 
 /// How many records somebody touched in the hour: at least those that statements named by their ids, at most the rows that were

@@ -3,7 +3,7 @@
 use super::{Finding, Look, Spec, Window, manual, shown};
 use crate::{
     alert::Severity,
-    entity::{NETWORK, PLACE, TABLE, overflowed, values},
+    entity::{EntityState, HourState, NETWORK, PLACE, TABLE, overflowed, values},
     fleet::Peers,
 };
 use activity::EntityKind;
@@ -20,7 +20,7 @@ const MANUAL: &str = manual! {
     "## What it notices"
     "A portal user who reads classified data from a place (country and kind of network) or a network where nobody of his"
     "kind has been, or who reads a table that nobody of his role reads; a database account (with its host) or application"
-    "host that was never seen."
+    "host that was never seen to read any such data."
     ""
     "## Why"
     "Stolen sessions and passwords are used from elsewhere; misused rights show in tables one has no business with."
@@ -46,6 +46,10 @@ const MANUAL: &str = manual! {
     "## Reference"
     "Good, Biometrika 40 (1953), 237. MITRE ATT&CK T1078, T1539, T1213."
 };
+
+/// What is counted of tables and networks.
+pub(super) const NEW_TABLES: &str = "new tables";
+pub(super) const NEW_NETWORKS: &str = "new networks";
 
 const SORTS: [(usize, &str); 3] = [(PLACE, "place"), (NETWORK, "network"), (TABLE, "table")];
 
@@ -126,8 +130,8 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
         expected: own_rate,
         unit: match sort {
             PLACE => "new places",
-            TABLE => "new tables",
-            _ => "new networks",
+            TABLE => NEW_TABLES,
+            _ => NEW_NETWORKS,
         },
         p_value: Some(p.max(f64::MIN_POSITIVE)),
         why: format!(
@@ -165,7 +169,7 @@ fn newcomer(look: &Look<'_>) -> Option<Finding> {
     let enough = !tally.classes.is_empty() && rows >= look.settings.first_seen.page_amount;
     // Where hosts come and go all the time, one more is no news.
     let page = enough && peers.novel[NEWCOMERS] <= NEWCOMERS_MAX;
-    if look.baseline.hours > 0.0 || !enough || (!page && !look.closing) {
+    if !is_newcomer(look.entity, look.hour) || !enough || (!page && !look.closing) {
         return None;
     }
     let rate = (peers.novel[NEWCOMERS] + 1.0) / (peers.active + 1.0);
@@ -180,12 +184,19 @@ fn newcomer(look: &Look<'_>) -> Option<Finding> {
         unit: "new entities",
         p_value: Some(rate.min(1.0)),
         why: format!(
-            "the {kind} {id} read classified data and was never seen before; {:.0} others came in {:.0} active hours of its kind",
+            "the {kind} {id} read classified data, of which it was never seen to read any before; {:.0} others came in {:.0} active hours of its kind",
             peers.novel[NEWCOMERS], peers.active,
         ),
         affected_records: tally.get(Metric::RowsSent),
         attack: &["T1078", "T1213"],
     })
+}
+
+/// An account or host that uses classified tables for the first time, as known two hours before. What else it did is no matter: one
+/// failed attempt to connect would make it known, and four of them, by any names, would make newcomers a habit.
+pub(crate) fn is_newcomer(entity: &EntityState, hour: &HourState) -> bool {
+    let is_account = matches!(entity.key.kind, EntityKind::DbAccount | EntityKind::AppHost);
+    is_account && !hour.tally.tables.is_empty() && !entity.knew_any(TABLE, hour.hour - 2)
 }
 
 /// Enough is known of a kind for a newcomer to be news.

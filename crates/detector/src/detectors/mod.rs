@@ -105,6 +105,8 @@ pub(crate) struct Look<'a> {
     pub(crate) busy: bool,
     /// Of a source, when the hour closes: all sources in this hour.
     pub(crate) sources: &'a Sources,
+    /// Of a session, when the hour closes: it went over to another browser at another address.
+    pub(crate) handed_over: bool,
     /// The hour is complete: what is found now is final.
     pub(crate) closing: bool,
 }
@@ -156,7 +158,7 @@ pub(crate) enum Window {
 
 pub(crate) use drift::{Evidence as DriftEvidence, Norm, STREAMS as DRIFT_STREAMS, norms, streams};
 pub(crate) use facts::{facts, facts_of_mark};
-pub(crate) use first_seen::{NEWCOMERS, established};
+pub(crate) use first_seen::{NEWCOMERS, established, is_newcomer};
 pub(crate) use login_spray::strangers;
 pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share, share_step};
 pub(crate) use off_hours::{NIGHTS_HOURS, off_hours};

@@ -20,8 +20,9 @@ pub(super) const SPEC: Spec = Spec {
 
 const MANUAL: &str = manual! {
     "## What it notices"
-    "Requests for classified data in hours of the day in which this person, so far, was active on one day at most (the hours"
-    "before and after count as well): much of it once, or some of it on two days within two and a half."
+    "Requests for classified data in hours of the day in which this person, so far, was active on one day at most, or on no"
+    "two with as much as is told and on two at most with less (the hours before and after count as well): much of it once, or some of it on"
+    "two days within two and a half."
     ""
     "## Why"
     "Whoever collects data in secret does it when nobody looks over his shoulder; whoever has stolen a password lives in"
@@ -33,13 +34,15 @@ const MANUAL: &str = manual! {
     ""
     "## How"
     "For each day of each person it is known how many requests fell into such hours: none, mostly. The distribution among"
-    "all people (of one role there are too few nights), extrapolated beyond its greatest or beyond 30, gives the probability of one night; that of a second one within two and a half days is taken"
+    "all people (of one role there are too few nights; those that paged are left out), extrapolated beyond its greatest or beyond 30, gives the"
+    "probability of one night; that of a second one within two and a half days is taken"
     "as three times as great as chance, since what happened once has a reason. Their product must fall below the share of the budget divided by"
-    "the person-days of a week."
+    "the person-days of a week. An earlier night counts only if it had the least that is told as well: a few requests late in the evening"
+    "neither make the next night suspicious nor the hour usual."
     ""
     "## What it misses"
-    "Shift workers, who have no such hours, and a single short night: that is what being on call looks like. Whoever was there on two"
-    "nights before, with however little. The first two weeks."
+    "Shift workers, who have no such hours, and a single short night: that is what being on call looks like. Whoever was there on three"
+    "days of late, with however little, or on two with the least that is told in that hour. The first two weeks."
     ""
     "## Settings"
     "`off_hours.least` (requests), `shares.off_hours` (part of the budget), `volume.tail_index`."
@@ -78,7 +81,8 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     if tonight < look.settings.off_hours.least {
         return;
     }
-    let before = during(look.entity, hour - NIGHTS_HOURS, hour - NIGHT_HOURS);
+    let before = night_before(look.entity, hour);
+    let before = if before < look.settings.off_hours.least { 0 } else { before };
     let everyone = look.everyone.and_then(|peers| peers.cells[OFF_HOURS].as_ref());
     let Some(usual) = everyone.filter(|usual| usual.n >= PEER_DAYS_MIN) else { return };
     let one = if before == 0 {
@@ -129,8 +133,22 @@ fn survival(usual: &Usual, amount: f64, alpha: f64) -> f64 {
 
 /// Off-hours requests of the hours from `from` to `to`, which is over.
 fn during(entity: &EntityState, from: i64, to: i64) -> u64 {
+    sum(of_span(entity, from, to))
+}
+
+/// The greatest of the nights before this one, as far back as they count. Two short ones are not one.
+fn night_before(entity: &EntityState, hour: i64) -> u64 {
+    let nights = || of_span(entity, hour - NIGHTS_HOURS, hour - NIGHT_HOURS);
+    let through = |last: i64| sum(nights().filter(|(hour, _)| (last - NIGHT_HOURS + 1..=last).contains(hour)));
+    nights().map(|(last, _)| through(last)).max().unwrap_or(0)
+}
+
+fn sum(hours: impl Iterator<Item = (i64, u64)>) -> u64 {
+    hours.map(|(_, amount)| amount).fold(0, u64::saturating_add)
+}
+
+fn of_span(entity: &EntityState, from: i64, to: i64) -> impl Iterator<Item = (i64, u64)> {
     let pending =
         entity.hours.iter().filter(|state| state.closed).map(|state: &HourState| (state.hour, state.off_hours));
-    let of_span = |(hour, _): &(i64, u64)| (from..=to).contains(hour);
-    entity.nights.iter().copied().chain(pending).filter(of_span).map(|(_, amount)| amount).sum()
+    entity.nights.iter().copied().chain(pending).filter(move |(hour, _)| (from..=to).contains(hour))
 }

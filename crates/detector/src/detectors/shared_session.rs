@@ -61,7 +61,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
         };
         let how = format!("used from {from} by turns: in {shared} minutes of the one while the other went on");
         found.push(finding(look, &how, f64::from(shared), "minutes"));
-    } else if look.closing && is_unheard_of(look) && changed_hands(look.entity, look.hour) {
+    } else if look.handed_over && is_unheard_of(look) {
         let places: Vec<String> = look.hour.tally.places.iter().map(|(_, place)| shown(place)).collect();
         let at = if places.is_empty() { String::new() } else { format!(", {}", places.join(" and ")) };
         found.push(finding(look, &format!("taken over by another browser at another address{at}"), 2.0, "browsers"));

@@ -112,6 +112,11 @@ impl World {
         self.engine.stats().verdicts_late
     }
 
+    #[allow(dead_code, reason = "not every test fills the engine")]
+    pub(crate) fn stats(&self) -> detector::Stats {
+        self.engine.stats()
+    }
+
     pub(crate) fn hour_of_day(&self) -> i64 {
         self.hour.rem_euclid(24)
     }

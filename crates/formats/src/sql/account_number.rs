@@ -1,10 +1,23 @@
-//! Columns that hold where money goes to, by their usual names.
+//! Columns that hold where money goes to, and tables made of such, by their usual names.
 
 /// Whether a column of this name holds an account number. By a list: a rule such as "contains `account`" would hit half of a
 /// shop's tables.
 pub(super) fn is_account_number(name: &str) -> bool {
     // The shortest and longest of the list: most words end here.
     (3..=NAMES_BYTES_MAX).contains(&name.len()) && NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether a table of this name holds account numbers: for statements that write all its columns and name none.
+///
+/// By the beginnings of its words, since a wrong guess costs little here: such statements are rare, and only those on classified tables
+/// count. `bank_holidays` is the one that would be guessed wrong all over a country.
+pub(super) fn is_account_table(name: &str) -> bool {
+    let begins = |with: &str| {
+        let mut words = name.split(|character: char| !character.is_ascii_alphanumeric());
+        words.any(|word| word.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with)))
+    };
+    let is_deposit = begins("deposit") && begins("direct");
+    (["bank", "iban", "payee", "payout"].into_iter().any(begins) || is_deposit) && !begins("holiday")
 }
 
 const NAMES_BYTES_MAX: usize = 19;
@@ -47,5 +60,16 @@ mod tests {
                 .any(|name| is_account_number(name))
         );
         assert_eq!(NAMES.iter().map(|name| name.len()).max(), Some(NAMES_BYTES_MAX));
+    }
+
+    #[test]
+    fn tables_by_the_beginnings_of_their_words() {
+        for name in ["bank_accounts", "hr_BankDetails", "employee_bank_account", "iban", "Payouts", "direct_deposits"] {
+            assert!(is_account_table(name), "{name}");
+        }
+        for name in ["hr_employees", "bank_holidays", "deposits"] {
+            assert!(!is_account_table(name), "{name}");
+        }
+        assert!(!is_account_table("") && !is_account_table("é") && !is_account_table("riverbank"));
     }
 }

@@ -667,6 +667,14 @@ fn account_numbers_written_are_marked() {
         "update `hr`.`payout` set `IBAN`='XX1'",
         "INSERT INTO hr_payees (employee_id, routing_number, account_number) VALUES (1, 2, 3)",
         "REPLACE INTO t SET bank_account = 1",
+        "INSERT INTO hr.bank_accounts VALUES (1, 'XX1', 7)",
+        "INSERT INTO bank_accounts SELECT * FROM new_accounts",
+        "replace bank_accounts (select * from new_accounts)",
+        "INSERT INTO `employee_bank_details` VALUES (1, 2)",
+        "INSERT INTO bank_accounts ((SELECT 1, 2))",
+        "LOAD DATA LOCAL INFILE '/tmp/x' INTO TABLE hr.bank_accounts FIELDS TERMINATED BY ','",
+        "LOAD DATA INFILE 'x' REPLACE INTO TABLE payees (employee_id, iban)",
+        "EXECUTE IMMEDIATE 'INSERT INTO bank_accounts VALUES (1, 2)'",
     ] {
         assert!(signals(text).contains(&"bank_details"), "{text}");
     }
@@ -675,7 +683,24 @@ fn account_numbers_written_are_marked() {
         "UPDATE t SET name = 'iban' WHERE id = 1",
         "DELETE FROM bank_accounts WHERE employee_id = 7",
         "UPDATE t SET account = 1",
+        "INSERT INTO bank_accounts (id, note) VALUES (1, 'x')",
+        "INSERT INTO bank_accounts () VALUES ()",
+        "INSERT INTO bank_accounts SET note = 'x'",
+        "INSERT INTO notes SELECT * FROM bank_accounts",
+        "INSERT INTO bank_holidays VALUES ('2026-12-25')",
+        "LOAD DATA INFILE 'x' INTO TABLE notes",
+        "TRUNCATE bank_accounts",
     ] {
         assert!(!signals(text).contains(&"bank_details"), "{text}");
+    }
+    let postgres = |text| Statement::read_postgres(text, "hr", Completeness::Whole, &Context::default()).signals;
+    for (text, marked) in [
+        ("COPY bank_accounts FROM STDIN", true),
+        ("COPY t (id, iban) FROM STDIN", true),
+        ("COPY t (id, note) FROM STDIN", false),
+        ("COPY bank_accounts TO STDOUT", false),
+        ("COPY t (id, iban) TO STDOUT", false),
+    ] {
+        assert_eq!(postgres(text).contains(Signal::BankDetails), marked, "{text}");
     }
 }
