@@ -326,9 +326,16 @@ impl Written {
             escalation: self.escalation.clone(),
             fallback: self.fallback.clone(),
             awareness: self.awareness.clone(),
-            notices: self.notices.clone(),
+            notices: self.notice_settings(),
             jurisdictions: self.jurisdictions.clone(),
         }
+    }
+
+    /// Where people go by pseudonyms within breachd, services outside of it are not told names unless that is written.
+    fn notice_settings(&self) -> incident::NoticeSettings {
+        let unwritten =
+            if self.privacy.pseudonymise_users { incident::FiguresShown::Counts } else { incident::FiguresShown::Full };
+        incident::NoticeSettings { figures: self.notices.figures.or(Some(unwritten)), ..self.notices.clone() }
     }
 
     /// The settings as far as they can be made, and all that is wrong: (key path, problem).

@@ -347,7 +347,11 @@ impl Incident {
             self.affected_records = self.affected.total();
         }
         if self.alerts.len() < limits::ALERTS_KEPT {
-            self.alerts.push(alert.clone());
+            let mut kept = alert.clone();
+            if limits::FIGURED_ALERTS_KEPT <= self.alerts.len() {
+                kept.figures = Vec::new();
+            }
+            self.alerts.push(kept);
         }
     }
 

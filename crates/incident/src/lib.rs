@@ -40,7 +40,7 @@ mod state;
 mod wire;
 mod words;
 
-pub use alert_fact::AlertFact;
+pub use alert_fact::{AlertFact, Figure};
 pub use casebook::Casebook;
 pub use command::{Action, Command, Refusal};
 pub use deadline::{ClockStart, Deadline, Jurisdictions, NotJurisdictions, Obligation, Settled, Settlement};
@@ -50,10 +50,10 @@ pub use digest::Digest;
 pub use incident::{
     Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, TimelineEntry, Told, Verdict,
 };
-pub use notice::{DeadlineFact, IncidentId, Notice, NoticeId, NoticeKind};
+pub use notice::{DeadlineFact, IncidentId, Notice, NoticeFigure, NoticeId, NoticeKind};
 pub use policy::{
-    AwarenessSettings, EscalationSettings, FallbackSettings, JurisdictionSettings, NoticeSettings, Policy, Route,
-    Settings, Target, Trigger,
+    AwarenessSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings, NoticeSettings,
+    Policy, Route, Settings, Target, Trigger,
 };
 pub use silence::Silence;
 pub use state::Counts;

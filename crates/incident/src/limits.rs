@@ -10,6 +10,8 @@ pub const GROUPING: Span = Span::from_hours(24);
 
 /// Alerts kept in full per incident; later ones are counted and still change severity, classes and records.
 pub const ALERTS_KEPT: usize = 100;
+/// The first alerts of an incident whose figures are kept; of later ones the alert itself and the journal have them.
+pub const FIGURED_ALERTS_KEPT: usize = 10;
 /// Pointers to evidence kept per incident; by these, alerts about other subjects join it.
 pub const EVIDENCE_KEPT: usize = 64;
 /// Evidence kept per alert.

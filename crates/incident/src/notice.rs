@@ -60,6 +60,10 @@ pub struct Notice {
     pub title: String,
     /// The alerts' `why`s, first first; at most 10.
     pub reasons: Vec<String>,
+    /// The figures behind the gravest alert, as far as `[notices] figures` lets them leave: what was seen, what is usual, for peers too,
+    /// how improbable it is, what contributed, what would make it normal. Empty where nothing is asked of anybody any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<NoticeFigure>,
     /// How many alerts there are in all.
     pub n_alerts: u64,
     /// Event time of the first alert.
@@ -71,6 +75,14 @@ pub struct Notice {
     /// Set: this is a drill, and every rendering must say so first.
     #[serde(with = "wire")]
     pub drill: Option<DrillId>,
+}
+
+/// One figure behind an alert, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeFigure {
+    /// As [`crate::Figure::name`].
+    pub name: String,
+    pub words: String,
 }
 
 /// What a notice says of a legal time limit.

@@ -7,8 +7,8 @@ mod settings;
 use crate::{Incident, Jurisdictions, Obligation};
 use activity::{DataClass, DataClasses, Span};
 pub use settings::{
-    AwarenessSettings, EscalationSettings, FallbackSettings, JurisdictionSettings, NoticeSettings, Settings, Target,
-    Trigger,
+    AwarenessSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings, NoticeSettings,
+    Settings, Target, Trigger,
 };
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ const TITLE_CHARACTERS_MAX: usize = 200;
 /// Characters of one reason. Beyond: cut.
 const REASON_CHARACTERS_MAX: usize = 400;
 
-/// Reasons and deadlines in one message. Beyond: the rest is counted.
+/// Reasons, figures and deadlines in one message. Beyond: the rest of the reasons is counted, of the others left off.
 const ITEMS_MAX: usize = 10;
 
 /// A notice in words. Everything in it is printable.
@@ -33,6 +33,8 @@ pub(crate) struct Facts {
     /// Name and value, in the order to show them.
     pub(crate) rows: Vec<(&'static str, String)>,
     pub(crate) reasons: Vec<String>,
+    /// The figures behind the gravest alert, a sentence each: (name, words).
+    pub(crate) figures: Vec<(String, String)>,
     /// Name and when it is due.
     pub(crate) deadlines: Vec<(String, String)>,
     pub(crate) link: Option<String>,
@@ -82,6 +84,7 @@ impl Facts {
             drill: notice.drill.map(|id| format!("This is a drill ({id}). Nothing has happened; act as if it had.")),
             rows,
             reasons,
+            figures: figures(notice),
             deadlines: deadlines.collect(),
             link: notice.link.as_deref().filter(|link| is_web_address(link)).map(|link| printable(link).into_owned()),
         }
@@ -115,8 +118,18 @@ impl Facts {
         if let Some(link) = &self.link {
             line(&format!("\nSee and act on it: {link}"));
         }
+        // Last, since a channel that cuts cuts here.
+        if !self.figures.is_empty() {
+            line("\nThe figures behind it");
+            self.figures.iter().for_each(|(_, words)| line(&format!("- {words}")));
+        }
         text
     }
+}
+
+fn figures(notice: &Notice) -> Vec<(String, String)> {
+    let shown = |text: &str| printable_within(text, REASON_CHARACTERS_MAX);
+    notice.figures.iter().take(ITEMS_MAX).map(|figure| (shown(&figure.name), shown(&figure.words))).collect()
 }
 
 pub(crate) fn mark(notice: &Notice) -> &'static str {
@@ -170,7 +183,7 @@ fn is_web_address(link: &str) -> bool {
 #[cfg(test)]
 pub(crate) fn example() -> Notice {
     use activity::{DataClass, Entity, EntityKind, Span};
-    use incident::{DeadlineFact, IncidentId, NoticeId};
+    use incident::{DeadlineFact, IncidentId, NoticeFigure, NoticeId};
     let decided_at: Timestamp = "2026-03-02T21:15:00Z".parse().expect("a time");
     Notice {
         id: NoticeId("0123456789abcdef0123456789abcdef".into()),
@@ -186,6 +199,9 @@ pub(crate) fn example() -> Notice {
         affected_records: 1840,
         title: "u1042 read 1,840 rows of hr_payroll".into(),
         reasons: vec!["read 1,840 rows of hr_payroll in 5 min; 12 is usual".into()],
+        figures: [("seen", "seen: 1,840 rows in the hour of Monday 21:00 UTC"), ("normal", "normal: more such hours")]
+            .map(|(name, words)| NoticeFigure { name: name.into(), words: words.into() })
+            .into(),
         n_alerts: 3,
         first_seen_at: decided_at - Span::from_minutes(1),
         deadlines: vec![DeadlineFact {
@@ -226,6 +242,10 @@ Why
 - and 2 more
 
 See and act on it: https://breachd.example/incidents/INC-7
+
+The figures behind it
+- seen: 1,840 rows in the hour of Monday 21:00 UTC
+- normal: more such hours
 ";
         assert_eq!(Facts::of(&example()).plain_text(), expected);
     }
@@ -245,6 +265,7 @@ See and act on it: https://breachd.example/incidents/INC-7
         let notice = Notice {
             title: "evil\r\nBcc: all@example.com\u{202e}".into(),
             reasons: vec!["x\u{1b}[2J".repeat(500)],
+            figures: vec![incident::NoticeFigure { name: "\u{202e}".into(), words: "y\u{1b}[2J".repeat(500) }; 40],
             link: Some("javascript:alert(1)".into()),
             ..example()
         };
@@ -252,6 +273,9 @@ See and act on it: https://breachd.example/incidents/INC-7
         assert_eq!(facts.title, "evil␍␊Bcc: all@example.com\\u{202e}");
         assert!(facts.reasons[0].chars().count() <= 400 && !facts.reasons[0].contains('\u{1b}'));
         assert_eq!(facts.link, None);
+        let (name, words) = &facts.figures[0];
+        assert!(name == "\\u{202e}" && words.chars().count() <= 400 && !words.contains('\u{1b}'), "{name} {words}");
+        assert_eq!(facts.figures.len(), ITEMS_MAX);
     }
 
     #[test]

@@ -89,6 +89,21 @@ pub struct NoticeSettings {
     pub expire_after: Span,
     /// Public address of the console, such as `https://breachd.example.com`. Absent: notices carry no link.
     pub link_base: Option<String>,
+    /// What of the figures behind an alert leaves with a notice. Absent: `full`, and `counts` where portal users are pseudonyms.
+    pub figures: Option<FiguresShown>,
+}
+
+/// Figures name tables, places and addresses that contributed; the services that notices go to keep what they are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FiguresShown {
+    /// With names.
+    #[default]
+    Full,
+    /// How many instead of which.
+    Counts,
+    /// Not at all: the console has them.
+    None,
 }
 
 /// `[jurisdictions]`
@@ -126,7 +141,7 @@ impl Default for AwarenessSettings {
 
 impl Default for NoticeSettings {
     fn default() -> Self {
-        NoticeSettings { expire_after: Span::from_hours(24), link_base: None }
+        NoticeSettings { expire_after: Span::from_hours(24), link_base: None, figures: None }
     }
 }
 

@@ -331,6 +331,10 @@ fn trigger(notice: &Notice, key: &str, source: &str) -> Map<String, Value> {
         details.insert("Drill".into(), drill.as_str().into());
     }
     details.insert("Why".into(), json!(facts.reasons));
+    if !facts.figures.is_empty() {
+        let words: Vec<&str> = facts.figures.iter().map(|(_, words)| words.as_str()).collect();
+        details.insert("The figures behind it".into(), json!(words));
+    }
     let deadlines: Map<String, Value> =
         facts.deadlines.iter().map(|(name, due)| (name.clone(), due.as_str().into())).collect();
     details.insert("Deadlines".into(), deadlines.into());
@@ -394,6 +398,7 @@ mod tests {
         assert!(summary.chars().count() <= SUMMARY_CHARACTERS_MAX);
         assert_eq!(event["payload"]["severity"], "critical");
         assert_eq!(event["payload"]["custom_details"]["Records concerned, at most"], "1,840");
+        assert_eq!(event["payload"]["custom_details"]["The figures behind it"][1], "normal: more such hours");
         assert_eq!(event["links"][0]["href"], "https://breachd.example/incidents/INC-7");
         assert!(Value::Object(event).to_string().len() < EVENT_BYTES_MAX);
     }

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Standard Webhooks advises payloads below 20 KB. Beyond: reasons are dropped from the end.
+/// Standard Webhooks advises payloads below 20 KB. Beyond: figures, then reasons are dropped from the end.
 const BODY_BYTES_MAX: usize = 20_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,17 +163,18 @@ fn key_of(secret: &Secret) -> Option<Vec<u8>> {
 
 /// The same bytes for the same notice, whenever.
 fn body(notice: &Notice, source: &str) -> Vec<u8> {
-    let facts = Facts::of(notice);
-    let mut reasons = facts.reasons.clone();
+    let mut told = Facts::of(notice);
     loop {
-        let bytes = event(notice, source, &facts, &reasons).to_string().into_bytes();
-        if bytes.len() <= BODY_BYTES_MAX || reasons.pop().is_none() {
+        let bytes = event(notice, source, &told).to_string().into_bytes();
+        if bytes.len() <= BODY_BYTES_MAX || (told.figures.pop().is_none() && told.reasons.pop().is_none()) {
             return bytes;
         }
     }
 }
 
-fn event(notice: &Notice, source: &str, facts: &Facts, reasons: &[String]) -> Value {
+fn event(notice: &Notice, source: &str, facts: &Facts) -> Value {
+    let figures: Vec<Value> =
+        facts.figures.iter().map(|(name, words)| json!({ "name": name, "words": words })).collect();
     let deadlines: Vec<Value> = notice
         .deadlines
         .iter()
@@ -208,7 +209,8 @@ fn event(notice: &Notice, source: &str, facts: &Facts, reasons: &[String]) -> Va
             "affected_records": notice.affected_records,
             "n_alerts": notice.n_alerts,
             "first_seen_at": notice.first_seen_at.to_string(),
-            "reasons": reasons,
+            "reasons": facts.reasons,
+            "figures": figures,
             "deadlines": deadlines,
             "link": facts.link,
         },
@@ -248,14 +250,19 @@ mod tests {
         assert_eq!(event["data"]["affected_records"], 1840);
         assert_eq!(event["data"]["deadlines"][0]["due_at"], "2026-03-05T21:15:00Z");
         assert_eq!(event["data"]["mode"], "live");
+        assert_eq!(event["data"]["figures"][1], json!({ "name": "normal", "words": "normal: more such hours" }));
     }
 
     #[test]
-    fn long_notices_lose_reasons_not_facts() {
+    fn long_notices_lose_figures_then_reasons_and_no_facts() {
         let notice = Notice { reasons: vec!["\u{1f600}\"".repeat(1000); 10], n_alerts: 10, ..example() };
+        let figure = incident::NoticeFigure { name: "contributing".into(), words: notice.reasons[0].clone() };
+        let notice = Notice { figures: vec![figure; 10], ..notice };
         let bytes = body(&notice, "breachd");
         assert!(bytes.len() <= BODY_BYTES_MAX);
         let event: Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(event["data"]["title"], example().title);
+        let n = |name: &str| event["data"][name].as_array().map_or(0, Vec::len);
+        assert_eq!((n("reasons"), (1..10).contains(&n("figures"))), (10, true), "figures go first");
     }
 }

@@ -149,8 +149,14 @@ mod tests {
         let (text, html) = parts(&parsed);
         assert_eq!(text.trim_end(), facts.plain_text().trim_end());
         let seen = shown(&html);
-        let values =
-            facts.rows.iter().map(|(_, value)| value).chain(&facts.reasons).chain(&facts.link).chain(&facts.drill);
+        let values = facts
+            .rows
+            .iter()
+            .map(|(_, value)| value)
+            .chain(&facts.reasons)
+            .chain(facts.figures.iter().map(|(_, words)| words))
+            .chain(&facts.link)
+            .chain(&facts.drill);
         for value in values.chain(facts.deadlines.iter().flat_map(|(name, due)| [name, due])).chain([&facts.title]) {
             assert!(seen.contains(value.as_str()), "`{value}` is missing in {seen}");
         }
