@@ -25,6 +25,7 @@ mod alert_fact;
 mod casebook;
 mod command;
 mod commands;
+mod daily;
 mod deadline;
 mod decision;
 mod delivery;
@@ -50,10 +51,10 @@ pub use digest::Digest;
 pub use incident::{
     Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, TimelineEntry, Told, Verdict,
 };
-pub use notice::{DeadlineFact, IncidentId, Notice, NoticeFigure, NoticeId, NoticeKind};
+pub use notice::{DeadlineFact, DigestLine, IncidentId, Notice, NoticeFigure, NoticeId, NoticeKind};
 pub use policy::{
-    AwarenessSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings, NoticeSettings,
-    Policy, Route, Settings, Target, Trigger,
+    AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
+    NoticeSettings, Policy, Route, Settings, Target, Trigger,
 };
 pub use silence::Silence;
 pub use state::Counts;

@@ -320,6 +320,7 @@ impl<'a> Wanted<'a> {
             title: printable_within(&title, limits::TITLE_MAX),
             reasons,
             figures: figures(incident, kind, settings.figures.unwrap_or_default()),
+            digest: Vec::new(),
             n_alerts: incident.n_alerts,
             first_seen_at: incident.first_seen_at,
             deadlines: (incident.deadlines.iter())
@@ -342,7 +343,8 @@ impl<'a> Wanted<'a> {
 
 /// Of the gravest alert that pages, the first of several, if the incident keeps its figures.
 fn figures(incident: &Incident, kind: NoticeKind, shown: FiguresShown) -> Vec<NoticeFigure> {
-    if shown == FiguresShown::None || matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed) {
+    if shown == FiguresShown::None || matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed | NoticeKind::Digest)
+    {
         return Vec::new();
     }
     let figured = incident.alerts.iter().filter(|alert| !alert.figures.is_empty());

@@ -5,7 +5,7 @@
 
 use activity::{Timestamp, printable, printable_within};
 use detector::Severity;
-use incident::{Notice, NoticeKind};
+use incident::{DigestLine, Notice, NoticeKind};
 
 /// Characters of a title. Beyond: cut.
 const TITLE_CHARACTERS_MAX: usize = 200;
@@ -16,14 +16,19 @@ const REASON_CHARACTERS_MAX: usize = 400;
 /// Reasons, figures and deadlines in one message. Beyond: the rest of the reasons is counted, of the others left off.
 const ITEMS_MAX: usize = 10;
 
+/// Characters of a digest's line: what its parts may come to. Beyond: cut.
+const DIGEST_LINE_CHARACTERS_MAX: usize = 1_200;
+
+const DIGEST: &str = "DIGEST";
+
 /// A notice in words. Everything in it is printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// `DRILL` or `INCIDENT`.
+    /// `DRILL`, `INCIDENT` or `DIGEST`.
     pub(crate) mark: &'static str,
     /// `CRITICAL`, `HIGH`, …
     pub(crate) severity: &'static str,
-    /// `INC-7`.
+    /// `INC-7`; of a digest, what can be seen by its link.
     pub(crate) incident: String,
     /// What happened to the incident: "New incident", "Deadline near", …
     pub(crate) headline: &'static str,
@@ -32,6 +37,8 @@ pub(crate) struct Facts {
     pub(crate) drill: Option<String>,
     /// Name and value, in the order to show them.
     pub(crate) rows: Vec<(&'static str, String)>,
+    /// What the reasons are.
+    pub(crate) reasons_heading: &'static str,
     pub(crate) reasons: Vec<String>,
     /// The figures behind the gravest alert, a sentence each: (name, words).
     pub(crate) figures: Vec<(String, String)>,
@@ -42,6 +49,9 @@ pub(crate) struct Facts {
 
 impl Facts {
     pub(crate) fn of(notice: &Notice) -> Self {
+        if notice.kind == NoticeKind::Digest {
+            return Facts::of_digest(notice);
+        }
         let classes: Vec<&str> = notice.data_classes.iter().map(|class| class.as_str()).collect();
         let rows = vec![
             ("Incident", notice.incident.to_string()),
@@ -83,15 +93,45 @@ impl Facts {
             title: printable_within(&notice.title, TITLE_CHARACTERS_MAX),
             drill: notice.drill.map(|id| format!("This is a drill ({id}). Nothing has happened; act as if it had.")),
             rows,
+            reasons_heading: "Why",
             reasons,
             figures: figures(notice),
             deadlines: deadlines.collect(),
-            link: notice.link.as_deref().filter(|link| is_web_address(link)).map(|link| printable(link).into_owned()),
+            link: link(notice),
         }
     }
 
-    /// `[INCIDENT] CRITICAL INC-7: title`.
+    fn of_digest(notice: &Notice) -> Self {
+        let mut lines: Vec<String> = notice.digest.iter().map(digest_line).collect();
+        let left_out = notice.n_alerts.saturating_sub(lines.len() as u64);
+        if left_out > 0 {
+            lines.push(format!("and {} more", thousands(left_out)));
+        }
+        Facts {
+            mark: mark(notice),
+            severity: severity_word(notice.severity),
+            incident: "all of it in the console".into(),
+            headline: headline(notice.kind),
+            title: printable_within(&notice.title, TITLE_CHARACTERS_MAX),
+            drill: None,
+            rows: vec![
+                ("Since", utc(notice.first_seen_at)),
+                ("Until", utc(notice.decided_at)),
+                ("Alerts that interrupted nobody", thousands(notice.n_alerts)),
+            ],
+            reasons_heading: "The worst first",
+            reasons: lines,
+            figures: Vec::new(),
+            deadlines: Vec::new(),
+            link: link(notice),
+        }
+    }
+
+    /// `[INCIDENT] CRITICAL INC-7: title`, or `[DIGEST] title`: a digest is nothing to be alarmed by.
     pub(crate) fn subject_line(&self) -> String {
+        if self.mark == DIGEST {
+            return format!("[{}] {}", self.mark, self.title);
+        }
         format!("[{}] {} {}: {}", self.mark, self.severity, self.incident, self.title)
     }
 
@@ -112,7 +152,7 @@ impl Facts {
             self.deadlines.iter().for_each(|(name, due)| line(&format!("- {name}: {due}")));
         }
         if !self.reasons.is_empty() {
-            line("\nWhy");
+            line(&format!("\n{}", self.reasons_heading));
             self.reasons.iter().for_each(|reason| line(&format!("- {reason}")));
         }
         if let Some(link) = &self.link {
@@ -127,13 +167,37 @@ impl Facts {
     }
 }
 
+fn link(notice: &Notice) -> Option<String> {
+    notice.link.as_deref().filter(|link| is_web_address(link)).map(|link| printable(link).into_owned())
+}
+
+/// One alert of a digest: when, how grave, about whom, by which detector, why, how improbable, and its id for a verdict.
+fn digest_line(line: &DigestLine) -> String {
+    let drill = if line.mode.is_drill() { "DRILL, " } else { "" };
+    let one_in = line.one_in.map_or(String::new(), |one_in| format!(" (1 in {})", thousands(one_in)));
+    let note = line.note.as_ref().map_or(String::new(), |note| format!("; {note}"));
+    let (subject, detector) = (printable_within(&line.subject.to_string(), TITLE_CHARACTERS_MAX), &line.detector);
+    let words = format!(
+        "{}, {drill}{}, {subject}, {detector}: {}{one_in}{note}; alert {}",
+        utc(line.raised_at),
+        line.severity.as_str(),
+        line.why,
+        line.alert
+    );
+    printable_within(&words, DIGEST_LINE_CHARACTERS_MAX)
+}
+
 fn figures(notice: &Notice) -> Vec<(String, String)> {
     let shown = |text: &str| printable_within(text, REASON_CHARACTERS_MAX);
     notice.figures.iter().take(ITEMS_MAX).map(|figure| (shown(&figure.name), shown(&figure.words))).collect()
 }
 
 pub(crate) fn mark(notice: &Notice) -> &'static str {
-    if notice.drill.is_some() { "DRILL" } else { "INCIDENT" }
+    match (notice.kind, notice.drill) {
+        (NoticeKind::Digest, _) => DIGEST,
+        (_, Some(_)) => "DRILL",
+        (_, None) => "INCIDENT",
+    }
 }
 
 pub(crate) const fn severity_word(severity: Severity) -> &'static str {
@@ -152,6 +216,7 @@ const fn headline(kind: NoticeKind) -> &'static str {
         NoticeKind::DeadlineWarning => "Deadline near",
         NoticeKind::Acknowledged => "Incident acknowledged",
         NoticeKind::Closed => "Incident closed",
+        NoticeKind::Digest => "Daily digest",
     }
 }
 
@@ -211,7 +276,40 @@ pub(crate) fn example() -> Notice {
             simulated: false,
         }],
         link: Some("https://breachd.example/incidents/INC-7".into()),
+        digest: Vec::new(),
         drill: None,
+    }
+}
+
+/// A digest for tests.
+#[cfg(test)]
+pub(crate) fn example_digest() -> Notice {
+    use activity::{Entity, EntityKind, Mode};
+    let line = |n: u8, severity, one_in, mode, note: Option<&str>| DigestLine {
+        alert: detector::AlertId::parse(&format!("{n:02x}").repeat(16)).expect("an id"),
+        raised_at: "2026-03-02T03:04:05Z".parse().expect("a time"),
+        severity,
+        subject: Entity::new(EntityKind::PortalUser, format!("u{n}")),
+        detector: "drift".into(),
+        why: format!("reason {n}"),
+        one_in,
+        mode,
+        note: note.map(String::from),
+    };
+    Notice {
+        incident: incident::IncidentId::NONE,
+        kind: NoticeKind::Digest,
+        title: "5 alerts that interrupted nobody, 2026-03-03".into(),
+        reasons: Vec::new(),
+        figures: Vec::new(),
+        deadlines: Vec::new(),
+        digest: vec![
+            line(1, Severity::High, Some(1_200_000), Mode::Live, Some("an exception holds, Jana Weiss answers")),
+            line(2, Severity::Low, None, Mode::Drill(activity::DrillId(1)), None),
+        ],
+        n_alerts: 5,
+        link: Some("https://breachd.example/".into()),
+        ..example()
     }
 }
 
@@ -248,6 +346,29 @@ The figures behind it
 - normal: more such hours
 ";
         assert_eq!(Facts::of(&example()).plain_text(), expected);
+    }
+
+    #[test]
+    fn a_digest_is_its_alerts_and_nothing_to_be_alarmed_by() {
+        let expected = "\
+Daily digest: 5 alerts that interrupted nobody, 2026-03-03
+
+Since: 2026-03-02 21:14:00 UTC
+Until: 2026-03-02 21:15:00 UTC
+Alerts that interrupted nobody: 5
+
+The worst first
+- 2026-03-02 03:04:05 UTC, high, portal_user u1, drift: reason 1 (1 in 1,200,000); an exception holds, Jana Weiss answers; alert 01010101010101010101010101010101
+- 2026-03-02 03:04:05 UTC, DRILL, low, portal_user u2, drift: reason 2; alert 02020202020202020202020202020202
+- and 3 more
+
+See and act on it: https://breachd.example/
+";
+        let facts = Facts::of(&example_digest());
+        assert_eq!(facts.plain_text(), expected);
+        assert_eq!(facts.subject_line(), "[DIGEST] 5 alerts that interrupted nobody, 2026-03-03");
+        let nothing = Notice { n_alerts: 0, digest: Vec::new(), title: "nothing to report".into(), ..example_digest() };
+        assert!(Facts::of(&nothing).plain_text().contains("\nAlerts that interrupted nobody: 0\n"));
     }
 
     #[test]

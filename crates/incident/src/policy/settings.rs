@@ -6,7 +6,7 @@ use detector::Severity;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The sections `[[triggers]]`, `[escalation]`, `[fallback]`, `[awareness]`, `[notices]` and `[jurisdictions]`.
+/// The sections `[[triggers]]`, `[escalation]`, `[fallback]`, `[awareness]`, `[notices]`, `[digest]` and `[jurisdictions]`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -15,6 +15,7 @@ pub struct Settings {
     pub fallback: FallbackSettings,
     pub awareness: AwarenessSettings,
     pub notices: NoticeSettings,
+    pub digest: DigestSettings,
     pub jurisdictions: JurisdictionSettings,
 }
 
@@ -106,6 +107,22 @@ pub enum FiguresShown {
     None,
 }
 
+/// `[digest]`: once a day, what interrupted nobody, the worst first.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DigestSettings {
+    /// Names of channels, of the kinds `email` and `webhook`: a digest interrupts nobody. Empty: nobody gets it.
+    pub channels: Vec<String>,
+    /// Local time of day, hours and minutes.
+    pub at: String,
+    /// Its zone, such as `Europe/Berlin`.
+    pub zone: String,
+    /// Also when there is nothing to report, so that silence means that something is wrong.
+    pub when_empty: bool,
+    /// Alerts told one by one; the rest is counted.
+    pub lines: usize,
+}
+
 /// `[jurisdictions]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -142,6 +159,12 @@ impl Default for AwarenessSettings {
 impl Default for NoticeSettings {
     fn default() -> Self {
         NoticeSettings { expire_after: Span::from_hours(24), link_base: None, figures: None }
+    }
+}
+
+impl Default for DigestSettings {
+    fn default() -> Self {
+        DigestSettings { channels: Vec::new(), at: "08:00".into(), zone: "UTC".into(), when_empty: true, lines: 30 }
     }
 }
 
@@ -195,6 +218,9 @@ impl Settings {
         if self.notices.expire_after < Span::from_minutes(1) || Span::from_hours(24 * 7) < self.notices.expire_after {
             wrong("notices.expire_after".into(), "must lie between `1m` and `7d`");
         }
+        if !(1..=limits::DIGEST_LINES_MAX).contains(&self.digest.lines) {
+            wrong("digest.lines".into(), &format!("must lie between 1 and {}", limits::DIGEST_LINES_MAX));
+        }
         if let Some(link) = &self.notices.link_base
             && !((link.starts_with("https://") || link.starts_with("http://"))
                 && link.chars().all(|character| character.is_ascii_graphic() && !"\"<>\\`".contains(character)))
@@ -235,6 +261,7 @@ impl Settings {
             .collect();
         channels.extend(listed("escalation.channels".into(), &self.escalation.channels));
         channels.extend(listed("fallback.channels".into(), &self.fallback.channels));
+        channels.extend(listed("digest.channels".into(), &self.digest.channels));
         channels
     }
 }

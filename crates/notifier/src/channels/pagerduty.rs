@@ -19,7 +19,7 @@
 
 use super::{
     http::{Http, below},
-    read_secret, unfit,
+    not_for_a_digest, read_secret, unfit,
 };
 use crate::{
     ChannelError, Pace, Period, Retry, Secret, SecretSource,
@@ -228,8 +228,8 @@ impl PagerDuty {
 impl Channel for PagerDuty {
     fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
         Box::pin(async move {
+            let Some(action) = action(notice.kind) else { return Err(not_for_a_digest()) };
             let key = self.key(notice);
-            let action = action(notice.kind);
             let receipt = if action == "trigger" {
                 let receipt = self.enqueue(&trigger(notice, &key, &self.source)).await?;
                 if notice.kind == NoticeKind::DeadlineWarning {
@@ -295,19 +295,21 @@ impl Channel for PagerDuty {
     }
 }
 
-const fn action(kind: NoticeKind) -> &'static str {
-    match kind {
+/// `None`: nothing that may interrupt anybody.
+const fn action(kind: NoticeKind) -> Option<&'static str> {
+    Some(match kind {
         NoticeKind::Opened | NoticeKind::Escalated | NoticeKind::DeadlineWarning => "trigger",
         NoticeKind::Acknowledged => "acknowledge",
         NoticeKind::Closed => "resolve",
-    }
+        NoticeKind::Digest => return None,
+    })
 }
 
 /// Whether an incident in this status shows that the notice has arrived.
 fn shows(kind: NoticeKind, status: &str) -> bool {
     match action(kind) {
-        "acknowledge" => matches!(status, "acknowledged" | "resolved"),
-        "resolve" => status == "resolved",
+        Some("acknowledge") => matches!(status, "acknowledged" | "resolved"),
+        Some("resolve") => status == "resolved",
         // Someone may have been quicker than our look.
         _ => matches!(status, "triggered" | "acknowledged" | "resolved"),
     }

@@ -12,7 +12,7 @@
 //! url = "https://soar.example.com/hooks/breachd"
 //! secret_file = "/run/credentials/breachd/webhook"   # whsec_… : 24 to 64 random bytes in base64
 //! ```
-//! Event types are `breachd.incident.` and `opened`, `escalated`, `deadline_warning`, `acknowledged` or `closed`; a trial
+//! The daily digest is `breachd.digest`, with its `alerts`. Other event types are `breachd.incident.` and `opened`, `escalated`, `deadline_warning`, `acknowledged` or `closed`; a trial
 //! sends `breachd.channel.test`, to be answered 2xx and ignored. Accepted means 2xx; there is no confirmation.
 
 use super::{http::Http, read_secret, unfit};
@@ -26,7 +26,7 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
-use incident::Notice;
+use incident::{Notice, NoticeKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -172,7 +172,51 @@ fn body(notice: &Notice, source: &str) -> Vec<u8> {
     }
 }
 
+fn digest(notice: &Notice, source: &str, facts: &Facts) -> Value {
+    let shown = |text: &str| activity::printable_within(text, 400);
+    // The facts' lines may have been cut to fit; what is left off is counted in both.
+    let alerts: Vec<Value> = notice
+        .digest
+        .iter()
+        .take(facts.reasons.len())
+        .map(|line| {
+            json!({
+                "alert_id": line.alert.to_string(),
+                "raised_at": line.raised_at.to_string(),
+                "severity": line.severity.as_str(),
+                "subject": { "kind": line.subject.kind.as_str(), "id": activity::printable(&line.subject.id) },
+                "detector": shown(&line.detector),
+                "why": shown(&line.why),
+                "one_in": line.one_in,
+                "mode": line.mode.as_str(),
+                "note": line.note.as_deref().map(shown),
+            })
+        })
+        .collect();
+    json!({
+        "specversion": "1.0",
+        "id": notice.id.0,
+        "source": source,
+        "type": "breachd.digest",
+        "subject": "digest",
+        "time": notice.decided_at.to_string(),
+        "datacontenttype": "application/json",
+        "data": {
+            "title": facts.title,
+            "since": notice.first_seen_at.to_string(),
+            "until": notice.decided_at.to_string(),
+            "n_alerts": notice.n_alerts,
+            "n_left_out": notice.n_alerts.saturating_sub(alerts.len() as u64),
+            "alerts": alerts,
+            "link": facts.link,
+        },
+    })
+}
+
 fn event(notice: &Notice, source: &str, facts: &Facts) -> Value {
+    if notice.kind == NoticeKind::Digest {
+        return digest(notice, source, facts);
+    }
     let figures: Vec<Value> =
         facts.figures.iter().map(|(name, words)| json!({ "name": name, "words": words })).collect();
     let deadlines: Vec<Value> = notice
@@ -251,6 +295,26 @@ mod tests {
         assert_eq!(event["data"]["deadlines"][0]["due_at"], "2026-03-05T21:15:00Z");
         assert_eq!(event["data"]["mode"], "live");
         assert_eq!(event["data"]["figures"][1], json!({ "name": "normal", "words": "normal: more such hours" }));
+    }
+
+    #[test]
+    fn a_digest_is_an_event_of_its_own_and_loses_its_last_alerts_first() {
+        let notice = crate::render::example_digest();
+        let event: Value = serde_json::from_slice(&body(&notice, "breachd")).unwrap();
+        let data = &event["data"];
+        assert_eq!(
+            (&event["type"], &data["n_alerts"], &data["n_left_out"]),
+            (&json!("breachd.digest"), &json!(5), &json!(3))
+        );
+        assert_eq!((&data["alerts"][0]["severity"], &data["alerts"][1]["mode"]), (&json!("high"), &json!("drill")));
+        let mut line = notice.digest[0].clone();
+        line.why = "\u{1f600}\"".repeat(1000);
+        let long = Notice { digest: vec![line; 100], n_alerts: 700, ..notice };
+        let bytes = body(&long, "breachd");
+        let event: Value = serde_json::from_slice(&bytes).unwrap();
+        let n = event["data"]["alerts"].as_array().map_or(0, Vec::len) as u64;
+        assert!(bytes.len() <= BODY_BYTES_MAX && 5 < n && n < 100, "{} bytes, {n} alerts", bytes.len());
+        assert_eq!(event["data"]["n_left_out"], 700 - n);
     }
 
     #[test]

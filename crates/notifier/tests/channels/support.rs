@@ -129,6 +129,7 @@ pub(crate) fn notice() -> Notice {
             simulated: false,
         }],
         link: Some("https://breachd.example/incidents/INC-7".into()),
+        digest: Vec::new(),
         drill: None,
     }
 }
