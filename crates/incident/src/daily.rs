@@ -26,7 +26,7 @@ use jiff::{
     tz::{TimeZone, TimeZoneDatabase},
 };
 use sha2::{Digest as _, Sha256};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Why an alert waits for the digest, if nobody but the budget says so.
 pub(crate) const LEFT_TO_THE_DIGEST: &str = "the false-page budget lets it wait for the digest";
@@ -45,8 +45,8 @@ pub(crate) struct Daily {
     pub(crate) made: Option<(String, Timestamp)>,
     /// Ranked since, the most severe, then the most surprising, then the newest first.
     awaiting: Vec<Awaiting>,
-    /// All that were ranked since.
-    n_awaiting: u64,
+    /// How many were ranked since, by hour of wall time; as far back as a digest reaches.
+    n_awaiting: BTreeMap<i64, u64>,
     /// Of the last digests, in the order in which they were requested.
     pub(crate) notices: VecDeque<NoticeRecord>,
 }
@@ -109,7 +109,7 @@ impl Daily {
                     self.made = Some((day.clone(), *at));
                 }
                 self.awaiting.clear();
-                self.n_awaiting = 0;
+                self.n_awaiting.clear();
             }
             Decision::NoticeRequested { notice, because, step, fallback_of, may_stop } => {
                 if self.notice(&notice.id).is_some() {
@@ -138,7 +138,9 @@ impl Daily {
     }
 
     fn rank(&mut self, at: Timestamp, alert: &AlertFact, mode: Mode, note: Option<&str>) {
-        self.awaiting.retain(|other| at - other.ranked_at <= limits::DIGEST_REACH);
+        let reach = at - limits::DIGEST_REACH;
+        self.awaiting.retain(|other| reach <= other.ranked_at);
+        self.n_awaiting = self.n_awaiting.split_off(&hour(reach));
         let line = DigestLine {
             alert: alert.id,
             raised_at: alert.raised_at,
@@ -146,7 +148,7 @@ impl Daily {
             subject: alert.subject.clone(),
             detector: alert.detector.clone(),
             why: printable_within(&alert.why, limits::DIGEST_WHY_MAX),
-            one_in: alert.surprise_milli.map(|milli| 10_f64.powf(f64::from(milli) / 1000.0).min(1e15) as u64),
+            one_in: alert.surprise_milli.map(|milli| 10_f64.powf(f64::from(milli) / 1000.0).min(1e15).round() as u64),
             mode,
             note: note.map(|note| printable_within(note, limits::DIGEST_WHY_MAX)),
         };
@@ -155,7 +157,11 @@ impl Daily {
         let index = self.awaiting.partition_point(|other| place(other) >= place(&new));
         self.awaiting.insert(index, new);
         self.awaiting.truncate(limits::DIGEST_KEPT);
-        self.n_awaiting += 1;
+        *self.n_awaiting.entry(hour(at)).or_default() += 1;
+    }
+
+    fn n_awaiting(&self, now: Timestamp) -> u64 {
+        self.n_awaiting.range(hour(now - limits::DIGEST_REACH)..).map(|(_, n)| n).sum()
     }
 
     pub(crate) fn notice(&self, id: &NoticeId) -> Option<&NoticeRecord> {
@@ -175,7 +181,7 @@ impl Daily {
         if self.made.as_ref().is_some_and(|(last, _)| day <= *last) {
             return decisions;
         }
-        let (n, step) = (self.n_awaiting, format!("digest:{day}"));
+        let (n, step) = (self.n_awaiting(now), format!("digest:{day}"));
         let silent = n == 0 && !settings.when_empty;
         let because = format!("the digest of {day} is due since {due_at}");
         let known = |channel: &String| {
@@ -215,14 +221,16 @@ impl Daily {
 
     fn written(&self, policy: &Policy, settings: &DigestSettings, day: &str, channel: &str, now: Timestamp) -> Notice {
         let notices = &policy.settings().notices;
-        let n = self.n_awaiting;
+        let (n, reach) = (self.n_awaiting(now), now - limits::DIGEST_REACH);
         let told = match n {
             0 => "nothing to report".to_owned(),
             1 => "1 alert that interrupted nobody".to_owned(),
             n => format!("{n} alerts that interrupted nobody"),
         };
+        let awaiting: Vec<&Awaiting> = self.awaiting.iter().filter(|one| reach <= one.ranked_at).collect();
         // Where none was made before, it begins with the first that is told.
-        let first = self.awaiting.iter().map(|one| one.ranked_at).min();
+        let first = awaiting.iter().map(|one| one.ranked_at).min();
+        let since = self.made.as_ref().map(|(_, at)| (*at).max(reach)).or(first).unwrap_or(now);
         Notice {
             id: notice_id(day, channel, now),
             incident: IncidentId::NONE,
@@ -231,21 +239,26 @@ impl Daily {
             decided_at: now,
             hold_until: None,
             expires_at: now + notices.expire_after,
-            severity: self.awaiting.first().map_or(Severity::Low, |one| one.line.severity),
+            severity: awaiting.first().map_or(Severity::Low, |one| one.line.severity),
             subject: Entity::new(EntityKind::Fleet, "all"),
             data_classes: DataClasses::EMPTY,
             affected_records: 0,
             title: format!("{told}, {day}"),
             reasons: Vec::new(),
             figures: Vec::new(),
-            digest: self.awaiting.iter().take(settings.lines).map(|one| one.line.clone()).collect(),
+            digest: awaiting.iter().take(settings.lines).map(|one| one.line.clone()).collect(),
             n_alerts: n,
-            first_seen_at: self.made.as_ref().map(|(_, at)| *at).or(first).unwrap_or(now),
+            first_seen_at: since,
             deadlines: Vec::new(),
-            link: notices.link_base.as_ref().map(|base| format!("{}/", base.trim_end_matches('/'))),
+            link: notices.link_base.as_ref().map(|base| format!("{}/alerts", base.trim_end_matches('/'))),
             drill: None,
         }
     }
+}
+
+/// Since 1970.
+fn hour(at: Timestamp) -> i64 {
+    at.as_secs().div_euclid(3_600)
 }
 
 /// As of [`crate::pending`], over what it is, the day, the channel, and the time of the decision: two breachds that tell the same people

@@ -68,7 +68,7 @@ fn it_is_made_once_a_day_and_tells_the_worst_first() {
     assert_eq!(lines, [("alert 3", None), ("alert 4", Some(1_000_000_000)), ("alert 1", Some(10_000))]);
     assert_eq!((told[0].n_alerts, told[0].severity, told[0].kind), (4, Severity::Medium, NoticeKind::Digest));
     assert_eq!(told[0].first_seen_at, crate::world::start(), "since the last one");
-    assert_eq!(told[0].link.as_deref(), Some("https://breachd.example/"));
+    assert_eq!(told[0].link.as_deref(), Some("https://breachd.example/alerts"));
     assert!(made.iter().all(|decision| decision.incident().is_none() && !decision.because().is_empty()));
     assert_eq!(world.daily(Span::from_hours(23)), []);
     assert_eq!(notices(&world.daily(Span::from_hours(1)))[0].n_alerts, 0, "told once");
@@ -178,7 +178,10 @@ fn it_is_bounded_whatever_is_ranked() {
     world.alert(&quiet("u1", 1, Severity::Low, None));
     world.now = world.now + limits::DIGEST_REACH + Span::from_hours(1);
     world.alert(&quiet("u2", 2, Severity::Low, None));
-    assert_eq!(notices(&world.daily(Span::ZERO))[0].digest.len(), 1);
+    let late = world.daily(Span::ZERO);
+    let told = notices(&late)[0];
+    assert_eq!((told.digest.len(), told.n_alerts), (1, 1));
+    assert_eq!(told.first_seen_at, world.now - limits::DIGEST_REACH);
     let far = Timestamp::from_millis(i64::MAX);
     assert_eq!(world.book.daily(far), [], "a time beyond the calendar");
 }
