@@ -1,11 +1,11 @@
 //! The daily digest: one a day, whatever restarts and whoever is killed; over a real SMTP conversation.
 
-use crate::harness::{Daemon, Scratch, broker, contents, free_port, kafka_address, unique, until};
+use crate::harness::{BINARY, Daemon, Scratch, broker, contents, free_port, kafka_address, unique, until};
 use activity::{DataClass, Entity, EntityKind, KnownBy, Mode, Timestamp};
 use breachd::{cli::RoleName, run, settings::Settings, topics::Topics};
 use detector::{Alert, AlertId, AlertWindow, Severity};
 use notifier::sandbox::{Sandbox, SmtpOptions, SmtpSandbox};
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, process::Command, sync::Arc};
 use stream::{Broker, Outgoing};
 
 /// An alert that interrupts nobody.
@@ -139,4 +139,35 @@ fn one_mail_a_day_over_kafka_whoever_is_killed() {
         assert_eq!(daemon.terminate(), Some(0));
     }
     assert_one_digest(&smtp, broker.as_ref(), &topics);
+}
+
+#[test]
+fn check_tells_what_is_wrong_with_a_digest() {
+    let scratch = Scratch::new("digest-check");
+    scratch.write("key", "0123456789abcdef0123456789abcdef");
+    let check = |digest: &str| {
+        let text = format!(
+            "[digest]\n{digest}\n[fallback]\nchannels = [\"pager\"]\n[[channels]]\nname = \"pager\"\nkind = \"pagerduty\"\n\
+             routing_key_file = \"key\"\n[[channels]]\nname = \"mail\"\nkind = \"email\"\nhost = \"mail.example.com\"\n\
+             from = \"breachd@example.com\"\nto = [\"privacy@example.com\"]\n"
+        );
+        let file = scratch.write("breachd.toml", text);
+        let output = Command::new(BINARY).args(["check", "--config", file.to_str().unwrap()]).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let (code, said) =
+        check("channels = [\"pager\", \"nobody\"]\nat = \"8 o'clock\"\nzone = \"Europe/Atlantis\"\nlines = 0");
+    assert_eq!(code, Some(2), "{said}");
+    for expected in [
+        ":2: `digest.channels`: `pager` may interrupt people",
+        ":2: `digest.channels`: there is no channel `nobody`",
+        ":3: `digest.at`: `8 o'clock` is no time of day",
+        ":4: `digest.zone`: there is no zone `Europe/Atlantis`",
+        ":5: `digest.lines`: must lie between 1 and 100",
+    ] {
+        assert!(said.contains(expected), "{expected} in\n{said}");
+    }
+    let (code, said) =
+        check("channels = [\"mail\"]\nat = \"08:00\"\nzone = \"Europe/Berlin\"\nwhen_empty = false\nlines = 50");
+    assert_eq!(code, Some(0), "{said}");
 }
