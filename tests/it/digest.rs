@@ -1,6 +1,6 @@
 //! The daily digest: one a day, whatever restarts and whoever is killed; over a real SMTP conversation.
 
-use crate::harness::{BINARY, Daemon, Scratch, broker, contents, free_port, kafka_address, unique, until};
+use crate::harness::{BINARY, Daemon, Scratch, broker, contents, free_port, get, kafka_address, unique, until};
 use activity::{DataClass, Entity, EntityKind, KnownBy, Mode, Timestamp};
 use breachd::{cli::RoleName, run, settings::Settings, topics::Topics};
 use detector::{Alert, AlertId, AlertWindow, Severity};
@@ -101,11 +101,18 @@ fn one_mail_a_day_over_the_log_in_memory_whatever_restarts() {
     topics.prepare(broker.as_ref()).unwrap();
     raise(broker.as_ref(), &topics, &quiet("u1"));
     let begin = |instance: &str| {
-        runtime.block_on(run::start(settings(instance), Arc::clone(&broker), &[RoleName::Notifier])).unwrap()
+        let roles = [RoleName::Notifier, RoleName::Console];
+        runtime.block_on(run::start(settings(instance), Arc::clone(&broker), &roles)).unwrap()
     };
     let first = begin("one");
     until("the digest is mailed", || (!smtp.received().is_empty()).then_some(()));
     until("its delivery is journaled", || (journaled(broker.as_ref(), &topics, "delivery_recorded") > 0).then_some(()));
+    until("the console shows the digest and what it told", || {
+        let (_, body) = get(&first.console.to_string(), "/api/v1/alerts")?;
+        let page: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let told = page["digests"][0]["state"] == "accepted" && page["digests"][1].is_null();
+        (told && page["alerts"][0]["why"] == "u1 read somewhat more than usual").then_some(())
+    });
     assert!(first.stop());
     raise(broker.as_ref(), &topics, &quiet("u2"));
     let second = begin("two");

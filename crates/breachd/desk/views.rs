@@ -143,7 +143,7 @@ pub(super) fn delivery_state(record: &NoticeRecord, now: Timestamp) -> views::De
     }
 }
 
-fn delivery(record: &NoticeRecord, now: Timestamp) -> views::Delivery {
+pub(super) fn delivery(record: &NoticeRecord, now: Timestamp) -> views::Delivery {
     views::Delivery {
         notice: record.notice.id.to_string(),
         kind: record.notice.kind.as_str().into(),

@@ -369,7 +369,7 @@ pub(crate) fn severity(severity: &Severity) -> Safe<String> {
 }
 
 /// The word; the style puts a sign before it that tells good from bad by shape. Fixed text only, so it may be HTML.
-fn delivery(state: &DeliveryState) -> Safe<String> {
+pub(crate) fn delivery(state: &DeliveryState) -> Safe<String> {
     let word = state.as_str();
     Safe(format!(r#"<span class="delivery {word}">{word}</span>"#))
 }
@@ -398,7 +398,7 @@ fn lost(deliveries: &[Delivery]) -> Option<String> {
 }
 
 /// For a time that has not come: whether it still may.
-fn not_yet(state: &DeliveryState) -> &'static str {
+pub(crate) fn not_yet(state: &DeliveryState) -> &'static str {
     if state.is_lost() || *state == DeliveryState::Stopped { "no" } else { "not yet" }
 }
 

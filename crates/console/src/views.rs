@@ -231,6 +231,8 @@ pub struct AlertsPage {
     pub at: Timestamp,
     /// The worst first.
     pub alerts: Vec<AlertRow>,
+    /// Notices of the last daily digests, newest first; none: nobody is sent one.
+    pub digests: Vec<Delivery>,
 }
 
 /// The page of one alert.

@@ -8,13 +8,14 @@
 //! ```text
 //! alert ─► grouping ─► incident ─► pending: severity ─► awareness ─► deadlines ─► notices ─► fallbacks
 //! command ─► commands ─┘              (what is missing now)
+//! alert that interrupts nobody ─► daily: told once a day
 //! ```
 //!
 //! Invariants
 //! - [`Casebook::apply`] is the only way to change, and does not look at the policy: a journal folds to the same
 //!   casebook under any policy.
 //! - Deciding twice on the same input decides nothing the second time (alerts, commands; notices by their id).
-//! - A journal cut off after any decision loses no notice: what is missing is found by the next tick.
+//! - A journal cut off after any decision loses no notice: what is missing is found by the next tick. A day has one digest.
 //! - A drill's deadlines are simulated, a live incident's are real, whatever a decision says; modes never meet.
 //! - Everything is bounded ([`limits`]); nothing that still has to be told is forgotten.
 //!

@@ -89,7 +89,11 @@ impl Desk for SampleDesk {
 
     fn alerts(&self) -> AlertsPage {
         let alerts = self.pages().into_iter().take(3).flat_map(|page| page.alerts);
-        AlertsPage { at: NOW, alerts: alerts.map(|alert| AlertRow { page: false, ..alert }).collect() }
+        let alerts = alerts.map(|alert| AlertRow { page: false, ..alert }).collect();
+        let text = self.hostile.lock().expect("no test panics while it holds this").clone();
+        let digests = payroll().deliveries.into_iter().chain(hostile(&text).deliveries);
+        let digests = digests.map(|delivery| Delivery { kind: "digest".into(), hold_until: None, ..delivery });
+        AlertsPage { at: NOW, alerts, digests: digests.collect() }
     }
 
     fn alert(&self, id: &str) -> Option<AlertPage> {

@@ -59,6 +59,10 @@ async fn it_shows_why_figures_window_evidence_and_what_people_said() {
         ranked.contains(&format!("<a href=\"{ALERT}\">0af1c0e7</a>"))
             && ranked.contains("aria-current=\"page\">Alerts")
     );
+    assert!(
+        ranked.contains("<caption id=\"digests\">") && ranked.contains("250 2.0.0 Ok: queued as 4WxYz1"),
+        "{ranked}"
+    );
     let drill = console.get(DRILL).await.body;
     assert!(drill.contains("<span class=\"drill\">DRILL</span> Alert 09f1c0e7") && !drill.contains("<form"));
     for missing in ["/alerts/0f", "/alerts/..%2Fx"] {

@@ -13,6 +13,8 @@
 //! routing_key_file = "/run/credentials/breachd/pagerduty"    # the integration key, 32 characters
 //! api_token_file = "/run/credentials/breachd/pagerduty-api"  # optional: confirms that an incident is really open
 //! ```
+//! The daily digest is refused: it may interrupt nobody.
+//!
 //! Accepted means 202: PagerDuty took the event. A disabled service, a maintenance window or a suppression rule still tell
 //! nobody; with a REST token breachd looks for the incident itself and reports `Confirmed`. Rotating the routing
 //! key orphans open alerts (acknowledging and resolving go to the key): close incidents first.
