@@ -7,6 +7,8 @@
 
 #[path = "it/cli.rs"]
 mod cli;
+#[path = "it/digest.rs"]
+mod digest;
 #[path = "it/exact.rs"]
 mod exact;
 #[path = "it/harness.rs"]

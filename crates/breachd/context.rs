@@ -2,7 +2,7 @@
 
 use crate::{
     cli::RoleName, drill::mark::DrillKey, health::Healths, metrics::Metrics, reload::Current, settings::Settings,
-    topics::Topics,
+    topics::Topics, wall,
 };
 use detector::{Directory, Engine};
 use ingest::{Geo, Plan};
@@ -81,8 +81,25 @@ impl Context {
     /// Puts a new configuration in the place of the last one; the active notifier takes it up at its next round, ingest its rules
     /// with the next record.
     pub fn reload(&self, settings: Settings) {
-        self.rules.put(Arc::clone(&settings.rules));
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put_rules(Arc::clone(&settings.rules));
+        *latest = Arc::new(settings);
+    }
+
+    /// Puts rules in force that were read under that configuration. False: another has taken its place meanwhile, with rules of its
+    /// own, and nothing is changed.
+    pub fn take_rules(&self, under: &Arc<Settings>, rules: Arc<signatures::Set>) -> bool {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = Arc::ptr_eq(&latest, under);
+        if current {
+            self.put_rules(rules);
+        }
+        current
+    }
+
+    fn put_rules(&self, rules: Arc<signatures::Set>) {
+        self.metrics.signatures(rules.rules().len(), rules.digest(), wall::now());
+        self.rules.put(rules);
     }
 
     pub fn latest(&self) -> Arc<Settings> {

@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod reload;
 pub mod replay;
 pub mod roles;
+pub mod rules_watch;
 pub mod run;
 pub mod settings;
 pub mod signatures;

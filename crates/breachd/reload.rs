@@ -1,4 +1,5 @@
-//! Files beside the configuration that are read again when they change: the networks and the HR directory.
+//! Files beside the configuration that are read again when they change: the networks and the HR directory. The folder of signature rules
+//! is looked at in the same way, see [`crate::rules_watch`].
 //!
 //! Every few seconds each file's modification time, length and inode are looked at. A change is taken up once two looks in a
 //! row find the same, so that a file being written in place is not read half; replacing it by `mv` is better still. What
@@ -16,7 +17,7 @@ use crate::{context::Context, settings};
 use std::{
     fs,
     os::unix::fs::MetadataExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -64,7 +65,7 @@ impl<T> Current<T> {
 }
 
 /// What tells one content of a file from another without reading it; `None`: it is not there.
-type Stamp = Option<(SystemTime, u64, u64)>;
+pub(crate) type Stamp = Option<(SystemTime, u64, u64)>;
 
 /// One file that is looked at.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl Watched {
     }
 }
 
-fn stamp(path: &PathBuf) -> Stamp {
+pub(crate) fn stamp(path: &Path) -> Stamp {
     let metadata = fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
 }

@@ -8,6 +8,7 @@ use crate::{
     metrics::{Known, Metrics},
     reload::{self, Current},
     roles::{self, RoleError},
+    rules_watch,
     settings::{Settings, limits, load},
     topics::Topics,
     wall,
@@ -78,6 +79,7 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
     // Every process answers probes and shows its metrics; only one with the role `console` follows the incidents.
     let model = follower::ReadModel::new(&context, roles.contains(&RoleName::Console));
     tokio::spawn(reload::watch(Arc::clone(&context)));
+    tokio::spawn(rules_watch::watch(Arc::clone(&context)));
     let console = serve(Arc::clone(&context), Arc::clone(&model)).await?;
     let mut daemon =
         Daemon { context: Arc::clone(&context), console, model: Arc::clone(&model), threads: Vec::new(), ended };
@@ -135,6 +137,7 @@ fn metrics(settings: &Settings) -> Metrics {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), wall::now(), &known);
     metrics.false_page_budget(settings.detector.false_pages_per_week);
     metrics.reload_successful(true);
+    metrics.signatures(settings.rules.rules().len(), settings.rules.digest(), wall::now());
     metrics
 }
 

@@ -1,18 +1,25 @@
 //! `[signatures]`: which rules are in force, and where those of the user are.
 //!
-//! The rules that ship with breachd are part of the program; those of `folder` come on top. All of them are read when breachd starts and on
-//! SIGHUP, together with the rest of the configuration: either all that was written is right and takes effect, or nothing does, each
-//! mistake is told with its file and line, and `breachd_last_reload_successful` is 0. Ingest goes on with the same state by another
+//! The rules that ship with breachd are part of the program; those of `folder` come on top. All of them are read when breachd starts, on
+//! SIGHUP together with the rest of the configuration, and whenever the folder has changed ([`crate::rules_watch`]): either all that
+//! was written is right and takes effect, or nothing does, each mistake is told with its file and line, and
+//! `breachd_signature_last_reload_successful` is 0 (after SIGHUP `breachd_last_reload_successful`). Ingest goes on with the same state by another
 //! set, from the next record on; what was matched before stays matched. The detector needs no rules: tallies carry what an alert says.
 //!
 //! *Same input, same answer* holds between two changes, as for networks and people: see [`crate::reload`].
 
 use serde::Deserialize;
 use signatures::{File, Set};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Files of rules in a folder. Beyond: refused.
 const FILES_MAX: usize = 512;
+
+/// Time between two looks at the folder, from and to.
+const LOOK_EVERY: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {
@@ -64,11 +71,13 @@ pub struct SignatureSettings {
     pub folder: Option<PathBuf>,
     /// Names of rules that are not in force.
     pub off: Vec<String>,
+    /// Time between two looks at the folder; what has changed and rests is taken up at the second look.
+    pub look_every: notifier::Period,
 }
 
 impl Default for SignatureSettings {
     fn default() -> Self {
-        SignatureSettings { shipped: true, folder: None, off: Vec::new() }
+        SignatureSettings { shipped: true, folder: None, off: Vec::new(), look_every: notifier::Period::from_secs(3) }
     }
 }
 
@@ -85,6 +94,10 @@ pub enum Wrong {
 /// Every mistake of every file.
 pub fn read(settings: &SignatureSettings) -> Result<Set, Vec<Wrong>> {
     let mut wrong = Vec::new();
+    if !LOOK_EVERY.contains(&settings.look_every.0) {
+        let problem = format!("`{}` must be between 1s and 1h", settings.look_every);
+        wrong.push(Wrong::Setting { key: "look_every", problem });
+    }
     let mut texts: Vec<(String, String)> = Vec::new();
     if settings.shipped {
         texts.extend(SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
@@ -121,8 +134,8 @@ pub fn read(settings: &SignatureSettings) -> Result<Set, Vec<Wrong>> {
     }
 }
 
-/// The files of a folder, by name; hidden ones are left out (editors and mounted volumes have some).
-fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+/// The files of rules in a folder, by name; hidden ones are left out (editors and mounted volumes have some).
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let unreadable = |error: std::io::Error| format!("`{}` cannot be read: {error}", folder.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -172,7 +185,12 @@ mod tests {
         std::fs::write(folder.join("notes.txt"), "no rule").unwrap();
         let names = |off: &[&str], shipped: bool| {
             let off = off.iter().map(|name| (*name).to_owned()).collect();
-            let set = read(&SignatureSettings { shipped, folder: Some(folder.clone()), off })?;
+            let set = read(&SignatureSettings {
+                shipped,
+                folder: Some(folder.clone()),
+                off,
+                ..SignatureSettings::default()
+            })?;
             Ok::<Vec<String>, Vec<Wrong>>(set.rules().iter().map(|rule| rule.mark.rule.to_string()).collect())
         };
         assert_eq!(names(&[], false).unwrap(), ["of_our_own"]);

@@ -1,11 +1,11 @@
 // Opens pages of the console in a real Chromium and checks them against WCAG 2.2 AA.
 //
-//   node check.mjs [--acknowledge URL] [--screenshots DIR] URL…
+//   node check.mjs [--acknowledge URL] [--judge URL] [--screenshots DIR] URL…
 //
 // By axe: every rule of A and AA, in light and dark, wide and narrow; what axe cannot decide fails too, unless UNDECIDABLE
 // says why it is fine. By script what axe does not check: reflow, text spacing, large text, the way of the Tab key,
 // visible and unobscured focus, target size, forced colours, no motion, no script, no foreign request.
-// `--acknowledge URL` takes an incident by keyboard alone and expects to be told so.
+// `--acknowledge URL` takes an incident by keyboard alone and expects to be told so; `--judge URL` says what an alert was.
 //
 // Prints each failure and `N passed, N failed`; exits with 1 on a failure, 2 if there is nothing to run with.
 // A person still has to listen with a screen reader, and to judge whether the words are plain.
@@ -213,6 +213,49 @@ async function acknowledge(browser, url) {
   await page.close();
 }
 
+// What an alert was, said by keyboard alone: a mistake first, then the question, then the answer.
+async function judge(browser, url) {
+  const page = await browser.newPage({ viewport: NARROW });
+  const problems = [];
+  const tabTo = async (id) => {
+    for (let step = 0; step < 100; step += 1) {
+      if (await page.evaluate((wanted) => document.activeElement.id === wanted, id)) return;
+      await page.keyboard.press("Tab");
+    }
+    problems.push(`#${id} cannot be reached by Tab`);
+  };
+  const fill = async (verdict) => {
+    await tabTo("by");
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type("Keyboard Only");
+    await tabTo("verdict");
+    if (verdict) await page.keyboard.type(verdict);
+    await tabTo("reason");
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type("the yearly audit");
+    await tabTo("judge");
+    await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+  };
+  await page.goto(url);
+  await fill("");
+  if ((await page.getByRole("heading", { name: "That was not done" }).count()) !== 1) problems.push("a missing verdict is not told");
+  await axe(page, `${url}, mistake`, "narrow");
+  await tabWalk(page, `${url}, mistake`);
+  await page.goto(url);
+  await fill("Expected");
+  const question = await page.getByRole("heading", { level: 1 }).innerText();
+  if (!question.includes("“Expected: a new normal”?")) problems.push(`asked \`${question}\``);
+  await axe(page, `${url}, question`, "narrow");
+  await tabWalk(page, `${url}, question`);
+  await page.evaluate(() => document.activeElement?.blur());
+  for (let step = 0; step < 20 && !(await page.evaluate(() => document.activeElement.matches("button.main"))); step += 1) await page.keyboard.press("Tab");
+  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+  const said = await page.locator("[role=status]").innerText();
+  if (!said.includes("recorded")) problems.push(`the page says \`${said}\`, at ${page.url()}`);
+  report(url, "judged by keyboard", problems);
+  await page.close();
+}
+
 // Faults planted in a good page; a check that does not find its own is worth nothing.
 const FAULTS = [
   ["too wide", "h1 { min-width: 2000px !important; }", (page) => page.evaluate(inPage.overflow)],
@@ -262,7 +305,7 @@ async function main() {
   }
   const executablePath = BROWSERS.find((path) => path && existsSync(path));
   if (urls.length === 0 || !executablePath) {
-    console.error(executablePath ? "usage: node check.mjs [--acknowledge URL] [--screenshots DIR] URL…" : "no Chromium found: install chromium-headless-shell, or set CHROMIUM");
+    console.error(executablePath ? "usage: node check.mjs [--acknowledge URL] [--judge URL] [--screenshots DIR] URL…" : "no Chromium found: install chromium-headless-shell, or set CHROMIUM");
     process.exit(2);
   }
   const screenshots = options.get("--screenshots");
@@ -274,6 +317,7 @@ async function main() {
     await findsFaults(browser, new URL("/help", urls[0]).href);
     await missing(browser, new URL("/no-such-page", urls[0]).href);
     if (options.has("--acknowledge")) await acknowledge(browser, options.get("--acknowledge"));
+    if (options.has("--judge")) await judge(browser, options.get("--judge"));
   } finally {
     await browser.close();
   }

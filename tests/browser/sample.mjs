@@ -7,7 +7,12 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const PAGES = ["", "incidents/INC-7", "incidents/INC-8", "incidents/INC-9", "incidents/INC-3", "help"];
+const ALERT = "alerts/0af1c0e7a9b3d4e215f1c0e7a9b3d4e2";
+const PAGES = [
+  "", "incidents/INC-7", "incidents/INC-8", "incidents/INC-9", "incidents/INC-3", "alerts", ALERT,
+  "alerts/18f1c0e7a9b3d4e215f1c0e7a9b3d4e2", "alerts/09f1c0e7a9b3d4e215f1c0e7a9b3d4e2",
+  "help",
+];
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const cargo = ["run", "--quiet", "--release", "--locked", "--package", "console", "--example", "sample", "--", "127.0.0.1:0"];
@@ -15,7 +20,7 @@ const server = spawn("cargo", cargo, { cwd: here, stdio: ["ignore", "pipe", "inh
 let code = 2;
 try {
   const [base] = await once(createInterface(server.stdout), "line");
-  const urls = ["--acknowledge", `${base}incidents/INC-7`, ...process.argv.slice(2), ...PAGES.map((page) => base + page)];
+  const urls = ["--acknowledge", `${base}incidents/INC-7`, "--judge", `${base}${ALERT}`, ...process.argv.slice(2), ...PAGES.map((page) => base + page)];
   const check = spawn(process.execPath, [`${here}check.mjs`, ...urls], { stdio: "inherit" });
   [code] = await once(check, "exit");
 } finally {

@@ -1,4 +1,5 @@
-//! Signature rules of a user: checked with all their mistakes, told as they say, taken up on SIGHUP or not at all.
+//! Signature rules of a user: checked with all their mistakes, told as they say, taken up on SIGHUP and when their folder changes, or not
+//! at all.
 
 use crate::harness::{BINARY, Daemon, Scratch, broker, contents, free_port, get, kafka_address, topic, unique, until};
 use detector::{Alert, Severity};
@@ -172,5 +173,48 @@ fn new_rules_are_taken_up_on_sighup_and_wrong_ones_leave_the_old_in_force() {
     assert_eq!(told("second"), None, "it was asked for before the rule was there");
     ask("/secondword", 3);
     until("the second rule pages", || told("second"));
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
+fn a_changed_folder_is_taken_up_without_a_signal_and_a_broken_one_is_not() {
+    let scratch = Scratch::new("signatures-watch");
+    let prefix = unique("watch");
+    let raw = format!("{prefix}-web");
+    broker().create_topics(&[topic(&raw, 1)]).unwrap();
+    let console = format!("127.0.0.1:{}", free_port());
+    std::fs::create_dir(scratch.0.join("rules")).unwrap();
+    scratch.write("rules/a.yml", rule("First", "firstword", ""));
+    let config = scratch.write(
+        "breachd.toml",
+        format!(
+            "instance = \"one\"\n[kafka]\nbootstrap_servers = \"{}\"\n[topics]\nprefix = \"{prefix}\"\n\
+             [console]\nlisten = \"{console}\"\n[signatures]\nfolder = \"rules\"\nshipped = false\nlook_every = \"1s\"\n\
+             [[sources]]\nname = \"web\"\nformat = \"access_combined\"\ntopic = \"{raw}\"\n",
+            kafka_address(),
+        ),
+    );
+    let mut daemon = Daemon::run(&config, &["--roles", "ingest"], scratch.0.join("daemon.log"));
+    until("it is ready", || get(&console, "/readyz").filter(|(status, _)| *status == 200));
+    let shown = |lines: &[&str]| {
+        let (_, text) = get(&console, "/metrics")?;
+        lines.iter().all(|line| text.lines().any(|found| found == *line)).then_some(())
+    };
+    let log = scratch.0.join("daemon.log");
+    let said = |what: &str| std::fs::read_to_string(&log).unwrap().matches(what).count();
+    until("one rule is in force", || shown(&["breachd_signature_rules 1"]));
+    scratch.write("rules/b.yml", rule("Second", "secondword", ""));
+    until("an added rule is taken up", || shown(&["breachd_signature_rules 2"]));
+    until("ingest has it", || (said("new signature rules are in force") == 1).then_some(()));
+    scratch.write("rules/c.yml", "title: broken\n");
+    scratch.write("rules/b.yml", rule("Third", "thirdword", ""));
+    until("a broken folder is refused", || shown(&["breachd_signature_last_reload_successful 0"]));
+    assert!(said("c.yml:1") > 0 && shown(&["breachd_signature_rules 2"]).is_some(), "the old rules are whole");
+    std::fs::remove_file(scratch.0.join("rules/c.yml")).unwrap();
+    until("a mended folder is taken up", || shown(&["breachd_signature_last_reload_successful 1"]));
+    std::fs::remove_file(scratch.0.join("rules/b.yml")).unwrap();
+    until("a removed rule is gone", || {
+        shown(&["breachd_signature_rules 1", "breachd_signature_last_reload_successful 1"])
+    });
     assert_eq!(daemon.terminate(), Some(0));
 }

@@ -279,6 +279,22 @@ fn a_running_breachd_hears_verdicts_as_a_replay_does() {
     assert_eq!(sent.status.code(), Some(0), "{}", said(&sent));
     judged(3);
 
+    // The console shows the alert, its figures, and what was said of it.
+    let shown = until("the console has all verdicts", || {
+        let (status, body) = get(&console, &format!("/api/v1/alerts/{id}"))?;
+        assert_eq!(status, 200, "{body}");
+        let alert: serde_json::Value = serde_json::from_str(&body).unwrap();
+        (alert["verdicts"].as_array().map(Vec::len) == Some(3)).then_some(alert)
+    });
+    let said: Vec<_> = (0..3).map(|at| shown["verdicts"][at]["verdict"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(said, ["expected", "true", "benign_once"]);
+    assert!(shown["verdicts"][0]["exception_until"].is_string() && shown["verdicts"][1]["exception_until"].is_null());
+    let figures: Vec<_> = shown["figures"].as_array().unwrap().iter().map(|figure| figure["name"].clone()).collect();
+    assert!(figures.contains(&"seen".into()) && figures.contains(&"normal".into()), "{figures:?}");
+    let (status, page) = get(&console, &format!("/alerts/{id}")).unwrap();
+    assert!(status == 200 && page.contains("looked into it") && page.contains("Record verdict…"), "{page}");
+    assert_eq!(get(&console, "/alerts").map(|(status, _)| status), Some(200));
+
     // A restart hears them before the first tally, and raises nothing new.
     assert_eq!(daemon.terminate(), Some(0));
     let mut daemon = Daemon::run(&config, &[], scratch.0.join("daemon.log"));

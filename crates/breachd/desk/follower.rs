@@ -12,8 +12,9 @@ use crate::{
     settings::limits,
     sources::{self, RowsKnown, SourceState},
 };
+use activity::Timestamp;
 use dashmap::DashMap;
-use detector::{Alert, AlertId};
+use detector::{Alert, AlertId, Ruling};
 use incident::{Casebook, Decision};
 use journal::Entry;
 use std::{
@@ -30,6 +31,8 @@ pub struct ReadModel {
     alerts: DashMap<AlertId, Alert>,
     /// Ids of the alerts, oldest first: what goes when there are too many.
     order: Mutex<VecDeque<AlertId>>,
+    /// What people said of alerts, oldest first.
+    judged: Mutex<Judged>,
     /// Journal entry that carried a command out, by the command's id.
     commands: DashMap<String, u64>,
     /// What each source partition has shown, by its key in the state topic.
@@ -42,12 +45,56 @@ pub struct ReadModel {
     pub broken: AtomicBool,
 }
 
+/// One verdict about an alert, as the journal has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    pub ruling: Ruling,
+    pub by: String,
+    pub reason: String,
+    /// When the person said so.
+    pub at: Timestamp,
+    pub exception_until: Option<Timestamp>,
+    /// Number of the journal's entry.
+    pub entry: u64,
+}
+
+/// Verdicts by alert; the journal has those that are forgotten here.
+#[derive(Debug, Default)]
+struct Judged {
+    of: HashMap<AlertId, Vec<Judgement>>,
+    /// Alerts in the order of their first verdict: what goes when there are too many.
+    order: VecDeque<AlertId>,
+}
+
+impl Judged {
+    fn take(&mut self, seq: u64, decision: &Decision) {
+        let Decision::AlertJudged { because, by, alert, verdict, asked_at, exception, .. } = decision else { return };
+        let exception_until = exception.as_ref().map(|exception| exception.until);
+        let (by, reason) = (by.clone(), because.clone());
+        let judgement = Judgement { ruling: *verdict, by, reason, at: *asked_at, exception_until, entry: seq };
+        if !self.of.contains_key(alert) {
+            self.order.push_back(*alert);
+        }
+        let of_alert = self.of.entry(*alert).or_default();
+        if limits::VERDICTS_SHOWN <= of_alert.len() {
+            of_alert.remove(0);
+        }
+        of_alert.push(judgement);
+        if limits::JUDGED_REMEMBERED < self.order.len()
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.of.remove(&oldest);
+        }
+    }
+}
+
 impl ReadModel {
     pub fn new(context: &Context, followed: bool) -> Arc<ReadModel> {
         Arc::new(ReadModel {
             casebook: RwLock::new(Casebook::new(Arc::clone(&context.policy))),
             alerts: DashMap::new(),
             order: Mutex::default(),
+            judged: Mutex::default(),
             commands: DashMap::new(),
             sources: Mutex::default(),
             changed: tokio::sync::Notify::new(),
@@ -63,6 +110,11 @@ impl ReadModel {
 
     pub fn alert(&self, id: AlertId) -> Option<Alert> {
         self.alerts.get(&id).map(|alert| alert.clone())
+    }
+
+    /// What people said of an alert, oldest first.
+    pub fn judgements(&self, id: AlertId) -> Vec<Judgement> {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner).of.get(&id).cloned().unwrap_or_default()
     }
 
     /// Number of the journal entry by which a command was carried out, once it is there.
@@ -88,6 +140,7 @@ impl ReadModel {
                 }
                 self.commands.insert(command.to_owned(), entry.seq);
             }
+            self.judged.lock().unwrap_or_else(PoisonError::into_inner).take(entry.seq, &decision);
             self.casebook.write().unwrap_or_else(PoisonError::into_inner).apply(&decision);
         }
         self.changed.notify_waiters();
@@ -165,5 +218,38 @@ fn measure_coverage(context: &Context, model: &ReadModel) {
             let n = tables.iter().filter(|table| table.class == class && table.rows == rows).count();
             context.metrics.coverage_tables(class, rows.as_str(), n);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(n: u64, reason: &str) -> Decision {
+        let alert = AlertId::parse(&format!("{n:032x}")).unwrap();
+        Decision::AlertJudged {
+            at: Timestamp::from_secs(9),
+            because: reason.into(),
+            incident: None,
+            by: "Ada".into(),
+            alert,
+            verdict: Ruling::BenignOnce,
+            asked_at: Timestamp::from_secs(7),
+            exception: None,
+            command: None,
+        }
+    }
+
+    #[test]
+    fn verdicts_are_remembered_in_their_order_and_bounded() {
+        let mut all = Judged::default();
+        let of = |all: &Judged, n: u64| all.of.get(&AlertId::parse(&format!("{n:032x}")).unwrap()).cloned();
+        (0..limits::VERDICTS_SHOWN as u64 + 2).for_each(|seq| all.take(seq, &judged(1, &format!("r{seq}"))));
+        let of_one = of(&all, 1).unwrap();
+        assert_eq!((of_one.len(), of_one[0].reason.as_str()), (limits::VERDICTS_SHOWN, "r2"));
+        assert_eq!((of_one[0].entry, of_one[0].at), (2, Timestamp::from_secs(7)));
+        (0..limits::JUDGED_REMEMBERED as u64).for_each(|n| all.take(n, &judged(2 + n, "x")));
+        assert!(of(&all, 1).is_none() && of(&all, 2).is_some());
+        assert_eq!((all.of.len(), all.order.len()), (limits::JUDGED_REMEMBERED, limits::JUDGED_REMEMBERED));
     }
 }

@@ -11,7 +11,7 @@ use console::{
 };
 use detector::{AlertId, Ruling, VerdictException};
 use follower::ReadModel;
-use incident::{Command, Incident, IncidentId, IncidentState, Verdict};
+use incident::{AlertFact, Command, Incident, IncidentId, IncidentState, Verdict};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -307,8 +307,8 @@ impl console::Desk for Desk {
             state: views::state(state),
             incidents: incidents.iter().filter(|incident| incident.state == state).count() as u64,
         });
-        let undeliverable =
-            incidents.iter().flat_map(|incident| &incident.notices).filter(|record| record.undeliverable).count();
+        let notices = incidents.iter().flat_map(|incident| &incident.notices).chain(casebook.digests());
+        let undeliverable = notices.filter(|record| record.undeliverable).count();
         let mut troubles: Vec<console::Text> = match undeliverable {
             0 => Vec::new(),
             1 => vec!["1 notice could not be delivered to anybody".into()],
@@ -341,6 +341,23 @@ impl console::Desk for Desk {
     fn incident(&self, id: &str) -> Option<shown::IncidentPage> {
         let incident = self.model.casebook().incident(IncidentId::parse(id)?)?.clone();
         Some(views::page(&incident, &self.model, wall::now()))
+    }
+
+    fn alerts(&self) -> shown::AlertsPage {
+        let now = wall::now();
+        let casebook = self.model.casebook();
+        let ranked: Vec<AlertFact> = casebook.digest().map(|(_, alert)| alert.clone()).collect();
+        let mut digests: Vec<shown::Delivery> = casebook.digests().map(|record| views::delivery(record, now)).collect();
+        drop(casebook);
+        digests.reverse();
+        // A ranked alert does not carry its mode; the alert itself does, as long as it is remembered.
+        let mode = |id| self.model.alert(id).map_or(Mode::Live, |alert| alert.mode);
+        let alerts = ranked.iter().map(|fact| views::alert_row(fact, mode(fact.id), &self.model)).collect();
+        shown::AlertsPage { at: now, alerts, digests }
+    }
+
+    fn alert(&self, id: &str) -> Option<shown::AlertPage> {
+        views::alert_page(AlertId::parse(id)?, &self.model, wall::now())
     }
 
     fn drill(&self, id: &str) -> Option<shown::DrillReport> {

@@ -1,9 +1,9 @@
 //! Incidents as the console shows them.
 
 use super::follower::ReadModel;
-use activity::Timestamp;
+use activity::{Mode, Timestamp};
 use console::{Text, views};
-use detector::Evidence;
+use detector::{AlertId, Evidence, Ruling};
 use incident::{AlertFact, Deadline, DeliveryState, Incident, IncidentState, NoticeRecord, Settlement, Verdict};
 
 /// The verdicts a person can give: (word, label, what it sets off).
@@ -103,7 +103,7 @@ pub(super) fn page(incident: &Incident, model: &ReadModel, now: Timestamp) -> vi
         reasons: incident.alerts.iter().filter(|alert| alert.page).map(|alert| alert.why.as_str().into()).collect(),
         deadlines: incident.deadlines.iter().map(|running| deadline(running, now)).collect(),
         deliveries: incident.notices.iter().map(|record| delivery(record, now)).collect(),
-        alerts: incident.alerts.iter().map(|alert| alert_row(alert, incident, model)).collect(),
+        alerts: incident.alerts.iter().map(|alert| alert_row(alert, incident.mode, model)).collect(),
         timeline: incident.timeline.iter().map(moment).collect(),
         actions: views::Actions {
             acknowledge: incident.state == IncidentState::Open,
@@ -143,7 +143,7 @@ pub(super) fn delivery_state(record: &NoticeRecord, now: Timestamp) -> views::De
     }
 }
 
-fn delivery(record: &NoticeRecord, now: Timestamp) -> views::Delivery {
+pub(super) fn delivery(record: &NoticeRecord, now: Timestamp) -> views::Delivery {
     views::Delivery {
         notice: record.notice.id.to_string(),
         kind: record.notice.kind.as_str().into(),
@@ -161,7 +161,7 @@ fn delivery(record: &NoticeRecord, now: Timestamp) -> views::Delivery {
 }
 
 /// The arithmetic lies in the alert itself; without it (too old to be remembered) what the incident kept is shown.
-fn alert_row(fact: &AlertFact, incident: &Incident, model: &ReadModel) -> views::AlertRow {
+pub(super) fn alert_row(fact: &AlertFact, mode: Mode, model: &ReadModel) -> views::AlertRow {
     let alert = model.alert(fact.id);
     let (observed, expected, unit, p_value) = match &alert {
         Some(alert) => (alert.observed, alert.expected, alert.unit.as_str().into(), alert.p_value),
@@ -187,7 +187,70 @@ fn alert_row(fact: &AlertFact, incident: &Incident, model: &ReadModel) -> views:
         affected_records: fact.affected_records,
         attack: fact.attack.iter().map(|technique| technique.as_str().into()).collect(),
         evidence: fact.evidence.iter().map(evidence).collect(),
-        mode: incident.mode,
+        mode,
+    }
+}
+
+/// An alert as the topic or its incident has it; `None`: neither remembers it.
+pub(super) fn alert_page(id: AlertId, model: &ReadModel, now: Timestamp) -> Option<views::AlertPage> {
+    let raised = model.alert(id);
+    let casebook = model.casebook();
+    let kept = casebook
+        .incidents()
+        .find_map(|incident| Some((incident.id, incident.mode, incident.alerts.iter().find(|fact| fact.id == id)?)));
+    let incident = kept.map(|(incident, ..)| incident.to_string());
+    let (fact, mode) = match (&raised, kept) {
+        (Some(alert), _) => (AlertFact::from(alert), alert.mode),
+        (None, Some((_, mode, fact))) => (fact.clone(), mode),
+        (None, None) => return None,
+    };
+    drop(casebook);
+    let verdicts = model.judgements(id).into_iter().map(|judgement| views::AlertVerdict {
+        verdict: judgement.ruling.as_str().into(),
+        label: ruling(judgement.ruling).0.into(),
+        by: judgement.by.into(),
+        reason: judgement.reason.into(),
+        at: judgement.at,
+        exception_until: judgement.exception_until,
+        entry: judgement.entry,
+    });
+    let choice = |one: Ruling| {
+        let (label, consequence) = ruling(one);
+        let (verdict, takes_exception) = (one.as_str().into(), one == Ruling::Expected);
+        views::RulingChoice { verdict, label: label.into(), consequence: consequence.into(), takes_exception }
+    };
+    Some(views::AlertPage {
+        at: now,
+        subject: fact.subject.clone(),
+        figures: fact
+            .figures
+            .iter()
+            .map(|figure| views::Figure { name: figure.name.as_str().into(), words: figure.words.as_str().into() })
+            .collect(),
+        incident,
+        verdicts: verdicts.collect(),
+        rulings: if mode.is_drill() { Vec::new() } else { Ruling::ALL.into_iter().map(choice).collect() },
+        exception_days_max: u64::try_from(detector::limits::VERDICT_EXCEPTION_DAYS_MAX).unwrap_or(0),
+        summary: alert_row(&fact, mode, model),
+    })
+}
+
+/// What a ruling is called, and what the detector makes of it.
+fn ruling(ruling: Ruling) -> (&'static str, &'static str) {
+    match ruling {
+        Ruling::Expected => (
+            "Expected: a new normal",
+            "What was left out of the usual because of this alert is learned, from the second full hour from now on.",
+        ),
+        Ruling::BenignOnce => (
+            "Harmless, this once",
+            "It is on record and nothing is learned from it; an exception given with an earlier verdict ends.",
+        ),
+        Ruling::True => (
+            "A breach",
+            "What was left out is never learned, and what was first met on that day is forgotten; an exception given with an earlier \
+             verdict ends. Whether time limits run is said on the incident's page.",
+        ),
     }
 }
 

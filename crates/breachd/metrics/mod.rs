@@ -78,12 +78,18 @@ struct Families {
     records_ahead: Counters,
     dead_letters: Counters,
     coverage_tables: Gauges,
+    signature_rules: Gauges,
+    signature_set: SecondsGauges,
+    signature_loaded: SecondsGauges,
+    signature_reload: Gauges,
+    signature_shed: Counters,
     event_to_alert: Histograms,
     alerts: Counters,
     false_page_budget: SecondsGauges,
     entities: Gauges,
     evicted: Counters,
     forgotten: Counters,
+    verdicts_late: Counters,
     incidents: Gauges,
     deadline_remaining: SecondsGauges,
     notifications: Counters,
@@ -118,12 +124,18 @@ impl Metrics {
             records_ahead: of.counters(&RECORDS_AHEAD),
             dead_letters: of.counters(&DEAD_LETTERS),
             coverage_tables: of.gauges(&COVERAGE_TABLES),
+            signature_rules: of.gauges(&SIGNATURE_RULES),
+            signature_set: of.seconds(&SIGNATURE_SET),
+            signature_loaded: of.seconds(&SIGNATURE_LOADED),
+            signature_reload: of.gauges(&SIGNATURE_RELOAD),
+            signature_shed: of.counters(&SIGNATURE_SHED),
             event_to_alert: of.histograms(&EVENT_TO_ALERT),
             alerts: of.counters(&ALERTS),
             false_page_budget: of.seconds(&FALSE_PAGE_BUDGET),
             entities: of.gauges(&ENTITIES),
             evicted: of.counters(&EVICTED),
             forgotten: of.counters(&FORGOTTEN),
+            verdicts_late: of.counters(&VERDICTS_LATE),
             incidents: of.gauges(&INCIDENTS),
             deadline_remaining: of.seconds(&DEADLINE_REMAINING),
             notifications: of.counters(&NOTIFICATIONS),
@@ -198,6 +210,24 @@ impl Metrics {
         self.0.coverage_tables.at(&[class, rows]).set(count(n));
     }
 
+    /// These signature rules are in force since then.
+    pub fn signatures(&self, rules: usize, digest: &str, at: Timestamp) {
+        self.0.signature_rules.at(&[]).set(count(rules));
+        self.0.signature_set.replace(&[(digest, 1.0)].into());
+        self.0.signature_loaded.at(&[]).set(seconds(at));
+        self.signature_reload(true);
+    }
+
+    /// Whether the folder of signature rules could be read when it last changed.
+    pub fn signature_reload(&self, successful: bool) {
+        self.0.signature_reload.at(&[]).set(i64::from(successful));
+    }
+
+    /// `n` more matches of signature rules found no place in their tally.
+    pub fn signature_matches_shed(&self, n: u64) {
+        self.0.signature_shed.at(&[]).inc_by(n);
+    }
+
     /// From the event to the alert it raised, by the wall clock.
     pub fn event_to_alert(&self, took: Span) {
         self.0.event_to_alert.at(&[]).observe(length(took));
@@ -225,6 +255,11 @@ impl Metrics {
     /// `n` more of what is remembered were forgotten before their time.
     pub fn forgotten(&self, what: Forgotten, n: u64) {
         self.0.forgotten.at(&[what.as_str()]).inc_by(n);
+    }
+
+    /// `n` more verdicts came after the hour from which they count.
+    pub fn verdicts_late(&self, n: u64) {
+        self.0.verdicts_late.at(&[]).inc_by(n);
     }
 
     /// `n` incidents are in `state` now.
@@ -285,6 +320,8 @@ impl Metrics {
         self.reload_successful(true);
         self.journal_entries(0);
         self.0.event_to_alert.at(&[]);
+        self.signature_matches_shed(0);
+        self.verdicts_late(0);
         for source in known.sources {
             for outcome in RecordOutcome::ALL {
                 self.records(source, outcome, 0);
@@ -412,6 +449,11 @@ mod tests {
         metrics.records_ahead("audit", 6);
         metrics.dead_letter("audit", "not_json");
         metrics.coverage_tables("hr", "unknown", 8);
+        metrics.signatures(30, "0f1e2d3c4b5a6978", at);
+        metrics.signatures(29, "8796a5b4c3d2e1f0", at);
+        metrics.signature_reload(false);
+        metrics.signature_matches_shed(3);
+        metrics.verdicts_late(2);
         metrics.event_to_alert(Span::from_secs(3));
         metrics.alert_raised("volume", Severity::Critical, true);
         metrics.false_page_budget(2.0);

@@ -32,12 +32,18 @@ pub const NAMES: &[MetricSpec] = &[
     RECORDS_AHEAD,
     DEAD_LETTERS,
     COVERAGE_TABLES,
+    SIGNATURE_RULES,
+    SIGNATURE_SET,
+    SIGNATURE_LOADED,
+    SIGNATURE_RELOAD,
+    SIGNATURE_SHED,
     EVENT_TO_ALERT,
     ALERTS,
     FALSE_PAGE_BUDGET,
     ENTITIES,
     EVICTED,
     FORGOTTEN,
+    VERDICTS_LATE,
     INCIDENTS,
     DEADLINE_REMAINING,
     NOTIFICATIONS,
@@ -97,6 +103,28 @@ pub(super) const COVERAGE_TABLES: MetricSpec = gauge(
     &["class", "rows"],
     "Classified tables seen, by whether any source says how many rows were read; on instances with the role console.",
 );
+pub(super) const SIGNATURE_RULES: MetricSpec =
+    gauge("breachd_signature_rules", &[], "Signature rules in force on this instance.");
+pub(super) const SIGNATURE_SET: MetricSpec = gauge(
+    "breachd_signature_set_info",
+    &["digest"],
+    "Always 1; the label tells which signature rules are in force: the same on all instances that have the same.",
+);
+pub(super) const SIGNATURE_LOADED: MetricSpec = gauge(
+    "breachd_signature_last_load_timestamp_seconds",
+    &[],
+    "When the signature rules in force were taken up, in Unix seconds.",
+);
+pub(super) const SIGNATURE_RELOAD: MetricSpec = gauge(
+    "breachd_signature_last_reload_successful",
+    &[],
+    "1 if the folder of signature rules as it is now could be read, else 0: the old rules are in force.",
+);
+pub(super) const SIGNATURE_SHED: MetricSpec = counter(
+    "breachd_signature_matches_shed_total",
+    &[],
+    "Matches of signature rules beyond those that a tally keeps apart: counted, and told without the rule's name.",
+);
 pub(super) const EVENT_TO_ALERT: MetricSpec =
     histogram("breachd_event_to_alert_seconds", &[], "From the event that fired an alert to the alert, wall time.");
 pub(super) const ALERTS: MetricSpec = counter(
@@ -114,6 +142,11 @@ pub(super) const FORGOTTEN: MetricSpec = counter(
     "breachd_detector_forgotten_total",
     &["what"],
     "Alerts that no verdict can be about any more (alert), raised ids that may be raised again (raised_id) and an hour's peer groups that share one (group), at their limits.",
+);
+pub(super) const VERDICTS_LATE: MetricSpec = counter(
+    "breachd_verdicts_late_total",
+    &[],
+    "Verdicts about alerts that came after the hour from which they count, and count from the next; once for each engine they reached.",
 );
 pub(super) const INCIDENTS: MetricSpec = gauge("breachd_incidents", &["state"], "Incidents by state, drills left out.");
 pub(super) const DEADLINE_REMAINING: MetricSpec = gauge(

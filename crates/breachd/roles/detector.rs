@@ -355,6 +355,7 @@ impl DetectorRole<'_> {
                 "verdicts came after the hour from which they count; they count from the next"
             );
         }
+        self.context.metrics.verdicts_late(verdicts_late.saturating_sub(self.verdicts_late));
         self.verdicts_late = verdicts_late;
         for (kind, n) in held {
             self.context.metrics.entities(kind, n);

@@ -242,6 +242,7 @@ impl IngestRole<'_> {
         }
         self.transactor.begin()?;
         let tallies = self.context.topics.tallies();
+        let shed = self.tallier.marks_shed();
         for (number, payload) in self.tallier.flush(self.context.settings.topics.tally_partitions, &manifest) {
             let partition = Some(i32::try_from(number).expect("a partition's number fits"));
             self.transactor.send(Outgoing {
@@ -275,6 +276,7 @@ impl IngestRole<'_> {
         match self.transactor.commit(Some((&token, &offsets))) {
             Ok(()) => {
                 self.committed(&manifest, offsets);
+                self.context.metrics.signature_matches_shed(shed);
                 if states_due {
                     self.written_down = Instant::now();
                     self.partitions.values_mut().for_each(|partition| partition.unwritten = false);

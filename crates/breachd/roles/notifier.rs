@@ -3,7 +3,8 @@
 //! One instance is active at a time: the owner of the only partition of `breachd.commands`. It folds the journal from its
 //! start into a [`Casebook`], then goes on from the positions that the journal's last entries name. A decision is
 //! journaled, together with the positions of what caused it, *before* it is applied or sent: one transaction of one
-//! topic. So a crash at any instant leaves the journal either with the decision and its position or with neither, and
+//! topic. So a crash at any instant leaves the journal either with the decision and its position or with neither (the daily
+//! digest, too, is made once a day because the journal says of which day the last one was), and
 //! notices that are requested but have no final report are handed to the dispatcher again, under the same idempotency
 //! key. A standby that takes over fences the old one by the transactional id; the old one's next commit fails and it ends.
 
@@ -242,6 +243,11 @@ impl<'a> Active<'a> {
         self.journal_reports()?;
         if self.casebook.next_due().is_some_and(|due| due <= wall::now()) {
             let decisions = self.casebook.tick(wall::now());
+            self.decide(decisions, Positions::new())?;
+        }
+        // The digest tells what there is: not before what was there at the take-over has been read.
+        if self.alerts.caught_up() {
+            let decisions = self.casebook.daily(wall::now());
             self.decide(decisions, Positions::new())?;
         }
         self.context.metrics.casebook(&self.casebook, wall::now());

@@ -63,6 +63,12 @@ pub const RAISED_IDS_MAX: usize = 1_000_000;
 /// Commands whose journal entry is remembered until whoever sent them has asked.
 pub const COMMANDS_REMEMBERED: usize = 10_000;
 
+/// Alerts whose verdicts the console can show; the journal has the others'.
+pub const JUDGED_REMEMBERED: usize = 5_000;
+
+/// Verdicts about one alert that the console shows: the last ones.
+pub const VERDICTS_SHOWN: usize = 20;
+
 /// Incidents on the console's first page.
 pub const INCIDENTS_SHOWN: usize = 200;
 

@@ -53,6 +53,7 @@ pub struct Written {
     pub fallback: incident::FallbackSettings,
     pub awareness: incident::AwarenessSettings,
     pub notices: incident::NoticeSettings,
+    pub digest: incident::DigestSettings,
     pub jurisdictions: incident::JurisdictionSettings,
     /// Another file of legal obligations instead of the one that ships with breachd.
     pub obligations: FileSetting,
@@ -336,9 +337,17 @@ impl Written {
             escalation: self.escalation.clone(),
             fallback: self.fallback.clone(),
             awareness: self.awareness.clone(),
-            notices: self.notices.clone(),
+            notices: self.notice_settings(),
+            digest: self.digest.clone(),
             jurisdictions: self.jurisdictions.clone(),
         }
+    }
+
+    /// Where people go by pseudonyms within breachd, services outside of it are not told names unless that is written.
+    fn notice_settings(&self) -> incident::NoticeSettings {
+        let unwritten =
+            if self.privacy.pseudonymise_users { incident::FiguresShown::Counts } else { incident::FiguresShown::Full };
+        incident::NoticeSettings { figures: self.notices.figures.or(Some(unwritten)), ..self.notices.clone() }
     }
 
     /// The settings as far as they can be made, and all that is wrong: (key path, problem).
@@ -462,6 +471,15 @@ impl Written {
         }
         check("escalation.channels".into(), &self.escalation.channels);
         check("fallback.channels".into(), &self.fallback.channels);
+        check("digest.channels".into(), &self.digest.channels);
+        let interrupts =
+            |name: &String| self.channels.iter().any(|channel| channel.name() == name && !channel.takes_digests());
+        for name in self.digest.channels.iter().filter(|name| interrupts(name)) {
+            let problem = format!(
+                "`{name}` may interrupt people, a digest must not: name a channel of the kind `email` or `webhook`"
+            );
+            mistakes.push(("digest.channels".into(), problem));
+        }
     }
 }
 

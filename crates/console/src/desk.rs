@@ -1,6 +1,6 @@
 //! What the root crate gives the console: answers, and a place to send commands.
 
-use crate::views::{DrillReport, IncidentPage, Overview, Text};
+use crate::views::{AlertPage, AlertsPage, DrillReport, IncidentPage, Overview, Text};
 use serde::Serialize;
 use std::{future::Future, pin::Pin};
 
@@ -14,6 +14,9 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, CommandRefusal>>
 pub trait Desk: Send + Sync + 'static {
     fn overview(&self) -> Overview;
     fn incident(&self, id: &str) -> Option<IncidentPage>;
+    /// Those that interrupted nobody in the last day, the worst first.
+    fn alerts(&self) -> AlertsPage;
+    fn alert(&self, id: &str) -> Option<AlertPage>;
     fn drill(&self, id: &str) -> Option<DrillReport>;
     /// What the log sources have shown and leave unknown, as a JSON object; names of sources and tables, never of people.
     fn sources(&self) -> serde_json::Value;

@@ -18,6 +18,7 @@
 //! script, and there is no session to steal, fix or forget.
 
 mod access;
+mod alerts;
 mod desk;
 pub mod limits;
 mod openapi;

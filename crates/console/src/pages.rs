@@ -37,23 +37,23 @@ static STYLE_FILE: LazyLock<String> = LazyLock::new(|| {
 pub(crate) struct Written;
 
 /// What the layout needs of each page.
-struct Frame {
+pub(crate) struct Frame {
     /// Distinct for each page; ends in ` – breachd`.
-    title: String,
-    /// Which entry of the navigation this is: `incidents`, `help`, or neither.
-    here: &'static str,
+    pub(crate) title: String,
+    /// Which entry of the navigation this is: `incidents`, `alerts`, `help`, or none.
+    pub(crate) here: &'static str,
 }
 
 impl Frame {
-    fn new(title: &str, here: &'static str) -> Self {
+    pub(crate) fn new(title: &str, here: &'static str) -> Self {
         Frame { title: format!("{title} – breachd"), here }
     }
 
-    fn style(&self) -> &'static str {
+    pub(crate) fn style(&self) -> &'static str {
         &STYLE_FILE
     }
 
-    fn version(&self) -> &'static str {
+    pub(crate) fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
     }
 }
@@ -117,7 +117,7 @@ pub(crate) async fn overview(State(office): State<Arc<Office>>) -> Response {
 #[derive(Deserialize)]
 pub(crate) struct Done {
     #[serde(default)]
-    done: String,
+    pub(crate) done: String,
 }
 
 pub(crate) async fn incident(
@@ -188,12 +188,7 @@ pub(crate) async fn command(
     headers: HeaderMap,
     form: Result<Form<CommandForm>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let Form(mut form) = form.map_err(|rejection| match rejection {
-        FormRejection::InvalidFormContentType(_) => {
-            Problem::new(Kind::UnsupportedMediaType, "a form is sent as application/x-www-form-urlencoded")
-        }
-        other => routes::unreadable(other.status()),
-    })?;
+    let Form(mut form) = form.map_err(no_form)?;
     let view = routes::find_incident(&office, &id)?;
     office.access.admit_form(&headers, &view.summary.id, &form.token)?;
     if form.by.trim().is_empty() {
@@ -229,6 +224,16 @@ pub(crate) async fn command(
     }
     let to = format!("/incidents/{}?done={word}", view.summary.id);
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response())
+}
+
+/// A form that could not be read.
+pub(crate) fn no_form(rejection: FormRejection) -> Problem {
+    match rejection {
+        FormRejection::InvalidFormContentType(_) => {
+            Problem::new(Kind::UnsupportedMediaType, "a form is sent as application/x-www-form-urlencoded")
+        }
+        other => routes::unreadable(other.status()),
+    }
 }
 
 /// What to ask before doing it, and what it sets off: verdicts can start legal deadlines, the others end something.
@@ -318,7 +323,7 @@ pub(crate) async fn asset(Path(file): Path<String>) -> Result<Response, Problem>
     Ok((headers, STYLE).into_response())
 }
 
-fn page(status: StatusCode, template: &impl Template) -> Response {
+pub(crate) fn page(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => (status, Extension(Written), Html(html)).into_response(),
         Err(error) => {
@@ -328,7 +333,7 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
-fn with_cookie(mut response: Response, set: Option<String>) -> Response {
+pub(crate) fn with_cookie(mut response: Response, set: Option<String>) -> Response {
     if let Some(cookie) = set.and_then(|cookie| cookie.parse().ok()) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -358,24 +363,24 @@ fn standing(deadline: &Deadline, at: &activity::Timestamp) -> String {
 }
 
 /// The word; the style puts bars before it that tell the same by shape. Fixed text only, so it may be HTML.
-fn severity(severity: &Severity) -> Safe<String> {
+pub(crate) fn severity(severity: &Severity) -> Safe<String> {
     let word = severity.as_str();
     Safe(format!(r#"<span class="severity {word}">{word}</span>"#))
 }
 
 /// The word; the style puts a sign before it that tells good from bad by shape. Fixed text only, so it may be HTML.
-fn delivery(state: &DeliveryState) -> Safe<String> {
+pub(crate) fn delivery(state: &DeliveryState) -> Safe<String> {
     let word = state.as_str();
     Safe(format!(r#"<span class="delivery {word}">{word}</span>"#))
 }
 
 /// As much of a list as a page shows.
-fn rows<T>(all: &[T]) -> &[T] {
+pub(crate) fn rows<T>(all: &[T]) -> &[T] {
     &all[..all.len().min(ROWS_MAX)]
 }
 
 /// How much of it the page leaves off.
-fn more<T>(all: &[T]) -> usize {
+pub(crate) fn more<T>(all: &[T]) -> usize {
     all.len().saturating_sub(ROWS_MAX)
 }
 
@@ -393,7 +398,7 @@ fn lost(deliveries: &[Delivery]) -> Option<String> {
 }
 
 /// For a time that has not come: whether it still may.
-fn not_yet(state: &DeliveryState) -> &'static str {
+pub(crate) fn not_yet(state: &DeliveryState) -> &'static str {
     if state.is_lost() || *state == DeliveryState::Stopped { "no" } else { "not yet" }
 }
 
@@ -405,6 +410,6 @@ fn held(view: &IncidentPage) -> Vec<&Delivery> {
     view.deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Held).collect()
 }
 
-fn is_wrong(mistake: &Option<Mistake>, field: &str) -> bool {
+pub(crate) fn is_wrong(mistake: &Option<Mistake>, field: &str) -> bool {
     mistake.as_ref().is_some_and(|mistake| mistake.field == field)
 }

@@ -4,11 +4,11 @@ use crate::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
     JudgeRequest, Settlement, Text,
     access::{Access, Caller},
-    limits,
+    alerts, limits,
     openapi::OPENAPI,
     pages,
     problem::{Kind, Problem},
-    views::{DrillReport, IncidentPage, Overview},
+    views::{AlertPage, AlertsPage, DrillReport, IncidentPage, Overview},
 };
 use axum::{
     Json, Router,
@@ -57,11 +57,16 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { method: Method::GET, path: "/", handler: |filter| on(filter, pages::overview) },
     Route { method: Method::GET, path: "/incidents/{id}", handler: |filter| on(filter, pages::incident) },
     Route { method: Method::POST, path: "/incidents/{id}", handler: |filter| on(filter, pages::command) },
+    Route { method: Method::GET, path: "/alerts", handler: |filter| on(filter, alerts::list) },
+    Route { method: Method::GET, path: "/alerts/{id}", handler: |filter| on(filter, alerts::show) },
+    Route { method: Method::POST, path: "/alerts/{id}", handler: |filter| on(filter, alerts::judge) },
     Route { method: Method::GET, path: "/help", handler: |filter| on(filter, pages::help) },
     Route { method: Method::GET, path: "/assets/{file}", handler: |filter| on(filter, pages::asset) },
     Route { method: Method::GET, path: "/api/v1/incidents", handler: |filter| on(filter, overview) },
     Route { method: Method::GET, path: "/api/v1/incidents/{id}", handler: |filter| on(filter, incident) },
     Route { method: Method::POST, path: "/api/v1/incidents/{id}/commands", handler: |filter| on(filter, command) },
+    Route { method: Method::GET, path: "/api/v1/alerts", handler: |filter| on(filter, alerts_ranked) },
+    Route { method: Method::GET, path: "/api/v1/alerts/{id}", handler: |filter| on(filter, alert) },
     Route { method: Method::POST, path: "/api/v1/alerts/{id}/verdict", handler: |filter| on(filter, judge_alert) },
     Route { method: Method::POST, path: "/api/v1/drills", handler: |filter| on(filter, start_drill) },
     Route { method: Method::GET, path: "/api/v1/drills/{id}", handler: |filter| on(filter, drill) },
@@ -243,6 +248,19 @@ pub(crate) fn find_incident(office: &Office, id: &str) -> Result<IncidentPage, P
     found.ok_or_else(|| {
         Problem::new(Kind::NotFound, format!("there is no incident `{}`", activity::printable_within(id, 64)))
     })
+}
+
+async fn alerts_ranked(State(office): State<Arc<Office>>) -> Json<AlertsPage> {
+    Json(office.desk.alerts())
+}
+
+async fn alert(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Result<Json<AlertPage>, Problem> {
+    find_alert(&office, &id).map(Json)
+}
+
+pub(crate) fn find_alert(office: &Office, id: &str) -> Result<AlertPage, Problem> {
+    let found = if is_id(id) { office.desk.alert(id) } else { None };
+    found.ok_or_else(|| alerts::missing(id))
 }
 
 async fn drill(State(office): State<Arc<Office>>, Path(id): Path<String>) -> Result<Json<DrillReport>, Problem> {
@@ -482,7 +500,8 @@ mod tests {
         let of =
             |wanted| ROUTES.iter().map(|route| route.path).filter(|path| audience(path) == wanted).collect::<Vec<_>>();
         assert_eq!(of(Probe), ["/livez", "/readyz", "/metrics"]);
-        assert_eq!(of(Person), ["/", "/incidents/{id}", "/incidents/{id}", "/help"]);
+        let pages = ["/", "/incidents/{id}", "/incidents/{id}", "/alerts", "/alerts/{id}", "/alerts/{id}", "/help"];
+        assert_eq!(of(Person), pages);
         assert_eq!(of(Asset), ["/assets/{file}"]);
         assert!(of(Program).iter().all(|path| path.starts_with("/api/v1/")));
     }

@@ -224,6 +224,77 @@ pub struct AlertRow {
     pub mode: Mode,
 }
 
+/// The alerts that interrupted nobody of late.
+#[derive(Clone, Debug, Serialize)]
+pub struct AlertsPage {
+    #[serde(serialize_with = "time")]
+    pub at: Timestamp,
+    /// The worst first.
+    pub alerts: Vec<AlertRow>,
+    /// Notices of the last daily digests, newest first; none: nobody is sent one.
+    pub digests: Vec<Delivery>,
+}
+
+/// The page of one alert.
+#[derive(Clone, Debug, Serialize)]
+pub struct AlertPage {
+    #[serde(serialize_with = "time")]
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub summary: AlertRow,
+    /// Whom or what to look at first.
+    #[serde(serialize_with = "entity")]
+    pub subject: Entity,
+    /// The figures behind it, in words; empty where they are not remembered.
+    pub figures: Vec<Figure>,
+    /// The incident it is part of, if it is part of one that is remembered.
+    pub incident: Option<String>,
+    /// What people said of it, oldest first.
+    pub verdicts: Vec<AlertVerdict>,
+    /// What a person can say of it; empty: nothing is learned from it.
+    pub rulings: Vec<RulingChoice>,
+    /// How many days ahead an exception may end.
+    pub exception_days_max: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Figure {
+    /// `seen`, `usual`, `peers`, `probability`, …
+    pub name: Text,
+    pub words: Text,
+}
+
+/// One verdict about an alert.
+#[derive(Clone, Debug, Serialize)]
+pub struct AlertVerdict {
+    /// The word the API takes.
+    pub verdict: String,
+    /// As a person says it.
+    pub label: Text,
+    pub by: Text,
+    pub reason: Text,
+    /// Wall time at which it was given.
+    #[serde(serialize_with = "time")]
+    pub at: Timestamp,
+    /// The like pages nobody until then.
+    #[serde(serialize_with = "time_or_null")]
+    pub exception_until: Option<Timestamp>,
+    /// Number of the journal's entry.
+    pub entry: u64,
+}
+
+/// What can be said of an alert.
+#[derive(Clone, Debug, Serialize)]
+pub struct RulingChoice {
+    /// The word the API takes.
+    pub verdict: String,
+    pub label: Text,
+    /// What the detector makes of it, asked about before it is recorded.
+    pub consequence: Text,
+    /// Whether an exception may go with it.
+    pub takes_exception: bool,
+}
+
 /// What a person may do with the incident now. Beside these: settle a deadline, while [`Deadline::can_be_settled`], and stop
 /// a notice that is [`DeliveryState::Held`].
 #[derive(Clone, Debug, Default, Serialize)]

@@ -2,7 +2,7 @@
 
 use crate::{limits, wire};
 use activity::{DataClasses, Entity, KnownBy, Timestamp, printable_within};
-use detector::{Alert, AlertId, AlertWindow, Evidence, Severity};
+use detector::{Alert, AlertId, AlertWindow, Evidence, Fact, Severity};
 use serde::{Deserialize, Serialize};
 
 /// The part of an alert that people and later decisions need. The whole alert stays in its topic.
@@ -34,6 +34,32 @@ pub struct AlertFact {
     pub evidence: Vec<Evidence>,
     /// −1000 · log₁₀ p, rounded: how surprising, as a whole number (the journal holds no fractions). `None`: a signature.
     pub surprise_milli: Option<u32>,
+    /// The figures behind it, in the alert's order; an incident keeps those of its first alerts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<Figure>,
+}
+
+/// One of [`detector::Fact`], in words: the journal holds no fractions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figure {
+    /// `seen`, `usual`, `peers`, `probability`, `rule`, `affected`, `contributing`, `normal`; there may come more.
+    pub name: String,
+    pub words: String,
+    /// The same without names, if the words hold any: of tables, places, addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<String>,
+}
+
+impl From<&Fact> for Figure {
+    fn from(fact: &Fact) -> Self {
+        // What contributed by name has how many there are as its value, and of what as its unit.
+        let named = (fact.name == "contributing").then_some(fact.value).flatten();
+        Figure {
+            name: printable_within(&fact.name, limits::NAME_MAX),
+            words: printable_within(&fact.words, limits::TEXT_MAX),
+            counted: named.map(|n| printable_within(&format!("{} in the hour: {n:.0}", fact.unit), limits::NAME_MAX)),
+        }
+    }
 }
 
 impl From<&Alert> for AlertFact {
@@ -63,6 +89,7 @@ impl From<&Alert> for AlertFact {
             evidence: alert.evidence.iter().take(limits::ALERT_EVIDENCE_KEPT).cloned().collect(),
             // A p-value is at least `f64::MIN_POSITIVE`, so this is at most 308,000.
             surprise_milli: alert.p_value.map(|p| (-1000.0 * p.clamp(f64::MIN_POSITIVE, 1.0).log10()).round() as u32),
+            figures: alert.facts.iter().take(detector::limits::FACTS_MAX).map(Figure::from).collect(),
         }
     }
 }

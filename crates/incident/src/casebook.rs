@@ -12,6 +12,7 @@
 use crate::{
     Action, AlertFact, Command, Counts, Decision, DeliveryReport, Incident, IncidentId, Notice, NoticeId, NoticeRecord,
     Opening, Policy, Refusal, Silence, commands,
+    daily::LEFT_TO_THE_DIGEST,
     decision::POLICY,
     grouping, limits,
     pending::{escalation_at, pending},
@@ -59,13 +60,13 @@ impl Casebook {
         }
         if !fact.page {
             let because = alert.suppressed_by.as_ref().map_or_else(
-                || "the false-page budget lets it wait for the digest".to_owned(),
+                || LEFT_TO_THE_DIGEST.to_owned(),
                 |by| {
                     let (owner, reason) = (text_of(&by.owner), text_of(&by.reason));
                     format!("an exception holds until {}, for which {owner} answers: {reason}", by.until)
                 },
             );
-            return vec![Decision::AlertRanked { at: now, because, alert: fact }];
+            return vec![Decision::AlertRanked { at: now, because, mode, alert: fact }];
         }
         let (subject, because) = if self.state.is_storm(now, fact.severity) {
             let all = Entity::new(EntityKind::Fleet, "all");
@@ -116,7 +117,19 @@ impl Casebook {
     /// What a report leads to. Every report is recorded.
     pub fn delivery(&self, report: &DeliveryReport) -> Vec<Decision> {
         let incident = self.state.owner(report);
-        self.with_consequences(report.at, Decision::DeliveryRecorded { incident, report: report.clone() })
+        let decision = Decision::DeliveryRecorded { incident, report: report.clone() };
+        if self.state.daily.notice(&report.notice).is_some() {
+            let mut draft = self.state.daily.clone();
+            draft.apply(&decision);
+            return std::iter::once(decision).chain(draft.failed(report.at)).collect();
+        }
+        self.with_consequences(report.at, decision)
+    }
+
+    /// The daily digest, if it is due and was not made. Apart from [`tick`](Self::tick): ask when every alert that is there has been
+    /// taken in, or those that are still to be read wait for the next day's.
+    pub fn daily(&self, now: Timestamp) -> Vec<Decision> {
+        self.state.daily.pending(&self.policy, now)
     }
 
     /// The only way to change.
@@ -155,8 +168,14 @@ impl Casebook {
     pub fn unsent(&self) -> impl Iterator<Item = &Notice> {
         self.incidents()
             .flat_map(|incident| &incident.notices)
+            .chain(self.digests())
             .filter(|record| record.is_unsent())
             .map(|record| &record.notice)
+    }
+
+    /// Notices of the last daily digests, oldest first.
+    pub fn digests(&self) -> impl Iterator<Item = &NoticeRecord> {
+        self.state.daily.notices.iter()
     }
 
     /// When [`tick`](Self::tick) has to be called next, if nothing else happens before. In the past: at once.
@@ -170,7 +189,8 @@ impl Casebook {
 
     /// A notice and what became of it; `None`: unknown, or delivered long ago and left to the journal.
     pub fn notice(&self, id: &NoticeId) -> Option<&NoticeRecord> {
-        self.state.by_notice.get(id).and_then(|incident| self.incident(*incident)?.notice(id))
+        let of_incident = self.state.by_notice.get(id).and_then(|incident| self.incident(*incident)?.notice(id));
+        of_incident.or_else(|| self.state.daily.notice(id))
     }
 
     /// Silences in force or proposed.

@@ -36,6 +36,8 @@ pub enum Decision {
         #[serde(with = "wire")]
         at: Timestamp,
         because: String,
+        #[serde(with = "wire", default)]
+        mode: Mode,
         alert: Box<AlertFact>,
     },
     /// An alert fell under a silence. It is recorded and counted, and nobody is told.
@@ -45,6 +47,15 @@ pub enum Decision {
         because: String,
         silence: u64,
         alert: Box<AlertFact>,
+    },
+    /// All notices of a day's digest have been requested, or there was nothing to say and nobody wants to hear that.
+    DigestMade {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        /// In the digest's zone, as in `2026-03-02`.
+        day: String,
+        n_alerts: u64,
     },
     SeverityRaised {
         #[serde(with = "wire")]
@@ -287,6 +298,7 @@ impl Decision {
             Decision::AlertGrouped { .. } => "alert_grouped",
             Decision::AlertRanked { .. } => "alert_ranked",
             Decision::AlertSilenced { .. } => "alert_silenced",
+            Decision::DigestMade { .. } => "digest_made",
             Decision::SeverityRaised { .. } => "severity_raised",
             Decision::AwarenessSet { .. } => "awareness_set",
             Decision::DeadlineArmed { .. } => "deadline_armed",
@@ -318,6 +330,7 @@ impl Decision {
             | Decision::AlertGrouped { at, .. }
             | Decision::AlertRanked { at, .. }
             | Decision::AlertSilenced { at, .. }
+            | Decision::DigestMade { at, .. }
             | Decision::SeverityRaised { at, .. }
             | Decision::AwarenessSet { at, .. }
             | Decision::DeadlineArmed { at, .. }
@@ -352,6 +365,7 @@ impl Decision {
             | Decision::AlertGrouped { because, .. }
             | Decision::AlertRanked { because, .. }
             | Decision::AlertSilenced { because, .. }
+            | Decision::DigestMade { because, .. }
             | Decision::SeverityRaised { because, .. }
             | Decision::AwarenessSet { because, .. }
             | Decision::DeadlineArmed { because, .. }
@@ -375,7 +389,8 @@ impl Decision {
     /// The incident it belongs to, if it belongs to one.
     pub fn incident(&self) -> Option<IncidentId> {
         match self {
-            Decision::NoticeRequested { notice, .. } => Some(notice.incident),
+            Decision::NoticeRequested { notice, .. } => notice.incident.some(),
+            Decision::NoticeUndeliverable { incident, .. } => incident.some(),
             Decision::DeliveryRecorded { incident, .. }
             | Decision::CommandRefused { incident, .. }
             | Decision::AlertJudged { incident, .. } => *incident,
@@ -387,7 +402,6 @@ impl Decision {
             | Decision::DeadlineWarned { incident, .. }
             | Decision::DeadlineSettled { incident, .. }
             | Decision::NoticeStopped { incident, .. }
-            | Decision::NoticeUndeliverable { incident, .. }
             | Decision::Acknowledged { incident, .. }
             | Decision::Contained { incident, .. }
             | Decision::VerdictSet { incident, .. }
@@ -395,6 +409,7 @@ impl Decision {
             | Decision::Closed { incident, .. } => Some(*incident),
             Decision::AlertRanked { .. }
             | Decision::AlertSilenced { .. }
+            | Decision::DigestMade { .. }
             | Decision::SilenceProposed { .. }
             | Decision::SilenceApproved { .. }
             | Decision::SilenceEnded { .. } => None,

@@ -1,4 +1,4 @@
-//! The daily digest: alerts that interrupt nobody, ranked by day.
+//! The digest of a replay, as a file: alerts that interrupt nobody, ranked by day. The live one is [`crate::daily`].
 //!
 //! A day is a UTC day of event time. What is most severe comes first, then what is most surprising, then what is newest; signatures have
 //! no probability and come after what has one. Each day keeps so many lines; the rest is counted.

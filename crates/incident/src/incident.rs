@@ -307,6 +307,7 @@ impl Incident {
             | Decision::CommandRefused { .. }
             | Decision::AlertRanked { .. }
             | Decision::AlertSilenced { .. }
+            | Decision::DigestMade { .. }
             | Decision::SilenceProposed { .. }
             | Decision::SilenceApproved { .. }
             | Decision::SilenceEnded { .. } => {}
@@ -347,7 +348,11 @@ impl Incident {
             self.affected_records = self.affected.total();
         }
         if self.alerts.len() < limits::ALERTS_KEPT {
-            self.alerts.push(alert.clone());
+            let mut kept = alert.clone();
+            if limits::FIGURED_ALERTS_KEPT <= self.alerts.len() {
+                kept.figures = Vec::new();
+            }
+            self.alerts.push(kept);
         }
     }
 
@@ -369,21 +374,7 @@ impl Incident {
         {
             self.notices.remove(ended);
         }
-        self.notices.push(NoticeRecord {
-            notice: notice.clone(),
-            step: step.to_owned(),
-            because: because.to_owned(),
-            state: DeliveryState::Requested,
-            attempts: 0,
-            accepted_at: None,
-            confirmed_at: None,
-            next_attempt_at: None,
-            receipts: Vec::new(),
-            problem: None,
-            fallback_of: fallback_of.cloned(),
-            may_stop: may_stop.to_vec(),
-            undeliverable: false,
-        });
+        self.notices.push(NoticeRecord::requested(notice, because, step, fallback_of, may_stop));
     }
 
     fn write_down(&mut self, decision: &Decision) {
@@ -453,6 +444,30 @@ impl Act {
 }
 
 impl NoticeRecord {
+    pub(crate) fn requested(
+        notice: &Notice,
+        because: &str,
+        step: &str,
+        fallback_of: Option<&NoticeId>,
+        may_stop: &[String],
+    ) -> Self {
+        NoticeRecord {
+            notice: notice.clone(),
+            step: step.to_owned(),
+            because: because.to_owned(),
+            state: DeliveryState::Requested,
+            attempts: 0,
+            accepted_at: None,
+            confirmed_at: None,
+            next_attempt_at: None,
+            receipts: Vec::new(),
+            problem: None,
+            fallback_of: fallback_of.cloned(),
+            may_stop: may_stop.to_vec(),
+            undeliverable: false,
+        }
+    }
+
     /// Sending goes on, or has not begun.
     pub fn is_unsent(&self) -> bool {
         matches!(self.state, DeliveryState::Requested | DeliveryState::Retrying)
@@ -469,7 +484,7 @@ impl NoticeRecord {
     }
 
     /// Reports may come twice or in another order: what was once delivered stays delivered.
-    fn report(&mut self, attempt: u32, at: Timestamp, result: &DeliveryResult) {
+    pub(crate) fn report(&mut self, attempt: u32, at: Timestamp, result: &DeliveryResult) {
         self.attempts = self.attempts.max(attempt);
         self.next_attempt_at = None;
         match result {

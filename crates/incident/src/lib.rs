@@ -8,13 +8,14 @@
 //! ```text
 //! alert ─► grouping ─► incident ─► pending: severity ─► awareness ─► deadlines ─► notices ─► fallbacks
 //! command ─► commands ─┘              (what is missing now)
+//! alert that interrupts nobody ─► daily: told once a day
 //! ```
 //!
 //! Invariants
 //! - [`Casebook::apply`] is the only way to change, and does not look at the policy: a journal folds to the same
 //!   casebook under any policy.
 //! - Deciding twice on the same input decides nothing the second time (alerts, commands; notices by their id).
-//! - A journal cut off after any decision loses no notice: what is missing is found by the next tick.
+//! - A journal cut off after any decision loses no notice: what is missing is found by the next tick. A day has one digest.
 //! - A drill's deadlines are simulated, a live incident's are real, whatever a decision says; modes never meet.
 //! - Everything is bounded ([`limits`]); nothing that still has to be told is forgotten.
 //!
@@ -25,6 +26,7 @@ mod alert_fact;
 mod casebook;
 mod command;
 mod commands;
+mod daily;
 mod deadline;
 mod decision;
 mod delivery;
@@ -40,7 +42,7 @@ mod state;
 mod wire;
 mod words;
 
-pub use alert_fact::AlertFact;
+pub use alert_fact::{AlertFact, Figure};
 pub use casebook::Casebook;
 pub use command::{Action, Command, Refusal};
 pub use deadline::{ClockStart, Deadline, Jurisdictions, NotJurisdictions, Obligation, Settled, Settlement};
@@ -50,10 +52,10 @@ pub use digest::Digest;
 pub use incident::{
     Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, TimelineEntry, Told, Verdict,
 };
-pub use notice::{DeadlineFact, IncidentId, Notice, NoticeId, NoticeKind};
+pub use notice::{DeadlineFact, DigestLine, IncidentId, Notice, NoticeFigure, NoticeId, NoticeKind};
 pub use policy::{
-    AwarenessSettings, EscalationSettings, FallbackSettings, JurisdictionSettings, NoticeSettings, Policy, Route,
-    Settings, Target, Trigger,
+    AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
+    NoticeSettings, Policy, Route, Settings, Target, Trigger,
 };
 pub use silence::Silence;
 pub use state::Counts;

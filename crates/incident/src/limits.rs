@@ -10,6 +10,8 @@ pub const GROUPING: Span = Span::from_hours(24);
 
 /// Alerts kept in full per incident; later ones are counted and still change severity, classes and records.
 pub const ALERTS_KEPT: usize = 100;
+/// The first alerts of an incident whose figures are kept; of later ones the alert itself and the journal have them.
+pub const FIGURED_ALERTS_KEPT: usize = 10;
 /// Pointers to evidence kept per incident; by these, alerts about other subjects join it.
 pub const EVIDENCE_KEPT: usize = 64;
 /// Evidence kept per alert.
@@ -50,6 +52,14 @@ pub const COMMAND_IDS_KEPT: usize = 10_000;
 pub const DIGEST_KEPT: usize = 500;
 /// How far back the digest reaches, wall time.
 pub const DIGEST: Span = Span::from_hours(24);
+/// How far back a daily digest reaches that comes late, wall time.
+pub const DIGEST_REACH: Span = Span::from_hours(7 * 24);
+/// Lines of a daily digest; more cannot be configured, and the rest of the alerts is counted.
+pub const DIGEST_LINES_MAX: usize = 100;
+/// Characters of a reason in a line of the daily digest. Beyond: cut.
+pub const DIGEST_WHY_MAX: usize = 300;
+/// Notices of daily digests remembered; beyond, those whose sending ended longest ago go.
+pub const DIGEST_NOTICES_KEPT: usize = 100;
 /// Days of a digest that is written to a file; beyond, the oldest go.
 pub const DIGEST_DAYS_KEPT: usize = 4_000;
 /// Silences in force or proposed at one time.

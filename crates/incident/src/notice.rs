@@ -4,8 +4,8 @@
 //! statement's text or a password: it leaves our boundary.
 
 use crate::wire;
-use activity::{DataClasses, DrillId, Entity, Timestamp};
-use detector::Severity;
+use activity::{DataClasses, DrillId, Entity, Mode, Timestamp};
+use detector::{AlertId, Severity};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -29,12 +29,15 @@ pub enum NoticeKind {
     DeadlineWarning,
     Acknowledged,
     Closed,
+    /// Of no incident: what interrupted nobody since the last one.
+    Digest,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
     #[serde(with = "wire")]
     pub id: NoticeId,
+    /// [`IncidentId::NONE`]: a digest.
     #[serde(with = "wire")]
     pub incident: IncidentId,
     pub kind: NoticeKind,
@@ -60,9 +63,16 @@ pub struct Notice {
     pub title: String,
     /// The alerts' `why`s, first first; at most 10.
     pub reasons: Vec<String>,
+    /// The figures behind the gravest alert, as far as `[notices] figures` lets them leave: what was seen, what is usual, for peers too,
+    /// how improbable it is, what contributed, what would make it normal. Empty where nothing is asked of anybody any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<NoticeFigure>,
+    /// Of a digest: the worst of its alerts, the worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digest: Vec<DigestLine>,
     /// How many alerts there are in all.
     pub n_alerts: u64,
-    /// Event time of the first alert.
+    /// Event time of the first alert; of a digest, wall time from which on it tells.
     #[serde(with = "wire")]
     pub first_seen_at: Timestamp,
     pub deadlines: Vec<DeadlineFact>,
@@ -71,6 +81,35 @@ pub struct Notice {
     /// Set: this is a drill, and every rendering must say so first.
     #[serde(with = "wire")]
     pub drill: Option<DrillId>,
+}
+
+/// One alert in a digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestLine {
+    #[serde(with = "wire")]
+    pub alert: AlertId,
+    /// Event time.
+    #[serde(with = "wire")]
+    pub raised_at: Timestamp,
+    pub severity: Severity,
+    #[serde(with = "wire")]
+    pub subject: Entity,
+    pub detector: String,
+    pub why: String,
+    /// One in so many, if nothing had changed: the inverse of its probability, rounded. `None`: a signature.
+    pub one_in: Option<u64>,
+    #[serde(with = "wire")]
+    pub mode: Mode,
+    /// Why it did not page, if that was not the budget's doing: an exception or a silence, and who answers for it.
+    pub note: Option<String>,
+}
+
+/// One figure behind an alert, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeFigure {
+    /// As [`crate::Figure::name`].
+    pub name: String,
+    pub words: String,
 }
 
 /// What a notice says of a legal time limit.
@@ -87,12 +126,13 @@ pub struct DeadlineFact {
 }
 
 impl NoticeKind {
-    pub const ALL: [NoticeKind; 5] = [
+    pub const ALL: [NoticeKind; 6] = [
         NoticeKind::Opened,
         NoticeKind::Escalated,
         NoticeKind::DeadlineWarning,
         NoticeKind::Acknowledged,
         NoticeKind::Closed,
+        NoticeKind::Digest,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -102,11 +142,19 @@ impl NoticeKind {
             NoticeKind::DeadlineWarning => "deadline_warning",
             NoticeKind::Acknowledged => "acknowledged",
             NoticeKind::Closed => "closed",
+            NoticeKind::Digest => "digest",
         }
     }
 }
 
 impl IncidentId {
+    /// None at all: numbers begin at 1.
+    pub const NONE: IncidentId = IncidentId(0);
+
+    pub(crate) fn some(self) -> Option<Self> {
+        (self != IncidentId::NONE).then_some(self)
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix("INC-")?;
         (!digits.starts_with('+')).then(|| digits.parse().ok().map(IncidentId)).flatten()

@@ -7,8 +7,8 @@
 //! Invariant: applying what is returned makes it not missing any more.
 
 use crate::{
-    Awareness, ClockStart, Deadline, DeadlineFact, Decision, Incident, IncidentState, Notice, NoticeId, NoticeKind,
-    NoticeRecord, Policy, Settlement, Told, Verdict, limits,
+    Awareness, ClockStart, Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice,
+    NoticeFigure, NoticeId, NoticeKind, NoticeRecord, Policy, Settlement, Told, Verdict, limits,
     policy::{Route, names},
 };
 use activity::{Span, Timestamp, printable_within};
@@ -319,6 +319,8 @@ impl<'a> Wanted<'a> {
             affected_records: incident.affected_records,
             title: printable_within(&title, limits::TITLE_MAX),
             reasons,
+            figures: figures(incident, kind, settings.figures.unwrap_or_default()),
+            digest: Vec::new(),
             n_alerts: incident.n_alerts,
             first_seen_at: incident.first_seen_at,
             deadlines: (incident.deadlines.iter())
@@ -337,6 +339,22 @@ impl<'a> Wanted<'a> {
             drill: incident.mode.drill(),
         }
     }
+}
+
+/// Of the gravest alert that pages, the first of several, if the incident keeps its figures.
+fn figures(incident: &Incident, kind: NoticeKind, shown: FiguresShown) -> Vec<NoticeFigure> {
+    if shown == FiguresShown::None || matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed | NoticeKind::Digest)
+    {
+        return Vec::new();
+    }
+    let figured = incident.alerts.iter().filter(|alert| !alert.figures.is_empty());
+    let gravest = figured.rev().max_by_key(|alert| (alert.page, alert.severity));
+    let words = |figure: &Figure| match (&figure.counted, shown) {
+        (Some(counted), FiguresShown::Counts) => counted.clone(),
+        _ => figure.words.clone(),
+    };
+    let told = |figure: &Figure| NoticeFigure { name: figure.name.clone(), words: words(figure) };
+    gravest.map_or_else(Vec::new, |alert| alert.figures.iter().map(told).collect())
 }
 
 /// "Possible breach of hr data: portal_user u1042".

@@ -4,11 +4,11 @@
 
 mod settings;
 
-use crate::{Incident, Jurisdictions, Obligation};
+use crate::{Incident, Jurisdictions, Obligation, daily::Plan};
 use activity::{DataClass, DataClasses, Span};
 pub use settings::{
-    AwarenessSettings, EscalationSettings, FallbackSettings, JurisdictionSettings, NoticeSettings, Settings, Target,
-    Trigger,
+    AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
+    NoticeSettings, Settings, Target, Trigger,
 };
 use std::collections::BTreeMap;
 
@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 pub struct Policy {
     settings: Settings,
     obligations: Vec<Obligation>,
+    /// `None`: nobody gets a daily digest.
+    digest: Option<Plan>,
 }
 
 /// Why and how a channel is to be told of an incident.
@@ -42,11 +44,23 @@ impl Policy {
                 )),
             }
         }
-        if mistakes.is_empty() { Ok(Policy { settings, obligations }) } else { Err(mistakes) }
+        let digest = match Plan::new(&settings.digest) {
+            Ok(plan) => (!settings.digest.channels.is_empty()).then_some(plan),
+            Err(wrong) => {
+                mistakes.extend(wrong.into_iter().map(|(key, problem)| (format!("digest.{key}"), problem)));
+                None
+            }
+        };
+        if mistakes.is_empty() { Ok(Policy { settings, obligations, digest }) } else { Err(mistakes) }
     }
 
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// When the daily digest is due and what of it is told, if anybody gets it.
+    pub(crate) fn digest(&self) -> Option<(&Plan, &DigestSettings)> {
+        Some((self.digest.as_ref()?, &self.settings.digest))
     }
 
     /// The obligations that apply to us.

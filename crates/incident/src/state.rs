@@ -1,7 +1,9 @@
 //! What the journal's decisions add up to. Changed by [`State::apply`] and by nothing else; the policy has no say here,
 //! so that a journal written under another policy means today what it meant then.
 
-use crate::{AlertFact, Decision, DeliveryReport, Incident, IncidentId, NoticeId, Silence, limits};
+use crate::{
+    AlertFact, Decision, DeliveryReport, Incident, IncidentId, NoticeId, NoticeKind, Silence, daily::Daily, limits,
+};
 use activity::{Entity, Mode, Timestamp};
 use detector::{AlertId, Evidence, Severity};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,6 +27,8 @@ pub(crate) struct State {
     pub(crate) last_silence: u64,
     /// Alerts for the digest: when, what.
     pub(crate) ranked: Vec<(Timestamp, AlertFact)>,
+    /// The daily digest's own.
+    pub(crate) daily: Daily,
     pub(crate) counts: Counts,
 }
 
@@ -88,6 +92,7 @@ impl State {
             silences: BTreeMap::new(),
             last_silence: 0,
             ranked: Vec::new(),
+            daily: Daily::default(),
             counts: Counts::default(),
         }
     }
@@ -125,6 +130,7 @@ impl State {
                 self.counts.alerts_ranked += 1;
                 self.alerts_seen.insert(alert.id);
                 self.rank(*at, alert);
+                self.daily.apply(decision);
             }
             Decision::AlertSilenced { at, silence, alert, .. } => {
                 self.counts.alerts_silenced += 1;
@@ -133,6 +139,7 @@ impl State {
                     silence.n_alerts += 1;
                 }
                 self.rank(*at, alert);
+                self.daily.apply(decision);
             }
             Decision::SilenceProposed { silence, .. } => {
                 self.last_silence = self.last_silence.max(silence.id);
@@ -144,7 +151,18 @@ impl State {
                 }
             }
             Decision::SilenceEnded { silence, .. } => drop(self.silences.remove(silence)),
-            Decision::DeliveryRecorded { incident: None, .. } => self.counts.reports_unknown += 1,
+            Decision::DigestMade { .. } => self.daily.apply(decision),
+            Decision::NoticeRequested { notice, .. } if notice.kind == NoticeKind::Digest => self.daily.apply(decision),
+            Decision::NoticeUndeliverable { incident: IncidentId::NONE, .. } => {
+                self.counts.notices_undeliverable += 1;
+                self.daily.apply(decision);
+            }
+            Decision::DeliveryRecorded { incident: None, report } => {
+                if self.daily.notice(&report.notice).is_none() {
+                    self.counts.reports_unknown += 1;
+                }
+                self.daily.apply(decision);
+            }
             about_an_incident => {
                 let Some(incident) = about_an_incident.incident().and_then(|id| self.incidents.get_mut(&id)) else {
                     return;

@@ -20,6 +20,9 @@ impl Decision {
             Decision::AlertSilenced { because, alert, .. } => {
                 format!("alert of `{}` silenced ({because}): {}", alert.detector, alert.why)
             }
+            Decision::DigestMade { because, n_alerts, .. } => {
+                format!("daily digest of {n_alerts} alerts made: {because}")
+            }
             Decision::SeverityRaised { because, from, to, .. } => {
                 format!("severity raised from {} to {}: {because}", from.as_str(), to.as_str())
             }

@@ -5,7 +5,7 @@
 
 use activity::{Timestamp, printable, printable_within};
 use detector::Severity;
-use incident::{Notice, NoticeKind};
+use incident::{DigestLine, Notice, NoticeKind};
 
 /// Characters of a title. Beyond: cut.
 const TITLE_CHARACTERS_MAX: usize = 200;
@@ -13,17 +13,22 @@ const TITLE_CHARACTERS_MAX: usize = 200;
 /// Characters of one reason. Beyond: cut.
 const REASON_CHARACTERS_MAX: usize = 400;
 
-/// Reasons and deadlines in one message. Beyond: the rest is counted.
+/// Reasons, figures and deadlines in one message. Beyond: the rest of the reasons is counted, of the others left off.
 const ITEMS_MAX: usize = 10;
+
+/// Characters of a digest's line: what its parts may come to. Beyond: cut.
+const DIGEST_LINE_CHARACTERS_MAX: usize = 1_200;
+
+const DIGEST: &str = "DIGEST";
 
 /// A notice in words. Everything in it is printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// `DRILL` or `INCIDENT`.
+    /// `DRILL`, `INCIDENT` or `DIGEST`.
     pub(crate) mark: &'static str,
     /// `CRITICAL`, `HIGH`, …
     pub(crate) severity: &'static str,
-    /// `INC-7`.
+    /// `INC-7`; of a digest, what can be seen by its link.
     pub(crate) incident: String,
     /// What happened to the incident: "New incident", "Deadline near", …
     pub(crate) headline: &'static str,
@@ -32,7 +37,11 @@ pub(crate) struct Facts {
     pub(crate) drill: Option<String>,
     /// Name and value, in the order to show them.
     pub(crate) rows: Vec<(&'static str, String)>,
+    /// What the reasons are.
+    pub(crate) reasons_heading: &'static str,
     pub(crate) reasons: Vec<String>,
+    /// The figures behind the gravest alert, a sentence each: (name, words).
+    pub(crate) figures: Vec<(String, String)>,
     /// Name and when it is due.
     pub(crate) deadlines: Vec<(String, String)>,
     pub(crate) link: Option<String>,
@@ -40,6 +49,9 @@ pub(crate) struct Facts {
 
 impl Facts {
     pub(crate) fn of(notice: &Notice) -> Self {
+        if notice.kind == NoticeKind::Digest {
+            return Facts::of_digest(notice);
+        }
         let classes: Vec<&str> = notice.data_classes.iter().map(|class| class.as_str()).collect();
         let rows = vec![
             ("Incident", notice.incident.to_string()),
@@ -81,14 +93,45 @@ impl Facts {
             title: printable_within(&notice.title, TITLE_CHARACTERS_MAX),
             drill: notice.drill.map(|id| format!("This is a drill ({id}). Nothing has happened; act as if it had.")),
             rows,
+            reasons_heading: "Why",
             reasons,
+            figures: figures(notice),
             deadlines: deadlines.collect(),
-            link: notice.link.as_deref().filter(|link| is_web_address(link)).map(|link| printable(link).into_owned()),
+            link: link(notice),
         }
     }
 
-    /// `[INCIDENT] CRITICAL INC-7: title`.
+    fn of_digest(notice: &Notice) -> Self {
+        let mut lines: Vec<String> = notice.digest.iter().map(digest_line).collect();
+        let left_out = notice.n_alerts.saturating_sub(lines.len() as u64);
+        if left_out > 0 {
+            lines.push(format!("and {} more", thousands(left_out)));
+        }
+        Facts {
+            mark: mark(notice),
+            severity: severity_word(notice.severity),
+            incident: "all of it in the console".into(),
+            headline: headline(notice.kind),
+            title: printable_within(&notice.title, TITLE_CHARACTERS_MAX),
+            drill: None,
+            rows: vec![
+                ("Since", utc(notice.first_seen_at)),
+                ("Until", utc(notice.decided_at)),
+                ("Alerts that interrupted nobody", thousands(notice.n_alerts)),
+            ],
+            reasons_heading: "The worst first",
+            reasons: lines,
+            figures: Vec::new(),
+            deadlines: Vec::new(),
+            link: link(notice),
+        }
+    }
+
+    /// `[INCIDENT] CRITICAL INC-7: title`, or `[DIGEST] title`: a digest is nothing to be alarmed by.
     pub(crate) fn subject_line(&self) -> String {
+        if self.mark == DIGEST {
+            return format!("[{}] {}", self.mark, self.title);
+        }
         format!("[{}] {} {}: {}", self.mark, self.severity, self.incident, self.title)
     }
 
@@ -109,18 +152,52 @@ impl Facts {
             self.deadlines.iter().for_each(|(name, due)| line(&format!("- {name}: {due}")));
         }
         if !self.reasons.is_empty() {
-            line("\nWhy");
+            line(&format!("\n{}", self.reasons_heading));
             self.reasons.iter().for_each(|reason| line(&format!("- {reason}")));
         }
         if let Some(link) = &self.link {
             line(&format!("\nSee and act on it: {link}"));
         }
+        // Last, since a channel that cuts cuts here.
+        if !self.figures.is_empty() {
+            line("\nThe figures behind it");
+            self.figures.iter().for_each(|(_, words)| line(&format!("- {words}")));
+        }
         text
     }
 }
 
+fn link(notice: &Notice) -> Option<String> {
+    notice.link.as_deref().filter(|link| is_web_address(link)).map(|link| printable(link).into_owned())
+}
+
+/// One alert of a digest: when, how grave, about whom, by which detector, why, how improbable, and its id for a verdict.
+fn digest_line(line: &DigestLine) -> String {
+    let drill = if line.mode.is_drill() { "DRILL, " } else { "" };
+    let one_in = line.one_in.map_or(String::new(), |one_in| format!(" (1 in {})", thousands(one_in)));
+    let note = line.note.as_ref().map_or(String::new(), |note| format!("; {note}"));
+    let (subject, detector) = (printable_within(&line.subject.to_string(), TITLE_CHARACTERS_MAX), &line.detector);
+    let words = format!(
+        "{}, {drill}{}, {subject}, {detector}: {}{one_in}{note}; alert {}",
+        utc(line.raised_at),
+        line.severity.as_str(),
+        line.why,
+        line.alert
+    );
+    printable_within(&words, DIGEST_LINE_CHARACTERS_MAX)
+}
+
+fn figures(notice: &Notice) -> Vec<(String, String)> {
+    let shown = |text: &str| printable_within(text, REASON_CHARACTERS_MAX);
+    notice.figures.iter().take(ITEMS_MAX).map(|figure| (shown(&figure.name), shown(&figure.words))).collect()
+}
+
 pub(crate) fn mark(notice: &Notice) -> &'static str {
-    if notice.drill.is_some() { "DRILL" } else { "INCIDENT" }
+    match (notice.kind, notice.drill) {
+        (NoticeKind::Digest, _) => DIGEST,
+        (_, Some(_)) => "DRILL",
+        (_, None) => "INCIDENT",
+    }
 }
 
 pub(crate) const fn severity_word(severity: Severity) -> &'static str {
@@ -139,6 +216,7 @@ const fn headline(kind: NoticeKind) -> &'static str {
         NoticeKind::DeadlineWarning => "Deadline near",
         NoticeKind::Acknowledged => "Incident acknowledged",
         NoticeKind::Closed => "Incident closed",
+        NoticeKind::Digest => "Daily digest",
     }
 }
 
@@ -170,7 +248,7 @@ fn is_web_address(link: &str) -> bool {
 #[cfg(test)]
 pub(crate) fn example() -> Notice {
     use activity::{DataClass, Entity, EntityKind, Span};
-    use incident::{DeadlineFact, IncidentId, NoticeId};
+    use incident::{DeadlineFact, IncidentId, NoticeFigure, NoticeId};
     let decided_at: Timestamp = "2026-03-02T21:15:00Z".parse().expect("a time");
     Notice {
         id: NoticeId("0123456789abcdef0123456789abcdef".into()),
@@ -186,6 +264,9 @@ pub(crate) fn example() -> Notice {
         affected_records: 1840,
         title: "u1042 read 1,840 rows of hr_payroll".into(),
         reasons: vec!["read 1,840 rows of hr_payroll in 5 min; 12 is usual".into()],
+        figures: [("seen", "seen: 1,840 rows in the hour of Monday 21:00 UTC"), ("normal", "normal: more such hours")]
+            .map(|(name, words)| NoticeFigure { name: name.into(), words: words.into() })
+            .into(),
         n_alerts: 3,
         first_seen_at: decided_at - Span::from_minutes(1),
         deadlines: vec![DeadlineFact {
@@ -195,7 +276,40 @@ pub(crate) fn example() -> Notice {
             simulated: false,
         }],
         link: Some("https://breachd.example/incidents/INC-7".into()),
+        digest: Vec::new(),
         drill: None,
+    }
+}
+
+/// A digest for tests.
+#[cfg(test)]
+pub(crate) fn example_digest() -> Notice {
+    use activity::{Entity, EntityKind, Mode};
+    let line = |n: u8, severity, one_in, mode, note: Option<&str>| DigestLine {
+        alert: detector::AlertId::parse(&format!("{n:02x}").repeat(16)).expect("an id"),
+        raised_at: "2026-03-02T03:04:05Z".parse().expect("a time"),
+        severity,
+        subject: Entity::new(EntityKind::PortalUser, format!("u{n}")),
+        detector: "drift".into(),
+        why: format!("reason {n}"),
+        one_in,
+        mode,
+        note: note.map(String::from),
+    };
+    Notice {
+        incident: incident::IncidentId::NONE,
+        kind: NoticeKind::Digest,
+        title: "5 alerts that interrupted nobody, 2026-03-03".into(),
+        reasons: Vec::new(),
+        figures: Vec::new(),
+        deadlines: Vec::new(),
+        digest: vec![
+            line(1, Severity::High, Some(1_200_000), Mode::Live, Some("an exception holds, Jana Weiss answers")),
+            line(2, Severity::Low, None, Mode::Drill(activity::DrillId(1)), None),
+        ],
+        n_alerts: 5,
+        link: Some("https://breachd.example/".into()),
+        ..example()
     }
 }
 
@@ -226,8 +340,35 @@ Why
 - and 2 more
 
 See and act on it: https://breachd.example/incidents/INC-7
+
+The figures behind it
+- seen: 1,840 rows in the hour of Monday 21:00 UTC
+- normal: more such hours
 ";
         assert_eq!(Facts::of(&example()).plain_text(), expected);
+    }
+
+    #[test]
+    fn a_digest_is_its_alerts_and_nothing_to_be_alarmed_by() {
+        let expected = "\
+Daily digest: 5 alerts that interrupted nobody, 2026-03-03
+
+Since: 2026-03-02 21:14:00 UTC
+Until: 2026-03-02 21:15:00 UTC
+Alerts that interrupted nobody: 5
+
+The worst first
+- 2026-03-02 03:04:05 UTC, high, portal_user u1, drift: reason 1 (1 in 1,200,000); an exception holds, Jana Weiss answers; alert 01010101010101010101010101010101
+- 2026-03-02 03:04:05 UTC, DRILL, low, portal_user u2, drift: reason 2; alert 02020202020202020202020202020202
+- and 3 more
+
+See and act on it: https://breachd.example/
+";
+        let facts = Facts::of(&example_digest());
+        assert_eq!(facts.plain_text(), expected);
+        assert_eq!(facts.subject_line(), "[DIGEST] 5 alerts that interrupted nobody, 2026-03-03");
+        let nothing = Notice { n_alerts: 0, digest: Vec::new(), title: "nothing to report".into(), ..example_digest() };
+        assert!(Facts::of(&nothing).plain_text().contains("\nAlerts that interrupted nobody: 0\n"));
     }
 
     #[test]
@@ -245,6 +386,7 @@ See and act on it: https://breachd.example/incidents/INC-7
         let notice = Notice {
             title: "evil\r\nBcc: all@example.com\u{202e}".into(),
             reasons: vec!["x\u{1b}[2J".repeat(500)],
+            figures: vec![incident::NoticeFigure { name: "\u{202e}".into(), words: "y\u{1b}[2J".repeat(500) }; 40],
             link: Some("javascript:alert(1)".into()),
             ..example()
         };
@@ -252,6 +394,9 @@ See and act on it: https://breachd.example/incidents/INC-7
         assert_eq!(facts.title, "evil␍␊Bcc: all@example.com\\u{202e}");
         assert!(facts.reasons[0].chars().count() <= 400 && !facts.reasons[0].contains('\u{1b}'));
         assert_eq!(facts.link, None);
+        let (name, words) = &facts.figures[0];
+        assert!(name == "\\u{202e}" && words.chars().count() <= 400 && !words.contains('\u{1b}'), "{name} {words}");
+        assert_eq!(facts.figures.len(), ITEMS_MAX);
     }
 
     #[test]

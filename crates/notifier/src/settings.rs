@@ -129,6 +129,11 @@ impl ChannelSettings {
         }
     }
 
+    /// Whether it can bring a digest: what such a channel brings may interrupt nobody.
+    pub const fn takes_digests(&self) -> bool {
+        matches!(self, ChannelSettings::Email(_) | ChannelSettings::Webhook(_))
+    }
+
     pub const fn pace(&self) -> Pace {
         match self {
             ChannelSettings::PagerDuty(settings) => settings.pace(),

@@ -8,6 +8,7 @@ use crate::{
     yaml,
 };
 use activity::{Activity, Mark};
+use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A file of rules.
@@ -23,6 +24,7 @@ pub struct File<'a> {
 pub struct Set {
     rules: Vec<Rule>,
     sieves: Option<[Sieve; 2]>,
+    digest: String,
 }
 
 /// Asks a set about entries; keeps room between them.
@@ -86,7 +88,8 @@ impl Set {
             let problem = format!("more than {RULES_MAX} rules");
             mistakes.push(Mistake { file: place(*number).to_owned(), line: rule.line, problem });
         }
-        let set = Set::of(rules.into_iter().map(|(_, rule)| rule).collect());
+        let digest = digest(files, off);
+        let set = Set { digest, ..Set::of(rules.into_iter().map(|(_, rule)| rule).collect()) };
         let unsieved = set.sieves.iter().flatten().map(Sieve::unsieved).max().unwrap_or(0);
         if UNSIEVED_MAX < unsieved {
             let problem = format!(
@@ -108,7 +111,7 @@ impl Set {
 
     fn of(rules: Vec<Rule>) -> Set {
         let sieves = (!rules.is_empty()).then(|| Category::ALL.map(|category| Sieve::new(&rules, category)));
-        Set { rules, sieves }
+        Set { rules, sieves, digest: String::new() }
     }
 
     pub fn rules(&self) -> &[Rule] {
@@ -119,6 +122,13 @@ impl Set {
         self.rules.is_empty()
     }
 
+    /// Tells one set from another: the first 8 bytes of SHA-256 over the texts of its files, whatever these are called and in whatever
+    /// order they came, and over what is off; in hexadecimal. Instances that show the same digest judge by the same rules. Empty: the
+    /// empty set, of no file.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
     /// The same answer as [`Matcher::marks`], without the sieve: every rule is asked.
     pub fn marks_unsieved(&self, activity: &Activity<'_>) -> Vec<Arc<Mark>> {
         let Some(category) = Category::of(activity) else { return Vec::new() };
@@ -126,6 +136,23 @@ impl Set {
         let of_category = self.rules.iter().filter(|rule| rule.category == category);
         of_category.filter(|rule| rule.matches(&view)).map(|rule| rule.mark.clone()).collect()
     }
+}
+
+fn digest(files: &[File<'_>], off: &[String]) -> String {
+    let mut texts: Vec<&str> = files.iter().map(|file| file.text).collect();
+    let mut names: Vec<&str> = off.iter().map(String::as_str).collect();
+    texts.sort_unstable();
+    names.sort_unstable();
+    names.dedup();
+    let mut hash = Sha256::new();
+    for part in [texts, names] {
+        hash.update((part.len() as u64).to_le_bytes());
+        for text in part {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Matcher {

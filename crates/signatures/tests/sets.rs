@@ -290,3 +290,21 @@ proptest! {
         prop_assert_eq!(matcher.marks(&activity), set.marks_unsieved(&activity));
     }
 }
+
+#[test]
+fn the_digest_tells_what_is_in_force_and_not_where_it_came_from() {
+    let (one, two) =
+        (rule("    a: { cs-uri|contains: abcd }\n    condition: a"), rule("    b: { cs-uri: x }\n    condition: b"));
+    let two = two.replace("title: t", "title: u");
+    let digest = |files: &[(&str, &str)], off: &[&str]| {
+        let files: Vec<File<'_>> = files.iter().map(|(name, text)| File { name, text }).collect();
+        let off: Vec<String> = off.iter().map(|name| (*name).to_owned()).collect();
+        Set::read(&files, &[], &off).unwrap().digest().to_owned()
+    };
+    let both = digest(&[("a.yml", &one), ("b.yml", &two)], &[]);
+    assert_eq!(both.len(), 16);
+    assert_eq!(both, digest(&[("z/b.yml", &two), ("z/c.yml", &one)], &[]));
+    let others =
+        [digest(&[("a.yml", &one)], &[]), digest(&[("a.yml", &one), ("b.yml", &two)], &["u"]), digest(&[], &[])];
+    assert!(!others.contains(&both) && others[0] != others[1] && others[1] != others[2]);
+}

@@ -103,5 +103,12 @@ mod tests {
         assert_eq!(first, Some((true, 1)));
         assert!(marks.iter().skip(1).all(|(mark, _)| mark.level == Level::Critical), "what is worse stays");
         assert_eq!(marks.shed(), 3 * (800 - 31));
+        let mut tallier = crate::Tallier::new();
+        for id in ["a", "b"] {
+            let kind = activity::EntityKind::Address;
+            tallier.tally(activity::Mode::Live, kind, id, activity::Timestamp::from_secs(60).bucket()).marks =
+                marks.clone();
+        }
+        assert_eq!(tallier.marks_shed(), 2 * marks.shed());
     }
 }

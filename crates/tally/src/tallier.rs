@@ -57,6 +57,11 @@ impl Tallier {
         self.len * TALLY_BYTES + self.id_bytes
     }
 
+    /// Matches of signature rules that found no place in their tally, over all tallies held.
+    pub fn marks_shed(&self) -> u64 {
+        self.groups.values().flat_map(HashMap::values).fold(0, |sum, tally| sum.saturating_add(tally.marks.shed()))
+    }
+
     /// One packed message per tally partition, always for every partition: also one without tallies tells how far event
     /// time has come. Empties the tallier.
     pub fn flush(&mut self, partitions: u32, manifest: &Manifest) -> Vec<(u32, Vec<u8>)> {

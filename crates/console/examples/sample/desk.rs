@@ -26,6 +26,7 @@ pub(crate) struct SampleDesk {
     /// The text of INC-8.
     pub(crate) hostile: Mutex<String>,
     pub(crate) commands: Mutex<Vec<CommandRequest>>,
+    pub(crate) judged: Mutex<Vec<JudgeRequest>>,
     pub(crate) unready: AtomicBool,
     pub(crate) stuck: AtomicBool,
     /// A note `wait` has arrived, and waits for `release`.
@@ -38,6 +39,7 @@ impl Default for SampleDesk {
         SampleDesk {
             hostile: Mutex::new(HOSTILE.into()),
             commands: Mutex::default(),
+            judged: Mutex::default(),
             unready: AtomicBool::default(),
             stuck: AtomicBool::default(),
             arrived: Notify::default(),
@@ -83,6 +85,22 @@ impl Desk for SampleDesk {
 
     fn incident(&self, id: &str) -> Option<IncidentPage> {
         self.pages().into_iter().find(|page| page.summary.id == id)
+    }
+
+    fn alerts(&self) -> AlertsPage {
+        let alerts = self.pages().into_iter().take(3).flat_map(|page| page.alerts);
+        let alerts = alerts.map(|alert| AlertRow { page: false, ..alert }).collect();
+        let text = self.hostile.lock().expect("no test panics while it holds this").clone();
+        let digests = payroll().deliveries.into_iter().chain(hostile(&text).deliveries);
+        let digests = digests.map(|delivery| Delivery { kind: "digest".into(), hold_until: None, ..delivery });
+        AlertsPage { at: NOW, alerts, digests: digests.collect() }
+    }
+
+    fn alert(&self, id: &str) -> Option<AlertPage> {
+        self.pages().into_iter().find_map(|page| {
+            let alert = page.alerts.iter().find(|alert| alert.id == id)?;
+            Some(alert_page(alert, &page))
+        })
     }
 
     fn drill(&self, id: &str) -> Option<DrillReport> {
@@ -152,10 +170,13 @@ impl Desk for SampleDesk {
     }
 
     fn judge_alert(&self, request: JudgeRequest) -> Pending<'_, JudgeReceipt> {
+        self.judged.lock().expect("no test panics while it holds this").push(request.clone());
         let JudgeRequest { alert, verdict, exception, .. } = request;
         Box::pin(async move {
             match verdict.as_str() {
-                "expected" | "true" if exception.as_ref().is_none_or(|exception| exception["until"].is_string()) => {
+                "expected" | "true" | "benign_once"
+                    if exception.as_ref().is_none_or(|exception| exception["until"].is_string()) =>
+                {
                     Ok(JudgeReceipt { alert_id: alert, verdict, entry: 413 })
                 }
                 _ => Err(CommandRefusal::Invalid("not a verdict".into())),
@@ -170,6 +191,64 @@ impl Desk for SampleDesk {
                 _ => Err(CommandRefusal::NotFound),
             }
         })
+    }
+}
+
+/// Hostile wherever the incident is.
+fn alert_page(alert: &AlertRow, page: &IncidentPage) -> AlertPage {
+    let text = |plain: &str| if page.summary.id == "INC-8" { alert.why.clone() } else { Text::from(plain) };
+    let figure = |name: &str, words: &str| Figure { name: name.into(), words: text(words) };
+    let verdict = |verdict: &str, label: &str, exception_until, entry| AlertVerdict {
+        verdict: verdict.into(),
+        label: label.into(),
+        by: text("Grace Hopper"),
+        reason: text("the yearly audit, CHG-1234"),
+        at: NOW - Span::from_hours(2),
+        exception_until,
+        entry,
+    };
+    let choice = |verdict: &str, label: &str, consequence: &str| RulingChoice {
+        verdict: verdict.into(),
+        label: label.into(),
+        consequence: consequence.into(),
+        takes_exception: verdict == "expected",
+    };
+    let live = !alert.mode.is_drill();
+    AlertPage {
+        at: NOW,
+        summary: alert.clone(),
+        subject: page.summary.subject.clone(),
+        figures: vec![
+            figure("seen", "seen: 1,840 rows in the hour of Monday 20:00 UTC"),
+            figure("usual", "usual: 12 rows in an hour, active in 40 % of such hours; known from 212 active hours"),
+            figure(
+                "probability",
+                "probability of that much or more if nothing had changed: 1.2e-9; pages up to 4.0e-7",
+            ),
+            figure(
+                "normal",
+                "normal: the hour stays out of the baseline, and the verdict `expected` learns it at once",
+            ),
+        ],
+        incident: Some(page.summary.id.clone()),
+        verdicts: if live {
+            vec![
+                verdict("benign_once", "Harmless, this once", None, 407),
+                verdict("expected", "Expected", Some(NOW + Span::from_hours(24 * 7)), 409),
+            ]
+        } else {
+            Vec::new()
+        },
+        rulings: if live {
+            vec![
+                choice("expected", "Expected: a new normal", "What was left out of the baseline is learned."),
+                choice("benign_once", "Harmless, this once", "It is on record, and nothing is learned from it."),
+                choice("true", "A breach", "What was left out of the baseline is never learned."),
+            ]
+        } else {
+            Vec::new()
+        },
+        exception_days_max: 28,
     }
 }
 
@@ -399,6 +478,7 @@ fn hostile(text: &str) -> IncidentPage {
         alert.detector = text.into();
         alert.entity = Entity::new(EntityKind::UserTable, format!("{text}|hr.x"));
         alert.evidence = vec![text.into(); 12];
+        alert.id.replace_range(1..2, "8");
     }
     for delivery in &mut page.deliveries {
         delivery.receipt = Some(text.into());
@@ -429,6 +509,7 @@ fn drill() -> IncidentPage {
     }
     page.summary.nearest_deadline = Some(page.deadlines[0].clone());
     for alert in &mut page.alerts {
+        alert.id.replace_range(1..2, "9");
         alert.mode = mode;
     }
     page.actions.acknowledge = false;

@@ -162,6 +162,11 @@ async fn what_is_sent_is_what_is_described() {
         let incident = console.get(&format!("/api/v1/incidents/{id}")).await.json();
         described("/api/v1/incidents/{id}", "get", "200", &incident);
     }
+    described("/api/v1/alerts", "get", "200", &console.get("/api/v1/alerts").await.json());
+    for id in ["0a", "08", "09"] {
+        let alert = console.get(&format!("/api/v1/alerts/{id}f1c0e7a9b3d4e215f1c0e7a9b3d4e2")).await.json();
+        described("/api/v1/alerts/{id}", "get", "200", &alert);
+    }
     let command = r#"{"command":"acknowledge","by":"Ada"}"#;
     let receipt = console.post_json("/api/v1/incidents/INC-7/commands", command).await;
     described("/api/v1/incidents/{id}/commands", "post", "200", &receipt.json());

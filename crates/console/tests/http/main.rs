@@ -1,5 +1,6 @@
 //! The whole surface over real connections, with a desk of fixed answers.
 
+mod alerts;
 mod api;
 mod client;
 #[path = "../../examples/sample/desk.rs"]

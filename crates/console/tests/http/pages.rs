@@ -4,8 +4,22 @@ use crate::client::{Answer, Console};
 use console::{Action, Settlement};
 use proptest::{prelude::*, test_runner::TestRunner};
 
-const PAGES: [&str; 7] =
-    ["/", "/incidents/INC-7", "/incidents/INC-8", "/incidents/INC-9", "/incidents/INC-3", "/help", "/nowhere"];
+const PAGES: [&str; 12] = [
+    "/",
+    "/incidents/INC-7",
+    "/incidents/INC-8",
+    "/incidents/INC-9",
+    "/incidents/INC-3",
+    "/alerts",
+    "/alerts/0af1c0e7a9b3d4e215f1c0e7a9b3d4e2",
+    "/alerts/1af1c0e7a9b3d4e215f1c0e7a9b3d4e2",
+    HOSTILE_ALERT,
+    "/alerts/09f1c0e7a9b3d4e215f1c0e7a9b3d4e2",
+    "/help",
+    "/nowhere",
+];
+
+const HOSTILE_ALERT: &str = "/alerts/08f1c0e7a9b3d4e215f1c0e7a9b3d4e2";
 
 fn title(page: &Answer) -> &str {
     page.body.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).expect("a title")
@@ -57,7 +71,7 @@ async fn the_style_is_at_an_address_with_its_hash() {
 #[tokio::test]
 async fn hostile_text_is_shown_and_never_obeyed() {
     let console = Console::start().await;
-    for path in ["/", "/incidents/INC-8"] {
+    for path in ["/", "/incidents/INC-8", "/alerts", HOSTILE_ALERT] {
         let page = console.get(path).await.body;
         assert!(!page.contains("<script") && !page.contains("<img"), "{path}");
         assert!(!page.contains('\u{1b}') && !page.contains('\u{202e}'), "{path}");
@@ -104,7 +118,7 @@ fn no_text_changes_the_shape_of_a_page() {
         *console.desk.hostile.lock().unwrap() = text.to_owned();
         runtime.block_on(console.get(path)).body
     };
-    let paths = ["/", "/incidents/INC-8"];
+    let paths = ["/", "/incidents/INC-8", "/alerts", HOSTILE_ALERT];
     let plain = paths.map(|path| markup(&page("plain", path)));
     assert!(plain[1][0] > 100, "there is a page");
     TestRunner::default()

@@ -6,7 +6,7 @@ use detector::Severity;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The sections `[[triggers]]`, `[escalation]`, `[fallback]`, `[awareness]`, `[notices]` and `[jurisdictions]`.
+/// The sections `[[triggers]]`, `[escalation]`, `[fallback]`, `[awareness]`, `[notices]`, `[digest]` and `[jurisdictions]`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -15,6 +15,7 @@ pub struct Settings {
     pub fallback: FallbackSettings,
     pub awareness: AwarenessSettings,
     pub notices: NoticeSettings,
+    pub digest: DigestSettings,
     pub jurisdictions: JurisdictionSettings,
 }
 
@@ -89,6 +90,37 @@ pub struct NoticeSettings {
     pub expire_after: Span,
     /// Public address of the console, such as `https://breachd.example.com`. Absent: notices carry no link.
     pub link_base: Option<String>,
+    /// What of the figures behind an alert leaves with a notice. Absent: `full`, and `counts` where portal users are pseudonyms.
+    pub figures: Option<FiguresShown>,
+}
+
+/// Figures name tables, places and addresses that contributed; the services that notices go to keep what they are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FiguresShown {
+    /// With names.
+    #[default]
+    Full,
+    /// How many instead of which.
+    Counts,
+    /// Not at all: the console has them.
+    None,
+}
+
+/// `[digest]`: once a day, what interrupted nobody, the worst first.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DigestSettings {
+    /// Names of channels, of the kinds `email` and `webhook`: a digest interrupts nobody. Empty: nobody gets it.
+    pub channels: Vec<String>,
+    /// Local time of day, hours and minutes.
+    pub at: String,
+    /// Its zone, such as `Europe/Berlin`.
+    pub zone: String,
+    /// Also when there is nothing to report, so that silence means that something is wrong.
+    pub when_empty: bool,
+    /// Alerts told one by one; the rest is counted.
+    pub lines: usize,
 }
 
 /// `[jurisdictions]`
@@ -126,7 +158,13 @@ impl Default for AwarenessSettings {
 
 impl Default for NoticeSettings {
     fn default() -> Self {
-        NoticeSettings { expire_after: Span::from_hours(24), link_base: None }
+        NoticeSettings { expire_after: Span::from_hours(24), link_base: None, figures: None }
+    }
+}
+
+impl Default for DigestSettings {
+    fn default() -> Self {
+        DigestSettings { channels: Vec::new(), at: "08:00".into(), zone: "UTC".into(), when_empty: true, lines: 30 }
     }
 }
 
@@ -180,6 +218,9 @@ impl Settings {
         if self.notices.expire_after < Span::from_minutes(1) || Span::from_hours(24 * 7) < self.notices.expire_after {
             wrong("notices.expire_after".into(), "must lie between `1m` and `7d`");
         }
+        if !(1..=limits::DIGEST_LINES_MAX).contains(&self.digest.lines) {
+            wrong("digest.lines".into(), &format!("must lie between 1 and {}", limits::DIGEST_LINES_MAX));
+        }
         if let Some(link) = &self.notices.link_base
             && !((link.starts_with("https://") || link.starts_with("http://"))
                 && link.chars().all(|character| character.is_ascii_graphic() && !"\"<>\\`".contains(character)))
@@ -220,6 +261,7 @@ impl Settings {
             .collect();
         channels.extend(listed("escalation.channels".into(), &self.escalation.channels));
         channels.extend(listed("fallback.channels".into(), &self.fallback.channels));
+        channels.extend(listed("digest.channels".into(), &self.digest.channels));
         channels
     }
 }

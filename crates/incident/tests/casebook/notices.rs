@@ -1,6 +1,6 @@
 //! Who hears of what, and when.
 
-use crate::world::{World, alert, drill, identified, milder, policy, requested, start, verdict};
+use crate::world::{POLICY, World, alert, drill, identified, milder, policy, requested, start, verdict};
 use activity::{DataClass, Entity, EntityKind, Span};
 use detector::{Alert, Severity};
 use incident::{Action, Decision, DeliveryState, NoticeKind, Refusal, Verdict, limits};
@@ -210,4 +210,42 @@ fn a_new_policy_finds_what_is_missing_under_it() {
     assert_eq!(requested(&decisions), [(NoticeKind::Opened, "chat")]);
     // What ran before goes on: a changed file does not lift an obligation.
     assert_eq!(world.incident(1).running_deadlines().len(), 3);
+}
+
+#[test]
+fn notices_tell_the_figures_of_the_gravest_alert_as_far_as_they_may() {
+    let fact = |name: &str, value: Option<f64>, unit: &str, words: &str| detector::Fact {
+        name: name.into(),
+        value,
+        unit: unit.into(),
+        words: words.into(),
+    };
+    let facts = vec![
+        fact("seen", Some(1840.0), "rows", "seen: 1,840 rows"),
+        fact("contributing", Some(2.0), "addresses", "addresses in the hour: 203.0.113.7, 203.0.113.9"),
+        fact("contributing", None, "", "the hour: 1,840 rows"),
+        fact("normal", None, "", "normal: never"),
+    ];
+    let first = milder(alert("u1", 0), Severity::High, DataClass::Hr);
+    let told = |figures: &str| {
+        let mut world = World::with(&POLICY.replace("[notices]", &format!("[notices]\nfigures = \"{figures}\"")));
+        world.alert(&Alert { facts: vec![fact("seen", Some(1.0), "rows", "seen: 1 row")], ..first.clone() });
+        world.alert(&Alert { facts: facts.clone(), ..alert("u1", 1) });
+        let of = |world: &World, kind| {
+            let records = world.incident(1).notices.iter();
+            let mut of_kind = records.filter(|record| record.notice.kind == kind);
+            of_kind.next_back().unwrap().notice.figures.iter().map(|figure| figure.words.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&world, NoticeKind::Opened).len(), usize::from(figures != "none"), "as it was then");
+        let escalated = of(&world, NoticeKind::Escalated);
+        world.ask("Ada", Some(1), Action::Acknowledge).unwrap();
+        assert!(of(&world, NoticeKind::Acknowledged).is_empty(), "nothing is asked any more");
+        escalated
+    };
+    assert_eq!(told("full")[1], "addresses in the hour: 203.0.113.7, 203.0.113.9");
+    assert_eq!(
+        told("counts"),
+        ["seen: 1,840 rows", "addresses in the hour: 2", "the hour: 1,840 rows", "normal: never"]
+    );
+    assert!(told("none").is_empty());
 }

@@ -14,7 +14,10 @@ pub use pagerduty::{PagerDutySettings, Region};
 pub use servicenow::ServiceNowSettings;
 pub use webhook::WebhookSettings;
 
-use crate::{ChannelError, Secret, SecretSource, channel::AnyChannel, clock::Surroundings, settings::ChannelSettings};
+use crate::{
+    ChannelError, Secret, SecretSource, channel::AnyChannel, clock::Surroundings, settings::ChannelSettings,
+    stages::classify::Failure,
+};
 use std::sync::Arc;
 
 /// A channel as its settings say, its secrets read.
@@ -29,6 +32,11 @@ pub(crate) fn build(settings: &ChannelSettings, surroundings: &Surroundings) -> 
 
 fn read_secret(channel: &str, setting: &'static str, source: &SecretSource) -> Result<Secret, ChannelError> {
     source.read().map_err(|error| ChannelError::Secret { channel: channel.to_owned(), setting, error })
+}
+
+/// The configuration keeps digests from channels that may interrupt people; this keeps the promise if one comes all the same.
+fn not_for_a_digest() -> Failure {
+    Failure::refused("a digest interrupts nobody: it goes by e-mail or webhook")
 }
 
 fn unfit(channel: &str, problem: impl Into<String>) -> ChannelError {

@@ -13,13 +13,15 @@
 //! routing_key_file = "/run/credentials/breachd/pagerduty"    # the integration key, 32 characters
 //! api_token_file = "/run/credentials/breachd/pagerduty-api"  # optional: confirms that an incident is really open
 //! ```
+//! The daily digest is refused: it may interrupt nobody.
+//!
 //! Accepted means 202: PagerDuty took the event. A disabled service, a maintenance window or a suppression rule still tell
 //! nobody; with a REST token breachd looks for the incident itself and reports `Confirmed`. Rotating the routing
 //! key orphans open alerts (acknowledging and resolving go to the key): close incidents first.
 
 use super::{
     http::{Http, below},
-    read_secret, unfit,
+    not_for_a_digest, read_secret, unfit,
 };
 use crate::{
     ChannelError, Pace, Period, Retry, Secret, SecretSource,
@@ -228,8 +230,8 @@ impl PagerDuty {
 impl Channel for PagerDuty {
     fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
         Box::pin(async move {
+            let Some(action) = action(notice.kind) else { return Err(not_for_a_digest()) };
             let key = self.key(notice);
-            let action = action(notice.kind);
             let receipt = if action == "trigger" {
                 let receipt = self.enqueue(&trigger(notice, &key, &self.source)).await?;
                 if notice.kind == NoticeKind::DeadlineWarning {
@@ -295,19 +297,21 @@ impl Channel for PagerDuty {
     }
 }
 
-const fn action(kind: NoticeKind) -> &'static str {
-    match kind {
+/// `None`: nothing that may interrupt anybody.
+const fn action(kind: NoticeKind) -> Option<&'static str> {
+    Some(match kind {
         NoticeKind::Opened | NoticeKind::Escalated | NoticeKind::DeadlineWarning => "trigger",
         NoticeKind::Acknowledged => "acknowledge",
         NoticeKind::Closed => "resolve",
-    }
+        NoticeKind::Digest => return None,
+    })
 }
 
 /// Whether an incident in this status shows that the notice has arrived.
 fn shows(kind: NoticeKind, status: &str) -> bool {
     match action(kind) {
-        "acknowledge" => matches!(status, "acknowledged" | "resolved"),
-        "resolve" => status == "resolved",
+        Some("acknowledge") => matches!(status, "acknowledged" | "resolved"),
+        Some("resolve") => status == "resolved",
         // Someone may have been quicker than our look.
         _ => matches!(status, "triggered" | "acknowledged" | "resolved"),
     }
@@ -331,6 +335,10 @@ fn trigger(notice: &Notice, key: &str, source: &str) -> Map<String, Value> {
         details.insert("Drill".into(), drill.as_str().into());
     }
     details.insert("Why".into(), json!(facts.reasons));
+    if !facts.figures.is_empty() {
+        let words: Vec<&str> = facts.figures.iter().map(|(_, words)| words.as_str()).collect();
+        details.insert("The figures behind it".into(), json!(words));
+    }
     let deadlines: Map<String, Value> =
         facts.deadlines.iter().map(|(name, due)| (name.clone(), due.as_str().into())).collect();
     details.insert("Deadlines".into(), deadlines.into());
@@ -394,6 +402,7 @@ mod tests {
         assert!(summary.chars().count() <= SUMMARY_CHARACTERS_MAX);
         assert_eq!(event["payload"]["severity"], "critical");
         assert_eq!(event["payload"]["custom_details"]["Records concerned, at most"], "1,840");
+        assert_eq!(event["payload"]["custom_details"]["The figures behind it"][1], "normal: more such hours");
         assert_eq!(event["links"][0]["href"], "https://breachd.example/incidents/INC-7");
         assert!(Value::Object(event).to_string().len() < EVENT_BYTES_MAX);
     }

@@ -25,7 +25,7 @@
 
 use super::{
     http::{Http, below},
-    read_secret,
+    not_for_a_digest, read_secret,
 };
 use crate::{
     ChannelError, Pace, Period, Retry, Secret, SecretSource,
@@ -289,6 +289,9 @@ impl ServiceNow {
 impl Channel for ServiceNow {
     fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
         Box::pin(async move {
+            if notice.kind == NoticeKind::Digest {
+                return Err(not_for_a_digest());
+            }
             let facts = Facts::of(notice);
             let found = self.find(notice).await?;
             if let Some(record) = found.first() {

@@ -12,7 +12,7 @@
 //! url = "https://soar.example.com/hooks/breachd"
 //! secret_file = "/run/credentials/breachd/webhook"   # whsec_… : 24 to 64 random bytes in base64
 //! ```
-//! Event types are `breachd.incident.` and `opened`, `escalated`, `deadline_warning`, `acknowledged` or `closed`; a trial
+//! The daily digest is `breachd.digest`, with its `alerts`. Other event types are `breachd.incident.` and `opened`, `escalated`, `deadline_warning`, `acknowledged` or `closed`; a trial
 //! sends `breachd.channel.test`, to be answered 2xx and ignored. Accepted means 2xx; there is no confirmation.
 
 use super::{http::Http, read_secret, unfit};
@@ -26,12 +26,12 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
-use incident::Notice;
+use incident::{Notice, NoticeKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Standard Webhooks advises payloads below 20 KB. Beyond: reasons are dropped from the end.
+/// Standard Webhooks advises payloads below 20 KB. Beyond: figures, then reasons are dropped from the end.
 const BODY_BYTES_MAX: usize = 20_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,17 +163,62 @@ fn key_of(secret: &Secret) -> Option<Vec<u8>> {
 
 /// The same bytes for the same notice, whenever.
 fn body(notice: &Notice, source: &str) -> Vec<u8> {
-    let facts = Facts::of(notice);
-    let mut reasons = facts.reasons.clone();
+    let mut told = Facts::of(notice);
     loop {
-        let bytes = event(notice, source, &facts, &reasons).to_string().into_bytes();
-        if bytes.len() <= BODY_BYTES_MAX || reasons.pop().is_none() {
+        let bytes = event(notice, source, &told).to_string().into_bytes();
+        if bytes.len() <= BODY_BYTES_MAX || (told.figures.pop().is_none() && told.reasons.pop().is_none()) {
             return bytes;
         }
     }
 }
 
-fn event(notice: &Notice, source: &str, facts: &Facts, reasons: &[String]) -> Value {
+fn digest(notice: &Notice, source: &str, facts: &Facts) -> Value {
+    let shown = |text: &str| activity::printable_within(text, 400);
+    // The facts' lines may have been cut to fit; what is left off is counted in both.
+    let alerts: Vec<Value> = notice
+        .digest
+        .iter()
+        .take(facts.reasons.len())
+        .map(|line| {
+            json!({
+                "alert_id": line.alert.to_string(),
+                "raised_at": line.raised_at.to_string(),
+                "severity": line.severity.as_str(),
+                "subject": { "kind": line.subject.kind.as_str(), "id": activity::printable(&line.subject.id) },
+                "detector": shown(&line.detector),
+                "why": shown(&line.why),
+                "one_in": line.one_in,
+                "mode": line.mode.as_str(),
+                "note": line.note.as_deref().map(shown),
+            })
+        })
+        .collect();
+    json!({
+        "specversion": "1.0",
+        "id": notice.id.0,
+        "source": source,
+        "type": "breachd.digest",
+        "subject": "digest",
+        "time": notice.decided_at.to_string(),
+        "datacontenttype": "application/json",
+        "data": {
+            "title": facts.title,
+            "since": notice.first_seen_at.to_string(),
+            "until": notice.decided_at.to_string(),
+            "n_alerts": notice.n_alerts,
+            "n_left_out": notice.n_alerts.saturating_sub(alerts.len() as u64),
+            "alerts": alerts,
+            "link": facts.link,
+        },
+    })
+}
+
+fn event(notice: &Notice, source: &str, facts: &Facts) -> Value {
+    if notice.kind == NoticeKind::Digest {
+        return digest(notice, source, facts);
+    }
+    let figures: Vec<Value> =
+        facts.figures.iter().map(|(name, words)| json!({ "name": name, "words": words })).collect();
     let deadlines: Vec<Value> = notice
         .deadlines
         .iter()
@@ -208,7 +253,8 @@ fn event(notice: &Notice, source: &str, facts: &Facts, reasons: &[String]) -> Va
             "affected_records": notice.affected_records,
             "n_alerts": notice.n_alerts,
             "first_seen_at": notice.first_seen_at.to_string(),
-            "reasons": reasons,
+            "reasons": facts.reasons,
+            "figures": figures,
             "deadlines": deadlines,
             "link": facts.link,
         },
@@ -248,14 +294,39 @@ mod tests {
         assert_eq!(event["data"]["affected_records"], 1840);
         assert_eq!(event["data"]["deadlines"][0]["due_at"], "2026-03-05T21:15:00Z");
         assert_eq!(event["data"]["mode"], "live");
+        assert_eq!(event["data"]["figures"][1], json!({ "name": "normal", "words": "normal: more such hours" }));
     }
 
     #[test]
-    fn long_notices_lose_reasons_not_facts() {
+    fn a_digest_is_an_event_of_its_own_and_loses_its_last_alerts_first() {
+        let notice = crate::render::example_digest();
+        let event: Value = serde_json::from_slice(&body(&notice, "breachd")).unwrap();
+        let data = &event["data"];
+        assert_eq!(
+            (&event["type"], &data["n_alerts"], &data["n_left_out"]),
+            (&json!("breachd.digest"), &json!(5), &json!(3))
+        );
+        assert_eq!((&data["alerts"][0]["severity"], &data["alerts"][1]["mode"]), (&json!("high"), &json!("drill")));
+        let mut line = notice.digest[0].clone();
+        line.why = "\u{1f600}\"".repeat(1000);
+        let long = Notice { digest: vec![line; 100], n_alerts: 700, ..notice };
+        let bytes = body(&long, "breachd");
+        let event: Value = serde_json::from_slice(&bytes).unwrap();
+        let n = event["data"]["alerts"].as_array().map_or(0, Vec::len) as u64;
+        assert!(bytes.len() <= BODY_BYTES_MAX && 5 < n && n < 100, "{} bytes, {n} alerts", bytes.len());
+        assert_eq!(event["data"]["n_left_out"], 700 - n);
+    }
+
+    #[test]
+    fn long_notices_lose_figures_then_reasons_and_no_facts() {
         let notice = Notice { reasons: vec!["\u{1f600}\"".repeat(1000); 10], n_alerts: 10, ..example() };
+        let figure = incident::NoticeFigure { name: "contributing".into(), words: notice.reasons[0].clone() };
+        let notice = Notice { figures: vec![figure; 10], ..notice };
         let bytes = body(&notice, "breachd");
         assert!(bytes.len() <= BODY_BYTES_MAX);
         let event: Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(event["data"]["title"], example().title);
+        let n = |name: &str| event["data"][name].as_array().map_or(0, Vec::len);
+        assert_eq!((n("reasons"), (1..10).contains(&n("figures"))), (10, true), "figures go first");
     }
 }

@@ -2,7 +2,7 @@
 
 use activity::{DataClass, Entity, EntityKind, Span, Timestamp};
 use detector::Severity;
-use incident::{DeadlineFact, DeliveryReport, DeliveryResult, IncidentId, Notice, NoticeId, NoticeKind};
+use incident::{DeadlineFact, DeliveryReport, DeliveryResult, IncidentId, Notice, NoticeFigure, NoticeId, NoticeKind};
 use notifier::{Dispatcher, NoObserver, Settings, Submission, Surroundings};
 use serde_json::{Value, json};
 use std::{
@@ -119,6 +119,7 @@ pub(crate) fn notice() -> Notice {
         affected_records: 1840,
         title: "u1042 read 1,840 rows of hr_payroll".into(),
         reasons: vec!["read 1,840 rows of hr_payroll in 5 min; 12 is usual".into()],
+        figures: vec![NoticeFigure { name: "seen".into(), words: "seen: 1,840 rows in the hour".into() }],
         n_alerts: 1,
         first_seen_at: decided_at - Span::from_minutes(2),
         deadlines: vec![DeadlineFact {
@@ -128,6 +129,7 @@ pub(crate) fn notice() -> Notice {
             simulated: false,
         }],
         link: Some("https://breachd.example/incidents/INC-7".into()),
+        digest: Vec::new(),
         drill: None,
     }
 }

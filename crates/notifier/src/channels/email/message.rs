@@ -6,7 +6,7 @@
 use crate::render::Facts;
 use activity::printable_within;
 use askama::Template;
-use incident::Notice;
+use incident::{Notice, NoticeKind};
 use lettre::{
     Message,
     message::{
@@ -76,7 +76,12 @@ pub(super) fn id(notice: &Notice, from: &Mailbox, to: &Mailbox) -> String {
 /// The first message of the incident's thread, which is never sent: every mail refers to it, whichever comes first.
 fn thread(notice: &Notice, from: &Mailbox, to: &Mailbox) -> String {
     let drill = notice.drill.map(|id| id.to_string()).unwrap_or_default();
-    let parts: [&str; 4] = ["incident", &notice.incident.to_string(), &drill, to.email.as_ref()];
+    // A digest is a thread of its own: a year of them in one is no help.
+    let (kind, number) = match notice.kind {
+        NoticeKind::Digest => ("digest", notice.id.to_string()),
+        _ => ("incident", notice.incident.to_string()),
+    };
+    let parts: [&str; 4] = [kind, &number, &drill, to.email.as_ref()];
     format!("<{}@{}>", &hash(&parts)[..32], from.email.domain())
 }
 
@@ -149,8 +154,14 @@ mod tests {
         let (text, html) = parts(&parsed);
         assert_eq!(text.trim_end(), facts.plain_text().trim_end());
         let seen = shown(&html);
-        let values =
-            facts.rows.iter().map(|(_, value)| value).chain(&facts.reasons).chain(&facts.link).chain(&facts.drill);
+        let values = facts
+            .rows
+            .iter()
+            .map(|(_, value)| value)
+            .chain(&facts.reasons)
+            .chain(facts.figures.iter().map(|(_, words)| words))
+            .chain(&facts.link)
+            .chain(&facts.drill);
         for value in values.chain(facts.deadlines.iter().flat_map(|(name, due)| [name, due])).chain([&facts.title]) {
             assert!(seen.contains(value.as_str()), "`{value}` is missing in {seen}");
         }
@@ -171,6 +182,29 @@ mod tests {
         assert!(header(&opened, "Message-ID").ends_with("@example.com>"));
         assert_eq!(header(&opened, "Date"), "Mon, 02 Mar 2026 21:15:00 +0000");
         assert_eq!(header(&opened, "Auto-Submitted"), "auto-generated");
+    }
+
+    #[test]
+    fn a_digests_text_and_html_say_the_same_and_each_day_is_a_thread() {
+        let today = crate::render::example_digest();
+        assert_exactly_our_headers(&today);
+        let tomorrow = Notice { id: incident::NoticeId("f".repeat(32)), ..today.clone() };
+        let raw = [mail(&today), mail(&tomorrow), mail(&today)];
+        let header = |at: usize, name: &str| mailparse::parse_mail(&raw[at]).unwrap().headers.get_first_value(name);
+        for name in ["Message-ID", "References"] {
+            assert_ne!(header(0, name), header(1, name), "{name}");
+            assert_eq!(header(0, name), header(2, name), "{name}");
+        }
+        let (_, html) = parts(&mailparse::parse_mail(&raw[0]).unwrap());
+        assert_eq!(
+            (html.matches("<h1").count(), html.matches("<li>").count(), html.matches("href=").count()),
+            (1, 3, 1)
+        );
+        let why = "<img src=x>\r\nBcc: all@example.com".to_owned();
+        let mut hostile = today;
+        hostile.digest[0].why.clone_from(&why);
+        hostile.digest[1].note = Some(why);
+        assert_exactly_our_headers(&hostile);
     }
 
     #[test]
