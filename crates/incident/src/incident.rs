@@ -2,6 +2,7 @@
 
 use crate::{
     AlertFact, Deadline, DeliveryResult, IncidentId, Notice, NoticeId, Settled, Settlement, affected::Affected,
+    affected::AffectedRecords,
 };
 use crate::{Decision, Opening, limits, wire};
 use activity::{DataClasses, Entity, Mode, Timestamp, printable_within};
@@ -231,6 +232,11 @@ impl Incident {
         incident
     }
 
+    /// How many records it concerns: bounds, per table, with their reasons.
+    pub fn affected(&self) -> AffectedRecords {
+        self.affected.records()
+    }
+
     /// Takes in one decision about this incident. Total: what does not fit changes nothing but the timeline.
     pub(crate) fn apply(&mut self, decision: &Decision) {
         match decision {
@@ -347,7 +353,7 @@ impl Incident {
             self.affected_records = self.affected.total();
         }
         if self.alerts.len() < limits::ALERTS_KEPT {
-            self.alerts.push(alert.clone());
+            self.alerts.push(AlertFact { named: None, ..alert.clone() });
         }
     }
 

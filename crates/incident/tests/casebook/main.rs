@@ -4,6 +4,8 @@
 mod world;
 
 #[cfg(test)]
+mod affected;
+#[cfg(test)]
 mod deadlines;
 #[cfg(test)]
 mod deliveries;
