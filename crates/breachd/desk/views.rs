@@ -4,7 +4,10 @@ use super::follower::ReadModel;
 use activity::Timestamp;
 use console::{Text, views};
 use detector::Evidence;
-use incident::{AlertFact, Deadline, DeliveryState, Incident, IncidentState, NoticeRecord, Settlement, Verdict};
+use incident::{
+    AffectedPeople, AffectedRecords, AffectedTable, AlertFact, Deadline, DeliveryState, Incident, IncidentState,
+    NoticeRecord, Settlement, Verdict,
+};
 
 /// The verdicts a person can give: (word, label, what it sets off).
 const VERDICTS: [(Verdict, &str, &str); 3] = [
@@ -94,6 +97,7 @@ pub(super) fn page(incident: &Incident, model: &ReadModel, now: Timestamp) -> vi
     views::IncidentPage {
         at: now,
         summary: row(incident, now),
+        affected: affected(&incident.affected()),
         verdict: decided.map(|at| views::Verdict {
             verdict: incident.verdict.as_str().into(),
             label: label(incident.verdict).into(),
@@ -188,6 +192,31 @@ fn alert_row(fact: &AlertFact, incident: &Incident, model: &ReadModel) -> views:
         attack: fact.attack.iter().map(|technique| technique.as_str().into()).collect(),
         evidence: fact.evidence.iter().map(evidence).collect(),
         mode: incident.mode,
+    }
+}
+
+fn affected(affected: &AffectedRecords) -> views::Affected {
+    let AffectedRecords { lower, estimate, upper, .. } = *affected;
+    let people = affected.people.map(|AffectedPeople { lower, estimate, upper }| views::AffectedPeople {
+        lower,
+        estimate,
+        upper,
+    });
+    let table = |of: &AffectedTable| views::AffectedTable {
+        table: of.table.as_str().into(),
+        lower: of.lower,
+        estimate: of.estimate,
+        upper: of.upper,
+    };
+    views::Affected {
+        lower,
+        estimate,
+        upper,
+        reason: affected.reason.as_str().into(),
+        people,
+        people_reason: affected.people_reason.as_str().into(),
+        tables: affected.tables.iter().map(table).collect(),
+        n_tables_beyond: affected.n_tables_beyond,
     }
 }
 
