@@ -4,7 +4,10 @@ use super::follower::ReadModel;
 use activity::{Mode, Timestamp};
 use console::{Text, views};
 use detector::{AlertId, Evidence, Ruling};
-use incident::{AlertFact, Deadline, DeliveryState, Incident, IncidentState, NoticeRecord, Settlement, Verdict};
+use incident::{
+    AffectedPeople, AffectedRecords, AffectedTable, AlertFact, Deadline, DeliveryState, Incident, IncidentState,
+    NoticeRecord, Settlement, Verdict,
+};
 
 /// The verdicts a person can give: (word, label, what it sets off).
 const VERDICTS: [(Verdict, &str, &str); 3] = [
@@ -94,6 +97,7 @@ pub(super) fn page(incident: &Incident, model: &ReadModel, now: Timestamp) -> vi
     views::IncidentPage {
         at: now,
         summary: row(incident, now),
+        affected: affected(&incident.affected()),
         verdict: decided.map(|at| views::Verdict {
             verdict: incident.verdict.as_str().into(),
             label: label(incident.verdict).into(),
@@ -251,6 +255,31 @@ fn ruling(ruling: Ruling) -> (&'static str, &'static str) {
             "What was left out is never learned, and what was first met on that day is forgotten; an exception given with an earlier \
              verdict ends. Whether time limits run is said on the incident's page.",
         ),
+    }
+}
+
+fn affected(affected: &AffectedRecords) -> views::Affected {
+    let AffectedRecords { lower, estimate, upper, .. } = *affected;
+    let people = affected.people.map(|AffectedPeople { lower, estimate, upper }| views::AffectedPeople {
+        lower,
+        estimate,
+        upper,
+    });
+    let table = |of: &AffectedTable| views::AffectedTable {
+        table: of.table.as_str().into(),
+        lower: of.lower,
+        estimate: of.estimate,
+        upper: of.upper,
+    };
+    views::Affected {
+        lower,
+        estimate,
+        upper,
+        reason: affected.reason.as_str().into(),
+        people,
+        people_reason: affected.people_reason.as_str().into(),
+        tables: affected.tables.iter().map(table).collect(),
+        n_tables_beyond: affected.n_tables_beyond,
     }
 }
 

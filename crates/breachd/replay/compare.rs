@@ -297,6 +297,7 @@ mod tests {
             facts: Vec::new(),
             actor_known_by: KnownBy::SqlTag,
             affected_records: 0,
+            named: None,
             attack: Vec::new(),
             evidence: Vec::new(),
             mode: Mode::Live,

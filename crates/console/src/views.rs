@@ -109,6 +109,7 @@ pub struct IncidentPage {
     pub at: Timestamp,
     #[serde(flatten)]
     pub summary: IncidentRow,
+    pub affected: Affected,
     pub verdict: Option<Verdict>,
     /// The alerts' reasons, first first.
     pub reasons: Vec<Text>,
@@ -118,6 +119,41 @@ pub struct IncidentPage {
     /// Oldest first.
     pub timeline: Vec<Moment>,
     pub actions: Actions,
+}
+
+/// How many different records it concerns; the greatest number is the summary's `affected_records`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Affected {
+    pub lower: u64,
+    pub estimate: u64,
+    pub upper: u64,
+    /// Why the bounds are what they are.
+    pub reason: Text,
+    /// `None`: the ids do not tell.
+    pub people: Option<AffectedPeople>,
+    /// Whom that counts, or why nobody.
+    pub people_reason: Text,
+    /// By name.
+    pub tables: Vec<AffectedTable>,
+    /// Alerts that named records of further tables.
+    pub n_tables_beyond: u64,
+}
+
+/// Different employees.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct AffectedPeople {
+    pub lower: u64,
+    pub estimate: u64,
+    pub upper: u64,
+}
+
+/// Different records of one table that ids name.
+#[derive(Clone, Debug, Serialize)]
+pub struct AffectedTable {
+    pub table: Text,
+    pub lower: u64,
+    pub estimate: u64,
+    pub upper: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]

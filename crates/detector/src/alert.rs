@@ -3,6 +3,7 @@
 //! Its JSON is a contract with other programs (see [`Alert::to_json`]); the id does not depend on which instance raised
 //! it, on batches or on arrival order, so readers count an id once.
 
+use crate::named::{NamedForm, NamedRecords};
 use activity::{DataClass, DataClasses, Entity, EntityKind, KnownBy, Mode, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -40,6 +41,8 @@ pub struct Alert {
     pub facts: Vec<Fact>,
     pub actor_known_by: KnownBy,
     pub affected_records: u64,
+    /// The records that its hour names by their ids; `None`: no log names one.
+    pub named: Option<NamedRecords>,
     /// MITRE ATT&CK techniques.
     pub attack: Vec<String>,
     pub evidence: Vec<Evidence>,
@@ -178,6 +181,8 @@ struct AlertRecord {
     facts: Vec<Fact>,
     actor_known_by: String,
     affected_records: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    named_records: Option<NamedForm>,
     attack: Vec<String>,
     evidence: Vec<Evidence>,
     mode: String,
@@ -240,6 +245,7 @@ impl Alert {
             facts: self.facts.clone(),
             actor_known_by: self.actor_known_by.as_str().into(),
             affected_records: self.affected_records,
+            named_records: self.named.clone().map(NamedForm::from),
             attack: self.attack.clone(),
             evidence: self.evidence.clone(),
             mode: self.mode.as_str().into(),
@@ -294,6 +300,11 @@ impl Alert {
                 .find(|known| known.as_str() == record.actor_known_by)
                 .ok_or(unknown("actor_known_by"))?,
             affected_records: record.affected_records,
+            named: record
+                .named_records
+                .filter(|form| !form.is_of_later_version())
+                .map(|form| NamedRecords::try_from(form).map_err(|_| unknown("named_records")))
+                .transpose()?,
             attack: record.attack,
             evidence: record.evidence,
             mode,
@@ -331,6 +342,7 @@ mod tests {
             ],
             actor_known_by: KnownBy::SqlTag,
             affected_records: 1840,
+            named: None,
             attack: vec!["T1213".into()],
             evidence: vec![
                 Evidence::Topic { topic: "logs".into(), partition: 0, offset: 123 },
@@ -369,6 +381,21 @@ mod tests {
         let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());
         assert_eq!(AlertId::parse(&ids[0].to_string()), Some(ids[0]));
+    }
+
+    #[test]
+    fn named_records_come_back_are_optional_and_of_a_later_version_unread() {
+        let mut records = tally::Records::default();
+        (0..300).for_each(|id| records.insert(activity::Record::new("employee", &id.to_string())));
+        let named = NamedRecords { table: "hr.hr_payroll".into(), records: crate::Sketch::from(&records) };
+        let sent = Alert { named: Some(named), p_value: None, ..alert() };
+        let json = sent.to_json();
+        assert_eq!(Alert::from_json(json.as_bytes()).expect("its own JSON"), sent);
+        let later = json.replace("\"v\":1", "\"v\":2");
+        assert_eq!(Alert::from_json(later.as_bytes()).expect("an alert still").named, None);
+        let torn = json.replace("\"ids\":\"", "\"ids\":\"0");
+        assert!(matches!(Alert::from_json(torn.as_bytes()), Err(NotAnAlert::Field { field: "named_records" })));
+        assert!(!alert().to_json().contains("named_records"), "only where a log names records");
     }
 
     #[test]

@@ -35,6 +35,7 @@ use crate::{
     exception::{Candidate, Exception, ExceptionSettings},
     fleet::{FEW_PEERS, Fleet, Peers, Snapshot},
     limits, marks,
+    named::{NamedRecords, Sketch},
     progress::{Heard, Progress, Violation},
     raised::Raised,
     rollup::{self, GroupHour, Rollup},
@@ -1031,6 +1032,7 @@ impl Engine {
             },
             mode,
         );
+        let named = named(&entity, source);
         Alert {
             id,
             raised_at: source.bucket.start(),
@@ -1050,6 +1052,7 @@ impl Engine {
             facts: source.facts.clone(),
             actor_known_by: source.known_by,
             affected_records: finding.affected_records,
+            named,
             attack,
             evidence: source.evidence.iter().map(|position| self.evidence(position)).collect(),
             mode,
@@ -1185,11 +1188,34 @@ pub(crate) struct Source {
     known_by: KnownBy,
     evidence: Positions,
     facts: Vec<Fact>,
+    records: Sketch,
+    /// The only table of the hour.
+    table: Option<String>,
 }
 
 impl Source {
     fn of(hour: &HourState, facts: Vec<Fact>) -> Self {
-        let Tally { classes, known_by, evidence, .. } = &hour.tally;
-        Source { bucket: hour.latest, classes: *classes, known_by: *known_by, evidence: evidence.clone(), facts }
+        let Tally { classes, known_by, evidence, records, tables, .. } = &hour.tally;
+        let is_one = tables.iter().count() == 1 && !tables.overflowed();
+        Source {
+            bucket: hour.latest,
+            classes: *classes,
+            known_by: *known_by,
+            evidence: evidence.clone(),
+            facts,
+            records: Sketch::from(records),
+            table: tables.iter().next().filter(|_| is_one).map(|(_, name)| name.to_owned()),
+        }
     }
+}
+
+/// The records that the hour names. Only of those who read: the fleet's records are addresses.
+fn named(entity: &Entity, source: &Source) -> Option<NamedRecords> {
+    let reads = matches!(entity.kind, EntityKind::PortalUser | EntityKind::IntegrationKey | EntityKind::UserTable);
+    if !reads || source.records.is_empty() {
+        return None;
+    }
+    let table = entity.user_and_table().map(|(_, table)| table.to_owned()).or_else(|| source.table.clone());
+    let table = table.filter(|table| table.len() <= limits::TABLE_BYTES_MAX).unwrap_or_default();
+    Some(NamedRecords { table, records: source.records.clone() })
 }

@@ -32,6 +32,7 @@ mod exception;
 mod fleet;
 pub mod limits;
 mod marks;
+mod named;
 mod progress;
 mod raised;
 mod rollup;
@@ -49,6 +50,7 @@ pub use detectors::{DETECTORS, Spec};
 pub use directory::{Directory, Person};
 pub use engine::{Effects, Engine, EngineSpec, EvidenceIn, Stats};
 pub use exception::{EntityName, ExceptionSettings};
+pub use named::{Bounds, ESTIMATE_MAX, NamedRecords, NotNamedRecords, Sketch};
 pub use progress::Violation;
 pub use rollup::Rollup;
 pub use settings::{

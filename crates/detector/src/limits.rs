@@ -30,6 +30,12 @@ pub const SPOTS_MAX: usize = 16;
 /// unknown until their next login, and failures there count as a stranger's.
 pub const GOOD_ADDRESSES_MAX: usize = 50_000;
 
+/// Named records read from one alert's JSON. Beyond: it is no alert of ours ([`crate::NotAnAlert`]); we write 256 at most.
+pub const NAMED_READ_MAX: usize = 4_096;
+
+/// Bytes of a table's name beside named records. Beyond: they are told without it.
+pub const TABLE_BYTES_MAX: usize = 256;
+
 /// Hours for which it counts that somebody was told of a person's new duty.
 pub const TOLD_HOURS: i64 = 14 * 24;
 

@@ -2,7 +2,7 @@
 
 use crate::{limits, wire};
 use activity::{DataClasses, Entity, KnownBy, Timestamp, printable_within};
-use detector::{Alert, AlertId, AlertWindow, Evidence, Fact, Severity};
+use detector::{Alert, AlertId, AlertWindow, Evidence, Fact, NamedRecords, Severity};
 use serde::{Deserialize, Serialize};
 
 /// The part of an alert that people and later decisions need. The whole alert stays in its topic.
@@ -29,6 +29,9 @@ pub struct AlertFact {
     #[serde(with = "wire")]
     pub actor_known_by: KnownBy,
     pub affected_records: u64,
+    /// Records that its hour names by their ids. An incident merges them and keeps them with none of its alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<NamedRecords>,
     pub attack: Vec<String>,
     /// At most [`limits::ALERT_EVIDENCE_KEPT`].
     pub evidence: Vec<Evidence>,
@@ -80,6 +83,7 @@ impl From<&Alert> for AlertFact {
             },
             actor_known_by: alert.actor_known_by,
             affected_records: alert.affected_records,
+            named: alert.named.clone(),
             attack: alert
                 .attack
                 .iter()

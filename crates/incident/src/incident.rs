@@ -2,6 +2,7 @@
 
 use crate::{
     AlertFact, Deadline, DeliveryResult, IncidentId, Notice, NoticeId, Settled, Settlement, affected::Affected,
+    affected::AffectedRecords,
 };
 use crate::{Decision, Opening, limits, wire};
 use activity::{DataClasses, Entity, Mode, Timestamp, printable_within};
@@ -231,6 +232,11 @@ impl Incident {
         incident
     }
 
+    /// How many records it concerns: bounds, per table, with their reasons.
+    pub fn affected(&self) -> AffectedRecords {
+        self.affected.records()
+    }
+
     /// Takes in one decision about this incident. Total: what does not fit changes nothing but the timeline.
     pub(crate) fn apply(&mut self, decision: &Decision) {
         match decision {
@@ -348,7 +354,8 @@ impl Incident {
             self.affected_records = self.affected.total();
         }
         if self.alerts.len() < limits::ALERTS_KEPT {
-            let mut kept = alert.clone();
+            // Merged already: nothing else asks for the records an alert names.
+            let mut kept = AlertFact { named: None, ..alert.clone() };
             if limits::FIGURED_ALERTS_KEPT <= self.alerts.len() {
                 kept.figures = Vec::new();
             }

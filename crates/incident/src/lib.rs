@@ -42,6 +42,7 @@ mod state;
 mod wire;
 mod words;
 
+pub use affected::{AffectedPeople, AffectedRecords, AffectedTable};
 pub use alert_fact::{AlertFact, Figure};
 pub use casebook::Casebook;
 pub use command::{Action, Command, Refusal};

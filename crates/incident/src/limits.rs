@@ -24,6 +24,12 @@ pub const SUBJECTS_KEPT: usize = 100;
 pub const DETECTORS_KEPT: usize = 64;
 /// Entity windows by which affected records are not counted twice, per incident; beyond, records simply add up.
 pub const AFFECTED_KEPT: usize = 128;
+/// Different named records kept per incident; beyond, a fair sample of them stays and the count becomes an estimate (standard error 3.1 %).
+pub const AFFECTED_IDS_KEPT: usize = 1_024;
+/// The same for each table (6.3 %).
+pub const AFFECTED_TABLE_IDS_KEPT: usize = 256;
+/// Tables whose named records are counted apart, per incident; alerts about others are counted and count in the sum.
+pub const AFFECTED_TABLES_KEPT: usize = 8;
 /// Lines of an incident's timeline; beyond, lines from its middle go (the journal keeps them), counted.
 pub const TIMELINE_KEPT: usize = 400;
 /// How many of these are the first ones.

@@ -368,6 +368,16 @@ fn payroll() -> IncidentPage {
     let at = |seconds| Some(summary.opened_at + Span::from_secs(seconds));
     IncidentPage {
         at: NOW,
+        affected: Affected {
+            lower: 612,
+            estimate: 612,
+            upper: 1840,
+            reason: "at least: different ids in the alerts' hours, each counted once; at most: rows added up".into(),
+            people: Some(AffectedPeople { lower: 598, estimate: 598, upper: 598 }),
+            people_reason: "different employees' numbers, over all tables".into(),
+            tables: vec![AffectedTable { table: "hr.hr_payroll".into(), lower: 612, estimate: 612, upper: 612 }],
+            n_tables_beyond: 0,
+        },
         verdict: None,
         reasons: vec![why.into(), "first time this user reads hr.hr_bank_details; no payroll clerk has in 28 d".into()],
         deliveries: vec![
@@ -471,6 +481,7 @@ fn hostile(text: &str) -> IncidentPage {
     page.summary = row("INC-8", text, Entity::new(EntityKind::PortalUser, text), Severity::High);
     page.summary.owner = Some(text.into());
     page.reasons = vec![text.into(), "x".repeat(400).into()];
+    page.affected.tables[0].table = text.into();
     page.deadlines.truncate(1);
     page.deadlines[0].name = text.into();
     for alert in &mut page.alerts {

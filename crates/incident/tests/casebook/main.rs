@@ -4,6 +4,8 @@
 mod world;
 
 #[cfg(test)]
+mod affected;
+#[cfg(test)]
 mod daily;
 #[cfg(test)]
 mod deadlines;

@@ -117,6 +117,7 @@ pub(crate) fn alert(user: &str, n: u32) -> Alert {
         facts: Vec::new(),
         actor_known_by: KnownBy::SqlTag,
         affected_records: 1840,
+        named: None,
         attack: vec!["T1213".into()],
         evidence: vec![Evidence::File { input: format!("audit-{user}"), line: u64::from(n) }],
         mode: Mode::Live,
