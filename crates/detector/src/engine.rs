@@ -34,6 +34,7 @@ use crate::{
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
     exception::{Candidate, Exception, ExceptionSettings},
     fleet::{Fleet, Peers, Snapshot},
+    footprint::{self, Footprint},
     limits, marks,
     progress::{Heard, Progress, Violation},
     rollup::{GroupHour, Rollup},
@@ -117,6 +118,8 @@ pub struct Engine {
     hours: BTreeMap<i64, Work>,
     /// Entities by day that have something to decide when it is over.
     days: BTreeMap<i64, Vec<u32>>,
+    /// Entities by the closed hour (or last hour of the day) that they have not learned yet.
+    unlearned: BTreeMap<i64, Vec<u32>>,
     /// Ids raised of late, by hour: a tally behind the horizon must not repeat them.
     raised: BTreeMap<i64, BTreeSet<AlertId>>,
     docket: Docket,
@@ -195,6 +198,7 @@ impl Engine {
             heard: Sources::default(),
             hours: BTreeMap::new(),
             days: BTreeMap::new(),
+            unlearned: BTreeMap::new(),
             raised: BTreeMap::new(),
             closed: None,
             sent: None,
@@ -299,6 +303,11 @@ impl Engine {
             groups: self.fleet.groups(),
             ..self.stats.clone()
         }
+    }
+
+    /// What the entities cost, by kind. Walks all of them.
+    pub fn footprint(&self) -> BTreeMap<EntityKind, Footprint> {
+        footprint::by_kind(self.entities.iter().flatten())
     }
 
     fn merge(&mut self, entry: &Entry, effects: &mut Effects) {
@@ -424,6 +433,21 @@ impl Engine {
     fn pass(&mut self, hour: i64, effects: &mut Effects) {
         self.closed = Some(self.closed.map_or(hour, |closed| closed.max(hour)));
         self.send(hour, BTreeMap::new(), effects);
+        self.rest();
+    }
+
+    /// Lets those learn who will perhaps never be active again: an address that came once would keep its hour for good. When it is
+    /// done decides nothing, see [`EntityState::learn`].
+    fn rest(&mut self) {
+        let (half_life, calendar) = (self.half_life(), self.calendar.clone());
+        let Some(through) = self.closed.map(|closed| closed - 1) else { return };
+        let waiting = self.unlearned.split_off(&(through + 1));
+        for at in std::mem::replace(&mut self.unlearned, waiting).into_values().flatten() {
+            // It may have been evicted; in its place may be another, which learns no more than it would anyway.
+            if let Some(entity) = self.entities[at as usize].as_mut() {
+                entity.rest(through, |hour| calendar.one_off(hour), half_life);
+            }
+        }
     }
 
     fn open_ready(&mut self, effects: &mut Effects) {
@@ -450,6 +474,7 @@ impl Engine {
         let day = hour.div_euclid(24);
         let mut people = false;
         self.heard = self.hear_sources(hour);
+        self.unlearned.entry(hour).or_default().extend(&touched);
         for at in touched {
             let Past { days, hours, novelty, share_step, off_hours, norms, told } = self.judge(at, hour, true, effects);
             let fresh = self.fresh(at, hour);
@@ -530,6 +555,7 @@ impl Engine {
         self.raised = self.raised.split_off(&(hour - limits::RAISED_HOURS));
         self.docket.forget(hour);
         self.evict(hour);
+        self.rest();
     }
 
     /// What all sources said in an hour that closes: every source that is judged in it has an hour, talking or not.
@@ -589,7 +615,9 @@ impl Engine {
     }
 
     fn close_day(&mut self, day: i64, groups: &mut BTreeMap<Box<str>, GroupHour>, effects: &mut Effects) {
-        for at in self.days.remove(&day).unwrap_or_default() {
+        let listed = self.days.remove(&day).unwrap_or_default();
+        self.unlearned.entry(day * 24 + 23).or_default().extend(&listed);
+        for at in listed {
             let group = self.group(self.held(at), day * 24);
             let entity = self.held_mut(at);
             let (drill, kind) = (entity.key.mode.is_drill(), entity.key.kind);

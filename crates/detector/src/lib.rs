@@ -30,8 +30,11 @@ mod engine;
 mod entity;
 mod exception;
 mod fleet;
+mod footprint;
 pub mod limits;
 mod marks;
+#[cfg(test)]
+mod null;
 mod progress;
 mod rollup;
 mod seen;
@@ -48,6 +51,7 @@ pub use detectors::{DETECTORS, Spec};
 pub use directory::{Directory, Person};
 pub use engine::{Effects, Engine, EngineSpec, EvidenceIn, Stats};
 pub use exception::{EntityName, ExceptionSettings};
+pub use footprint::Footprint;
 pub use progress::Violation;
 pub use rollup::Rollup;
 pub use settings::{
