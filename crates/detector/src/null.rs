@@ -57,7 +57,6 @@ fn beyond_a_thousand_the_model_is_too_small_by_a_known_factor() {
     };
     for (shape, factor) in [(0.5, 1.05), (3.0, 1.1), (10.0, 1.3), (50.0, FACTOR_AT_50)] {
         let worst = [500.0, 900.0, 2_000.0, 5_000.0].map(|mean| worst(mean, shape)).into_iter().fold(0.0, f64::max);
-        println!("shape {shape}: too small by {worst:.2}");
         assert!(worst <= factor, "shape {shape}: {worst:.3}");
     }
 }
@@ -136,7 +135,6 @@ fn with_estimated_moments_p_is_at_most_three_times_too_small() {
     let laws = [Law::Counts(1), Law::Counts(3), Law::Counts(12), Law::Lognormal(0.5), Law::Lognormal(1.0)];
     for (seed, law) in (1..).zip(laws) {
         let [percent, permille] = frequencies(law, seed);
-        println!("{law:?}: {percent:.2} x at 1e-2, {permille:.2} x at 1e-3");
         assert!(percent <= 3.0 && permille <= 3.0, "{law:?}: {percent} {permille}");
     }
 }

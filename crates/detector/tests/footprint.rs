@@ -71,7 +71,6 @@ const fn bytes_max(kind: EntityKind) -> usize {
 fn an_entity_at_all_limits_costs_no_more_than_said() {
     let mut wrong = Vec::new();
     for (kind, footprint) in at_all_limits().footprint() {
-        println!("{kind}: {footprint:?}");
         if footprint.resting_bytes_max > bytes_max(kind) || footprint.resting != footprint.entities {
             wrong.push((kind, footprint));
         }
@@ -89,7 +88,6 @@ fn who_came_once_costs_little_more_than_the_baseline() {
     }
     (0..48).for_each(|_| world.next_hour());
     let footprint = world.footprint()[&EntityKind::Address];
-    println!("{footprint:?}");
     assert_eq!((footprint.entities, footprint.resting), (200, 200));
     assert!(footprint.resting_bytes <= 200 * 1_200, "{footprint:?}");
 }

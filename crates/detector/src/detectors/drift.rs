@@ -281,7 +281,6 @@ mod tests {
         for (truth, most) in [(4.0, WILDER[0]), (3.0, WILDER[1]), (1.5, WILDER[2])] {
             let growth =
                 [2.0, 20.0, 200.0].map(|mean| growth(mean, (SHAPE_MAX, truth))).into_iter().fold(0.0, f64::max);
-            println!("shape {truth}, supposed {SHAPE_MAX}: E[L] = {growth:.2}");
             assert!(growth <= most, "{truth}: {growth}");
         }
     }
