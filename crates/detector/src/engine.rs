@@ -34,6 +34,7 @@ use crate::{
     entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
     exception::{Candidate, Exception, ExceptionSettings},
     fleet::{FEW_PEERS, Fleet, Peers, Snapshot},
+    footprint::{self, Footprint},
     limits, marks,
     named::{NamedRecords, Sketch},
     progress::{Heard, Progress, Violation},
@@ -125,6 +126,8 @@ pub struct Engine {
     hours: BTreeMap<i64, Work>,
     /// Entities by day that have something to decide when it is over.
     days: BTreeMap<i64, Vec<u32>>,
+    /// Entities by the closed hour (or last hour of the day) that they have not learned yet.
+    unlearned: BTreeMap<i64, Vec<u32>>,
     raised: Raised,
     docket: Docket,
     /// As configured.
@@ -211,6 +214,7 @@ impl Engine {
             heard: Sources::default(),
             hours: BTreeMap::new(),
             days: BTreeMap::new(),
+            unlearned: BTreeMap::new(),
             raised: Raised::default(),
             closed: None,
             sent: None,
@@ -317,6 +321,11 @@ impl Engine {
             raised_forgotten: self.raised.forgotten,
             ..self.stats.clone()
         }
+    }
+
+    /// What the entities cost, by kind. Walks all of them.
+    pub fn footprint(&self) -> BTreeMap<EntityKind, Footprint> {
+        footprint::by_kind(self.entities.iter().flatten())
     }
 
     fn merge(&mut self, entry: &Entry, effects: &mut Effects) {
@@ -456,6 +465,21 @@ impl Engine {
     fn pass(&mut self, hour: i64, effects: &mut Effects) {
         self.closed = Some(self.closed.map_or(hour, |closed| closed.max(hour)));
         self.send(hour, BTreeMap::new(), effects);
+        self.rest();
+    }
+
+    /// Lets those learn who will perhaps never be active again: an address that came once would keep its hour for good. When it is
+    /// done decides nothing, see [`EntityState::learn`].
+    fn rest(&mut self) {
+        let (half_life, calendar) = (self.half_life(), self.calendar.clone());
+        let Some(through) = self.closed.map(|closed| closed - 1) else { return };
+        let waiting = self.unlearned.split_off(&(through + 1));
+        for at in std::mem::replace(&mut self.unlearned, waiting).into_values().flatten() {
+            // It may have been evicted; in its place may be another, which learns no more than it would anyway.
+            if let Some(entity) = self.entities[at as usize].as_mut() {
+                entity.rest(through, |hour| calendar.one_off(hour), half_life);
+            }
+        }
     }
 
     fn open_ready(&mut self, effects: &mut Effects) {
@@ -482,6 +506,7 @@ impl Engine {
         let day = hour.div_euclid(24);
         let mut people = false;
         self.heard = self.hear_sources(hour);
+        self.unlearned.entry(hour).or_default().extend(&touched);
         for at in touched {
             let past = self.judge(at, hour, true, effects);
             let Past { days, novelty, share_step, off_hours, norms, told, handed_over } = past;
@@ -566,6 +591,7 @@ impl Engine {
         self.raised.forget(hour.saturating_sub(limits::RAISED_HOURS));
         self.docket.forget(hour);
         self.evict(hour);
+        self.rest();
     }
 
     /// What all sources said in an hour that closes: every source that is judged in it has an hour, talking or not.
@@ -625,7 +651,9 @@ impl Engine {
     }
 
     fn close_day(&mut self, day: i64, groups: &mut BTreeMap<Box<str>, GroupHour>, effects: &mut Effects) {
-        for at in self.days.remove(&day).unwrap_or_default() {
+        let listed = self.days.remove(&day).unwrap_or_default();
+        self.unlearned.entry(day * 24 + 23).or_default().extend(&listed);
+        for at in listed {
             let group = self.group(self.held(at), day * 24);
             let entity = self.held_mut(at);
             let (drill, kind) = (entity.key.mode.is_drill(), entity.key.kind);

@@ -6,9 +6,10 @@
 
 use crate::{
     baseline::Baseline,
-    detectors::{DRIFT_STREAMS, Finding, NIGHTS_HOURS, Norm, streams},
+    detectors::{DRIFT_STREAMS, Finding, NIGHTS_HOURS, Norm, counts_records, streams},
     docket::{Part, Ruled},
     engine::Source,
+    footprint::of_vec,
     limits::{
         GOOD_ADDRESSES_MAX, KNOWN_VALUES_MAX, LEFT_OUT_DAYS_MAX, LEFT_OUT_HOURS_MAX, QUARANTINED_DAYS_MAX,
         QUARANTINED_HOURS_MAX, RULINGS_MAX, SPOTS_MAX,
@@ -64,6 +65,8 @@ pub(crate) struct EntityState {
     /// Of a source, the last closed hour in which it had a record. (`last_hour` may lie ahead of what is closed, by as much as the
     /// reading happens to.)
     pub(crate) last_talked: i64,
+    /// Something paged in the hours learned last: it is not given up for one that is merely older.
+    was_suspicious: bool,
 }
 
 /// One hour.
@@ -159,7 +162,22 @@ pub(crate) struct DayState {
 
 /// Values with the hour of their last use and the number of days of use, ascending by value.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known(Vec<(u64, i64, u16)>);
+pub(crate) struct Known(Vec<KnownValue>);
+
+/// 16 bytes: with hours of 64 bits it would be 24, and an entity holds up to 4 × [`KNOWN_VALUES_MAX`] of them.
+#[derive(Clone, Copy, Debug)]
+struct KnownValue {
+    value: u64,
+    /// Since 1970; those of the years beyond 246,000 count as one.
+    last: i32,
+    days: u16,
+}
+
+impl KnownValue {
+    fn last(&self) -> i64 {
+        i64::from(self.last)
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 struct Quarantine {
@@ -196,16 +214,22 @@ struct LeftOutDay {
     news: Option<u64>,
 }
 
+impl LeftOut {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + of_vec(&self.hours) + of_vec(&self.days) + of_vec(&self.judged)
+    }
+}
+
 impl Known {
     pub(crate) fn contains(&self, value: u64) -> bool {
-        self.0.binary_search_by_key(&value, |(known, _, _)| *known).is_ok()
+        self.0.binary_search_by_key(&value, |known| known.value).is_ok()
     }
 
     /// Values used on one day only, of those of the last 28 days. Divided by the days of activity this is the chance
     /// that the next day brings a new value (Good 1953, after Turing): high for who travels, low for who only started
     /// lately and by now uses the same again.
     fn used_once(&self, hour: i64) -> usize {
-        self.0.iter().filter(|(_, last, days)| *days == 1 && hour - last < 28 * 24).count()
+        self.0.iter().filter(|known| known.days == 1 && hour - known.last() < 28 * 24).count()
     }
 
     /// Learns the values of closed hours, and forgets those of breaches that were used on that day only.
@@ -222,22 +246,23 @@ impl Known {
 
     fn forget(&mut self, breach: &Ruled) {
         let days = breach.from.div_euclid(24)..=(breach.to - 1).div_euclid(24);
-        self.0.retain(|(_, last, used)| *used != 1 || !days.contains(&last.div_euclid(24)));
+        self.0.retain(|known| known.days != 1 || !days.contains(&known.last().div_euclid(24)));
     }
 
     fn learn(&mut self, value: u64, hour: i64) {
-        match self.0.binary_search_by_key(&value, |(known, _, _)| *known) {
+        let last = hour.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
+        match self.0.binary_search_by_key(&value, |known| known.value) {
             Ok(at) => {
-                let (_, last, days) = &mut self.0[at];
-                if hour.div_euclid(24) != last.div_euclid(24) {
-                    *days = days.saturating_add(1);
+                let known = &mut self.0[at];
+                if last.div_euclid(24) != known.last.div_euclid(24) {
+                    known.days = known.days.saturating_add(1);
                 }
-                *last = (*last).max(hour);
+                known.last = known.last.max(last);
             }
             Err(at) => {
-                self.0.insert(at, (value, hour, 1));
+                self.0.insert(at, KnownValue { value, last, days: 1 });
                 if self.0.len() > KNOWN_VALUES_MAX {
-                    let oldest = (0..self.0.len()).min_by_key(|at| (self.0[*at].1, self.0[*at].0));
+                    let oldest = (0..self.0.len()).min_by_key(|at| (self.0[*at].last, self.0[*at].value));
                     oldest.map(|at| self.0.remove(at));
                 }
             }
@@ -314,6 +339,7 @@ impl EntityState {
             breaches: Vec::new(),
             last_hour: 0,
             last_talked: i64::MIN / 2,
+            was_suspicious: false,
         }
     }
 
@@ -401,7 +427,8 @@ impl EntityState {
                 one_off,
                 half_life,
             );
-            for (sort, known) in self.known.iter_mut().enumerate() {
+            let (counts, places) = (counts_seen(self.key.kind), self.key.kind == EntityKind::PortalUser);
+            for (sort, known) in self.known.iter_mut().enumerate().filter(|(sort, _)| places || *sort != COUNTRY) {
                 known.fold(sort, &self.hours[..hours], &self.rulings[..rulings]);
             }
             for state in &self.hours[..hours] {
@@ -411,7 +438,9 @@ impl EntityState {
                     self.nights.push((state.hour, state.off_hours));
                 }
                 self.nights.retain(|(hour, _)| state.hour - hour <= 2 * NIGHTS_HOURS);
-                state.records().for_each(|record| self.seen.learn(record, state.hour));
+                if counts {
+                    state.records().for_each(|record| self.seen.learn(record, state.hour));
+                }
                 if state.tally.signals.contains(activity::Signal::DumpShape) {
                     self.dumps.push(state.hour);
                     if self.dumps.len() > DUMPS_MAX {
@@ -420,9 +449,51 @@ impl EntityState {
                 }
             }
         }
+        if hours > 0 {
+            self.was_suspicious = self.hours[..hours].iter().any(HourState::is_suspicious);
+        }
         self.hours.drain(..hours);
         self.days.drain(..days);
         self.rulings.drain(..rulings);
+    }
+
+    /// Learns as [`EntityState::learn`] does, and gives back the room that only an active entity needs: an hour has 1 KiB and more with
+    /// its sets, and a vector that held one keeps room for four.
+    pub(crate) fn rest(&mut self, through: i64, one_off: impl Fn(i64) -> bool, half_life: f64) {
+        self.learn(through, one_off, half_life);
+        if self.hours.is_empty() {
+            self.hours = Vec::new();
+            self.trail.shrink_to_fit();
+            self.nights.shrink_to_fit();
+            self.known.iter_mut().for_each(|known| known.0.shrink_to_fit());
+            self.seen.shrink_to_fit();
+        }
+        if self.days.is_empty() {
+            self.days = Vec::new();
+        }
+    }
+
+    /// Nothing is waiting to be learned.
+    pub(crate) fn rests(&self) -> bool {
+        self.hours.is_empty() && self.days.is_empty() && self.rulings.is_empty()
+    }
+
+    /// Bytes in memory, of itself and of what hangs on it.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.key.id.len()
+            + of_vec(&self.hours)
+            + self.hours.iter().map(HourState::heap_bytes).sum::<usize>()
+            + of_vec(&self.days)
+            + self.days.iter().map(|day| of_vec(&day.digest)).sum::<usize>()
+            + self.known.iter().map(|known| of_vec(&known.0)).sum::<usize>()
+            + self.seen.bytes()
+            + of_vec(&self.trail)
+            + of_vec(&self.nights)
+            + of_vec(&self.dumps)
+            + of_vec(&self.rulings)
+            + of_vec(&self.breaches)
+            + self.quarantine.left_out.as_deref().map_or(0, LeftOut::bytes)
     }
 
     /// A person's verdict about an alert of this entity. False: there are too many.
@@ -521,9 +592,14 @@ impl EntityState {
 
     /// How much would be lost by forgetting this entity; for eviction.
     pub(crate) fn worth(&self) -> (bool, u32, i64) {
-        let suspicious = self.hours.iter().any(|state| state.unusual || state.suspicious);
+        let suspicious = self.was_suspicious || self.hours.iter().any(HourState::is_suspicious);
         (suspicious, self.baseline.hours as u32, self.last_hour)
     }
+}
+
+/// Kinds that are asked which records they have touched before. Of all others nobody would read the 4 KiB.
+fn counts_seen(kind: EntityKind) -> bool {
+    counts_records(kind) || kind == EntityKind::Fleet
 }
 
 /// Learns hours and days in the order in which they ended, and verdicts in that of their effect, so that it does not matter when
@@ -852,6 +928,15 @@ impl HourState {
                 self.spots.truncate(SPOTS_MAX);
             }
         }
+    }
+
+    fn is_suspicious(&self) -> bool {
+        self.unusual || self.suspicious
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let gates = self.gates.as_deref().map_or(0, size_of_val);
+        self.tally.heap_bytes() + of_vec(&self.minutes) + of_vec(&self.spots) + of_vec(&self.good) + gates
     }
 
     pub(crate) fn close(&mut self) {

@@ -73,8 +73,15 @@ impl Seen {
         self.now.insert(short(record), self.filter_bytes);
     }
 
+    pub(crate) fn shrink_to_fit(&mut self) {
+        for memory in [&mut self.now, &mut self.before] {
+            if let Memory::Exact(names) = memory {
+                names.shrink_to_fit();
+            }
+        }
+    }
+
     /// Bytes on the heap.
-    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.now.bytes() + self.before.bytes()
     }
@@ -119,7 +126,6 @@ impl Memory {
         matches!(self, Memory::Filter(bits, n) if *n >= (bits.len() / FULL_BYTES) as u32 * FULL_RECORDS)
     }
 
-    #[cfg(test)]
     fn bytes(&self) -> usize {
         match self {
             Memory::Exact(names) => names.capacity() * 4,

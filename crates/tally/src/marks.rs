@@ -44,6 +44,10 @@ impl Marks {
         self.total.saturating_sub(sum(&self.kept))
     }
 
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.kept.capacity() * size_of::<(Arc<Mark>, u64)>()
+    }
+
     pub fn merge(&mut self, other: &Marks) {
         self.total = self.total.saturating_add(other.total);
         other.kept.iter().for_each(|(mark, times)| self.keep(mark, *times));

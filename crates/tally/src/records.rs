@@ -67,6 +67,10 @@ impl Records {
         other.iter().for_each(|record| self.insert(record));
     }
 
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.members.capacity() * size_of::<(u64, Record)>()
+    }
+
     /// Ascending by their names, as they are encoded.
     pub(crate) fn sorted(&self) -> Vec<Record> {
         let mut sorted: Vec<Record> = self.iter().collect();

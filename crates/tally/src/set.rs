@@ -68,6 +68,12 @@ impl<const MAX: usize> Set<MAX> {
         }
     }
 
+    pub(crate) fn heap_bytes(&self) -> usize {
+        // Two counters stand before the text of each.
+        let texts: usize = self.members.iter().map(|(_, text)| text.len() + 2 * size_of::<usize>()).sum();
+        self.members.capacity() * size_of::<(u64, Arc<str>)>() + texts
+    }
+
     /// Where a new text goes; `None` if it is there already or beyond the limit.
     fn room(&mut self, hash: u64, text: &str) -> Option<usize> {
         let at = self.place(hash, text).err()?;

@@ -203,6 +203,25 @@ impl Tally {
         members(&self.accounts).filter_map(|(request, table)| Some((*users.get(request)?, table))).collect()
     }
 
+    /// Bytes that hang on it, as far as they are its own: texts that tallies share count for each of them.
+    pub fn heap_bytes(&self) -> usize {
+        let logins = self.logins.earliest.iter().map(|login| login.account.len()).sum::<usize>()
+            + self.logins.earliest.capacity() * size_of::<Login>();
+        self.addresses.heap_bytes()
+            + self.places.heap_bytes()
+            + self.tables.heap_bytes()
+            + self.accounts.heap_bytes()
+            + self.agents.heap_bytes()
+            + self.networks.heap_bytes()
+            + self.fingerprints.heap_bytes()
+            + self.candidates.heap_bytes()
+            + logins
+            + self.records.heap_bytes()
+            + self.evidence.0.capacity() * size_of::<Position>()
+            + self.marks.heap_bytes()
+            + self.person.as_deref().map_or(0, str::len)
+    }
+
     pub fn merge(&mut self, other: &Tally) {
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count = count.saturating_add(more);

@@ -248,6 +248,45 @@ mod tests {
         }
     }
 
+    /// E[L] of one day, each ratio capped as it is, when the truth is a negative binomial of another shape than supposed.
+    fn growth(mean: f64, (supposed, truth): (f64, f64)) -> f64 {
+        let norm = Norm { mean, factor: 1.0, shape: supposed };
+        let mut ln = truth * (truth / (truth + mean)).ln();
+        let mut sum = 0.0;
+        for x in 0..20_000 {
+            // From nothing, M is L itself.
+            sum += ln.exp() * f64::from(Evidence::default().with(f64::from(x), norm).total());
+            ln += ((truth + f64::from(x)) / (f64::from(x) + 1.0) * mean / (truth + mean)).ln();
+        }
+        sum
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+        /// So E[M] grows by at most one a day, whatever the mean and the shape; and also if people are more regular than supposed.
+        #[test]
+        fn evidence_has_mean_one_at_most(ln_mean in -1.3..5.5_f64, ln_shape in -0.7..1.8_f64, regular in 1.0..4.0_f64) {
+            let (mean, shape) = (ln_mean.exp(), ln_shape.exp());
+            let exact = growth(mean, (shape, shape));
+            proptest::prop_assert!(exact <= 1.0 + 1e-5, "{exact}");
+            let regular = growth(mean, (shape, shape * regular));
+            proptest::prop_assert!(regular <= 1.0 + 1e-5, "{regular}");
+        }
+    }
+
+    /// Somebody who is wilder than his estimated shape: what the bound of a page is then too small by, each day. The cap of a day
+    /// keeps it finite.
+    #[test]
+    fn who_is_wilder_than_supposed_has_evidence_of_a_known_mean() {
+        for (truth, most) in [(4.0, WILDER[0]), (3.0, WILDER[1]), (1.5, WILDER[2])] {
+            let growth =
+                [2.0, 20.0, 200.0].map(|mean| growth(mean, (SHAPE_MAX, truth))).into_iter().fold(0.0, f64::max);
+            assert!(growth <= most, "{truth}: {growth}");
+        }
+    }
+
+    const WILDER: [f64; 3] = [1.42, 2.3, 6.0];
+
     #[test]
     fn grows_with_days_of_more_and_falls_with_usual_ones() {
         let mut evidence = Evidence::default();

@@ -117,6 +117,11 @@ impl World {
         self.engine.stats()
     }
 
+    #[allow(dead_code, reason = "not every test weighs the engine")]
+    pub(crate) fn footprint(&self) -> std::collections::BTreeMap<EntityKind, detector::Footprint> {
+        self.engine.footprint()
+    }
+
     pub(crate) fn hour_of_day(&self) -> i64 {
         self.hour.rem_euclid(24)
     }

@@ -1,0 +1,58 @@
+//! What entities cost: bytes in memory, by kind.
+//!
+//! Counted by walking the state, not by an allocator of our own: this workspace forbids unsafe code, and an allocator cannot say
+//! whose a block is. Counted is what is asked for: the struct itself, and the *capacity* of what hangs on it. Not counted are the
+//! allocator's own few bytes for each block, and the entity's place in the index, about 80 bytes.
+
+use crate::{
+    baseline::Baseline,
+    entity::{EntityState, Key},
+};
+use activity::EntityKind;
+use std::collections::BTreeMap;
+
+/// Bytes of all entities of a kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    pub entities: usize,
+    /// Of those, entities at rest: every hour that they were active in has been learned.
+    pub resting: usize,
+    pub bytes: usize,
+    pub bytes_max: usize,
+    /// Bytes of those at rest.
+    pub resting_bytes: usize,
+    pub resting_bytes_max: usize,
+}
+
+impl Footprint {
+    fn count(&mut self, bytes: usize, rests: bool) {
+        self.entities += 1;
+        self.bytes += bytes;
+        self.bytes_max = self.bytes_max.max(bytes);
+        if rests {
+            self.resting += 1;
+            self.resting_bytes += bytes;
+            self.resting_bytes_max = self.resting_bytes_max.max(bytes);
+        }
+    }
+}
+
+/// By kind, as they are now. Walks everything: for a bench and for tests, not for each minute.
+pub(crate) fn by_kind<'a>(entities: impl Iterator<Item = &'a EntityState>) -> BTreeMap<EntityKind, Footprint> {
+    let mut kinds: BTreeMap<EntityKind, Footprint> = BTreeMap::new();
+    for entity in entities {
+        kinds.entry(entity.key.kind).or_default().count(entity.bytes(), entity.rests());
+    }
+    kinds
+}
+
+/// Bytes a vector holds on the heap, used or not.
+pub(crate) fn of_vec<T>(vec: &Vec<T>) -> usize {
+    vec.capacity() * size_of::<T>()
+}
+
+/// Bytes of an entity that has nothing: what is there whatever it does.
+pub(crate) const EMPTY_BYTES: usize = size_of::<EntityState>();
+
+/// No entity is without these, so neither may grow unnoticed.
+const _: () = assert!(size_of::<Baseline>() <= 640 && EMPTY_BYTES <= 1_100 && size_of::<Key>() <= 48);
