@@ -273,6 +273,7 @@ mod tests {
             facts: Vec::new(),
             actor_known_by: KnownBy::Guess,
             affected_records: 0,
+            named: None,
             attack: Vec::new(),
             evidence: Vec::new(),
             mode: Mode::Live,

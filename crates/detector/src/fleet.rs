@@ -22,8 +22,8 @@ pub(crate) struct Peers {
     pub(crate) active: f64,
     /// Entity-hours in which a value new to the entity was met: networks, places, tables.
     pub(crate) novel: [f64; 3],
-    /// Places and tables the group uses.
-    pub(crate) values: [Arc<BTreeSet<u64>>; 2],
+    /// Places and tables the group uses, and the entity-hours in which it did (forgotten slowly).
+    pub(crate) values: [Arc<BTreeMap<u64, f32>>; 2],
     /// People who touched unusually many new records, by day.
     pub(crate) crowd: Crowd,
     pub(crate) cells: [Option<Usual>; CELLS_OF_PEERS],
@@ -136,10 +136,17 @@ struct Group {
     active: f64,
     novel: [f64; 3],
     crowd: Crowd,
-    /// Value to the hour it was last used.
-    values: [BTreeMap<u64, i64>; 2],
-    known: [Arc<BTreeSet<u64>>; 2],
+    values: [BTreeMap<u64, Used>; 2],
+    known: [Arc<BTreeMap<u64, f32>>; 2],
     cells: BTreeMap<u8, Folded>,
+}
+
+/// How often a value was used.
+#[derive(Clone, Copy, Debug)]
+struct Used {
+    last: i64,
+    /// Entity-hours, as of the last.
+    weight: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -276,17 +283,20 @@ impl Group {
             *novel = *novel * keep + more as f64;
         }
         for ((values, known), used) in self.values.iter_mut().zip(&mut self.known).zip(&sums.values) {
-            let mut changed = false;
-            for value in used {
-                changed |= values.insert(*value, hour).is_none();
+            if used.is_empty() {
+                continue;
+            }
+            let keep = |since: i64| (-((hour - since).max(0) as f64) / half_life).exp2();
+            for (value, n) in used {
+                let value = values.entry(*value).or_insert(Used { last: hour, weight: 0.0 });
+                *value = Used { last: hour, weight: value.weight * keep(value.last) + *n as f64 };
             }
             while values.len() > GROUP_VALUES_MAX {
-                let oldest = values.iter().min_by_key(|(value, last)| (**last, **value)).map(|(value, _)| *value);
+                let oldest = values.iter().min_by_key(|(value, used)| (used.last, **value)).map(|(value, _)| *value);
                 oldest.map(|value| values.remove(&value));
             }
-            if changed {
-                *known = Arc::new(values.keys().copied().collect());
-            }
+            let weight = |(value, used): (&u64, &Used)| (*value, (used.weight * keep(used.last)) as f32);
+            *known = Arc::new(values.iter().map(weight).collect());
         }
         for (number, cell) in &sums.cells {
             self.cells.entry(*number).or_insert_with(|| Folded::new(hour)).fold(hour, cell, half_life);

@@ -6,17 +6,14 @@ use crate::{
     tail::{HALF_OCTAVES, half_octave},
     watch::CELLS_OF_PEERS,
 };
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 use tally::{DecodeError, Decoder, Encoder};
 
 /// The group of those that found no room.
 pub(crate) const OTHER: &str = "other";
 
 const MAGIC: [u8; 2] = *b"BR";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A message to all tally partitions: "through this hour I have said everything".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,8 +34,8 @@ pub(crate) struct GroupHour {
     pub(crate) active: u64,
     /// Entities that met a value new to them: a network, a place, a table.
     pub(crate) novel: [u64; 3],
-    /// Stable hashes of the places and tables used.
-    pub(crate) values: [BTreeSet<u64>; 2],
+    /// Stable hashes of the places and tables used, and how many entities used each.
+    pub(crate) values: [BTreeMap<u64, u64>; 2],
     /// People who on this day first touched unusually many records that were new to them.
     pub(crate) crossed: u64,
     /// By (metric, scale).
@@ -82,7 +79,10 @@ impl GroupHour {
             *sum = sum.saturating_add(more);
         }
         for (values, more) in self.values.iter_mut().zip(&other.values) {
-            values.extend(more);
+            for (value, n) in more {
+                let users = values.entry(*value).or_default();
+                *users = users.saturating_add(*n);
+            }
             while values.len() > ROLLUP_VALUES_MAX {
                 values.pop_last();
             }
@@ -93,7 +93,7 @@ impl GroupHour {
     }
 
     pub(crate) fn see(&mut self, sort: usize, value: u64) {
-        self.values[sort].insert(value);
+        *self.values[sort].entry(value).or_default() += 1;
         if self.values[sort].len() > ROLLUP_VALUES_MAX {
             self.values[sort].pop_last();
         }
@@ -143,7 +143,10 @@ impl Rollup {
             group.novel.iter().for_each(|n| message.number(*n));
             for values in &group.values {
                 message.number(values.len() as u64);
-                values.iter().for_each(|value| message.number(*value));
+                for (value, users) in values {
+                    message.number(*value);
+                    message.number(*users);
+                }
             }
             message.number(group.cells.len() as u64);
             for (number, cell) in &group.cells {
@@ -186,12 +189,12 @@ fn decode_group(decoder: &mut Decoder<'_>) -> Result<GroupHour, DecodeError> {
         *n = decoder.number()?;
     }
     for values in &mut group.values {
-        let count = decoder.count(1)?;
+        let count = decoder.count(2)?;
         if count > ROLLUP_VALUES_MAX {
             return Err(DecodeError::Range("a count"));
         }
         for _ in 0..count {
-            values.insert(decoder.number()?);
+            values.insert(decoder.number()?, decoder.number()?);
         }
     }
     for _ in 0..decoder.count(5)? {

@@ -31,8 +31,10 @@ const MANUAL: &str = manual! {
     ""
     "## How"
     "The p-value is the share of active hours in which this user meets something new, shrunk towards its peers' share,"
-    "times the share for the peers themselves if the value is new for them too. The first days do not count: then"
-    "everything is new. Nor is it surprising where the user often uses what is never used again (Good-Turing: values"
+    "times the root of the share of the peers' active hours that saw the value: of a place that is new for them too, of a table"
+    "if that share is below 2 % (two such tables of one hour both count). One colleague's former duty does not make a table"
+    "everybody's. The first days do not count, unless two such tables come in one hour: then everything is new. Nor is it"
+    "surprising where the user often uses what is never used again (Good-Turing: values"
     "used on one day only, per day): a traveller. The p-value must fall below the share of the budget divided by the person-days of a"
     "week, half of it for places and half for tables. It pages only together with a minimum of classified data in that hour, and only for who is known."
     ""
@@ -81,34 +83,37 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
     }
     let known = f64::from(look.baseline.days) >= settings.known_after_days;
     let (own_rate, peers_rate) = rates(look, sort);
-    let peers_know = |value: &u64| match sort {
+    // Which share of its active hours the peer group spends with the value.
+    let share = |value: &u64| match sort {
         NETWORK => None,
-        sort => look.peers.map(|peers| peers.values[sort - 1].contains(value)),
+        sort => look.peers.map(|peers| {
+            let used = peers.values[sort - 1].get(value).copied().unwrap_or(0.0);
+            (f64::from(used) + 1.0) / (peers.active + 1.0)
+        }),
     };
     // More values than the set holds: which of them stay is the hash's choice, so count on there being a new one.
-    let new_to_peers = overflowed(tally, sort) || fresh.iter().any(|value| peers_know(value) == Some(false));
+    let overflowed = overflowed(tally, sort).then(|| look.peers.map(|peers| 1.0 / (peers.active + 1.0))).flatten();
+    let mut foreign: Vec<f64> = fresh.iter().filter_map(share).chain(overflowed).collect();
+    let most = if sort == TABLE { FOREIGN_SHARE } else { look.peers.map_or(0.0, |peers| 1.5 / (peers.active + 1.0)) };
+    foreign.retain(|share| *share <= most);
+    foreign.sort_by(f64::total_cmp);
     let established = look.peers.is_some_and(|peers| peers.active >= 200.0);
-    let p = if new_to_peers && established {
-        // New for all of them: as often as they met something new together, at the least once.
-        let peers = look.peers.map_or(1.0, |peers| 1.0 / (peers.active + 1.0));
-        own_rate * peers.max(1e-9).sqrt()
-    } else {
-        own_rate
-    };
+    let new_to_peers = established && !foreign.is_empty();
+    // What nobody of them uses is as rare as what they met once together.
+    let rarity: f64 = foreign.iter().take(FOREIGN_MAX).product();
+    let p = if new_to_peers { own_rate * rarity.max(1e-18).sqrt() } else { own_rate };
     let sensitive = tally.get(Metric::ClassifiedRequests).max(tally.get(Metric::RowsSent));
-    // Where the records are named, it is they that tell (`new_records`): a new duty is one page and not two.
-    let told_by_records = sort == TABLE && !tally.records.is_empty();
     let bound = look.budget.daily(look.settings.shares.first_seen / 2.0, look.kind());
     // A new duty brings new tables, not new countries.
     let bound = if sort == TABLE { look.page_bound(bound) } else { bound };
-    let page = new_to_peers
-        && established
-        && !told_by_records
-        && (known || look.drill())
-        && sort != NETWORK
+    // Two tables at once that the role does not use are surprising even for who often meets new ones, and for a newcomer.
+    let surprising = (known || look.drill())
         && own_rate <= PAGE_RATE
         && one_off(look, sort) <= ONE_OFF_MAX
-        && peers_rate <= PAGE_RATE
+        && peers_rate <= PAGE_RATE;
+    let page = new_to_peers
+        && sort != NETWORK
+        && (surprising || sort == TABLE && foreign.len() >= FOREIGN_MAX)
         && (look.drill() || p <= bound)
         && !tally.classes.is_empty()
         && sensitive >= settings.page_amount;
@@ -157,6 +162,11 @@ pub(super) fn one_off(look: &Look<'_>, sort: usize) -> f64 {
 
 /// Beyond one new value in four days, one more is no surprise.
 pub(super) const ONE_OFF_MAX: f64 = 0.25;
+/// A table is foreign to a role that spends a smaller share of its active hours with it: some colleague's former duty does not
+/// make it one's own.
+const FOREIGN_SHARE: f64 = 0.02;
+/// As many foreign values count, each with the root of its share.
+const FOREIGN_MAX: usize = 2;
 /// A user, or peers, for whom new values are more frequent than this are not surprising.
 const PAGE_RATE: f64 = 0.02;
 const DIGEST_RATE: f64 = 0.05;

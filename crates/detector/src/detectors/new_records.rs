@@ -66,10 +66,11 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     }
     let (fresh, records) = of_day(look);
     let x = fresh as f64;
-    if x < look.settings.new_records.least as f64 || !(is_settled(look) || look.drill()) {
+    let usual = usual(look);
+    // Whose colleagues meet more on any day does nothing unusual, however few own days there are to say so.
+    if x < (look.settings.new_records.least as f64).max(usual.mean) || !(is_settled(look) || look.drill()) {
         return;
     }
-    let usual = usual(look);
     let most = f64::from(look.baseline.news.max);
     // A share also falls while the hour goes on: it is known when the hour is over.
     let by_number = p_of_number(look, x, &usual) / BY_NUMBER;
@@ -157,7 +158,8 @@ fn p_of_number(look: &Look<'_>, x: f64, usual: &Usual) -> f64 {
     let alpha = look.settings.volume.tail_index;
     let n = f64::from(look.baseline.news.n);
     let most = f64::from(look.baseline.news.max);
-    let own = tail::beyond_maximum(x + 1.0, (most + 1.0) * usual.widening, n, alpha);
+    // Who has hardly a history has no greatest yet: then what is usual of the peers takes its place.
+    let own = tail::beyond_maximum(x + 1.0, (most.max(usual.mean) + 1.0) * usual.widening, n, alpha);
     let peers = look.peers.and_then(|peers| peers.cells[NOVELTY].as_ref()).filter(|cell| cell.n >= PEER_DAYS_MIN);
     let Some(peers) = peers else { return own };
     let others = peers.survival(eighths((x + 1.0) / (usual.mean + 1.0)) as f64, alpha);
