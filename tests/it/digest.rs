@@ -32,6 +32,7 @@ fn quiet(user: &str) -> Alert {
         facts: Vec::new(),
         actor_known_by: KnownBy::SqlTag,
         affected_records: 40,
+        named: None,
         attack: Vec::new(),
         evidence: Vec::new(),
         mode: Mode::Live,
