@@ -5,7 +5,8 @@
 //! had nothing to say need no message and a lost one is noticed.
 
 use crate::{
-    limits::{GROUP_VALUES_MAX, GROUPS_MAX},
+    detectors::Foothold,
+    limits::{CHAIN_HOURS, GROUP_VALUES_MAX, GROUPS_MAX},
     rollup::{Cell, GroupHour, Rollup},
     tail::{HALF_OCTAVES, beyond_maximum, half_octave, half_octave_end},
     watch::CELLS_OF_PEERS,
@@ -26,6 +27,8 @@ pub(crate) struct Peers {
     pub(crate) values: [Arc<BTreeSet<u64>>; 2],
     /// People who touched unusually many new records, by day.
     pub(crate) crowd: Crowd,
+    /// What was left behind in about a day before, ascending.
+    pub(crate) footholds: Vec<Foothold>,
     pub(crate) cells: [Option<Usual>; CELLS_OF_PEERS],
 }
 
@@ -133,6 +136,7 @@ struct Group {
     active: f64,
     novel: [f64; 3],
     crowd: Crowd,
+    footholds: BTreeSet<Foothold>,
     /// Value to the hour it was last used.
     values: [BTreeMap<u64, i64>; 2],
     known: [Arc<BTreeSet<u64>>; 2],
@@ -250,6 +254,8 @@ impl Group {
         self.last = hour;
         self.active = self.active * keep + sums.active as f64;
         self.crowd.fold(hour, sums.crossed);
+        self.footholds.extend(sums.footholds.iter().cloned());
+        self.footholds.retain(|foothold| hour - foothold.minute.div_euclid(60) <= CHAIN_HOURS + 3);
         for (novel, more) in self.novel.iter_mut().zip(sums.novel) {
             *novel = *novel * keep + more as f64;
         }
@@ -277,6 +283,7 @@ impl Group {
             novel: self.novel,
             values: self.known.clone(),
             crowd: self.crowd,
+            footholds: self.footholds.iter().cloned().collect(),
             ..Peers::default()
         };
         for (number, cell) in &self.cells {

@@ -25,6 +25,12 @@ pub const SPOTS_MAX: usize = 16;
 /// unknown until their next login, and failures there count as a stranger's.
 pub const GOOD_ADDRESSES_MAX: usize = 50_000;
 
+/// Hours from an attack's first step to the reads that are its last.
+pub const CHAIN_HOURS: i64 = 24;
+
+/// Footholds of one hour in a roll-up. Beyond: the earliest stay.
+pub const FOOTHOLDS_MAX: usize = 16;
+
 /// Hours for which it counts that somebody was told of a person's new duty.
 pub const TOLD_HOURS: i64 = 14 * 24;
 
