@@ -26,8 +26,8 @@ use crate::{
     calendar::Calendar,
     detectors::{
         DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, Norm, SourceHour, Sources, Window,
-        changed_hands, counts_records, established, facts, facts_of_mark, fresh, gates, is_newcomer, norms, novelty,
-        off_hours, share_step, strangers,
+        changed_hands, counts_records, established, facts, facts_of_mark, footholds, fresh, gates, is_newcomer, norms,
+        novelty, off_hours, share_step, strangers,
     },
     directory::Directory,
     docket::{Docket, Rulings},
@@ -39,7 +39,7 @@ use crate::{
     named::{NamedRecords, Sketch},
     progress::{Heard, Progress, Violation},
     raised::Raised,
-    rollup::{self, GroupHour, Rollup},
+    rollup::{self, FOOTHOLDS, GroupHour, Rollup},
     settings::Settings,
     verdict::AlertVerdict,
     watch::{BANK_ROWS, NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
@@ -541,6 +541,9 @@ impl Engine {
                 for group in [Some(group), wide].into_iter().flatten() {
                     roll_up(groups.entry(group).or_default(), kind, state, settled);
                 }
+                for foothold in footholds(kind, &entity.key.id, &state.steps()) {
+                    groups.entry(FOOTHOLDS.into()).or_default().leave(foothold);
+                }
             }
             state.fresh = fresh;
             state.off_hours = off_hours;
@@ -567,6 +570,9 @@ impl Engine {
                 if !std::mem::replace(&mut of_day.listed, true) {
                     self.days.entry(day).or_default().push(at);
                 }
+            }
+            if kind == EntityKind::AppHost && !drill {
+                self.await_footholds(at, hour);
             }
             let entity = self.held_mut(at);
             if told && entity.told.is_none_or(|before| hour - before > limits::TOLD_HOURS) {
@@ -634,6 +640,23 @@ impl Engine {
             if self.held_mut(at).hour_mut(hour + 1).1 {
                 self.hours.entry(hour + 1).or_default().touched.push(at);
             }
+        }
+    }
+
+    /// Footholds of this hour are known of all partitions when the one after next opens: then a host whose reads nobody explains is
+    /// looked at again, with what an alert says of them.
+    fn await_footholds(&mut self, at: u32, hour: i64) {
+        let entity = self.held_mut(at);
+        let Some(state) = entity.hours.iter().find(|state| state.hour == hour && state.reads != 0 && state.suspicious)
+        else {
+            return;
+        };
+        let mut reads = Tally::default();
+        (reads.classes, reads.known_by) = (state.tally.classes, state.tally.known_by);
+        reads.tables = state.tally.tables.clone();
+        reads.evidence = state.tally.evidence.clone();
+        if entity.take(Bucket((hour + 2) * 60), &reads) {
+            self.hours.entry(hour + 2).or_default().touched.push(at);
         }
     }
 
@@ -810,7 +833,7 @@ impl Engine {
             let look = self.look(
                 entity,
                 &entity.hours[place],
-                (ahead.as_ref(), peers.as_deref(), everyone.as_deref()),
+                (ahead.as_ref(), peers.as_deref(), everyone.as_deref(), usual.get(FOOTHOLDS).map(|of_all| &**of_all)),
                 &group,
                 closing,
             );
@@ -821,7 +844,7 @@ impl Engine {
         let look = self.look(
             entity,
             &entity.hours[place],
-            (ahead.as_ref(), peers.as_deref(), everyone.as_deref()),
+            (ahead.as_ref(), peers.as_deref(), everyone.as_deref(), usual.get(FOOTHOLDS).map(|of_all| &**of_all)),
             &group,
             closing,
         );
@@ -894,7 +917,7 @@ impl Engine {
         &'a self,
         entity: &'a EntityState,
         hour: &'a HourState,
-        (ahead, peers, everyone): (Option<&'a Baseline>, Option<&'a Peers>, Option<&'a Peers>),
+        (ahead, peers, everyone, left): (Option<&'a Baseline>, Option<&'a Peers>, Option<&'a Peers>, Option<&'a Peers>),
         group: &'a str,
         closing: bool,
     ) -> Look<'a> {
@@ -915,6 +938,7 @@ impl Engine {
             left: self.left(entity, hour.hour),
             told: entity.told.is_some_and(|told| (hour.hour - limits::TOLD_HOURS..=hour.hour - 2).contains(&told)),
             busy: self.calendar.busy(hour.hour),
+            footholds: left.map_or(&[], |left| &left.footholds),
             sources: &self.heard,
             handed_over: closing && entity.key.kind == EntityKind::Session && changed_hands(entity, hour),
             closing,
@@ -994,7 +1018,7 @@ impl Engine {
         let group = self.group(entity, hour.hour);
         let peers = Self::peers(&usual, &group, entity);
         let everyone = Self::everyone(&usual, entity);
-        let known = (None, peers.as_deref(), everyone.as_deref());
+        let known = (None, peers.as_deref(), everyone.as_deref(), None);
         let gates = gates(&self.look(entity, &hour, known, &group, false));
         hour.gates = Some(gates);
         let look = self.look(entity, &hour, known, &group, false);

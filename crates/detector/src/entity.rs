@@ -6,19 +6,19 @@
 
 use crate::{
     baseline::Baseline,
-    detectors::{DRIFT_STREAMS, Finding, NIGHTS_HOURS, Norm, counts_records, streams},
+    detectors::{DRIFT_STREAMS, Finding, NIGHTS_HOURS, Norm, counts_records, stages, streams},
     docket::{Part, Ruled},
     engine::Source,
     footprint::of_vec,
     limits::{
-        GOOD_ADDRESSES_MAX, KNOWN_VALUES_MAX, LEFT_OUT_DAYS_MAX, LEFT_OUT_HOURS_MAX, QUARANTINED_DAYS_MAX,
+        CHAIN_HOURS, GOOD_ADDRESSES_MAX, KNOWN_VALUES_MAX, LEFT_OUT_DAYS_MAX, LEFT_OUT_HOURS_MAX, QUARANTINED_DAYS_MAX,
         QUARANTINED_HOURS_MAX, RULINGS_MAX, SPOTS_MAX,
     },
     seen::Seen,
     verdict::Ruling,
     watch::{Amounts, METRICS_MAX, add, amounts, metrics},
 };
-use activity::{Bucket, EntityKind, Mode, Record};
+use activity::{Bucket, DataClass, EntityKind, Mark, Mode, Record, Signal};
 use std::{collections::BTreeSet, sync::Arc};
 use tally::{Metric, Tally};
 
@@ -50,6 +50,8 @@ pub(crate) struct EntityState {
     pub(crate) seen: Seen,
     /// Spots of learned hours, of the last few only.
     trail: Vec<(i64, Spot)>,
+    /// Steps of an attack in learned hours, of the last day only.
+    steps: Vec<Steps>,
     /// Off-hours requests of learned hours, of the last few nights only.
     pub(crate) nights: Vec<(i64, u64)>,
     /// The last closed hour in which it was said that the person does something new.
@@ -103,10 +105,28 @@ pub(crate) struct HourState {
     pub(crate) night: f32,
     /// Where it was, and in which minutes of the hour; see [`Spot`].
     pub(crate) spots: Vec<Spot>,
+    /// See [`Steps`]; of rules, those the tally has kept so far.
+    marked: Vec<(Arc<Mark>, u64)>,
+    tried: u64,
+    pub(crate) reads: u64,
     /// Of the fleet: addresses from which somebody logged in, all of them.
     good: Vec<Record>,
     /// Amounts above which it is worth a closer look, by (metric, scale); `None`: not yet computed.
     pub(crate) gates: Option<Box<[f32; crate::watch::CELLS]>>,
+}
+
+/// What may be steps of an attack in one hour; minutes are one bit each.
+#[derive(Clone, Debug)]
+pub(crate) struct Steps {
+    pub(crate) hour: i64,
+    /// Rules that are an entry or a foothold.
+    pub(crate) marks: Vec<(Arc<Mark>, u64)>,
+    /// Attacks in the address of a request.
+    pub(crate) tried: u64,
+    /// Requests for HR data; of an application host, statements on it that name nobody.
+    pub(crate) reads: u64,
+    /// How many of the latter.
+    pub(crate) unnamed: u64,
 }
 
 /// Where an entity was seen within an hour: of a person the location, of a session the place or, unknown, the network.
@@ -331,6 +351,7 @@ impl EntityState {
             seen: if key.kind == EntityKind::Fleet { Seen::of_fleet() } else { Seen::default() },
             key,
             trail: Vec::new(),
+            steps: Vec::new(),
             nights: Vec::new(),
             told: None,
             dumps: Vec::new(),
@@ -434,6 +455,15 @@ impl EntityState {
             for state in &self.hours[..hours] {
                 self.trail.retain(|(at, _)| state.hour - at <= 2 * TRAIL_HOURS);
                 self.trail.extend(state.spots.iter().map(|spot| (state.hour, *spot)));
+                self.steps.retain(|steps| state.hour - steps.hour <= CHAIN_HOURS);
+                let is_step = match self.key.kind {
+                    EntityKind::AppHost => state.reads != 0 && state.suspicious,
+                    // Reads alone are none, but after one.
+                    _ => state.has_steps() || (state.reads != 0 && !self.steps.is_empty()),
+                };
+                if is_step {
+                    self.steps.push(state.steps());
+                }
                 if state.off_hours > 0 {
                     self.nights.push((state.hour, state.off_hours));
                 }
@@ -553,6 +583,21 @@ impl EntityState {
         let pending = self.hours.iter().flat_map(|state| state.spots.iter().map(|spot| (state.hour, *spot)));
         let near = move |(at, _): &(i64, Spot)| (hour - TRAIL_HOURS..hour).contains(at);
         self.trail.iter().copied().chain(pending).filter(near)
+    }
+
+    /// Whether there was a step of an attack of late, beside reads.
+    pub(crate) fn has_steps(&self) -> bool {
+        !self.steps.is_empty() || self.hours.iter().any(HourState::has_steps)
+    }
+
+    /// Steps in the [`CHAIN_HOURS`] before the hour began; of an application host only reads that somebody was paged for. (Reads before
+    /// any step are told only of hours that are not learned: they make no difference.)
+    pub(crate) fn earlier_steps(&self, hour: i64) -> impl Iterator<Item = Steps> {
+        let counts =
+            |state: &&HourState| self.key.kind != EntityKind::AppHost || (state.reads != 0 && state.suspicious);
+        let pending = self.hours.iter().filter(counts).map(HourState::steps);
+        let near = move |steps: &Steps| (hour - CHAIN_HOURS..hour).contains(&steps.hour);
+        self.steps.iter().cloned().chain(pending).filter(near)
     }
 
     /// Whether any value of the sort was used in an hour through `through`.
@@ -858,6 +903,9 @@ impl HourState {
             off_hours: 0,
             night: 0.0,
             spots: Vec::new(),
+            marked: Vec::new(),
+            tried: 0,
+            reads: 0,
             good: Vec::new(),
             gates: None,
         }
@@ -866,6 +914,7 @@ impl HourState {
     pub(crate) fn take(&mut self, kind: EntityKind, bucket: Bucket, tally: &Tally) {
         self.tally.merge(tally);
         self.latest = self.latest.max(bucket);
+        self.step(kind, bucket, tally);
         match kind {
             EntityKind::PortalUser => {
                 for (_, place) in tally.places.iter() {
@@ -916,6 +965,47 @@ impl HourState {
                 *best = (*best).max(sum);
             }
         }
+    }
+
+    /// Notes the minutes of what may be a step of an attack. A mark that the hour's tally keeps in the end was kept in every part of it
+    /// (see [`tally::Marks`]), so its minutes are all there, however the parts were cut.
+    fn step(&mut self, kind: EntityKind, bucket: Bucket, tally: &Tally) {
+        let minute = 1 << bucket.0.rem_euclid(60);
+        for (mark, _) in tally.marks.iter().filter(|(mark, _)| stages(mark) != (false, false)) {
+            match self.marked.binary_search_by(|(known, _)| known.cmp(mark)) {
+                Ok(at) => self.marked[at].1 |= minute,
+                Err(at) => self.marked.insert(at, (mark.clone(), minute)),
+            }
+        }
+        if !self.marked.is_empty() {
+            let kept = &self.tally.marks;
+            self.marked.retain(|(mark, _)| kept.iter().any(|(kept, _)| kept == mark));
+        }
+        let is_hr = tally.classes.contains(DataClass::Hr);
+        let read = match kind {
+            EntityKind::AppHost => tally.get(Metric::UnnamedStatements) > 0,
+            EntityKind::Address | EntityKind::PortalUser | EntityKind::IntegrationKey => {
+                is_hr && tally.get(Metric::ClassifiedRequests).max(tally.get(Metric::Statements)) > 0
+            }
+            _ => false,
+        };
+        let attacks = [Signal::SqlInjection, Signal::TemplateInjection, Signal::ScriptInFiles];
+        if attacks.into_iter().any(|signal| tally.signals.contains(signal)) {
+            self.tried |= minute;
+        }
+        if read {
+            self.reads |= minute;
+        }
+    }
+
+    pub(crate) fn steps(&self) -> Steps {
+        let unnamed = self.tally.get(Metric::UnnamedStatements);
+        Steps { hour: self.hour, marks: self.marked.clone(), tried: self.tried, reads: self.reads, unnamed }
+    }
+
+    /// A step before the reads.
+    fn has_steps(&self) -> bool {
+        !self.marked.is_empty() || self.tried != 0
     }
 
     fn spot(&mut self, spot: Spot, bucket: Bucket) {

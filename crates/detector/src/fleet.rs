@@ -5,8 +5,9 @@
 //! had nothing to say need no message and a lost one is noticed.
 
 use crate::{
-    limits::{GROUP_VALUES_MAX, GROUPS_MAX},
-    rollup::{Cell, GroupHour, OTHER, Rollup},
+    detectors::Foothold,
+    limits::{CHAIN_HOURS, GROUP_VALUES_MAX, GROUPS_MAX},
+    rollup::{Cell, FOOTHOLDS, GroupHour, OTHER, Rollup},
     tail::{HALF_OCTAVES, beyond_maximum, half_octave, half_octave_end},
     watch::CELLS_OF_PEERS,
 };
@@ -26,6 +27,8 @@ pub(crate) struct Peers {
     pub(crate) values: [Arc<BTreeMap<u64, f32>>; 2],
     /// People who touched unusually many new records, by day.
     pub(crate) crowd: Crowd,
+    /// What was left behind in about a day before, ascending.
+    pub(crate) footholds: Vec<Foothold>,
     pub(crate) cells: [Option<Usual>; CELLS_OF_PEERS],
 }
 
@@ -136,6 +139,7 @@ struct Group {
     active: f64,
     novel: [f64; 3],
     crowd: Crowd,
+    footholds: BTreeSet<Foothold>,
     values: [BTreeMap<u64, Used>; 2],
     known: [Arc<BTreeMap<u64, f32>>; 2],
     cells: BTreeMap<u8, Folded>,
@@ -249,7 +253,9 @@ impl Fleet {
             return true;
         }
         let activity = |group: &Group| group.active * keep(hour - group.last, self.half_life_hours);
-        let all = self.groups.iter().map(|(name, group)| (activity(group), name));
+        // Footholds have no members, and are not to be lost.
+        let members = self.groups.iter().filter(|(name, _)| &***name != FOOTHOLDS);
+        let all = members.map(|(name, group)| (activity(group), name));
         let least = all.min_by(|one, other| one.0.total_cmp(&other.0).then_with(|| one.1.cmp(other.1)));
         let Some(name) = least.filter(|(active, _)| *active < FEW_PEERS).map(|(_, name)| name.clone()) else {
             return false;
@@ -279,6 +285,8 @@ impl Group {
         self.last = hour;
         self.active = self.active * keep + sums.active as f64;
         self.crowd.fold(hour, sums.crossed);
+        self.footholds.extend(sums.footholds.iter().cloned());
+        self.footholds.retain(|foothold| hour - foothold.minute.div_euclid(60) <= CHAIN_HOURS + 3);
         for (novel, more) in self.novel.iter_mut().zip(sums.novel) {
             *novel = *novel * keep + more as f64;
         }
@@ -309,6 +317,7 @@ impl Group {
             novel: self.novel,
             values: self.known.clone(),
             crowd: self.crowd,
+            footholds: self.footholds.iter().cloned().collect(),
             ..Peers::default()
         };
         for (number, cell) in &self.cells {

@@ -36,6 +36,12 @@ pub const NAMED_READ_MAX: usize = 4_096;
 /// Bytes of a table's name beside named records. Beyond: they are told without it.
 pub const TABLE_BYTES_MAX: usize = 256;
 
+/// Hours from an attack's first step to the reads that are its last.
+pub const CHAIN_HOURS: i64 = 24;
+
+/// Footholds of one hour in a roll-up. Beyond: the earliest stay.
+pub const FOOTHOLDS_MAX: usize = 16;
+
 /// Hours for which it counts that somebody was told of a person's new duty.
 pub const TOLD_HOURS: i64 = 14 * 24;
 

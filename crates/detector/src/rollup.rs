@@ -2,11 +2,15 @@
 //! exact and independent of order.
 
 use crate::{
-    limits::{ROLLUP_GROUPS_MAX, ROLLUP_VALUES_MAX},
+    detectors::Foothold,
+    limits::{FOOTHOLDS_MAX, ROLLUP_GROUPS_MAX, ROLLUP_VALUES_MAX},
     tail::{HALF_OCTAVES, half_octave},
     watch::CELLS_OF_PEERS,
 };
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 use tally::{DecodeError, Decoder, Encoder};
 
 /// The group of those that found no room.
@@ -14,6 +18,9 @@ pub(crate) const OTHER: &str = "other";
 
 const MAGIC: [u8; 2] = *b"BR";
 const VERSION: u8 = 3;
+
+/// The group in which footholds are told.
+pub(crate) const FOOTHOLDS: &str = "footholds";
 
 /// A message to all tally partitions: "through this hour I have said everything".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +45,8 @@ pub(crate) struct GroupHour {
     pub(crate) values: [BTreeMap<u64, u64>; 2],
     /// People who on this day first touched unusually many records that were new to them.
     pub(crate) crossed: u64,
+    /// What was left behind, of the group [`FOOTHOLDS`].
+    pub(crate) footholds: BTreeSet<Foothold>,
     /// By (metric, scale).
     pub(crate) cells: BTreeMap<u8, Cell>,
 }
@@ -87,8 +96,17 @@ impl GroupHour {
                 values.pop_last();
             }
         }
+        other.footholds.iter().for_each(|foothold| self.leave(foothold.clone()));
         for (cell, more) in &other.cells {
             self.cells.entry(*cell).or_default().merge(more);
+        }
+    }
+
+    /// The earliest stay.
+    pub(crate) fn leave(&mut self, foothold: Foothold) {
+        self.footholds.insert(foothold);
+        if self.footholds.len() > FOOTHOLDS_MAX {
+            self.footholds.pop_last();
         }
     }
 
@@ -106,8 +124,10 @@ pub(crate) fn shed(groups: &mut BTreeMap<Box<str>, GroupHour>) -> usize {
     if groups.len() <= ROLLUP_GROUPS_MAX {
         return 0;
     }
+    // Footholds have no members, and are not to be lost.
+    let members = |name: &str, group: &GroupHour| if name == FOOTHOLDS { u64::MAX } else { group.active };
     let mut names: Vec<(Reverse<u64>, Box<str>)> =
-        groups.iter().map(|(name, group)| (Reverse(group.active), name.clone())).collect();
+        groups.iter().map(|(name, group)| (Reverse(members(name, group)), name.clone())).collect();
     names.sort_unstable();
     // One of those that stay may be `other`.
     let surplus = names.split_off(ROLLUP_GROUPS_MAX - 1);
@@ -147,6 +167,12 @@ impl Rollup {
                     message.number(*value);
                     message.number(*users);
                 }
+            }
+            message.number(group.footholds.len() as u64);
+            for Foothold { minute, who, rule } in &group.footholds {
+                message.signed(*minute);
+                message.text(who);
+                message.text(rule);
             }
             message.number(group.cells.len() as u64);
             for (number, cell) in &group.cells {
@@ -197,6 +223,15 @@ fn decode_group(decoder: &mut Decoder<'_>) -> Result<GroupHour, DecodeError> {
             values.insert(decoder.number()?, decoder.number()?);
         }
     }
+    let count = decoder.count(3)?;
+    if count > FOOTHOLDS_MAX {
+        return Err(DecodeError::Range("a count"));
+    }
+    for _ in 0..count {
+        let minute = decoder.signed()?;
+        let (who, rule) = (decoder.text()?.into(), decoder.text()?.into());
+        group.footholds.insert(Foothold { minute, who, rule });
+    }
     for _ in 0..decoder.count(5)? {
         let number = decoder.byte()?;
         if usize::from(number) >= CELLS_OF_PEERS {
@@ -223,6 +258,7 @@ mod tests {
     fn rollup() -> Rollup {
         let mut group = GroupHour { active: 3, novel: [1, 0, 2], ..GroupHour::default() };
         group.see(0, u64::MAX);
+        group.leave(Foothold { minute: 29_520_001, who: "address 203.0.113.7".into(), rule: "rule r, T1505".into() });
         group.cells.entry(2).or_default().add(1840);
         group.cells.entry(2).or_default().add(3);
         Rollup {
@@ -274,6 +310,9 @@ mod tests {
         let mut b = GroupHour { active: 2, ..GroupHour::default() };
         (0..300).for_each(|n| a.see(1, n * 7));
         (0..300).for_each(|n| b.see(1, n * 5));
+        let foothold = |minute| Foothold { minute, who: "address 203.0.113.7".into(), rule: "rule r, T1505".into() };
+        (0..12).for_each(|n| a.leave(foothold(n * 2)));
+        (0..12).for_each(|n| b.leave(foothold(n * 3)));
         a.cells.entry(0).or_default().add(u64::MAX);
         b.cells.entry(0).or_default().add(9);
         let (mut ab, mut ba) = (a.clone(), b.clone());
@@ -281,5 +320,6 @@ mod tests {
         ba.merge(&a);
         assert_eq!(ab, ba);
         assert_eq!(ab.values[1].len(), ROLLUP_VALUES_MAX);
+        assert_eq!(ab.footholds.len(), FOOTHOLDS_MAX);
     }
 }

@@ -123,13 +123,21 @@ fn add(tallier: &mut Tallier, source: &str, record: &Record) {
                 if record.rows < 200 { record.user * 9..record.user * 9 + 3 } else { record.rows..record.rows + 9 };
             numbers.for_each(|number| tally.records.insert(activity::Record::new("employee", &number.to_string())));
         }
+        if kind == EntityKind::AppHost && 4900 < record.rows {
+            tally.add(Metric::UnnamedStatements, 1);
+        }
         if let Some(signal) = record.signal {
             tally.signals.insert(signal);
             // More rules than a tally holds, of which a few page.
             for number in [record.rows % 48, record.at.as_secs().unsigned_abs() % 48] {
                 let level = Level::ALL[number as usize % 4];
                 let rule = format!("rule_{number}").into();
-                let mark = Mark { page: number < 6, level, rule, title: "x".into(), techniques: Arc::new([]) };
+                let techniques: Arc<[Arc<str>]> = match number % 6 {
+                    0 => Arc::new(["T1190".into()]),
+                    1 => Arc::new(["T1505.003".into(), "T1059".into()]),
+                    _ => Arc::new([]),
+                };
+                let mark = Mark { page: number < 6, level, rule, title: "x".into(), techniques };
                 tally.marks.insert(&Arc::new(mark), 1);
             }
         }

@@ -6,6 +6,7 @@
 //! that the whole hour would raise too, and asking once more when the hour closes finds the rest.
 
 mod bank_details;
+mod chain;
 mod crowd;
 mod drift;
 mod facts;
@@ -71,6 +72,7 @@ pub const DETECTORS: &[Spec] = &[
     signature::SCRIPT_IN_FILES,
     signature::PERSONAL_DATA_IN_URL,
     unexplained::SPEC,
+    chain::SPEC,
     silence::SPEC,
 ];
 
@@ -103,6 +105,8 @@ pub(crate) struct Look<'a> {
     pub(crate) told: bool,
     /// The calendar expects more than usual.
     pub(crate) busy: bool,
+    /// Of an application host, what was left behind anywhere, as far as it is known for this hour.
+    pub(crate) footholds: &'a [Foothold],
     /// Of a source, when the hour closes: all sources in this hour.
     pub(crate) sources: &'a Sources,
     /// Of a session, when the hour closes: it went over to another browser at another address.
@@ -156,6 +160,7 @@ pub(crate) enum Window {
     Day,
 }
 
+pub(crate) use chain::{Foothold, footholds, stages};
 pub(crate) use drift::{Evidence as DriftEvidence, Norm, STREAMS as DRIFT_STREAMS, norms, streams};
 pub(crate) use facts::{facts, facts_of_mark};
 pub(crate) use first_seen::{NEWCOMERS, established, is_newcomer};

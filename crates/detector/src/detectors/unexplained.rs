@@ -57,7 +57,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     if unnamed == 0 || named <= unexplained {
         return;
     }
-    let page = HOURS_KNOWN <= named && unexplained.saturating_mul(ONE_IN) <= named;
+    let page = stands_out(look);
     if !page && !look.closing {
         return;
     }
@@ -85,7 +85,15 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     });
 }
 
-fn tables(tally: &Tally) -> String {
+/// Whether the hour has such statements, and this host is known to have none.
+pub(super) fn stands_out(look: &Look<'_>) -> bool {
+    let (named, unexplained) = (look.baseline.named_hours, look.baseline.unnamed_hours);
+    look.hour.tally.get(Metric::UnnamedStatements) > 0
+        && HOURS_KNOWN <= named
+        && unexplained.saturating_mul(ONE_IN) <= named
+}
+
+pub(super) fn tables(tally: &Tally) -> String {
     let mut names: Vec<&str> = tally.tables.iter().map(|(_, name)| name).collect();
     names.sort_unstable();
     match names.as_slice() {
