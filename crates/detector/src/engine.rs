@@ -504,7 +504,7 @@ impl Engine {
             .map(|work| (work.touched.clone(), work.usual.clone().unwrap_or_default()))
             .unwrap_or_default();
         let day = hour.div_euclid(24);
-        let mut people = false;
+        let mut anything = false;
         self.heard = self.hear_sources(hour);
         self.unlearned.entry(hour).or_default().extend(&touched);
         for at in touched {
@@ -516,7 +516,7 @@ impl Engine {
             let night = self.part_of_night(at, hour);
             let entity = self.held_mut(at);
             let kind = entity.key.kind;
-            people |= kind == EntityKind::PortalUser;
+            anything |= kind != EntityKind::Fleet;
             // Everything is new in the first days: that is no habit.
             let settled = f64::from(days) >= known_after;
             let place = entity.hours.iter().position(|state| state.hour == hour).expect("it was touched in this hour");
@@ -581,7 +581,7 @@ impl Engine {
         }
         self.hours.remove(&hour);
         self.watch(hour);
-        if people {
+        if anything {
             self.watch_fleet(hour);
         }
         if hour.rem_euclid(24) == 23 {
@@ -661,7 +661,7 @@ impl Engine {
     }
 
     /// What people did in this hour is known of all partitions when the one after next opens: then the fleet is looked at, whether
-    /// anybody logs in or not.
+    /// anybody logs in or not. Any content of the hour will do: the sources lie in this partition, the people may all lie in others.
     fn watch_fleet(&mut self, hour: i64) {
         let (mode, kind, id) = (Mode::Live, EntityKind::Fleet, "all");
         if tally::partition_of(mode, kind, id, self.spec.partitions) != self.spec.partition {

@@ -43,7 +43,10 @@ fn asks(world: &mut World, address: &str, minute: i64) {
     tally.classes.insert(DataClass::Hr);
 }
 
-fn matches(world: &mut World, address: &str, (rule, techniques): (&str, &[&str]), minute: i64) {
+/// Name and techniques.
+type Rule<'a> = (&'a str, &'a [&'a str]);
+
+fn matches(world: &mut World, address: &str, (rule, techniques): Rule<'_>, minute: i64) {
     let techniques: Vec<Arc<str>> = techniques.iter().map(|technique| Arc::from(*technique)).collect();
     let mark = Mark {
         page: false,
@@ -149,9 +152,7 @@ fn one_actor_that_enters_stays_and_asks_is_a_chain() {
 
 #[test]
 fn an_office_that_works_beside_a_scanner_is_no_chain() {
-    /// From where, the rule with its techniques, and the minute.
-    type Step<'a> = (&'a str, (&'a str, &'a [&'a str]), i64);
-    let office = |steps: &[Step<'_>]| {
+    let office = |steps: &[(&str, Rule<'_>, i64)]| {
         let mut world = routine();
         for (address, rule, minute) in steps {
             matches(&mut world, address, *rule, *minute);

@@ -32,7 +32,7 @@ const MANUAL: &str = manual! {
     "T1136, T1098, T1543, T1546, T1554, T1547, T1053, from the level `medium` up). Steps are linked in two ways, within 24 hours:"
     ""
     "- by their actor: an address, person or integration key with an entry and a foothold that then asks for HR data;"
-    "- by the fleet: a foothold of anybody, followed by statements on an application host that `unexplained_reads` pages for."
+    "- by the fleet: a foothold of anybody (from the level `high` up), followed by statements on an application host that `unexplained_reads` pages for."
     ""
     "Chains of one actor are told when the hour of the reads is over. Footholds reach other entities by the roll-ups, which"
     "count from two hours on; a faster chain is told two hours after its reads, which `unexplained_reads` has paged for at once. Further reads after the same foothold"
@@ -74,9 +74,10 @@ pub(crate) struct Foothold {
     pub(crate) rule: Box<str>,
 }
 
-/// Footholds of an entity's hour that is over: of each rule the first.
+/// Footholds of an entity's hour that is over, as others hear of them: of each rule the first. Only from the level `high` up: with
+/// `medium`, as was tried first, a partner's job that asked for a script of its own every hour stood in the story of every dump.
 pub(crate) fn footholds(kind: EntityKind, id: &str, steps: &Steps) -> Vec<Foothold> {
-    let of_rules = steps.marks.iter().filter(|(mark, _)| stages(mark).1);
+    let of_rules = steps.marks.iter().filter(|(mark, _)| stages(mark).1 && mark.level >= Level::High);
     let foothold = of_rules.filter_map(|(mark, bits)| {
         let minute = minutes(steps.hour, *bits).next()?;
         let who = format!("{} {}", kind.as_str().replace('_', " "), shown(id)).into();
