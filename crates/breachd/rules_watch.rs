@@ -52,6 +52,11 @@ pub async fn watch(context: Arc<Context>) {
         });
         match looked.await {
             Ok(back) => watcher = back,
+            Err(error) if error.is_panic() => {
+                tracing::error!(%error, "reading the signature rules failed; the old ones stay, and the folder is looked at again");
+                context.metrics.signature_reload(false);
+                watcher = Watcher { under: None, taken: Content::new(), seen: Content::new() };
+            }
             Err(_) => return,
         }
     }

@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 use stream::{Appender, GroupSpec, Member, Outgoing, Polled, Reader, Start};
-use tally::Batch;
+use tally::{Batch, DecodeError};
 
 struct DetectorRole<'a> {
     context: &'a Context,
@@ -253,6 +253,9 @@ impl DetectorRole<'_> {
             for rollup in heard {
                 match rollup {
                     Ok(rollup) => self.hear(rollup)?,
+                    Err(DecodeError::Version(version)) if version < Rollup::VERSION => {
+                        tracing::debug!(version, "a roll-up of an earlier version is passed over");
+                    }
                     Err(error) => {
                         tracing::error!(%error, "a roll-up cannot be read");
                         self.context.metrics.invariant_violation("rollup_unreadable", 1);

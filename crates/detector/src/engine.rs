@@ -647,7 +647,7 @@ impl Engine {
     /// looked at again, with what an alert says of them.
     fn await_footholds(&mut self, at: u32, hour: i64) {
         let entity = self.held_mut(at);
-        let Some(state) = entity.hours.iter().find(|state| state.hour == hour && state.reads != 0 && state.suspicious)
+        let Some(state) = entity.hours.iter().find(|state| state.hour == hour && state.reads != 0 && state.unexplained)
         else {
             return;
         };
@@ -961,6 +961,7 @@ impl Engine {
         let state = &mut entity.hours[place];
         state.unusual |= volume && finding.page;
         state.suspicious |= finding.page;
+        state.unexplained |= finding.page && DETECTORS[detector].name == "unexplained_reads";
         let spoken = match finding.window {
             // A digest's finding of the hour comes only when the hour closes: no page can follow it.
             Window::Hour => {

@@ -93,6 +93,8 @@ pub(crate) struct HourState {
     pub(crate) unusual: bool,
     /// Something paged: its values are not taken for usual.
     pub(crate) suspicious: bool,
+    /// Of an application host: `unexplained_reads` paged.
+    pub(crate) unexplained: bool,
     /// The latest minute with a tally.
     pub(crate) latest: Bucket,
     /// A value was met for the first time; known when closed.
@@ -457,7 +459,7 @@ impl EntityState {
                 self.trail.extend(state.spots.iter().map(|spot| (state.hour, *spot)));
                 self.steps.retain(|steps| state.hour - steps.hour <= CHAIN_HOURS);
                 let is_step = match self.key.kind {
-                    EntityKind::AppHost => state.reads != 0 && state.suspicious,
+                    EntityKind::AppHost => state.reads != 0 && state.unexplained,
                     // Reads alone are none, but after one.
                     _ => state.has_steps() || (state.reads != 0 && !self.steps.is_empty()),
                 };
@@ -594,7 +596,7 @@ impl EntityState {
     /// any step are told only of hours that are not learned: they make no difference.)
     pub(crate) fn earlier_steps(&self, hour: i64) -> impl Iterator<Item = Steps> {
         let counts =
-            |state: &&HourState| self.key.kind != EntityKind::AppHost || (state.reads != 0 && state.suspicious);
+            |state: &&HourState| self.key.kind != EntityKind::AppHost || (state.reads != 0 && state.unexplained);
         let pending = self.hours.iter().filter(counts).map(HourState::steps);
         let near = move |steps: &Steps| (hour - CHAIN_HOURS..hour).contains(&steps.hour);
         self.steps.iter().cloned().chain(pending).filter(near)
@@ -897,6 +899,7 @@ impl HourState {
             said: Vec::new(),
             unusual: false,
             suspicious: false,
+            unexplained: false,
             latest: Bucket(hour.saturating_mul(60)),
             novel: [false; 3],
             fresh: 0,

@@ -249,7 +249,7 @@ impl Fleet {
     /// Whether the group is there or may be: tables that do not exist can be named by anybody, and each makes a group, which must not
     /// keep those of new tables and roles out for ever.
     fn has_room(&mut self, name: &str, hour: i64) -> bool {
-        if self.groups.len() < GROUPS_MAX || self.groups.contains_key(name) {
+        if self.groups.len() < GROUPS_MAX || self.groups.contains_key(name) || name == FOOTHOLDS {
             return true;
         }
         let activity = |group: &Group| group.active * keep(hour - group.last, self.half_life_hours);

@@ -49,7 +49,7 @@ pub const TOLD_HOURS: i64 = 14 * 24;
 pub const GROUP_VALUES_MAX: usize = 2_048;
 
 /// Groups in one hour's roll-up. Beyond: those with the fewest members share the group `other`, and are counted
-/// ([`crate::Stats::groups_shed`]). Some two hundred bytes each: so many fit into one message.
+/// ([`crate::Stats::groups_shed`]). A pair has a few hundred bytes: so many fit into one message of 8 MiB.
 pub const ROLLUP_GROUPS_MAX: usize = 2_048;
 
 /// Values of a group in one hour's roll-up, of each sort. Beyond: those with the smallest hashes stay.

@@ -122,6 +122,8 @@ impl Affected {
             (0, 0) => (0, 0),
             // Rows without ids: one record a thousand times, or a thousand.
             (0, upper) => (1, upper),
+            // Rows without ids may all be others.
+            (lower, upper) if self.n_unnamed > 0 => (lower, upper),
             (lower, _) => (lower, named.estimate),
         };
         let (people, people_reason) = self.people();

@@ -91,8 +91,9 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
             (f64::from(used) + 1.0) / (peers.active + 1.0)
         }),
     };
-    // More values than the set holds: which of them stay is the hash's choice, so count on there being a new one.
-    let overflowed = overflowed(tally, sort).then(|| look.peers.map(|peers| 1.0 / (peers.active + 1.0))).flatten();
+    // More values than the set holds: which of them stay is the hash's choice, so count on there being as many new ones as count.
+    let unknown = look.peers.filter(|_| overflowed(tally, sort)).map(|peers| 1.0 / (peers.active + 1.0));
+    let overflowed = unknown.into_iter().flat_map(|share| [share; FOREIGN_MAX]);
     let mut foreign: Vec<f64> = fresh.iter().filter_map(share).chain(overflowed).collect();
     let most = if sort == TABLE { FOREIGN_SHARE } else { look.peers.map_or(0.0, |peers| 1.5 / (peers.active + 1.0)) };
     foreign.retain(|share| *share <= most);

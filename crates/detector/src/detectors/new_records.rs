@@ -159,7 +159,7 @@ fn p_of_number(look: &Look<'_>, x: f64, usual: &Usual) -> f64 {
     let n = f64::from(look.baseline.news.n);
     let most = f64::from(look.baseline.news.max);
     // Who has hardly a history has no greatest yet: then what is usual of the peers takes its place.
-    let own = tail::beyond_maximum(x + 1.0, (most.max(usual.mean) + 1.0) * usual.widening, n, alpha);
+    let own = tail::beyond_maximum(x + 1.0, (most.max(usual.mean / usual.widening) + 1.0) * usual.widening, n, alpha);
     let peers = look.peers.and_then(|peers| peers.cells[NOVELTY].as_ref()).filter(|cell| cell.n >= PEER_DAYS_MIN);
     let Some(peers) = peers else { return own };
     let others = peers.survival(eighths((x + 1.0) / (usual.mean + 1.0)) as f64, alpha);
