@@ -220,13 +220,7 @@ fn shown(
 ) -> Response {
     let (cookie, set) = office.access.form_cookie(headers);
     let form_token = office.access.form_token(&cookie, &view.summary.id);
-    // Screen readers read the title first, so it says first what has come of the form.
-    let title = match (&mistake, done) {
-        (Some(_), _) => format!("Error: {}", heading(&view)),
-        (None, Some(done)) => format!("{done} {}", heading(&view)),
-        (None, None) => heading(&view),
-    };
-    let frame = Frame::new(&title, "");
+    let frame = Frame::after_form(&heading(&view), mistake.as_ref(), done);
     pages::with_cookie(pages::page(status, &AlertTemplate { frame, view, form, form_token, mistake, done }), set)
 }
 

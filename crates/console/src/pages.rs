@@ -49,6 +49,16 @@ impl Frame {
         Frame { title: format!("{title} – breachd"), here }
     }
 
+    /// Of a page with a form. Screen readers read the title first, so it says first what has come of the form.
+    pub(crate) fn after_form(heading: &str, mistake: Option<&Mistake>, done: Option<&str>) -> Self {
+        let title = match (mistake, done) {
+            (Some(_), _) => format!("Error: {heading}"),
+            (None, Some(done)) => format!("{done} {heading}"),
+            (None, None) => heading.to_owned(),
+        };
+        Frame::new(&title, "")
+    }
+
     pub(crate) fn style(&self) -> &'static str {
         &STYLE_FILE
     }
@@ -282,13 +292,7 @@ fn show_incident(
 ) -> Response {
     let (cookie, set) = office.access.form_cookie(headers);
     let form_token = office.access.form_token(&cookie, &view.summary.id);
-    // Screen readers read the title first, so it says first what has come of the form.
-    let title = match (&mistake, done) {
-        (Some(_), _) => format!("Error: {}", heading(&view)),
-        (None, Some(done)) => format!("{done} {}", heading(&view)),
-        (None, None) => heading(&view),
-    };
-    let frame = Frame::new(&title, "");
+    let frame = Frame::after_form(&heading(&view), mistake.as_ref(), done);
     with_cookie(page(status, &IncidentTemplate { frame, view, form, form_token, mistake, done }), set)
 }
 

@@ -36,7 +36,7 @@ const MANUAL: &str = manual! {
     "everybody's. The first days do not count, unless two such tables come in one hour: then everything is new. Nor is it"
     "surprising where the user often uses what is never used again (Good-Turing: values"
     "used on one day only, per day): a traveller. The p-value must fall below the share of the budget divided by the person-days of a"
-    "week, half of it for places and half for tables. It pages only together with a minimum of classified data in that hour, and only for who is known."
+    "week, half of it for places and half for tables. It pages only together with a minimum of classified data in that hour."
     ""
     "## What it misses"
     "Attackers in the victim's own network or country; places that the peer group already knows."
