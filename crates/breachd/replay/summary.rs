@@ -95,11 +95,6 @@ impl Summary {
         (self.first, self.last)
     }
 
-    /// Event time of the newest entry.
-    pub(super) fn last(&self) -> Option<Timestamp> {
-        self.last
-    }
-
     pub fn records(&self) -> u64 {
         self.sources
             .values()
