@@ -2,12 +2,12 @@
 //!
 //! Per (metric, scale): decayed number, sum and sum of squares of the amounts in *active* hours (a hurdle model: whether
 //! an entity does anything at all is the season's business, how much it then does is the level's), and the decayed
-//! maximum. Season: 48 slots, hour of the day × (working day, weekend), one for all metrics. Beside them: how much is new to the entity. About 600 bytes.
+//! maximum. Season: 48 slots, hour of the day × (working day, weekend), one for all metrics. Beside them: how much is new to the entity.
 
 use crate::detectors::{DRIFT_STREAMS, DriftEvidence};
 use crate::limits::UNEXPLAINED_HOURS_MAX;
-use crate::watch::{Amounts, CELLS, METRICS_MAX, Scale, cell};
-use activity::HourOfWeek;
+use crate::watch::{Amounts, CELLS, METRICS_MAX, Scale, cell, metrics};
+use activity::{EntityKind, HourOfWeek};
 use tally::{Metric, Tally};
 
 const SLOTS: usize = 48;
@@ -31,9 +31,8 @@ const NEVER_NIGHTS: f32 = 1.8;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Baseline {
-    pub(crate) levels: [Level; CELLS],
-    /// Active hours by slot.
-    season: [f32; SLOTS],
+    /// `None` for kinds of which nothing is judged by how much they do.
+    rhythm: Option<Box<Rhythm>>,
     /// Of a person, by hour of the day: nights with requests that are worth telling, those with fewer in part.
     nights: Option<Box<[f32; 24]>>,
     /// Weeks seen.
@@ -60,13 +59,38 @@ pub(crate) struct Baseline {
     /// Evidence that amounts are too great day after day.
     pub(crate) drift: [DriftEvidence; DRIFT_STREAMS],
     /// The first hour learned.
-    first: Option<i64>,
+    first: i32,
     /// Hours in which a new network, place, table was met.
     pub(crate) novel: [f32; 3],
-    /// The hour through which this is decayed; `None`: nothing learned.
-    through: Option<i64>,
-    last_day: i64,
+    /// The hour through which this is decayed.
+    through: i32,
+    last_day: i32,
 }
+
+/// An hour or a day before all others.
+const NEVER: i32 = i32::MIN;
+
+/// Bytes on the heap at most.
+pub(crate) const fn heap_bytes_max(kind: EntityKind) -> usize {
+    let rhythm = if has_rhythm(kind) { size_of::<Rhythm>() } else { 0 };
+    rhythm + if matches!(kind, EntityKind::PortalUser) { size_of::<[f32; 24]>() } else { 0 }
+}
+
+/// It is judged how much the kind does, or when.
+const fn has_rhythm(kind: EntityKind) -> bool {
+    !metrics(kind).is_empty() || matches!(kind, EntityKind::Source)
+}
+
+/// How much, and when.
+#[derive(Clone, Debug)]
+struct Rhythm {
+    levels: [Level; CELLS],
+    /// Active hours by slot.
+    season: [f32; SLOTS],
+}
+
+/// Of who has none.
+const NO_LEVEL: Level = Level { n: 0.0, sum: 0.0, squares: 0.0, max: 0.0 };
 
 /// Moments and extreme of the active amounts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,11 +125,17 @@ impl Trend {
     }
 }
 
-impl Default for Baseline {
+impl Default for Rhythm {
     fn default() -> Self {
+        Rhythm { levels: [NO_LEVEL; CELLS], season: [0.0; SLOTS] }
+    }
+}
+
+impl Baseline {
+    /// Of a kind, with nothing learned.
+    pub(crate) fn of(kind: EntityKind) -> Self {
         Baseline {
-            levels: [Level::default(); CELLS],
-            season: [0.0; SLOTS],
+            rhythm: has_rhythm(kind).then(Box::default),
             nights: None,
             weeks: 0.0,
             hours: 0.0,
@@ -119,10 +149,10 @@ impl Default for Baseline {
             share: Trend::default(),
             records: Trend::default(),
             drift: [DriftEvidence::default(); DRIFT_STREAMS],
-            first: None,
+            first: NEVER,
             novel: [0.0; 3],
-            through: None,
-            last_day: i64::MIN,
+            through: NEVER,
+            last_day: NEVER,
         }
     }
 }
@@ -144,6 +174,11 @@ impl Baseline {
         self.excused = self.excused.saturating_sub(1);
         self.unnamed_hours += u32::from(expected);
     }
+}
+
+/// Hours or days since 1970; those of the years beyond 246,000 count as one.
+fn short(time: i64) -> i32 {
+    time.clamp(i64::from(NEVER) + 1, i64::from(i32::MAX)) as i32
 }
 
 fn slot(hour: i64) -> usize {
@@ -181,18 +216,20 @@ impl Level {
 impl Baseline {
     /// Forgets by time passed; hours are handed in ascending.
     fn decay(&mut self, hour: i64, half_life: f64) {
-        let passed = self.through.map_or(0, |through| (hour - through).max(0));
-        self.through = Some(hour);
+        let passed = if self.through == NEVER { 0 } else { (hour - i64::from(self.through)).max(0) };
+        self.through = short(hour);
         if passed == 0 {
             return;
         }
         let keep = (-(passed as f64) / half_life).exp2() as f32;
-        for level in self.levels.iter_mut().chain([&mut self.news, &mut self.bank_rows]) {
+        let rhythm = self.rhythm.as_deref_mut();
+        let (levels, season) = rhythm.map(|rhythm| (&mut rhythm.levels, &mut rhythm.season)).unzip();
+        for level in levels.into_iter().flatten().chain([&mut self.news, &mut self.bank_rows]) {
             for part in [&mut level.n, &mut level.sum, &mut level.squares, &mut level.max] {
                 *part *= keep;
             }
         }
-        self.season.iter_mut().for_each(|weight| *weight *= keep);
+        season.into_iter().flatten().for_each(|weight| *weight *= keep);
         self.nights.iter_mut().flat_map(|by_hour| by_hour.iter_mut()).for_each(|weight| *weight *= keep);
         self.novel.iter_mut().for_each(|weight| *weight *= keep);
         self.hours *= keep;
@@ -209,11 +246,13 @@ impl Baseline {
         half_life: f64,
     ) {
         self.decay(hour, half_life);
-        self.first.get_or_insert(hour);
-        self.season[slot(hour)] += 1.0;
+        if self.first == NEVER {
+            self.first = short(hour);
+        }
+        self.active_in(hour, 1.0);
         self.hours += 1.0;
-        if hour.div_euclid(24) != self.last_day {
-            self.last_day = hour.div_euclid(24);
+        if short(hour.div_euclid(24)) != self.last_day {
+            self.last_day = short(hour.div_euclid(24));
             self.days += 1.0;
         }
         for (weight, novel) in self.novel.iter_mut().zip(novel) {
@@ -226,10 +265,11 @@ impl Baseline {
 
     /// How much was done in an hour: whole, and in its busiest five minutes.
     pub(crate) fn learn_amounts(&mut self, whole: &Amounts, fives: &Amounts) {
+        let Some(rhythm) = &mut self.rhythm else { return };
         for metric in 0..METRICS_MAX {
             if whole[metric] > 0 {
-                self.levels[cell(metric, Scale::Hour)].learn(whole[metric]);
-                self.levels[cell(metric, Scale::FiveMinutes)].learn(fives[metric]);
+                rhythm.levels[cell(metric, Scale::Hour)].learn(whole[metric]);
+                rhythm.levels[cell(metric, Scale::FiveMinutes)].learn(fives[metric]);
             }
         }
     }
@@ -237,10 +277,10 @@ impl Baseline {
     /// Learns in what share of the hour's minutes a source talked.
     pub(crate) fn learn_share(&mut self, hour: i64, share: f32, half_life: f64) {
         self.decay(hour, half_life);
-        self.season[slot(hour)] += share;
+        self.active_in(hour, share);
         self.hours += share;
-        if hour.div_euclid(24) != self.last_day {
-            self.last_day = hour.div_euclid(24);
+        if short(hour.div_euclid(24)) != self.last_day {
+            self.last_day = short(hour.div_euclid(24));
             self.days += 1.0;
         }
     }
@@ -248,7 +288,7 @@ impl Baseline {
     /// Enough is known of the entity for something new to mean something: so many days with activity, or some, over
     /// ten days and more.
     pub(crate) fn is_settled(&self, hour: i64, days: f64) -> bool {
-        let long = self.first.is_some_and(|first| hour - first >= SETTLED_HOURS);
+        let long = self.first != NEVER && hour - i64::from(self.first) >= SETTLED_HOURS;
         f64::from(self.days) >= days || (long && self.days >= SETTLED_DAYS)
     }
 
@@ -265,16 +305,17 @@ impl Baseline {
         let at = hour.rem_euclid(24) as usize;
         let around = [at + 23, at, at + 1].map(|at| at % 24);
         let most = |of: &dyn Fn(usize) -> f32| around.iter().map(|at| of(*at)).fold(0.0, f32::max);
-        let days = most(&|at| self.season[at].max(self.season[at + 24]));
+        let days = most(&|at| self.season(at).max(self.season(at + 24)));
         let nights = most(&|at| self.nights.as_ref().map_or(0.0, |nights| nights[at]));
         let is_known = self.weeks >= NEVER_WEEKS && self.hours >= NEVER_HOURS;
         is_known && (days <= NEVER_DAYS || (nights < NEVER_NIGHTS && days - nights <= FEW_DAYS))
     }
 
     pub(crate) fn learn_day(&mut self, amounts: &Amounts) {
+        let Some(rhythm) = &mut self.rhythm else { return };
         for (metric, amount) in amounts.iter().enumerate() {
             if *amount > 0 {
-                self.levels[cell(metric, Scale::Day)].learn(*amount);
+                rhythm.levels[cell(metric, Scale::Day)].learn(*amount);
             }
         }
     }
@@ -285,11 +326,26 @@ impl Baseline {
         let overall = ((f64::from(self.hours) + 1.0) / (weeks * HourOfWeek::COUNT as f64 + 4.0)).min(1.0);
         let slot = slot(hour);
         let chances = weeks * if slot < 24 { 5.0 } else { 2.0 };
-        ((f64::from(self.season[slot]) + 2.0 * overall) / (chances + 2.0)).min(1.0)
+        ((f64::from(self.season(slot)) + 2.0 * overall) / (chances + 2.0)).min(1.0)
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.nights.as_deref().map_or(0, size_of_val) + self.rhythm.as_deref().map_or(0, size_of_val)
     }
 
     pub(crate) fn level(&self, metric: usize, scale: Scale) -> &Level {
-        &self.levels[cell(metric, scale)]
+        self.rhythm.as_deref().map_or(&NO_LEVEL, |rhythm| &rhythm.levels[cell(metric, scale)])
+    }
+
+    fn season(&self, slot: usize) -> f32 {
+        self.rhythm.as_deref().map_or(0.0, |rhythm| rhythm.season[slot])
+    }
+
+    fn active_in(&mut self, hour: i64, share: f32) {
+        if let Some(rhythm) = &mut self.rhythm {
+            rhythm.season[slot(hour)] += share;
+        }
     }
 }
 
@@ -300,7 +356,7 @@ mod tests {
     const HALF_LIFE: f64 = 21.0 * 24.0;
 
     fn office(weeks: i64) -> Baseline {
-        let mut baseline = Baseline::default();
+        let mut baseline = Baseline::of(EntityKind::PortalUser);
         for day in 0..weeks * 7 {
             // 1970-01-05 was a Monday.
             let day = day + 4;
@@ -350,14 +406,14 @@ mod tests {
     fn forgets_by_half() {
         let mut baseline = office(4);
         let before = baseline.level(0, Scale::Hour).n;
-        let through = baseline.through.unwrap();
+        let through = i64::from(baseline.through);
         baseline.decay(through + 21 * 24, HALF_LIFE);
         assert!((baseline.level(0, Scale::Hour).n / before - 0.5).abs() < 1e-4);
     }
 
     #[test]
     fn unknown_entities_lean_on_their_peers() {
-        let fresh = Baseline::default();
+        let fresh = Baseline::of(EntityKind::PortalUser);
         assert_eq!(fresh.level(0, Scale::Hour).mean(40.0), 40.0);
         assert_eq!(fresh.level(0, Scale::Hour).shape(2.5), 2.5);
     }

@@ -35,7 +35,7 @@ use crate::{
     exception::{Candidate, Exception, ExceptionSettings},
     fleet::{FEW_PEERS, Fleet, Peers, Snapshot},
     footprint::{self, Footprint},
-    limits, marks,
+    known, limits, marks,
     named::{NamedRecords, Sketch},
     progress::{Heard, Progress, Violation},
     raised::Raised,
@@ -46,7 +46,7 @@ use crate::{
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mark, Mode, Span, Timestamp};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 use tally::{Batch, Entry, Metric, Positions, Tally};
@@ -129,6 +129,8 @@ pub struct Engine {
     /// Entities by the closed hour (or last hour of the day) that they have not learned yet.
     unlearned: BTreeMap<i64, Vec<u32>>,
     raised: Raised,
+    /// What entities remember of signature rules, once for all of them.
+    marks: BTreeSet<Arc<Mark>>,
     docket: Docket,
     /// As configured.
     exceptions: Vec<Exception>,
@@ -216,6 +218,7 @@ impl Engine {
             days: BTreeMap::new(),
             unlearned: BTreeMap::new(),
             raised: Raised::default(),
+            marks: BTreeSet::new(),
             closed: None,
             sent: None,
             stats: Stats::default(),
@@ -505,6 +508,7 @@ impl Engine {
             .unwrap_or_default();
         let day = hour.div_euclid(24);
         let mut anything = false;
+        let mut marks = std::mem::take(&mut self.marks);
         self.heard = self.hear_sources(hour);
         self.unlearned.entry(hour).or_default().extend(&touched);
         for at in touched {
@@ -522,12 +526,14 @@ impl Engine {
             let place = entity.hours.iter().position(|state| state.hour == hour).expect("it was touched in this hour");
             let novel = [NETWORK, PLACE, TABLE].map(|sort| {
                 let tally = &entity.hours[place].tally;
-                settled && values(tally, sort).into_iter().any(|value| !entity.knew(sort, value, hour - 1))
+                let asked = known::sorts(kind).contains(&sort);
+                asked && settled && values(tally, sort).into_iter().any(|value| !entity.knew(sort, value, hour - 1))
             });
             let newcomer =
                 is_newcomer(entity, &entity.hours[place]) && usual.get(&group).is_some_and(|peers| established(peers));
             let wide = Self::wide_group(entity);
             let state = &mut entity.hours[place];
+            state.share_marks(&mut marks);
             let records = state.tally.records.estimate() as u64;
             let bank_rows = state.tally.get(Metric::BankRowsAffected);
             state.novel = novel;
@@ -579,6 +585,7 @@ impl Engine {
                 entity.told = Some(hour);
             }
         }
+        self.marks = marks;
         self.hours.remove(&hour);
         self.watch(hour);
         if anything {

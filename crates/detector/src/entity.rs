@@ -5,16 +5,18 @@
 //! matter how far the reading of other partitions has come.
 
 use crate::{
-    baseline::Baseline,
-    detectors::{DRIFT_STREAMS, Finding, NIGHTS_HOURS, Norm, counts_records, stages, streams},
+    baseline::{self, Baseline},
+    detectors::{DRIFT_STREAMS, Finding, Norm, counts_records, stages, streams},
     docket::{Part, Ruled},
     engine::Source,
     footprint::of_vec,
+    known::{self, Known},
     limits::{
-        CHAIN_HOURS, GOOD_ADDRESSES_MAX, KNOWN_VALUES_MAX, LEFT_OUT_DAYS_MAX, LEFT_OUT_HOURS_MAX, QUARANTINED_DAYS_MAX,
-        QUARANTINED_HOURS_MAX, RULINGS_MAX, SPOTS_MAX,
+        CHAIN_HOURS, GOOD_ADDRESSES_MAX, LEFT_OUT_DAYS_MAX, MARKS_SHARED_MAX, QUARANTINED_DAYS_MAX,
+        QUARANTINED_HOURS_MAX, RULINGS_MAX, left_out_hours_max, spots_max,
     },
-    seen::Seen,
+    rare::{self, NOTHING, Rare},
+    seen::{self, Seen},
     verdict::Ruling,
     watch::{Amounts, METRICS_MAX, add, amounts, metrics},
 };
@@ -45,24 +47,16 @@ pub(crate) struct EntityState {
     pub(crate) hours: Vec<HourState>,
     /// Ascending; days that closed hours belong to, until learned.
     pub(crate) days: Vec<DayState>,
-    pub(crate) known: [Known; 4],
+    pub(crate) known: Known,
     /// Records a person has touched; of the fleet, addresses from which somebody logged in.
     pub(crate) seen: Seen,
     /// Spots of learned hours, of the last few only.
-    trail: Vec<(i64, Spot)>,
-    /// Steps of an attack in learned hours, of the last day only.
-    steps: Vec<Steps>,
-    /// Off-hours requests of learned hours, of the last few nights only.
-    pub(crate) nights: Vec<(i64, u64)>,
+    trail: Vec<Passed>,
     /// The last closed hour in which it was said that the person does something new.
     pub(crate) told: Option<i64>,
-    /// Earlier hours with a dump's shape, latest last; for habits.
-    dumps: Vec<i64>,
     quarantine: Quarantine,
-    /// Verdicts whose hour has not been learned, in their order.
-    rulings: Vec<Ruled>,
-    /// Windows that were breaches: from, to, and the first hour judged in that light.
-    breaches: Vec<(i64, i64, i64)>,
+    /// Most entities have nothing of it.
+    rare: Option<Box<Rare>>,
     pub(crate) last_hour: i64,
     /// Of a source, the last closed hour in which it had a record. (`last_hour` may lie ahead of what is closed, by as much as the
     /// reading happens to.)
@@ -134,7 +128,8 @@ pub(crate) struct Steps {
 /// Where an entity was seen within an hour: of a person the location, of a session the place or, unknown, the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spot {
-    pub(crate) place: u64,
+    /// The first half of a hash.
+    pub(crate) place: u32,
     pub(crate) is_country: bool,
     /// Of a session, address and browser, hashed; 0 if the log does not know the browser.
     pub(crate) address: u32,
@@ -144,8 +139,40 @@ pub(crate) struct Spot {
 }
 
 impl Spot {
-    fn key(&self) -> (u64, u32, u32) {
+    fn key(&self) -> (u32, u32, u32) {
         (self.place, self.address, self.agent)
+    }
+
+    /// The place as the value that [`EntityState::knew`] is asked for.
+    pub(crate) fn value(&self) -> u64 {
+        u64::from(self.place) << 32
+    }
+}
+
+/// A spot of an hour that is over, in 24 bytes.
+#[derive(Clone, Copy, Debug)]
+struct Passed {
+    hour: i32,
+    place: u32,
+    address: u32,
+    agent: u32,
+    /// As [`Spot::minutes`], and in the last bit whether the place is a country.
+    minutes: u64,
+}
+
+const IS_COUNTRY: u64 = 1 << 63;
+
+impl Passed {
+    fn new(hour: i64, spot: Spot) -> Self {
+        let Spot { place, is_country, address, agent, minutes } = spot;
+        let minutes = if is_country { minutes | IS_COUNTRY } else { minutes };
+        Passed { hour: short(hour), place, address, agent, minutes }
+    }
+
+    fn spot(self) -> (i64, Spot) {
+        let Passed { hour, place, address, agent, minutes } = self;
+        let is_country = minutes & IS_COUNTRY != 0;
+        (i64::from(hour), Spot { place, is_country, address, agent, minutes: minutes & !IS_COUNTRY })
     }
 }
 
@@ -182,25 +209,6 @@ pub(crate) struct DayState {
     pub(crate) listed: bool,
 }
 
-/// Values with the hour of their last use and the number of days of use, ascending by value.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Known(Vec<KnownValue>);
-
-/// 16 bytes: with hours of 64 bits it would be 24, and an entity holds up to 4 × [`KNOWN_VALUES_MAX`] of them.
-#[derive(Clone, Copy, Debug)]
-struct KnownValue {
-    value: u64,
-    /// Since 1970; those of the years beyond 246,000 count as one.
-    last: i32,
-    days: u16,
-}
-
-impl KnownValue {
-    fn last(&self) -> i64 {
-        i64::from(self.last)
-    }
-}
-
 #[derive(Clone, Debug, Default)]
 struct Quarantine {
     since: i64,
@@ -215,80 +223,41 @@ struct Quarantine {
 struct LeftOut {
     hours: Vec<LeftOutHour>,
     days: Vec<LeftOutDay>,
-    /// Days of which a person has judged an alert before they were over.
+    /// Days of which a person has judged an alert before they were over, with what counts: a breach wins.
     judged: Vec<(i64, Ruling)>,
 }
 
 #[derive(Clone, Debug)]
 struct LeftOutHour {
-    hour: i64,
-    /// Of the hour, and of its busiest five minutes.
-    amounts: Option<(Amounts, Amounts)>,
-    people: usize,
+    hour: i32,
+    people: u16,
     unnamed: bool,
+    /// Of the hour, and of its busiest five minutes.
+    amounts: Option<(Rough, Rough)>,
 }
 
 #[derive(Clone, Debug)]
 struct LeftOutDay {
-    day: i64,
-    amounts: Option<Amounts>,
+    day: i32,
+    amounts: Option<Rough>,
     /// Accounts that strangers tried; of the fleet.
-    news: Option<u64>,
+    news: Option<f32>,
+}
+
+/// Amounts as exact as baselines have them.
+type Rough = [f32; METRICS_MAX];
+
+fn rough(amounts: &Amounts) -> Rough {
+    amounts.map(|amount| amount as f32)
+}
+
+fn whole(rough: &Rough) -> Amounts {
+    rough.map(|amount| amount as u64)
 }
 
 impl LeftOut {
     fn bytes(&self) -> usize {
         size_of::<Self>() + of_vec(&self.hours) + of_vec(&self.days) + of_vec(&self.judged)
-    }
-}
-
-impl Known {
-    pub(crate) fn contains(&self, value: u64) -> bool {
-        self.0.binary_search_by_key(&value, |known| known.value).is_ok()
-    }
-
-    /// Values used on one day only, of those of the last 28 days. Divided by the days of activity this is the chance
-    /// that the next day brings a new value (Good 1953, after Turing): high for who travels, low for who only started
-    /// lately and by now uses the same again.
-    fn used_once(&self, hour: i64) -> usize {
-        self.0.iter().filter(|known| known.days == 1 && hour - known.last() < 28 * 24).count()
-    }
-
-    /// Learns the values of closed hours, and forgets those of breaches that were used on that day only.
-    fn fold(&mut self, sort: usize, hours: &[HourState], rulings: &[Ruled]) {
-        let mut breaches = rulings.iter().filter(|ruled| ruled.ruling == Ruling::True).peekable();
-        for state in hours {
-            while let Some(breach) = breaches.next_if(|ruled| ruled.last_hour() < state.hour) {
-                self.forget(breach);
-            }
-            values(&state.tally, sort).into_iter().for_each(|value| self.learn(value, state.hour));
-        }
-        breaches.for_each(|breach| self.forget(breach));
-    }
-
-    fn forget(&mut self, breach: &Ruled) {
-        let days = breach.from.div_euclid(24)..=(breach.to - 1).div_euclid(24);
-        self.0.retain(|known| known.days != 1 || !days.contains(&known.last().div_euclid(24)));
-    }
-
-    fn learn(&mut self, value: u64, hour: i64) {
-        let last = hour.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
-        match self.0.binary_search_by_key(&value, |known| known.value) {
-            Ok(at) => {
-                let known = &mut self.0[at];
-                if last.div_euclid(24) != known.last.div_euclid(24) {
-                    known.days = known.days.saturating_add(1);
-                }
-                known.last = known.last.max(last);
-            }
-            Err(at) => {
-                self.0.insert(at, KnownValue { value, last, days: 1 });
-                if self.0.len() > KNOWN_VALUES_MAX {
-                    let oldest = (0..self.0.len()).min_by_key(|at| (self.0[*at].last, self.0[*at].value));
-                    oldest.map(|at| self.0.remove(at));
-                }
-            }
-        }
     }
 }
 
@@ -332,6 +301,11 @@ pub(crate) fn overflowed(tally: &Tally, sort: usize) -> bool {
     }
 }
 
+/// The first half of a hash.
+fn half(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
 fn network(address: &str) -> Option<u64> {
     let prefix = match address.parse::<std::net::IpAddr>().ok()? {
         std::net::IpAddr::V4(v4) => [4, v4.octets()[0], v4.octets()[1], 0, 0],
@@ -346,24 +320,28 @@ fn network(address: &str) -> Option<u64> {
 impl EntityState {
     pub(crate) fn new(key: Key) -> Self {
         EntityState {
-            baseline: Baseline::default(),
+            baseline: Baseline::of(key.kind),
             hours: Vec::new(),
             days: Vec::new(),
             known: Default::default(),
-            seen: if key.kind == EntityKind::Fleet { Seen::of_fleet() } else { Seen::default() },
+            seen: Seen::new(key.kind),
             key,
             trail: Vec::new(),
-            steps: Vec::new(),
-            nights: Vec::new(),
             told: None,
-            dumps: Vec::new(),
             quarantine: Quarantine::default(),
-            rulings: Vec::new(),
-            breaches: Vec::new(),
+            rare: None,
             last_hour: 0,
             last_talked: i64::MIN / 2,
             was_suspicious: false,
         }
+    }
+
+    pub(crate) fn rare(&self) -> &Rare {
+        self.rare.as_deref().unwrap_or(&NOTHING)
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// Merges a tally into its hour, which must not be closed. True if the hour is new to the entity.
@@ -443,41 +421,47 @@ impl EntityState {
         if hours == 0 && days == 0 && rulings == 0 {
             return;
         }
+        let due: Vec<Ruled> =
+            self.rare.as_mut().map(|rare| rare.rulings.drain(..rulings).collect()).unwrap_or_default();
         if !self.key.mode.is_drill() {
             fold(
                 (&mut self.baseline, &mut self.quarantine, self.key.kind),
-                (&self.hours[..hours], &self.days[..days], &self.rulings[..rulings]),
+                (&self.hours[..hours], &self.days[..days], &due),
                 one_off,
                 half_life,
             );
-            let (counts, places) = (counts_seen(self.key.kind), self.key.kind == EntityKind::PortalUser);
-            for (sort, known) in self.known.iter_mut().enumerate().filter(|(sort, _)| places || *sort != COUNTRY) {
-                known.fold(sort, &self.hours[..hours], &self.rulings[..rulings]);
-            }
+            self.known.fold(self.key.kind, &self.hours[..hours], &due);
+            let counts = counts_seen(self.key.kind);
             for state in &self.hours[..hours] {
-                self.trail.retain(|(at, _)| state.hour - at <= 2 * TRAIL_HOURS);
-                self.trail.extend(state.spots.iter().map(|spot| (state.hour, *spot)));
-                self.steps.retain(|steps| state.hour - steps.hour <= CHAIN_HOURS);
-                let is_step = match self.key.kind {
-                    EntityKind::AppHost => state.reads != 0 && state.unexplained,
-                    // Reads alone are none, but after one.
-                    _ => state.has_steps() || (state.reads != 0 && !self.steps.is_empty()),
-                };
-                if is_step {
-                    self.steps.push(state.steps());
-                }
-                if state.off_hours > 0 {
-                    self.nights.push((state.hour, state.off_hours));
-                }
-                self.nights.retain(|(hour, _)| state.hour - hour <= 2 * NIGHTS_HOURS);
+                self.trail.retain(|passed| state.hour - i64::from(passed.hour) <= PASSED_HOURS);
+                self.trail.extend(state.spots.iter().map(|spot| Passed::new(state.hour, *spot)));
                 if counts {
                     state.records().for_each(|record| self.seen.learn(record, state.hour));
                 }
-                if state.tally.signals.contains(activity::Signal::DumpShape) {
-                    self.dumps.push(state.hour);
-                    if self.dumps.len() > DUMPS_MAX {
-                        self.dumps.remove(0);
+                if let Some(rare) = &mut self.rare {
+                    rare.forget_steps(state.hour);
+                    rare.forget_nights(state.hour);
+                }
+                let is_step = match self.key.kind {
+                    EntityKind::AppHost => state.reads != 0 && state.unexplained,
+                    // Reads alone are none, but after one.
+                    _ => {
+                        state.has_steps()
+                            || (state.reads != 0 && self.rare.as_ref().is_some_and(|rare| rare.has_steps()))
                     }
+                };
+                if !is_step && !Rare::concerns(state) {
+                    continue;
+                }
+                let rare = self.rare.get_or_insert_default();
+                if is_step {
+                    rare.step(state.steps());
+                }
+                if state.off_hours > 0 {
+                    rare.night(state.hour, state.off_hours);
+                }
+                if state.tally.signals.contains(activity::Signal::DumpShape) {
+                    rare.dump(state.hour);
                 }
             }
         }
@@ -486,7 +470,6 @@ impl EntityState {
         }
         self.hours.drain(..hours);
         self.days.drain(..days);
-        self.rulings.drain(..rulings);
     }
 
     /// Learns as [`EntityState::learn`] does, and gives back the room that only an active entity needs: an hour has 1 KiB and more with
@@ -496,9 +479,13 @@ impl EntityState {
         if self.hours.is_empty() {
             self.hours = Vec::new();
             self.trail.shrink_to_fit();
-            self.nights.shrink_to_fit();
-            self.known.iter_mut().for_each(|known| known.0.shrink_to_fit());
+            self.known.shrink_to_fit();
             self.seen.shrink_to_fit();
+            self.rare.take_if(|rare| rare.is_empty());
+            if let Some(rare) = &mut self.rare {
+                rare.shrink_to_fit();
+            }
+            self.quarantine.shrink_to_fit();
         }
         if self.days.is_empty() {
             self.days = Vec::new();
@@ -507,7 +494,7 @@ impl EntityState {
 
     /// Nothing is waiting to be learned.
     pub(crate) fn rests(&self) -> bool {
-        self.hours.is_empty() && self.days.is_empty() && self.rulings.is_empty()
+        self.hours.is_empty() && self.days.is_empty() && self.rare().rulings.is_empty()
     }
 
     /// Bytes in memory, of itself and of what hangs on it.
@@ -518,44 +505,32 @@ impl EntityState {
             + self.hours.iter().map(HourState::heap_bytes).sum::<usize>()
             + of_vec(&self.days)
             + self.days.iter().map(|day| of_vec(&day.digest)).sum::<usize>()
-            + self.known.iter().map(|known| of_vec(&known.0)).sum::<usize>()
+            + self.baseline.heap_bytes()
+            + self.known.bytes()
             + self.seen.bytes()
             + of_vec(&self.trail)
-            + of_vec(&self.nights)
-            + of_vec(&self.dumps)
-            + of_vec(&self.rulings)
-            + of_vec(&self.breaches)
+            + self.rare.as_deref().map_or(0, Rare::bytes)
             + self.quarantine.left_out.as_deref().map_or(0, LeftOut::bytes)
     }
 
     /// A person's verdict about an alert of this entity. False: there are too many.
     pub(crate) fn rule(&mut self, ruled: Ruled) -> bool {
-        if RULINGS_MAX <= self.rulings.len() {
+        let rare = self.rare_mut();
+        if RULINGS_MAX <= rare.rulings.len() {
             return false;
         }
         if ruled.ruling == Ruling::True {
-            self.breaches.push((ruled.from, ruled.to, ruled.effective));
-            self.breaches.sort_unstable();
-            if RULINGS_MAX < self.breaches.len() {
-                self.breaches.remove(0);
-            }
+            rare.breach(&ruled);
         }
-        let at = self.rulings.partition_point(|known| *known < ruled);
-        self.rulings.insert(at, ruled);
+        let at = rare.rulings.partition_point(|known| *known < ruled);
+        rare.rulings.insert(at, ruled);
         true
     }
 
     /// Verdicts that count for whoever knows the hours through `through`.
     fn due(&self, through: i64) -> &[Ruled] {
-        &self.rulings[..self.rulings.partition_point(|ruled| ruled.last_hour() <= through)]
-    }
-
-    /// Hours with a dump's shape that are no breach, as known when `hour` is judged.
-    pub(crate) fn dumps(&self, hour: i64) -> Vec<i64> {
-        let breach = |dump: i64| {
-            self.breaches.iter().any(|(from, to, effective)| *effective <= hour && *from <= dump && dump < *to)
-        };
-        self.dumps.iter().copied().filter(|dump| !breach(*dump)).collect()
+        let rulings = &self.rare().rulings;
+        &rulings[..rulings.partition_point(|ruled| ruled.last_hour() <= through)]
     }
 
     /// The baseline as of the end of hour `through`, if that is more than is learned.
@@ -584,12 +559,12 @@ impl EntityState {
     pub(crate) fn earlier_spots(&self, hour: i64) -> impl Iterator<Item = (i64, Spot)> {
         let pending = self.hours.iter().flat_map(|state| state.spots.iter().map(|spot| (state.hour, *spot)));
         let near = move |(at, _): &(i64, Spot)| (hour - TRAIL_HOURS..hour).contains(at);
-        self.trail.iter().copied().chain(pending).filter(near)
+        self.trail.iter().map(|passed| passed.spot()).chain(pending).filter(near)
     }
 
     /// Whether there was a step of an attack of late, beside reads.
     pub(crate) fn has_steps(&self) -> bool {
-        !self.steps.is_empty() || self.hours.iter().any(HourState::has_steps)
+        self.rare().has_steps() || self.hours.iter().any(HourState::has_steps)
     }
 
     /// Steps in the [`CHAIN_HOURS`] before the hour began; of an application host only reads that somebody was paged for. (Reads before
@@ -599,41 +574,43 @@ impl EntityState {
             |state: &&HourState| self.key.kind != EntityKind::AppHost || (state.reads != 0 && state.unexplained);
         let pending = self.hours.iter().filter(counts).map(HourState::steps);
         let near = move |steps: &Steps| (hour - CHAIN_HOURS..hour).contains(&steps.hour);
-        self.steps.iter().cloned().chain(pending).filter(near)
+        self.rare().steps().chain(pending).filter(near)
     }
 
-    /// Whether any value of the sort was used in an hour through `through`.
+    /// Whether any value of the sort was used in an hour through `through`; only of sorts in [`known::sorts`].
     pub(crate) fn knew_any(&self, sort: usize, through: i64) -> bool {
+        debug_assert!(known::sorts(self.key.kind).contains(&sort), "nobody keeps them");
         if !self.due(through).is_empty() {
-            return !self.known_ahead(sort, through).0.is_empty();
+            return !self.known_ahead(through).is_empty(sort);
         }
         let mut pending = self.hours.iter().take_while(|state| state.hour <= through && state.closed);
-        !self.known[sort].0.is_empty() || pending.any(|state| !values(&state.tally, sort).is_empty())
+        !self.known.is_empty(sort) || pending.any(|state| !values(&state.tally, sort).is_empty())
     }
 
-    /// Whether the value was used in an hour through `through`.
+    /// Whether the value was used in an hour through `through`; only of sorts in [`known::sorts`].
     pub(crate) fn knew(&self, sort: usize, value: u64, through: i64) -> bool {
+        debug_assert!(known::sorts(self.key.kind).contains(&sort), "nobody keeps them");
         if !self.due(through).is_empty() {
-            return self.known_ahead(sort, through).contains(value);
+            return self.known_ahead(through).contains(sort, value);
         }
-        self.known[sort].contains(value)
+        self.known.contains(sort, value)
             || self
                 .hours
                 .iter()
                 .take_while(|state| state.hour <= through)
-                .any(|state| state.closed && values(&state.tally, sort).contains(&value))
+                .any(|state| state.closed && values(&state.tally, sort).iter().any(|known| known >> 32 == value >> 32))
     }
 
     /// Values of the sort that were used on one day only, in the 28 days before the end of hour `through`.
     pub(crate) fn used_once(&self, sort: usize, through: i64) -> usize {
-        self.known_ahead(sort, through).used_once(through)
+        self.known_ahead(through).used_once(sort, through)
     }
 
-    /// What will be known of the sort when the hours through `through` are learned.
-    fn known_ahead(&self, sort: usize, through: i64) -> Known {
+    /// What will be known when the hours through `through` are learned.
+    fn known_ahead(&self, through: i64) -> Known {
         let pending = self.hours.partition_point(|state| state.hour <= through && state.closed);
-        let mut known = self.known[sort].clone();
-        known.fold(sort, &self.hours[..pending], self.due(through));
+        let mut known = self.known.clone();
+        known.fold(self.key.kind, &self.hours[..pending], self.due(through));
         known
     }
 
@@ -644,7 +621,22 @@ impl EntityState {
     }
 }
 
-/// Kinds that are asked which records they have touched before. Of all others nobody would read the 4 KiB.
+/// Bytes at rest at most, of the struct and of what hangs on it beside its id, when every limit of the kind is reached.
+pub(crate) const fn bytes_max(kind: EntityKind) -> usize {
+    let spots = if matches!(kind, EntityKind::PortalUser | EntityKind::Session) { spots_max(kind) } else { 0 };
+    let left_out = size_of::<LeftOut>()
+        + left_out_hours_max(kind) * size_of::<LeftOutHour>()
+        + LEFT_OUT_DAYS_MAX * (size_of::<LeftOutDay>() + size_of::<(i64, Ruling)>());
+    size_of::<EntityState>()
+        + baseline::heap_bytes_max(kind)
+        + known::bytes_max(kind)
+        + seen::filter_bytes(kind)
+        + (PASSED_HOURS as usize + 1) * spots * size_of::<Passed>()
+        + rare::bytes_max(kind)
+        + left_out
+}
+
+/// Kinds that are asked which records they have touched before.
 fn counts_seen(kind: EntityKind) -> bool {
     counts_records(kind) || kind == EntityKind::Fleet
 }
@@ -676,10 +668,10 @@ fn fold(
         learn_until(baseline, quarantine, state.hour);
         // What keeps paging is learned in the end, also in a period of which nothing is learned otherwise.
         let skip = if state.unusual { quarantine.admits(state.hour) } else { one_off(state.hour) };
-        let mut left_out = LeftOutHour { hour: state.hour, amounts: None, people: 0, unnamed: false };
+        let mut left_out = LeftOutHour { hour: short(state.hour), amounts: None, people: 0, unnamed: false };
         if kind == EntityKind::Address {
             if state.suspicious {
-                left_out.people = state.tally.accounts.len();
+                left_out.people = u16::try_from(state.tally.accounts.len()).unwrap_or(u16::MAX);
             } else {
                 baseline.people = baseline.people.max(state.entered());
             }
@@ -696,9 +688,9 @@ fn fold(
             continue;
         }
         if state.unusual && skip {
-            left_out.amounts = Some((whole, state.fives));
+            left_out.amounts = Some((rough(&whole), rough(&state.fives)));
         }
-        quarantine.leave_out(left_out);
+        quarantine.leave_out(kind, left_out);
         baseline.learn_hour(state.hour, (!skip).then_some((&whole, &state.fives)), state.novel, half_life);
         baseline.learn_night(state.hour, state.night);
     }
@@ -730,8 +722,8 @@ fn learn_day(
     let is_breach = judged == Some(Ruling::True);
     let left_out = state.unusual && skip;
     if left_out && !is_breach {
-        let news = (kind == EntityKind::Fleet).then_some(state.fresh);
-        quarantine.leave_out_day(LeftOutDay { day: state.day, amounts: Some(state.amounts), news });
+        let news = (kind == EntityKind::Fleet).then_some(state.fresh as f32);
+        quarantine.leave_out_day(LeftOutDay { day: short(state.day), amounts: Some(rough(&state.amounts)), news });
     }
     if is_breach || (kind == EntityKind::Fleet && left_out) {
         return;
@@ -763,8 +755,14 @@ const NEWS_AFTER_DAYS: f64 = 5.0;
 /// Hours for which it is remembered where a person was.
 pub(crate) const TRAIL_HOURS: i64 = 3;
 
-/// Hours with a dump's shape that are remembered.
-const DUMPS_MAX: usize = 32;
+/// Hours before the last learned one of which spots are kept. Whatever is learned by then, the next hour to be judged is two hours
+/// later at least, and looks back [`TRAIL_HOURS`].
+const PASSED_HOURS: i64 = TRAIL_HOURS - 2;
+
+/// Hours or days since 1970; those of the years beyond 246,000 count as one.
+fn short(time: i64) -> i32 {
+    time.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+}
 
 impl Quarantine {
     /// Whether one more hour may be left out; counts it.
@@ -786,13 +784,13 @@ impl Quarantine {
         }
     }
 
-    fn leave_out(&mut self, hour: LeftOutHour) {
+    fn leave_out(&mut self, kind: EntityKind, hour: LeftOutHour) {
         if hour.amounts.is_none() && hour.people == 0 && !hour.unnamed {
             return;
         }
         let hours = &mut self.left_out.get_or_insert_default().hours;
         hours.push(hour);
-        if LEFT_OUT_HOURS_MAX < hours.len() {
+        if left_out_hours_max(kind) < hours.len() {
             hours.remove(0);
         }
     }
@@ -823,15 +821,15 @@ impl Quarantine {
         let is_about = |part: Part| !expected || ruled.part == Some(part);
         let left_out = self.left_out.get_or_insert_default();
         let mut given_back = (0, 0);
-        for hour in left_out.hours.iter_mut().filter(|hour| (ruled.from..ruled.to).contains(&hour.hour)) {
-            if let Some((whole, fives)) = hour.amounts.take_if(|_| is_about(Part::Amounts)) {
+        for hour in left_out.hours.iter_mut().filter(|hour| (ruled.from..ruled.to).contains(&i64::from(hour.hour))) {
+            if let Some((of_hour, fives)) = hour.amounts.take_if(|_| is_about(Part::Amounts)) {
                 given_back.0 += 1;
                 if expected {
-                    baseline.learn_amounts(&whole, &fives);
+                    baseline.learn_amounts(&whole(&of_hour), &whole(&fives));
                 }
             }
             if is_about(Part::People) {
-                let people = std::mem::take(&mut hour.people);
+                let people = usize::from(std::mem::take(&mut hour.people));
                 baseline.people = baseline.people.max(if expected { people } else { 0 });
             }
             if hour.unnamed && is_about(Part::Names) {
@@ -841,28 +839,40 @@ impl Quarantine {
         }
         left_out.hours.retain(|hour| hour.amounts.is_some() || hour.people > 0 || hour.unnamed);
         let days = ruled.from.div_euclid(24)..=(ruled.to - 1).div_euclid(24);
-        for day in left_out.days.iter_mut().filter(|day| days.contains(&day.day)) {
+        for day in left_out.days.iter_mut().filter(|day| days.contains(&i64::from(day.day))) {
             if let Some(amounts) = day.amounts.take_if(|_| is_about(Part::Amounts)) {
                 given_back.1 += 1;
                 if expected {
-                    baseline.learn_day(&amounts);
+                    baseline.learn_day(&whole(&amounts));
                 }
             }
             if let Some(news) = day.news.take_if(|_| is_about(Part::News))
                 && expected
             {
-                baseline.news.learn(news);
+                baseline.news.learn(news as u64);
             }
         }
         left_out.days.retain(|day| day.amounts.is_some() || day.news.is_some());
         // The day goes on: it is judged when it is over.
         let (day, of_days) = (*days.end(), is_about(Part::Amounts) || is_about(Part::News));
-        if of_days && ruled.last_hour() < day * 24 + 23 && left_out.judged.len() < RULINGS_MAX {
-            left_out.judged.push((day, ruled.ruling));
+        if of_days && ruled.last_hour() < day * 24 + 23 {
+            if let Some((_, ruling)) = left_out.judged.iter_mut().find(|(of, _)| *of == day) {
+                *ruling = ruled.ruling.max(*ruling);
+            } else if left_out.judged.len() < LEFT_OUT_DAYS_MAX {
+                left_out.judged.push((day, ruled.ruling));
+            }
         }
         self.hours = self.hours.saturating_sub(given_back.0);
         self.days = self.days.saturating_sub(given_back.1);
         self.drop_empty();
+    }
+
+    fn shrink_to_fit(&mut self) {
+        if let Some(left_out) = &mut self.left_out {
+            left_out.hours.shrink_to_fit();
+            left_out.days.shrink_to_fit();
+            left_out.judged.shrink_to_fit();
+        }
     }
 
     /// Most entities have nothing left out: no memory for that.
@@ -874,7 +884,7 @@ impl Quarantine {
 
 impl Ruled {
     /// Who knows the hours through this one knows the verdict.
-    fn last_hour(&self) -> i64 {
+    pub(crate) fn last_hour(&self) -> i64 {
         self.effective.saturating_sub(2)
     }
 }
@@ -923,7 +933,7 @@ impl HourState {
                 for (_, place) in tally.places.iter() {
                     if let Some(location) = location(place) {
                         let is_country = country(place).is_some();
-                        self.spot(Spot { place: location, is_country, ..Spot::default() }, bucket);
+                        self.spot(kind, Spot { place: half(location), is_country, ..Spot::default() }, bucket);
                     }
                 }
             }
@@ -935,7 +945,7 @@ impl HourState {
                     let agents = tally.agents.iter().map(|(_, agent)| browser(agent));
                     for agent in agents.chain(tally.agents.is_empty().then_some(0)) {
                         let (address, agent) = (of_address as u32, agent as u32);
-                        self.spot(Spot { place, address, agent, ..Spot::default() }, bucket);
+                        self.spot(kind, Spot { place: half(place), address, agent, ..Spot::default() }, bucket);
                     }
                 }
             }
@@ -1001,6 +1011,19 @@ impl HourState {
         }
     }
 
+    /// One text for all entities that match a rule: what they remember of it is a pointer.
+    pub(crate) fn share_marks(&mut self, shared: &mut BTreeSet<Arc<Mark>>) {
+        for (mark, _) in &mut self.marked {
+            match shared.get(mark) {
+                Some(known) => *mark = known.clone(),
+                None if shared.len() < MARKS_SHARED_MAX => {
+                    shared.insert(mark.clone());
+                }
+                None => {}
+            }
+        }
+    }
+
     pub(crate) fn steps(&self) -> Steps {
         let unnamed = self.tally.get(Metric::UnnamedStatements);
         Steps { hour: self.hour, marks: self.marked.clone(), tried: self.tried, reads: self.reads, unnamed }
@@ -1011,14 +1034,14 @@ impl HourState {
         !self.marked.is_empty() || self.tried != 0
     }
 
-    fn spot(&mut self, spot: Spot, bucket: Bucket) {
+    fn spot(&mut self, kind: EntityKind, spot: Spot, bucket: Bucket) {
         let minute = 1 << bucket.0.rem_euclid(60);
         match self.spots.binary_search_by_key(&spot.key(), Spot::key) {
             Ok(at) => self.spots[at].minutes |= minute,
             Err(at) => {
                 self.spots.insert(at, Spot { minutes: minute, ..spot });
                 // The smallest stay, whatever came first.
-                self.spots.truncate(SPOTS_MAX);
+                self.spots.truncate(spots_max(kind));
             }
         }
     }
@@ -1029,7 +1052,8 @@ impl HourState {
 
     fn heap_bytes(&self) -> usize {
         let gates = self.gates.as_deref().map_or(0, size_of_val);
-        self.tally.heap_bytes() + of_vec(&self.minutes) + of_vec(&self.spots) + of_vec(&self.good) + gates
+        let marks = of_vec(&self.marked) + of_vec(&self.said);
+        self.tally.heap_bytes() + of_vec(&self.minutes) + of_vec(&self.spots) + of_vec(&self.good) + marks + gates
     }
 
     pub(crate) fn close(&mut self) {

@@ -6,7 +6,7 @@
 
 use crate::{
     baseline::Baseline,
-    entity::{EntityState, Key},
+    entity::{EntityState, Key, bytes_max},
 };
 use activity::EntityKind;
 use std::collections::BTreeMap;
@@ -55,4 +55,17 @@ pub(crate) fn of_vec<T>(vec: &Vec<T>) -> usize {
 pub(crate) const EMPTY_BYTES: usize = size_of::<EntityState>();
 
 /// No entity is without these, so neither may grow unnoticed.
-const _: () = assert!(size_of::<Baseline>() <= 640 && EMPTY_BYTES <= 1_100 && size_of::<Key>() <= 48);
+const _: () = assert!(size_of::<Baseline>() <= 160 && EMPTY_BYTES <= 432 && size_of::<Key>() <= 48);
+
+/// At rest, at all limits, with an id of this many bytes. Of the fleet there is one.
+const BYTES_MAX: usize = 4 << 10;
+const ID_BYTES: usize = 48;
+
+const _: () = {
+    let mut at = 0;
+    while at < EntityKind::ALL.len() {
+        let kind = EntityKind::ALL[at];
+        assert!(matches!(kind, EntityKind::Fleet) || bytes_max(kind) + ID_BYTES <= BYTES_MAX);
+        at += 1;
+    }
+};

@@ -20,11 +20,36 @@ pub const fn entities_max(kind: EntityKind) -> usize {
 /// and still raises what a single tally can.
 pub const OPEN_FACTOR_MAX: usize = 4;
 
-/// Values an entity is known to use, of each sort (networks, places, tables). Beyond: the one not seen for longest goes.
-pub const KNOWN_VALUES_MAX: usize = 48;
+/// Values an entity is known to use, of each sort. Beyond: the one not seen for longest goes.
+pub(crate) const fn known_values_max(sort: usize) -> usize {
+    match sort {
+        crate::entity::TABLE => 40,
+        crate::entity::NETWORK => 24,
+        crate::entity::PLACE => 12,
+        _ => 8,
+    }
+}
 
-/// Places (of a session: networks) kept with their minutes, in one hour. Beyond: those with the smallest hashes stay.
-pub const SPOTS_MAX: usize = 16;
+/// Places of a person, and networks and browsers of a session, kept with their minutes, in one hour. Beyond: those with the smallest
+/// hashes stay.
+pub(crate) const fn spots_max(kind: EntityKind) -> usize {
+    if matches!(kind, EntityKind::PortalUser) { 6 } else { 16 }
+}
+
+/// Hours with steps of an attack that an entity remembers for a day. Beyond: see [`crate::rare::Rare::step`].
+pub(crate) const STEPS_MAX: usize = 4;
+
+/// Hours with off-hours requests that are remembered for the nights to come: two nights of twelve. Beyond: the oldest go.
+pub(crate) const NIGHTS_MAX: usize = 24;
+
+/// Hours with a dump's shape that are remembered, for habits. Beyond: the oldest go.
+pub(crate) const DUMPS_MAX: usize = 24;
+
+/// Windows of an entity that people have called breaches. Beyond: of the oldest a dump counts as a habit again.
+pub(crate) const BREACHES_MAX: usize = 6;
+
+/// Texts of signature rules that entities share. Beyond: each has its own.
+pub(crate) const MARKS_SHARED_MAX: usize = 4_096;
 
 /// Addresses from which somebody logged in that are remembered of one hour, for the whole fleet. Beyond: further ones stay
 /// unknown until their next login, and failures there count as a stranger's.
@@ -66,9 +91,11 @@ pub const QUARANTINED_HOURS_MAX: u16 = 4;
 pub const QUARANTINED_DAYS_MAX: u16 = 1;
 
 /// Hours and days kept of what was left out of an entity's baseline, for a verdict that may come. Beyond: the oldest are left out for
-/// good.
-pub const LEFT_OUT_HOURS_MAX: usize = 16;
-pub const LEFT_OUT_DAYS_MAX: usize = 4;
+/// good. Of people and keys only amounts are left out, [`QUARANTINED_HOURS_MAX`] hours in 28 days.
+pub(crate) const fn left_out_hours_max(kind: EntityKind) -> usize {
+    if matches!(kind, EntityKind::PortalUser | EntityKind::IntegrationKey) { 5 } else { 16 }
+}
+pub const LEFT_OUT_DAYS_MAX: usize = 2;
 
 /// Verdicts about one entity whose hour has not come yet. Beyond: further ones teach it nothing, and are counted as late.
 pub const RULINGS_MAX: usize = 64;

@@ -31,7 +31,8 @@ const MANUAL: &str = manual! {
     ""
     "## How"
     "Records are named by conditions on id columns in statements (`employee_id = 7`). Each person has a memory of the"
-    "records of the last one to two months (exact up to 384, then a Bloom filter); the person's own record does not count."
+    "records of the last one to two months (exact up to 272, then a bitmap, whose known share of errors is made good on average);"
+    "the person's own record does not count."
     "Of the day's number of new records, x, the ratio (x + 1) / (m + 1) to the person's mean m (shrunk towards the peers')"
     "is compared with the ratios of all days of the peers, the tail beyond their greatest extrapolated by a power law; and x"
     "with the person's own greatest. The geometric mean of both probabilities counts, by the length of the person's"
@@ -129,13 +130,16 @@ fn usual(look: &Look<'_>) -> Usual {
 
 /// New records of an hour, as known two hours before it: exact, or beyond [`tally::limits::RECORDS_MAX`] estimated from a sample.
 /// The estimate may be some per cent below what was known of a part of the hour, so an early page that lies as near to the bound
-/// as that is one that the whole hour would not raise. An exact count would take a set of any size in every tally.
+/// as that is one that the whole hour would not raise. An exact count would take a set of any size in every tally. Of who has touched
+/// many the number is estimated likewise: see [`crate::seen`].
 pub(crate) fn fresh(entity: &EntityState, hour: &HourState, employee: Option<u64>) -> u64 {
     let records = &hour.tally.records;
     let past = hour.hour - 2;
     let is_own = |number: Option<u64>| number.is_some() && number == employee;
     let n = records.iter().filter(|record| !is_own(record.number()) && !entity.touched(*record, past)).count();
-    if records.overflowed() { (n as f64 * records.estimate() / records.len() as f64) as u64 } else { n as u64 }
+    let sampled = if records.overflowed() { records.estimate() / records.len() as f64 } else { 1.0 };
+    // Of the new ones the memory takes a known part for known.
+    (n as f64 * sampled / (1.0 - entity.seen.missed())).min(records.estimate()).round() as u64
 }
 
 /// New records and all records of the day so far, up to and with this hour; of a drill, whose shadow may be judged before its

@@ -150,5 +150,5 @@ fn sum(hours: impl Iterator<Item = (i64, u64)>) -> u64 {
 fn of_span(entity: &EntityState, from: i64, to: i64) -> impl Iterator<Item = (i64, u64)> {
     let pending =
         entity.hours.iter().filter(|state| state.closed).map(|state: &HourState| (state.hour, state.off_hours));
-    entity.nights.iter().copied().chain(pending).filter(move |(hour, _)| (from..=to).contains(hour))
+    entity.rare().nights().chain(pending).filter(move |(hour, _)| (from..=to).contains(hour))
 }

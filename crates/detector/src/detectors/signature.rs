@@ -383,7 +383,7 @@ fn dump(look: &Look<'_>) -> Option<Finding> {
     if !look.hour.tally.signals.contains(Signal::DumpShape) || !answers(look.kind(), Signal::DumpShape) {
         return None;
     }
-    let regular = days_at_this_hour(&look.entity.dumps(look.hour.hour), look.hour.hour)
+    let regular = days_at_this_hour(&look.entity.rare().dumps(look.hour.hour), look.hour.hour)
         >= look.settings.signature.regular_dump_days as usize;
     if regular && !look.closing {
         return None;

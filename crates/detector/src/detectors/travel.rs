@@ -87,7 +87,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
 fn gap(look: &Look<'_>) -> Option<i64> {
     let past = look.past();
     let hour = look.hour.hour;
-    let is_new = |spot: &Spot| spot.is_country && !look.entity.knew(COUNTRY, spot.place, past);
+    let is_new = |spot: &Spot| spot.is_country && !look.entity.knew(COUNTRY, spot.value(), past);
     let minutes = |hour: i64, spot: &Spot| {
         let (first, last) = (spot.minutes.trailing_zeros(), 63 - spot.minutes.leading_zeros());
         (hour * 60 + i64::from(first), hour * 60 + i64::from(last))
