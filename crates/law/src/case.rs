@@ -58,7 +58,7 @@ impl fmt::Display for Moment {
 }
 
 /// A number of people, as far as it is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Headcount {
     pub lower: u64,
     /// `None`: nothing bounds it.

@@ -34,4 +34,4 @@ pub use calendar::{Calendar, DayOff, Observed};
 pub use case::{Case, Headcount, Moment, People};
 pub use catalogue::{Catalogue, NotACatalogue};
 pub use obligation::{Before, Latest, Limit, Obligation, Order, Recipient, Status, Threshold, Verified, Whose};
-pub use standing::{Holds, Running, Standing};
+pub use standing::{Assumed, Holds, Running, Standing};

@@ -12,9 +12,16 @@ pub struct Standing<'a> {
     pub obligation: &'a Obligation,
     pub holds: Holds,
     /// What was taken for true because nothing says otherwise: thresholds between the bounds of a count.
-    pub assumed: Vec<String>,
+    pub assumed: Vec<Assumed>,
     /// Ids of obligations whose notice has to be sent first, and was not.
     pub after: Vec<&'a str>,
+}
+
+/// A threshold that counts as met because the number of people may meet it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assumed {
+    pub threshold: Threshold,
+    pub count: Headcount,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +73,7 @@ pub(crate) fn standing<'a>(catalogue: &'a Catalogue, obligation: &'a Obligation,
     Standing { obligation, holds, assumed, after }
 }
 
-fn holds(catalogue: &Catalogue, obligation: &Obligation, case: &Case<'_>) -> (Holds, Vec<String>) {
+fn holds(catalogue: &Catalogue, obligation: &Obligation, case: &Case<'_>) -> (Holds, Vec<Assumed>) {
     let unarmed = obligation.unarmed().filter(|_| !case.armed_anyway.contains(&obligation.id));
     if let Some(because) = unarmed {
         return (Holds::Unarmed(because.into()), Vec::new());
@@ -84,7 +91,7 @@ fn holds(catalogue: &Catalogue, obligation: &Obligation, case: &Case<'_>) -> (Ho
 }
 
 /// What of the thresholds is assumed. Errors: why they are not met.
-fn thresholds(obligation: &Obligation, case: &Case<'_>) -> Result<Vec<String>, String> {
+fn thresholds(obligation: &Obligation, case: &Case<'_>) -> Result<Vec<Assumed>, String> {
     let resident = (!obligation.residents_of.is_empty()).then_some(Threshold::AtLeast(1, Whose::Residents));
     let mut assumed = Vec::new();
     for threshold in resident.into_iter().chain(obligation.thresholds.iter().copied()) {
@@ -96,14 +103,10 @@ fn thresholds(obligation: &Obligation, case: &Case<'_>) -> Result<Vec<String>, S
         match meets(threshold, count) {
             Some(true) => {}
             Some(false) => return Err(format!("it takes {threshold}; here it is {count}")),
-            None => {
-                let what = format!("{threshold}: here it is {count}");
-                if !assumed.contains(&what) {
-                    assumed.push(what);
-                }
-            }
+            None => assumed.push(Assumed { threshold, count }),
         }
     }
+    assumed.dedup();
     Ok(assumed)
 }
 
