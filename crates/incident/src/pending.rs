@@ -64,7 +64,9 @@ fn deadlines(policy: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decisio
     if !incident.is_open() {
         return decisions;
     }
-    let (moments, sent, people) = (incident.moments(), incident.told_of_obligations(), incident.people_concerned());
+    let (moments, sent) = (incident.moments(), incident.told_of_obligations());
+    // Counting named people takes a while; most policies do not ask for it.
+    let people = if policy.counts_people() { incident.people_concerned() } else { law::People::unknown() };
     let armed_anyway = &policy.settings().jurisdictions.arm_unverified;
     let classes = incident.data_classes;
     let case = Case { classes, moments: &moments, sent: &sent, people: &people, armed_anyway };

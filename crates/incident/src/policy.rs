@@ -57,6 +57,12 @@ impl Policy {
         Some((self.digest.as_ref()?, &self.settings.digest))
     }
 
+    /// Whether any of them depends on how many people are concerned.
+    pub(crate) fn counts_people(&self) -> bool {
+        let depends = |of: &law::Obligation| !of.thresholds.is_empty() || !of.residents_of.is_empty();
+        self.law.obligations().iter().any(depends)
+    }
+
     /// The obligations that apply to us.
     pub fn law(&self) -> &Catalogue {
         &self.law
