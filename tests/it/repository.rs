@@ -3,14 +3,15 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// Which of ours each crate may know; an arrow is added here after it has been discussed.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("activity", &[]),
     ("formats", &["activity"]),
     ("tally", &["activity"]),
     ("signatures", &["activity", "formats"]),
     ("ingest", &["activity", "formats", "signatures", "tally"]),
     ("detector", &["activity", "tally"]),
-    ("incident", &["activity", "detector"]),
+    ("law", &["activity"]),
+    ("incident", &["activity", "detector", "law"]),
     ("notifier", &["activity", "detector", "incident"]),
     ("console", &["activity", "incident"]),
     ("journal", &[]),
@@ -19,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
 ];
 
 /// Crates that stay a pure function of time and input.
-const PURE: [&str; 7] = ["activity", "tally", "formats", "signatures", "ingest", "detector", "incident"];
+const PURE: [&str; 8] = ["activity", "tally", "formats", "signatures", "ingest", "detector", "law", "incident"];
 
 const IMPURE: [&str; 8] = ["tokio", "rdkafka", "reqwest", "axum", "lettre", "rand", "getrandom", "tracing"];
 

@@ -12,6 +12,7 @@ use console::{
 use detector::{AlertId, Ruling, VerdictException};
 use follower::ReadModel;
 use incident::{AlertFact, Command, Incident, IncidentId, IncidentState, Verdict};
+use law::Moment;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -88,12 +89,25 @@ impl Desk {
             }
             Action::Note { text } => incident::Action::Note { text: text.to_string() },
             Action::Contain { comment } => incident::Action::Contain { reason: reason(comment) },
-            Action::Settle { obligation, how, comment } => incident::Action::Settle {
+            Action::Settle { obligation, how, told_at, comment } => incident::Action::Settle {
+                told_at: *told_at,
                 obligation: obligation.clone(),
                 how: match how {
                     console::Settlement::Met => incident::Settlement::Met,
                     console::Settlement::NotRequired => incident::Settlement::NotRequired,
                 },
+                reason: reason(comment),
+            },
+            Action::RecordMoment { moment, since, comment } => {
+                let Some(moment) = Moment::parse(moment) else {
+                    return Err(CommandRefusal::Invalid(format!("`{moment}` starts no deadline")));
+                };
+                incident::Action::RecordMoment { moment, since: *since, reason: reason(comment) }
+            }
+            Action::CountPeople { place, lower, upper, comment } => incident::Action::CountPeople {
+                place: place.clone(),
+                lower: *lower,
+                upper: *upper,
                 reason: reason(comment),
             },
             Action::StopNotice { notice, comment } => {

@@ -78,6 +78,10 @@ pub(super) fn deadline(running: &Deadline, now: Timestamp) -> views::Deadline {
         aware_at: Some(running.starts_at),
         due_at: running.due_at,
         state,
+        reckoning: running.reckoning.as_str().into(),
+        condition: running.condition.as_str().into(),
+        assumed: running.assumed.iter().map(|assumed| assumed.as_str().into()).collect(),
+        after: running.after.iter().map(|id| id.as_str().into()).collect(),
     }
 }
 

@@ -75,7 +75,8 @@ mod tests {
     use crate::metrics::Known;
     use activity::{DataClass, DataClasses, Entity, EntityKind};
     use detector::Severity;
-    use incident::{Action, Command, FallbackSettings, Jurisdictions, Policy, Settings};
+    use incident::{Action, Command, FallbackSettings, Policy, Settings};
+    use law::Catalogue;
     use std::sync::Arc;
 
     fn metrics() -> Metrics {
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_nearest_deadline_of_each_obligation_is_shown() {
-        let jurisdictions = Jurisdictions::parse(Jurisdictions::DEFAULT).unwrap();
+        let jurisdictions = Catalogue::parse(Catalogue::DEFAULT).unwrap();
         let fallback = FallbackSettings { channels: vec!["pager".into()] };
         let policy = Policy::new(Settings { fallback, ..Settings::default() }, &jurisdictions).unwrap();
         let mut casebook = Casebook::new(Arc::new(policy));

@@ -13,8 +13,9 @@ use crate::{
     topics::TopicSettings,
 };
 use detector::{Calendar, Directory, Engine, EngineSpec};
-use incident::{Jurisdictions, Policy};
+use incident::Policy;
 use ingest::{Geo, Plan, Pseudonyms};
+use law::Catalogue;
 use load::{Mistake, Tree};
 use serde::Deserialize;
 use std::{
@@ -387,8 +388,9 @@ impl Written {
             Geo::default()
         });
         let jurisdictions = match self.obligations.file.as_deref().map(std::fs::read_to_string).transpose() {
-            Ok(text) => Jurisdictions::parse(text.as_deref().unwrap_or(Jurisdictions::DEFAULT))
-                .map_err(|error| error.to_string()),
+            Ok(text) => {
+                Catalogue::parse(text.as_deref().unwrap_or(Catalogue::DEFAULT)).map_err(|error| error.to_string())
+            }
             Err(error) => Err(format!("cannot be read: {error}")),
         };
         let policy = match jurisdictions {

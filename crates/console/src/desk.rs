@@ -1,6 +1,7 @@
 //! What the root crate gives the console: answers, and a place to send commands.
 
 use crate::views::{AlertPage, AlertsPage, DrillReport, IncidentPage, Overview, Text};
+use activity::Timestamp;
 use serde::Serialize;
 use std::{future::Future, pin::Pin};
 
@@ -65,6 +66,25 @@ pub enum Action {
         /// As in [`crate::views::Deadline::obligation`]; whether it runs is for the desk to say.
         obligation: String,
         how: Settlement,
+        /// When the recipient was told; `None`: now. Only with [`Settlement::Met`].
+        told_at: Option<Timestamp>,
+        comment: Option<Text>,
+    },
+    /// Something came to pass that starts deadlines.
+    RecordMoment {
+        /// A word; which there are is for the desk to say.
+        moment: String,
+        /// `None`: now.
+        since: Option<Timestamp>,
+        comment: Option<Text>,
+    },
+    /// How many people are concerned.
+    CountPeople {
+        /// Code of where they live, such as `DE` or `US-CA`; empty: all of them.
+        place: String,
+        lower: u64,
+        /// `None`: nothing bounds it.
+        upper: Option<u64>,
         comment: Option<Text>,
     },
     /// Stops a notice that is still held.
@@ -91,6 +111,8 @@ impl Action {
             Action::Note { .. } => "note",
             Action::Contain { .. } => "contain",
             Action::Settle { .. } => "settle",
+            Action::RecordMoment { .. } => "record_moment",
+            Action::CountPeople { .. } => "count_people",
             Action::StopNotice { .. } => "stop_notice",
             Action::Close => "close",
         }

@@ -44,6 +44,9 @@ pub const COMMENT_CHARACTERS_MAX: usize = TEXT_CHARACTERS_MAX;
 /// Bytes of a verdict's or scenario's word; more are refused with 422.
 pub const WORD_BYTES_MAX: usize = 48;
 
+/// Bytes of the code of a place (ISO 3166, with its part after a dash); more are refused with 422.
+pub const PLACE_BYTES_MAX: usize = 6;
+
 /// Rows of any one list on a page; the page says how many are left off. The API gives all the desk gives.
 pub const ROWS_MAX: usize = 200;
 

@@ -151,6 +151,8 @@ fn said(done: &str) -> Option<&'static str> {
         "note" => Some("The note is added."),
         "contain" => Some("The incident is contained."),
         "settle" => Some("The deadline is settled."),
+        "record_moment" => Some("It is recorded. Deadlines that start with it run."),
+        "count_people" => Some("The number is recorded. Deadlines that need more people are withdrawn."),
         "stop_notice" => Some("The notice is stopped."),
         "close" => Some("The incident is closed."),
         _ => None,
@@ -166,6 +168,12 @@ pub(crate) struct CommandForm {
     by: String,
     verdict: String,
     obligation: String,
+    told_at: String,
+    moment: String,
+    since: String,
+    place: String,
+    lower: String,
+    upper: String,
     notice: String,
     comment: String,
     /// `yes` on the page that asks before what sets something off or ends something.
@@ -186,6 +194,11 @@ impl CommandForm {
             obligation: &self.obligation,
             settlement,
             notice: &self.notice,
+            moment: &self.moment,
+            at: if command == "record_moment" { &self.since } else { &self.told_at },
+            place: &self.place,
+            lower: &self.lower,
+            upper: &self.upper,
             comment: &self.comment,
         }
     }
@@ -211,7 +224,11 @@ pub(crate) async fn command(
         .and_then(|(by, asked)| Ok((by, consequence(&view, &asked.0)?, asked)));
     let (by, consequence, asked) = match parsed {
         Ok(parsed) => parsed,
-        Err(mistake) => {
+        Err(mut mistake) => {
+            // The form has a field of its own for the time of each command.
+            if mistake.field == "at" {
+                mistake.field = if form.command == "record_moment" { "since" } else { "told_at" };
+            }
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             return Ok(show_incident(&office, &headers, status, view, form, Some(mistake), None));
         }
@@ -267,6 +284,16 @@ fn consequence(view: &IncidentPage, action: &Action) -> Result<Option<(String, S
             };
             let question = format!("Record “{}, to {}” as {how}", deadline.name, deadline.recipient);
             Ok(Some((question, "Its deadline ends, and nobody is reminded of it any more.".into())))
+        }
+        Action::RecordMoment { moment, .. } => {
+            let question = format!("Record “{moment}”");
+            Ok(Some((question, "Deadlines that start with it run from the time that you gave.".into())))
+        }
+        Action::CountPeople { place, lower, upper, .. } => {
+            let most = upper.map_or_else(|| "no upper bound".to_owned(), |upper| format!("at most {upper}"));
+            let place = if place.is_empty() { String::new() } else { format!(" who live in {place}") };
+            let question = format!("Record at least {lower} people{place}, {most}");
+            Ok(Some((question, "Deadlines that need more people than there are end; others may begin.".into())))
         }
         Action::StopNotice { notice, .. } => {
             let mut held = view.deliveries.iter().filter(|delivery| delivery.state == DeliveryState::Held);

@@ -288,6 +288,11 @@ struct CommandBody {
     obligation: Option<String>,
     settlement: Option<String>,
     notice: Option<String>,
+    moment: Option<String>,
+    at: Option<String>,
+    place: Option<String>,
+    lower: Option<u64>,
+    upper: Option<u64>,
     comment: Option<String>,
 }
 
@@ -297,15 +302,23 @@ async fn command(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<CommandReceipt>, Problem> {
-    let CommandBody { command, by, verdict, obligation, settlement, notice, comment } = json(&headers, body)?;
+    let body: CommandBody = json(&headers, body)?;
     let page = find_incident(&office, &id)?;
+    let given = |text: &Option<String>| text.clone().unwrap_or_default();
+    let number = |n: Option<u64>| n.map(|n| n.to_string()).unwrap_or_default();
+    let by = body.by;
     let words = Words {
-        command: &command,
-        verdict: verdict.as_deref().unwrap_or_default(),
-        obligation: obligation.as_deref().unwrap_or_default(),
-        settlement: settlement.as_deref().unwrap_or_default(),
-        notice: notice.as_deref().unwrap_or_default(),
-        comment: comment.as_deref().unwrap_or_default(),
+        command: &body.command,
+        verdict: &given(&body.verdict),
+        obligation: &given(&body.obligation),
+        settlement: &given(&body.settlement),
+        notice: &given(&body.notice),
+        moment: &given(&body.moment),
+        at: &given(&body.at),
+        place: &given(&body.place),
+        lower: &number(body.lower),
+        upper: &number(body.upper),
+        comment: &given(&body.comment),
     };
     let action = action(&words)
         .map_err(|mistake| Problem::new(Kind::Invalid, format!("`{}`: {}", mistake.field, mistake.problem)))?;
@@ -427,6 +440,12 @@ pub(crate) struct Words<'a> {
     pub(crate) obligation: &'a str,
     pub(crate) settlement: &'a str,
     pub(crate) notice: &'a str,
+    pub(crate) moment: &'a str,
+    /// When it was: of `settle` and `record_moment`.
+    pub(crate) at: &'a str,
+    pub(crate) place: &'a str,
+    pub(crate) lower: &'a str,
+    pub(crate) upper: &'a str,
     pub(crate) comment: &'a str,
 }
 
@@ -455,18 +474,57 @@ pub(crate) fn action(words: &Words<'_>) -> Result<Asked, Mistake> {
                 "not_required" => Settlement::NotRequired,
                 _ => return mistake("settlement", "one of `met`, `not_required` is needed"),
             };
-            Action::Settle { obligation: words.obligation.to_owned(), how, comment }
+            let told_at = time(words.at)?.filter(|_| how == Settlement::Met);
+            Action::Settle { obligation: words.obligation.to_owned(), how, told_at, comment }
+        }
+        "record_moment" if !is_word(words.moment) => return mistake("moment", "choose what came to pass"),
+        "record_moment" if comment.is_none() => return mistake("comment", "say how you know: the journal keeps it"),
+        "record_moment" => Action::RecordMoment { moment: words.moment.to_owned(), since: time(words.at)?, comment },
+        "count_people" if comment.is_none() => return mistake("comment", "say how you know: the journal keeps it"),
+        "count_people" => {
+            let place = words.place.trim().to_ascii_uppercase();
+            if place.len() > limits::PLACE_BYTES_MAX {
+                return mistake("place", "a code such as `DE` or `US-CA`, or nothing for all of them");
+            }
+            let Some(lower) = number(words.lower, "lower")? else {
+                return mistake("lower", "how many are there at least?");
+            };
+            let upper = number(words.upper, "upper")?;
+            if upper.is_some_and(|upper| upper < lower) {
+                return mistake("upper", "is less than the number there are at least");
+            }
+            Action::CountPeople { place, lower, upper, comment }
         }
         "stop_notice" if is_id(words.notice) => Action::StopNotice { notice: words.notice.to_owned(), comment },
         "stop_notice" => return mistake("notice", "choose one of the notices that are held"),
         _ => {
             return mistake(
                 "command",
-                "one of `acknowledge`, `verdict`, `note`, `contain`, `settle`, `stop_notice`, `close` is needed",
+                "one of `acknowledge`, `verdict`, `note`, `contain`, `settle`, `record_moment`, `count_people`, `stop_notice`, \
+                 `close` is needed",
             );
         }
     };
     Ok((action, None))
+}
+
+/// A time, as in `2026-03-02T21:14:00Z`; `None`: not given.
+fn time(text: &str) -> Result<Option<activity::Timestamp>, Mistake> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let problem = "write the time in UTC, as in `2026-03-02T21:14:00Z`".to_owned();
+    text.parse().map(Some).map_err(|_| Mistake { field: "at", problem })
+}
+
+/// A number of people; `None`: not given.
+fn number(text: &str, field: &'static str) -> Result<Option<u64>, Mistake> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| Mistake { field, problem: "a whole number, please".into() })
 }
 
 /// The name of who commands.
@@ -527,7 +585,7 @@ mod tests {
         let how = Settlement::NotRequired;
         assert_eq!(
             action(&settle),
-            Ok((Action::Settle { obligation: settle.obligation.into(), how, comment: None }, None))
+            Ok((Action::Settle { obligation: settle.obligation.into(), how, told_at: None, comment: None }, None))
         );
         let field = |words| action(&words).unwrap_err().field;
         assert_eq!(field(Words { comment: " ", ..words("note") }), "comment");
@@ -537,6 +595,21 @@ mod tests {
         assert_eq!(field(Words { settlement: "withdrawn", ..settle }), "settlement");
         assert_eq!(field(Words { notice: "../x", ..words("stop_notice") }), "notice");
         assert_eq!(field(words("reopen")), "command");
+        let met = Words { settlement: "met", at: "2026-03-02T21:14:00Z", ..settle };
+        assert!(matches!(action(&met), Ok((Action::Settle { told_at: Some(_), .. }, None))));
+        assert_eq!(field(Words { at: "yesterday", ..met }), "at");
+        let moment = Words { moment: "materiality", comment: "the board met", ..words("record_moment") };
+        assert!(matches!(action(&moment), Ok((Action::RecordMoment { since: None, .. }, None))));
+        assert_eq!(field(Words { moment: "", ..moment }), "moment");
+        assert_eq!(field(Words { comment: "", ..moment }), "comment");
+        let people = Words { place: "us-ca", lower: "3", upper: "7", comment: "payroll", ..words("count_people") };
+        let counted =
+            Action::CountPeople { place: "US-CA".into(), lower: 3, upper: Some(7), comment: Some("payroll".into()) };
+        assert_eq!(action(&people), Ok((counted, None)));
+        assert_eq!(field(Words { lower: "", ..people }), "lower");
+        assert_eq!(field(Words { lower: "-3", ..people }), "lower");
+        assert_eq!(field(Words { upper: "2", ..people }), "upper");
+        assert_eq!(field(Words { place: "California", ..people }), "place");
         let long = "ü".repeat(limits::COMMENT_CHARACTERS_MAX + 1);
         assert_eq!(field(Words { comment: &long, ..words("note") }), "comment");
         assert!(action(&Words { comment: &long[2..], ..words("note") }).is_ok());

@@ -88,6 +88,14 @@ pub struct Deadline {
     #[serde(serialize_with = "time_or_null")]
     pub due_at: Option<Timestamp>,
     pub state: DeadlineState,
+    /// How it was reckoned, in words.
+    pub reckoning: Text,
+    /// What a person has to weigh before anybody is told.
+    pub condition: Text,
+    /// Thresholds that count as met because the number of people is not known well enough.
+    pub assumed: Vec<Text>,
+    /// Obligations whose notice has to be sent before this one's.
+    pub after: Vec<Text>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

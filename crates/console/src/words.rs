@@ -3,6 +3,16 @@
 use activity::{Entity, EntityKind, Span, Timestamp};
 use askama::filters::Safe;
 
+/// What can start a deadline: the word of a command, and what a person reads.
+pub(crate) const MOMENTS: [(&str, &str); 6] = [
+    ("suspicion", "Suspicion: it looks like a breach"),
+    ("awareness", "Awareness: reasonably certain that personal data is concerned"),
+    ("discovery", "Discovery: the breach became known"),
+    ("determination", "Determination: found to be a breach that the law means"),
+    ("confirmation", "Confirmation: an inquiry confirmed it"),
+    ("materiality", "Materiality: found material for investors"),
+];
+
 /// `2026-03-02 21:14 UTC` in a `<time>` element that carries the exact instant.
 pub(crate) fn time(at: &Timestamp) -> Safe<String> {
     let (year, month, day, hour, minute, ..) = at.to_civil();

@@ -3,6 +3,7 @@
 use crate::{Decision, IncidentId, IncidentState, NoticeId, Settlement, Verdict, commands::text, limits, wire};
 use activity::{DataClasses, Entity, Timestamp, printable_within};
 use detector::{AlertId, AlertVerdict, NotAVerdict, Ruling, Severity, VerdictException};
+use law::Moment;
 use serde::{Deserialize, Serialize};
 
 /// One request of one person. Repeating an id does nothing.
@@ -52,6 +53,28 @@ pub enum Action {
     Settle {
         obligation: String,
         how: Settlement,
+        reason: String,
+        /// When the recipient was told; `None`: now. Only with [`Settlement::Met`].
+        #[serde(with = "wire", default)]
+        told_at: Option<Timestamp>,
+    },
+    /// Something came to pass that starts time limits: found material, confirmed, discovered earlier than it seemed.
+    RecordMoment {
+        moment: Moment,
+        /// `None`: now.
+        #[serde(with = "wire", default)]
+        since: Option<Timestamp>,
+        reason: String,
+    },
+    /// How many people are concerned, as a person found out.
+    CountPeople {
+        /// ISO 3166 code of where they live, such as `DE` or `US-CA`; empty: all of them.
+        #[serde(default)]
+        place: String,
+        lower: u64,
+        /// `None`: nothing bounds it.
+        #[serde(default)]
+        upper: Option<u64>,
         reason: String,
     },
     /// Stops a notice that is still held.
@@ -111,6 +134,15 @@ pub enum Refusal {
     NoSuchDeadline(String),
     #[error("a person says `met` or `not_required`; `withdrawn` follows from the verdict")]
     Withdrawn,
+    #[error("`told_at` must not lie in the future, and goes only with `met`")]
+    ToldAt,
+    #[error("what has come to pass does not lie in the future")]
+    MomentAhead,
+    #[error(
+        "a number of people: `upper` not below `lower`, `place` a code such as `DE` or `US-CA` or nothing, at most {} places",
+        limits::PLACES_MAX
+    )]
+    Headcount,
     #[error("there is no notice `{0}` that is still held")]
     NotHeld(NoticeId),
     #[error("a silence must end in the future, at most {} from now", limits::SILENCE_MAX)]

@@ -135,16 +135,47 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
         Action::Note { text: note } => {
             Ok(Decision::Noted { at, because: text("text", note)?, incident: id, by, command })
         }
-        Action::Settle { obligation, how, reason } => {
+        Action::Settle { obligation, how, reason, told_at } => {
             if *how == Settlement::Withdrawn {
                 return Err(Refusal::Withdrawn);
+            }
+            if told_at.is_some_and(|told_at| at < told_at || *how != Settlement::Met) {
+                return Err(Refusal::ToldAt);
             }
             if !incident.deadline(obligation).is_some_and(|deadline| deadline.is_running()) {
                 return Err(Refusal::NoSuchDeadline(printable_within(obligation, limits::NAME_MAX)));
             }
             let because = text("reason", reason)?;
-            let (obligation, how) = (obligation.clone(), *how);
-            Ok(Decision::DeadlineSettled { at, because, incident: id, obligation, how, by, command })
+            let (obligation, how, told_at) = (obligation.clone(), *how, *told_at);
+            Ok(Decision::DeadlineSettled { at, because, incident: id, obligation, how, by, told_at, command })
+        }
+        Action::RecordMoment { moment, since, reason } => {
+            must(incident.is_open(), "changed")?;
+            let since = since.unwrap_or(asked_at);
+            if at < since {
+                return Err(Refusal::MomentAhead);
+            }
+            let because = text("reason", reason)?;
+            Ok(Decision::MomentRecorded { at, because, incident: id, by, moment: *moment, since, command })
+        }
+        Action::CountPeople { place, lower, upper, reason } => {
+            must(incident.is_open(), "changed")?;
+            let is_place = |place: &str| {
+                let mut parts = place.split('-');
+                let country =
+                    parts.next().is_some_and(|code| code.len() == 2 && code.chars().all(|c| c.is_ascii_uppercase()));
+                let fits = |part: &str| {
+                    (1..=3).contains(&part.len()) && part.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+                };
+                country && parts.next().is_none_or(fits) && parts.next().is_none()
+            };
+            let fits = place.is_empty() || is_place(place);
+            if !fits || upper.is_some_and(|upper| upper < *lower) || !incident.has_room_for(place) {
+                return Err(Refusal::Headcount);
+            }
+            let because = text("reason", reason)?;
+            let (place, lower, upper) = (place.clone(), *lower, *upper);
+            Ok(Decision::PeopleCounted { at, because, incident: id, by, place, lower, upper, command })
         }
         Action::StopNotice { notice, reason } => {
             let held = incident

@@ -250,6 +250,7 @@ impl Daily {
             n_alerts: n,
             first_seen_at: since,
             deadlines: Vec::new(),
+            n_deadlines_beyond: 0,
             link: notices.link_base.as_ref().map(|base| format!("{}/alerts", base.trim_end_matches('/'))),
             drill: None,
         }

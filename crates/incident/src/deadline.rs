@@ -1,136 +1,14 @@
-//! Legal and contractual time limits: the obligations we know, and those that run for an incident.
-//!
-//! *Hours* are absolute time: 72 h are 72 × 3,600 s, whatever clocks on walls are put to in between. *Calendar days* end,
-//! by law, with a day in some authority's time zone. We know no zones here and take the beginning of the UTC day in
-//! which n × 24 h end: never later than the end of the n-th day anywhere on earth, at most two days earlier. Where the law
-//! gives no figure ("without undue delay") there is no due date, and none is made up: elapsed time counts against an
-//! internal target that the operator sets.
+//! Time limits that run for an incident. What the law says, and how a limit is reckoned, is the `law` crate's; here is what
+//! became of it in one incident: since when it runs, who was warned, how it ended.
 //!
 //! What starts a deadline is a person's finding, or a policy that stands in for it until then; never an alert alone,
-//! never a drill.
-//!
-//! Not here: deadlines that start when another notification was *sent* (a final report a month after the first), business
-//! days (they need each authority's holidays), and thresholds of residents per state (we do not know where people live).
+//! never a drill. Where the law gives no figure there is no due date, and none is made up: elapsed time counts against an
+//! internal target that the operator sets.
 
 use crate::wire;
-use activity::{DataClass, DataClasses, Span, Timestamp};
+use activity::{Span, Timestamp};
+use law::{Running, Standing};
 use serde::{Deserialize, Serialize};
-
-/// One obligation to tell somebody within a time; a table `[[obligations]]` of `config/jurisdictions.toml`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Obligation {
-    /// Stable id, e.g. `eu-gdpr-33-authority`.
-    pub id: String,
-    pub name: String,
-    /// Where it is written.
-    pub citation: String,
-    /// Classes of data it is about; empty: an incident of any kind.
-    #[serde(with = "wire")]
-    pub applies_to: Vec<DataClass>,
-    /// Who has to be told.
-    pub recipient: String,
-    pub clock_start: ClockStart,
-    /// Time limit in hours.
-    #[serde(default)]
-    pub hours: Option<u32>,
-    /// Time limit in calendar days. Neither this nor `hours`: the law gives no figure.
-    #[serde(default)]
-    pub calendar_days: Option<u32>,
-    /// What has to be weighed before telling anybody, in a few words.
-    #[serde(default)]
-    pub condition: String,
-    /// Day on which the figures were read in a text that names the law.
-    pub verified: String,
-    /// Counsel who confirmed it; empty: shown as unreviewed.
-    #[serde(default)]
-    pub reviewed_by: String,
-}
-
-/// What starts it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClockStart {
-    /// Suspicion suffices: the incident is opened.
-    Suspicion,
-    /// Somebody is aware, with a reasonable degree of certainty: a person's verdict, or the policy until then.
-    Awareness,
-    /// A person found that it is a breach.
-    Determination,
-}
-
-/// All obligations we know.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Jurisdictions {
-    pub obligations: Vec<Obligation>,
-}
-
-/// What is wrong with a file of jurisdictions.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotJurisdictions {
-    #[error("{0}")]
-    Toml(String),
-    #[error("obligation `{id}`: {problem}")]
-    Obligation { id: String, problem: &'static str },
-}
-
-/// Most hours or days of an obligation: ten years.
-const DAYS_MAX: u32 = 3_660;
-
-impl Jurisdictions {
-    /// `config/jurisdictions.toml` as it was when this was built.
-    pub const DEFAULT: &str = include_str!("../../../config/jurisdictions.toml");
-
-    pub fn parse(toml: &str) -> Result<Self, NotJurisdictions> {
-        let read: Jurisdictions = toml::from_str(toml).map_err(|error| NotJurisdictions::Toml(error.to_string()))?;
-        for (at, obligation) in read.obligations.iter().enumerate() {
-            let problem = if obligation.id.is_empty() || obligation.name.is_empty() {
-                "`id` and `name` must not be empty"
-            } else if read.obligations[..at].iter().any(|other| other.id == obligation.id) {
-                "the id is used twice"
-            } else if obligation.hours.is_some() && obligation.calendar_days.is_some() {
-                "give `hours` or `calendar_days`, not both"
-            } else if obligation.hours.is_some_and(|hours| hours == 0 || hours > 24 * DAYS_MAX)
-                || obligation.calendar_days.is_some_and(|days| days == 0 || days > DAYS_MAX)
-            {
-                "the time limit must be between one hour and ten years"
-            } else {
-                continue;
-            };
-            return Err(NotJurisdictions::Obligation { id: obligation.id.clone(), problem });
-        }
-        Ok(read)
-    }
-
-    pub fn get(&self, id: &str) -> Option<&Obligation> {
-        self.obligations.iter().find(|obligation| obligation.id == id)
-    }
-}
-
-impl Obligation {
-    /// Whether it concerns data of these classes.
-    pub fn applies(&self, classes: DataClasses) -> bool {
-        self.applies_to.is_empty() || self.applies_to.iter().any(|class| classes.contains(*class))
-    }
-
-    /// When it falls due; `None`: the law gives no figure.
-    pub fn due(&self, starts_at: Timestamp) -> Option<Timestamp> {
-        const DAY_MS: i64 = 24 * 3_600_000;
-        match (self.hours, self.calendar_days) {
-            (Some(hours), _) => Some(starts_at + Span::from_hours(i64::from(hours))),
-            (None, Some(days)) => {
-                let end = (starts_at + Span::from_hours(24 * i64::from(days))).as_millis();
-                Some(Timestamp::from_millis(end.div_euclid(DAY_MS).saturating_mul(DAY_MS)))
-            }
-            (None, None) => None,
-        }
-    }
-
-    pub fn reviewed(&self) -> bool {
-        !self.reviewed_by.is_empty()
-    }
-}
 
 /// One obligation, running for one incident.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,6 +32,15 @@ pub struct Deadline {
     pub simulated: bool,
     /// Whether counsel has confirmed the obligation.
     pub reviewed: bool,
+    /// How it was reckoned, in words.
+    #[serde(default)]
+    pub reckoning: String,
+    /// Thresholds that count as met because the number of people is not known well enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<String>,
+    /// Ids of obligations whose notice has to be sent before this one's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
     /// The greatest of [`Deadline::STEPS`] of which people were warned; 0: none yet.
     pub warned_percent: u8,
     pub settled: Option<Settled>,
@@ -167,6 +54,9 @@ pub struct Settled {
     pub by: String,
     pub how: Settlement,
     pub reason: String,
+    /// When its recipient was told, if that was earlier than `at`. Limits that start with that notice count from then.
+    #[serde(with = "wire", default)]
+    pub told_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,23 +74,40 @@ impl Deadline {
     /// Parts of the time, in percent, at which people are warned; 100: it has passed.
     pub const STEPS: [u8; 4] = [50, 75, 90, 100];
 
-    /// An obligation that starts to run.
-    pub fn start(obligation: &Obligation, starts_at: Timestamp, target: Span, simulated: bool) -> Self {
-        let due_at = obligation.due(starts_at);
+    /// An obligation that runs.
+    pub fn start(standing: &Standing<'_>, running: &Running, target: Span, simulated: bool) -> Self {
+        let obligation = standing.obligation;
         Deadline {
             obligation: obligation.id.clone(),
             name: obligation.name.clone(),
             citation: obligation.citation.clone(),
-            recipient: obligation.recipient.clone(),
+            recipient: obligation.addressee().to_owned(),
             condition: obligation.condition.clone(),
-            starts_at,
-            due_at,
-            target_at: due_at.is_none().then_some(starts_at + target),
+            starts_at: running.starts_at,
+            due_at: running.due_at,
+            target_at: running.due_at.is_none().then_some(running.starts_at + target),
             simulated,
-            reviewed: obligation.reviewed(),
+            reviewed: obligation.is_reviewed(),
+            reckoning: running.reckoning.clone(),
+            assumed: standing.assumed.iter().map(|assumed| assumed.threshold.to_string()).collect(),
+            after: standing.after.iter().map(|id| (*id).to_owned()).collect(),
             warned_percent: 0,
             settled: None,
         }
+    }
+
+    /// Whether it says the same of the law as another one; what people did about it does not matter.
+    pub fn says_the_same(&self, other: &Deadline) -> bool {
+        let of = |deadline: &Deadline| {
+            (deadline.starts_at, deadline.due_at, deadline.assumed.clone(), deadline.after.clone())
+        };
+        of(self) == of(other)
+    }
+
+    /// When its recipient was told; `None`: not yet.
+    pub fn told_at(&self) -> Option<Timestamp> {
+        let met = self.settled.as_ref().filter(|settled| settled.how == Settlement::Met)?;
+        Some(met.told_at.unwrap_or(met.at))
     }
 
     pub fn is_running(&self) -> bool {

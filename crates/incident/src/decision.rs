@@ -7,6 +7,7 @@ use crate::{
 };
 use activity::{DataClasses, Entity, Mode, Timestamp};
 use detector::{AlertId, Ruling, Severity, VerdictException};
+use law::Moment;
 use serde::{Deserialize, Serialize};
 
 /// One decision. `at` is wall time; `because` is the reason, printable.
@@ -85,14 +86,15 @@ pub enum Decision {
         incident: IncidentId,
         deadline: Box<Deadline>,
     },
-    /// All notices of this warning have been requested.
+    /// All notices of this warning have been requested: of all limits that reached the step at once, so that a journal
+    /// cut off anywhere either has the whole warning or repeats it under the same ids.
     DeadlineWarned {
         #[serde(with = "wire")]
         at: Timestamp,
         because: String,
         #[serde(with = "wire")]
         incident: IncidentId,
-        obligation: String,
+        obligations: Vec<String>,
         percent: u8,
     },
     DeadlineSettled {
@@ -104,6 +106,36 @@ pub enum Decision {
         obligation: String,
         how: Settlement,
         by: String,
+        /// When the recipient was told, if earlier than `at`.
+        #[serde(with = "wire", default)]
+        told_at: Option<Timestamp>,
+        command: Option<String>,
+    },
+    /// A person recorded when something came to pass that starts time limits.
+    MomentRecorded {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        moment: Moment,
+        #[serde(with = "wire")]
+        since: Timestamp,
+        command: Option<String>,
+    },
+    /// A person recorded how many people are concerned.
+    PeopleCounted {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        /// ISO 3166 code of where they live; empty: all of them.
+        place: String,
+        lower: u64,
+        upper: Option<u64>,
         command: Option<String>,
     },
     /// Somebody has to know.
@@ -304,6 +336,8 @@ impl Decision {
             Decision::DeadlineArmed { .. } => "deadline_armed",
             Decision::DeadlineWarned { .. } => "deadline_warned",
             Decision::DeadlineSettled { .. } => "deadline_settled",
+            Decision::MomentRecorded { .. } => "moment_recorded",
+            Decision::PeopleCounted { .. } => "people_counted",
             Decision::NoticeRequested { .. } => "notice_requested",
             Decision::NoticeStopped { .. } => "notice_stopped",
             Decision::NoticeUndeliverable { .. } => "notice_undeliverable",
@@ -341,6 +375,8 @@ impl Decision {
             | Decision::Acknowledged { at, .. }
             | Decision::Contained { at, .. }
             | Decision::VerdictSet { at, .. }
+            | Decision::MomentRecorded { at, .. }
+            | Decision::PeopleCounted { at, .. }
             | Decision::AlertJudged { at, .. }
             | Decision::Noted { at, .. }
             | Decision::Closed { at, .. }
@@ -376,6 +412,8 @@ impl Decision {
             | Decision::Acknowledged { because, .. }
             | Decision::Contained { because, .. }
             | Decision::VerdictSet { because, .. }
+            | Decision::MomentRecorded { because, .. }
+            | Decision::PeopleCounted { because, .. }
             | Decision::AlertJudged { because, .. }
             | Decision::Noted { because, .. }
             | Decision::Closed { because, .. }
@@ -405,6 +443,8 @@ impl Decision {
             | Decision::Acknowledged { incident, .. }
             | Decision::Contained { incident, .. }
             | Decision::VerdictSet { incident, .. }
+            | Decision::MomentRecorded { incident, .. }
+            | Decision::PeopleCounted { incident, .. }
             | Decision::Noted { incident, .. }
             | Decision::Closed { incident, .. } => Some(*incident),
             Decision::AlertRanked { .. }
@@ -426,6 +466,8 @@ impl Decision {
             | Decision::Acknowledged { by, .. }
             | Decision::Contained { by, .. }
             | Decision::VerdictSet { by, .. }
+            | Decision::MomentRecorded { by, .. }
+            | Decision::PeopleCounted { by, .. }
             | Decision::AlertJudged { by, .. }
             | Decision::Noted { by, .. }
             | Decision::Closed { by, .. }
@@ -445,6 +487,8 @@ impl Decision {
             | Decision::Acknowledged { command, .. }
             | Decision::Contained { command, .. }
             | Decision::VerdictSet { command, .. }
+            | Decision::MomentRecorded { command, .. }
+            | Decision::PeopleCounted { command, .. }
             | Decision::AlertJudged { command, .. }
             | Decision::Noted { command, .. }
             | Decision::Closed { command, .. }

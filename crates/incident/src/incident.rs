@@ -7,6 +7,7 @@ use crate::{
 use crate::{Decision, Opening, limits, wire};
 use activity::{DataClasses, Entity, Mode, Timestamp, printable_within};
 use detector::{Evidence, Severity};
+use law::{Headcount, Moment, People};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -74,6 +75,10 @@ pub struct Incident {
     /// Lines that found no place in the timeline; they are in the journal.
     pub n_timeline_beyond: u64,
     pub deadlines: Vec<Deadline>,
+    /// What a person recorded to have come to pass, and when; it goes before what the policy or a verdict says.
+    pub moments: BTreeMap<Moment, Act>,
+    /// How many people are concerned, as persons found out: by where they live, under the empty text all of them.
+    pub people: BTreeMap<String, Headcount>,
     /// In the order they were requested.
     pub notices: Vec<NoticeRecord>,
     /// How many were requested in all.
@@ -220,6 +225,8 @@ impl Incident {
             timeline: Vec::new(),
             n_timeline_beyond: 0,
             deadlines: Vec::new(),
+            moments: BTreeMap::new(),
+            people: BTreeMap::new(),
             notices: Vec::new(),
             n_notices: 0,
             told: BTreeMap::new(),
@@ -253,15 +260,25 @@ impl Incident {
                     None => self.deadlines.push(deadline),
                 }
             }
-            Decision::DeadlineWarned { obligation, percent, .. } => {
-                if let Some(deadline) = self.deadline_mut(obligation) {
-                    deadline.warned_percent = deadline.warned_percent.max(*percent);
+            Decision::DeadlineWarned { obligations, percent, .. } => {
+                for obligation in obligations {
+                    if let Some(deadline) = self.deadline_mut(obligation) {
+                        deadline.warned_percent = deadline.warned_percent.max(*percent);
+                    }
                 }
             }
-            Decision::DeadlineSettled { at, because, obligation, how, by, .. } => {
+            Decision::DeadlineSettled { at, because, obligation, how, by, told_at, .. } => {
                 if let Some(deadline) = self.deadline_mut(obligation) {
                     let (at, by, how, reason) = (*at, by.clone(), *how, because.clone());
-                    deadline.settled = Some(Settled { at, by, how, reason });
+                    deadline.settled = Some(Settled { at, by, how, reason, told_at: *told_at });
+                }
+            }
+            Decision::MomentRecorded { moment, since, .. } => {
+                self.moments.insert(*moment, Act { at: *since, ..Act::of(decision) });
+            }
+            Decision::PeopleCounted { place, lower, upper, .. } => {
+                if self.has_room_for(place) {
+                    self.people.insert(place.clone(), Headcount { lower: *lower, upper: *upper });
                 }
             }
             Decision::NoticeRequested { notice, because, step, fallback_of, may_stop } => {
@@ -436,6 +453,49 @@ impl Incident {
     /// Some notice is on its way, or failed without being known as undeliverable.
     pub(crate) fn awaits_delivery(&self) -> bool {
         self.notices.iter().any(|record| record.is_unsent() || (record.has_failed() && !record.undeliverable))
+    }
+
+    /// What starts time limits, and when it came to pass: as persons recorded it, else by the verdict and the policy.
+    ///
+    /// Whoever is aware of a breach has discovered it; whoever calls it one has determined and confirmed it, and is held to
+    /// the time since which they were aware. That is the strictest reading; a person who knows better records it.
+    pub fn moments(&self) -> BTreeMap<Moment, Timestamp> {
+        if self.verdict == Verdict::NotABreach {
+            return BTreeMap::new();
+        }
+        let mut moments = BTreeMap::from([(Moment::Suspicion, self.opened_at)]);
+        if let Some(aware) = &self.aware {
+            moments.extend([Moment::Awareness, Moment::Discovery].map(|moment| (moment, aware.at)));
+            if self.verdict == Verdict::Breach {
+                moments.extend([Moment::Determination, Moment::Confirmation].map(|moment| (moment, aware.at)));
+            }
+        }
+        moments.extend(self.moments.iter().map(|(moment, act)| (*moment, act.at)));
+        moments
+    }
+
+    /// When the recipients of obligations were told, by the obligation's id.
+    pub fn told_of_obligations(&self) -> BTreeMap<String, Timestamp> {
+        let told =
+            self.deadlines.iter().filter_map(|deadline| Some((deadline.obligation.clone(), deadline.told_at()?)));
+        told.collect()
+    }
+
+    /// Who is concerned, as far as it is known. Logs give a lower bound; only a person's count gives an upper one, because logs
+    /// may not show all.
+    pub fn people_concerned(&self) -> People {
+        let named = self.affected().people.map_or(0, |people| people.lower);
+        let total = self.people.get("").copied().unwrap_or(Headcount { lower: named, upper: None });
+        let residents: BTreeMap<_, _> =
+            self.people.iter().filter(|(place, _)| !place.is_empty()).map(|(place, n)| (place.clone(), *n)).collect();
+        let located = residents.values().fold(0_u64, |sum, count| sum.saturating_add(count.lower));
+        let unlocated = Headcount { lower: 0, upper: total.upper.map(|upper| upper.saturating_sub(located)) };
+        People { total, residents, unlocated }
+    }
+
+    /// Whether a person's count for this place can be kept.
+    pub(crate) fn has_room_for(&self, place: &str) -> bool {
+        self.people.contains_key(place) || self.people.len() < limits::PLACES_MAX
     }
 
     /// A deadline may run again: it was withdrawn, not met.

@@ -46,7 +46,7 @@ pub use affected::{AffectedPeople, AffectedRecords, AffectedTable};
 pub use alert_fact::{AlertFact, Figure};
 pub use casebook::Casebook;
 pub use command::{Action, Command, Refusal};
-pub use deadline::{ClockStart, Deadline, Jurisdictions, NotJurisdictions, Obligation, Settled, Settlement};
+pub use deadline::{Deadline, Settled, Settlement};
 pub use decision::{Decision, NotADecision, Opening, POLICY};
 pub use delivery::{DeliveryReport, DeliveryResult};
 pub use digest::Digest;

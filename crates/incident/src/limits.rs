@@ -90,4 +90,8 @@ pub const TRIGGERS_MAX: usize = 64;
 /// Channels a policy names.
 pub const CHANNELS_MAX: usize = 32;
 /// Obligations a policy applies.
-pub const OBLIGATIONS_MAX: usize = 64;
+pub const OBLIGATIONS_MAX: usize = 300;
+/// Time limits told in one notice: those that end first. The rest is counted, and stands on the incident's page.
+pub const NOTICE_DEADLINES: usize = 20;
+/// Places whose number of people a person recorded, per incident. There are fewer states.
+pub const PLACES_MAX: usize = 400;

@@ -76,6 +76,9 @@ pub struct Notice {
     #[serde(with = "wire")]
     pub first_seen_at: Timestamp,
     pub deadlines: Vec<DeadlineFact>,
+    /// Running limits beyond those listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_deadlines_beyond: u64,
     /// The incident's page in the console, if the console's public address is configured.
     pub link: Option<String>,
     /// Set: this is a drill, and every rendering must say so first.
@@ -115,7 +118,7 @@ pub struct NoticeFigure {
 /// What a notice says of a legal time limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadlineFact {
-    /// Id in `config/jurisdictions.toml`, e.g. `eu-gdpr-33-authority`.
+    /// Id in `config/jurisdictions.yaml`, e.g. `eu-gdpr-33-authority`.
     pub obligation: String,
     pub name: String,
     /// `None`: "without undue delay", no figure in the law.
@@ -171,4 +174,8 @@ impl fmt::Display for NoticeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }

@@ -7,13 +7,17 @@
 //! Invariant: applying what is returned makes it not missing any more.
 
 use crate::{
-    Awareness, ClockStart, Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice,
-    NoticeFigure, NoticeId, NoticeKind, NoticeRecord, Policy, Settlement, Told, Verdict, limits,
+    Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice, NoticeFigure, NoticeId,
+    NoticeKind, NoticeRecord, Policy, Settlement, Told, Verdict, limits,
     policy::{Route, names},
 };
 use activity::{Span, Timestamp, printable_within};
+use law::{Case, Holds};
 use sha2::{Digest, Sha256};
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Version of what a notice says of a step. A new version makes new ids: raise it only if a step must be told again.
 const CONTENT_VERSION: u32 = 1;
@@ -60,45 +64,66 @@ fn deadlines(policy: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decisio
     if !incident.is_open() {
         return decisions;
     }
-    for obligation in policy.obligations().iter().filter(|obligation| obligation.applies(incident.data_classes)) {
-        let Some((starts_at, because)) = start_of(obligation.clock_start, incident) else { continue };
-        let running = incident.deadline(&obligation.id);
-        let is_missing = running.is_none_or(|deadline| {
-            Incident::may_rearm(deadline) && (deadline.starts_at != starts_at || !deadline.is_running())
-        });
-        if is_missing {
-            let target = policy.target(&obligation.id);
-            let deadline = Box::new(Deadline::start(obligation, starts_at, target, incident.mode.is_drill()));
-            decisions.push(Decision::DeadlineArmed { at, because, incident: incident.id, deadline });
+    let (moments, sent) = (incident.moments(), incident.told_of_obligations());
+    // Counting named people takes a while; most policies do not ask for it.
+    let people = if policy.counts_people() { incident.people_concerned() } else { law::People::unknown() };
+    let armed_anyway = &policy.settings().jurisdictions.arm_unverified;
+    let classes = incident.data_classes;
+    let case = Case { classes, moments: &moments, sent: &sent, people: &people, armed_anyway };
+    for standing in policy.law().standings(&case) {
+        let obligation = standing.obligation;
+        let old = incident.deadline(&obligation.id);
+        let withdrawn = match &standing.holds {
+            Holds::Running(running) => {
+                let target = policy.target(&obligation.id);
+                let mut deadline = Deadline::start(&standing, running, target, incident.mode.is_drill());
+                let is_missing = old
+                    .is_none_or(|old| Incident::may_rearm(old) && (!old.is_running() || !old.says_the_same(&deadline)));
+                if is_missing {
+                    // Who was warned of this very limit is not warned again.
+                    let same = old.filter(|old| (old.starts_at, old.limit()) == (deadline.starts_at, deadline.limit()));
+                    deadline.warned_percent = same.filter(|old| old.is_running()).map_or(0, |old| old.warned_percent);
+                    let because = running.reckoning.clone();
+                    decisions.push(Decision::DeadlineArmed {
+                        at,
+                        because,
+                        incident: incident.id,
+                        deadline: Box::new(deadline),
+                    });
+                }
+                None
+            }
+            // A file that was changed, or a verdict taken back to `undecided`, does not stop what runs.
+            Holds::Unarmed(_) | Holds::Waiting(_) => None,
+            Holds::Inapplicable(because) => Some(because.clone()),
+        };
+        let not_a_breach = incident.verdict == Verdict::NotABreach;
+        let because = not_a_breach.then(|| "the verdict is `not_a_breach`".to_owned()).or(withdrawn);
+        if let Some(because) = because.filter(|_| old.is_some_and(Deadline::is_running)) {
+            decisions.push(withdrawal(incident, &obligation.id, because, at));
         }
     }
-    if incident.verdict == Verdict::NotABreach {
-        for deadline in incident.deadlines.iter().filter(|deadline| deadline.is_running()) {
-            decisions.push(Decision::DeadlineSettled {
-                at,
-                because: "the verdict is `not_a_breach`".into(),
-                incident: incident.id,
-                obligation: deadline.obligation.clone(),
-                how: Settlement::Withdrawn,
-                by: crate::decision::POLICY.into(),
-                command: None,
-            });
-        }
-    }
+    // What runs by an older policy ends with the verdict as well.
+    let left = incident.deadlines.iter().filter(|deadline| {
+        deadline.is_running()
+            && incident.verdict == Verdict::NotABreach
+            && policy.law().get(&deadline.obligation).is_none()
+    });
+    let because = "the verdict is `not_a_breach`";
+    decisions.extend(left.map(|deadline| withdrawal(incident, &deadline.obligation, because.into(), at)));
     decisions
 }
 
-/// When an obligation starts for this incident, and why; `None`: it has not.
-fn start_of(clock_start: ClockStart, incident: &Incident) -> Option<(Timestamp, String)> {
-    let aware = |Awareness { at, by, .. }: &Awareness| (*at, format!("aware since {at} ({by})"));
-    match (clock_start, incident.verdict) {
-        (_, Verdict::NotABreach) => None,
-        (ClockStart::Suspicion, _) => {
-            Some((incident.opened_at, format!("suspected since the opening at {}", incident.opened_at)))
-        }
-        (ClockStart::Awareness, _) => incident.aware.as_ref().map(aware),
-        (ClockStart::Determination, Verdict::Breach) => incident.aware.as_ref().map(aware),
-        (ClockStart::Determination, Verdict::Undecided) => None,
+fn withdrawal(incident: &Incident, obligation: &str, because: String, at: Timestamp) -> Decision {
+    Decision::DeadlineSettled {
+        at,
+        because,
+        incident: incident.id,
+        obligation: obligation.to_owned(),
+        how: Settlement::Withdrawn,
+        by: crate::decision::POLICY.into(),
+        told_at: None,
+        command: None,
     }
 }
 
@@ -148,22 +173,27 @@ pub(crate) fn escalation_at(policy: &Policy, incident: &Incident) -> Option<Time
     waits.then_some(incident.opened_at + escalation.after)
 }
 
+/// Of all limits that reached the same step at once, one notice: fifty states' limits are not fifty pages.
 fn notices_of_deadlines(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
     let mut wanted = Wanted::new(policy, incident, now);
     if !incident.is_open() {
         return wanted.decisions;
     }
     let routes = policy.routes(incident);
+    let mut steps: BTreeMap<u8, Vec<&Deadline>> = BTreeMap::new();
     for deadline in &incident.deadlines {
-        let (Some(percent), Some(limit)) = (deadline.step_due(now), deadline.limit()) else { continue };
-        let what = if deadline.due_at.is_some() { "time limit" } else { "internal target" };
-        let because = if percent == 100 {
-            format!("the {what} of {} has passed at {limit}", deadline.name)
-        } else {
-            format!("{percent} % of the {what} of {} are gone; it ends at {limit}", deadline.name)
-        };
+        if let Some(percent) = deadline.step_due(now) {
+            steps.entry(percent).or_default().push(deadline);
+        }
+    }
+    for (percent, deadlines) in steps {
+        let because = warning(percent, &deadlines);
         let title = format!("{}: {}", capitalised(&because), title(incident));
-        let step = format!("deadline:{}:{}:{percent}", deadline.obligation, deadline.starts_at.as_millis());
+        let which = deadlines.iter().map(|deadline| {
+            let limit = deadline.limit().unwrap_or(deadline.starts_at).as_millis();
+            format!("{}:{}:{limit}", deadline.obligation, deadline.starts_at.as_millis())
+        });
+        let step = format!("deadline:{}:{percent}", which.collect::<Vec<_>>().join(","));
         let late = policy.settings().escalation.channels.iter().filter(|_| percent >= LATE_PERCENT);
         let channels: BTreeSet<_> = incident.told.keys().chain(routes.keys()).chain(late).collect();
         for channel in channels {
@@ -175,11 +205,29 @@ fn notices_of_deadlines(policy: &Policy, incident: &Incident, now: Timestamp) ->
             at: now,
             because,
             incident: incident.id,
-            obligation: deadline.obligation.clone(),
+            obligations: deadlines.iter().map(|deadline| deadline.obligation.clone()).collect(),
             percent,
         });
     }
     wanted.decisions
+}
+
+/// What a warning of limits that reached the same step says.
+fn warning(percent: u8, deadlines: &[&Deadline]) -> String {
+    let first = deadlines.iter().min_by_key(|deadline| deadline.limit());
+    let Some((first, limit)) = first.and_then(|first| Some((first, first.limit()?))) else {
+        return String::new();
+    };
+    let what = if first.due_at.is_some() { "time limit" } else { "internal target" };
+    let more = match deadlines.len() - 1 {
+        0 => String::new(),
+        more => format!(", and of {more} more"),
+    };
+    if percent == 100 {
+        format!("the {what} of {}{more} has passed at {limit}", first.name)
+    } else {
+        format!("{percent} % of the {what} of {}{more} are gone; it ends at {limit}", first.name)
+    }
 }
 
 /// A notice that failed for good: the fallback channels tell its step, once; if they fail too, it is undeliverable.
@@ -305,6 +353,8 @@ impl<'a> Wanted<'a> {
         if reasons.is_empty() {
             reasons.push(incident.opened_because.clone());
         }
+        let mut told: Vec<_> = incident.deadlines.iter().filter(|deadline| deadline.is_running()).collect();
+        told.sort_by_key(|deadline| (deadline.due_at.is_none(), deadline.due_at));
         Notice {
             id,
             incident: incident.id,
@@ -323,21 +373,23 @@ impl<'a> Wanted<'a> {
             digest: Vec::new(),
             n_alerts: incident.n_alerts,
             first_seen_at: incident.first_seen_at,
-            deadlines: (incident.deadlines.iter())
-                .filter(|deadline| deadline.is_running())
-                .map(|deadline| DeadlineFact {
-                    obligation: deadline.obligation.clone(),
-                    name: deadline.name.clone(),
-                    due_at: deadline.due_at,
-                    simulated: deadline.simulated,
-                })
-                .collect(),
+            deadlines: told.iter().take(limits::NOTICE_DEADLINES).map(|deadline| fact(deadline)).collect(),
+            n_deadlines_beyond: told.len().saturating_sub(limits::NOTICE_DEADLINES) as u64,
             link: settings
                 .link_base
                 .as_ref()
                 .map(|base| format!("{}/incidents/{}", base.trim_end_matches('/'), incident.id)),
             drill: incident.mode.drill(),
         }
+    }
+}
+
+fn fact(deadline: &Deadline) -> DeadlineFact {
+    DeadlineFact {
+        obligation: deadline.obligation.clone(),
+        name: deadline.name.clone(),
+        due_at: deadline.due_at,
+        simulated: deadline.simulated,
     }
 }
 

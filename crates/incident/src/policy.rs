@@ -4,8 +4,9 @@
 
 mod settings;
 
-use crate::{Incident, Jurisdictions, Obligation, daily::Plan};
+use crate::{Incident, daily::Plan, limits};
 use activity::{DataClass, DataClasses, Span};
+use law::Catalogue;
 pub use settings::{
     AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
     NoticeSettings, Settings, Target, Trigger,
@@ -16,7 +17,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     settings: Settings,
-    obligations: Vec<Obligation>,
+    /// The obligations that apply.
+    law: Catalogue,
     /// `None`: nobody gets a daily digest.
     digest: Option<Plan>,
 }
@@ -32,18 +34,10 @@ pub struct Route {
 
 impl Policy {
     /// Errors: every mistake, as (key path, problem).
-    pub fn new(settings: Settings, jurisdictions: &Jurisdictions) -> Result<Self, Vec<(String, String)>> {
+    pub fn new(settings: Settings, catalogue: &Catalogue) -> Result<Self, Vec<(String, String)>> {
         let mut mistakes = settings.check();
-        let mut obligations = Vec::new();
-        for (at, id) in settings.jurisdictions.applicable.iter().enumerate() {
-            match jurisdictions.get(id) {
-                Some(obligation) => obligations.push(obligation.clone()),
-                None => mistakes.push((
-                    format!("jurisdictions.applicable[{at}]"),
-                    format!("there is no obligation `{id}` in the file of jurisdictions"),
-                )),
-            }
-        }
+        let law = catalogue.only(|obligation| settings.jurisdictions.applies(&obligation.id));
+        mistakes.extend(wrong_obligations(&settings.jurisdictions, catalogue, &law));
         let digest = match Plan::new(&settings.digest) {
             Ok(plan) => (!settings.digest.channels.is_empty()).then_some(plan),
             Err(wrong) => {
@@ -51,7 +45,7 @@ impl Policy {
                 None
             }
         };
-        if mistakes.is_empty() { Ok(Policy { settings, obligations, digest }) } else { Err(mistakes) }
+        if mistakes.is_empty() { Ok(Policy { settings, law, digest }) } else { Err(mistakes) }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -63,9 +57,15 @@ impl Policy {
         Some((self.digest.as_ref()?, &self.settings.digest))
     }
 
+    /// Whether any of them depends on how many people are concerned.
+    pub(crate) fn counts_people(&self) -> bool {
+        let depends = |of: &law::Obligation| !of.thresholds.is_empty() || !of.residents_of.is_empty();
+        self.law.obligations().iter().any(depends)
+    }
+
     /// The obligations that apply to us.
-    pub fn obligations(&self) -> &[Obligation] {
-        &self.obligations
+    pub fn law(&self) -> &Catalogue {
+        &self.law
     }
 
     /// Every channel that has to know of this incident. All matching triggers count; of several for one channel the
@@ -112,6 +112,30 @@ impl Policy {
         let jurisdictions = &self.settings.jurisdictions;
         jurisdictions.targets.get(obligation).map_or(jurisdictions.internal_target, |target| target.0)
     }
+}
+
+/// Names in `[jurisdictions]` that mean nothing, as (key path, problem).
+fn wrong_obligations(written: &JurisdictionSettings, all: &Catalogue, law: &Catalogue) -> Vec<(String, String)> {
+    let mut wrong = Vec::new();
+    for (at, name) in written.applicable.iter().enumerate() {
+        if !all.obligations().iter().any(|obligation| settings::matches(name, &obligation.id)) {
+            let problem = format!("there is no obligation `{name}` in the file of jurisdictions");
+            wrong.push((format!("jurisdictions.applicable[{at}]"), problem));
+        }
+    }
+    for (id, other) in law.left_out() {
+        let problem = format!("`{id}` hangs on `{other}`: write that as well");
+        wrong.push(("jurisdictions.applicable".into(), problem));
+    }
+    let targets = written.targets.keys().map(|id| (format!("jurisdictions.targets.{id}"), id));
+    let armed = written.arm_unverified.iter().map(|id| ("jurisdictions.arm_unverified".to_owned(), id));
+    for (key, id) in targets.chain(armed).filter(|(_, id)| law.get(id).is_none()) {
+        wrong.push((key, format!("the obligation `{id}` is not among `applicable`")));
+    }
+    if law.obligations().len() > limits::OBLIGATIONS_MAX {
+        wrong.push(("jurisdictions.applicable".into(), format!("more than {} obligations", limits::OBLIGATIONS_MAX)));
+    }
+    wrong
 }
 
 impl Trigger {

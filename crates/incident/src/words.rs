@@ -1,6 +1,7 @@
 //! A decision in words: for timelines, the console and exports.
 
 use crate::{Decision, Settlement};
+use law::Headcount;
 
 impl Decision {
     /// One sentence, without its time and without who decided. Holds text from logs: make it printable where it is
@@ -43,6 +44,14 @@ impl Decision {
                     Settlement::Withdrawn => "withdrawn",
                 };
                 format!("time limit `{obligation}` {how}: {because}")
+            }
+            Decision::MomentRecorded { because, moment, since, .. } => {
+                format!("{moment} recorded, at {since}: {because}")
+            }
+            Decision::PeopleCounted { because, place, lower, upper, .. } => {
+                let count = Headcount { lower: *lower, upper: *upper };
+                let place = if place.is_empty() { String::new() } else { format!(" who live in {place}") };
+                format!("people concerned{place}: {count}: {because}")
             }
             Decision::NoticeRequested { notice, because, .. } => {
                 let held = notice.hold_until.map_or(String::new(), |until| format!(", held until {until}"));

@@ -85,6 +85,8 @@ impl Facts {
             };
             (printable_within(&deadline.name, TITLE_CHARACTERS_MAX), due)
         });
+        let beyond = notice.deadlines.len().saturating_sub(ITEMS_MAX) as u64 + notice.n_deadlines_beyond;
+        let beyond = (beyond > 0).then(|| (format!("and {} more", thousands(beyond)), "see the incident".to_owned()));
         Facts {
             mark: mark(notice),
             severity: severity_word(notice.severity),
@@ -96,7 +98,7 @@ impl Facts {
             reasons_heading: "Why",
             reasons,
             figures: figures(notice),
-            deadlines: deadlines.collect(),
+            deadlines: deadlines.chain(beyond).collect(),
             link: link(notice),
         }
     }
@@ -275,6 +277,7 @@ pub(crate) fn example() -> Notice {
             due_at: Some(decided_at + Span::from_hours(72)),
             simulated: false,
         }],
+        n_deadlines_beyond: 0,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
         drill: None,
@@ -303,6 +306,7 @@ pub(crate) fn example_digest() -> Notice {
         reasons: Vec::new(),
         figures: Vec::new(),
         deadlines: Vec::new(),
+        n_deadlines_beyond: 0,
         digest: vec![
             line(1, Severity::High, Some(1_200_000), Mode::Live, Some("an exception holds, Jana Weiss answers")),
             line(2, Severity::Low, None, Mode::Drill(activity::DrillId(1)), None),
@@ -406,5 +410,11 @@ See and act on it: https://breachd.example/
         assert!(Facts::of(&notice).deadlines[0].1.contains("overdue"));
         notice.deadlines[0].due_at = None;
         assert_eq!(Facts::of(&notice).deadlines[0].1, "without undue delay");
+        notice.n_deadlines_beyond = 7;
+        let told = Facts::of(&notice).deadlines;
+        assert_eq!(
+            told.last().map(|(name, due)| (name.as_str(), due.as_str())),
+            Some(("and 7 more", "see the incident"))
+        );
     }
 }

@@ -280,6 +280,10 @@ fn deadline(obligation: &str, name: &str, recipient: &str, legal: &str, hours: i
         aware_at: Some(aware_at),
         due_at: (hours > 0).then(|| aware_at + Span::from_hours(hours)),
         state,
+        reckoning: format!("awareness at {aware_at}; {hours} h after that").as_str().into(),
+        condition: "unless a risk to people is unlikely".into(),
+        assumed: vec!["at least 500 residents".into()],
+        after: vec!["us-md-ag".into()],
     }
 }
 

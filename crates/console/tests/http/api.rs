@@ -63,6 +63,12 @@ async fn commands_arrive_as_they_were_meant() {
     console
         .post_json(path, r#"{"command":"settle","obligation":"eu-gdpr-33-authority","settlement":"met","by":"Ada"}"#)
         .await;
+    let settle = r#"{"command":"settle","obligation":"a","settlement":"met","at":"2026-03-02T21:14:00Z","by":"Ada"}"#;
+    console.post_json(path, settle).await;
+    let moment = r#"{"command":"record_moment","moment":"materiality","by":"Ada","comment":"the board met"}"#;
+    console.post_json(path, moment).await;
+    let people = r#"{"command":"count_people","place":"US-CA","lower":3,"upper":7,"by":"Ada","comment":"payroll"}"#;
+    console.post_json(path, people).await;
     console.post_json(path, r#"{"command":"stop_notice","notice":"9f1c","by":"Ada"}"#).await;
     console.post_json(path, r#"{"command":"close","by":"Ada","comment":"all done"}"#).await;
     let commands = console.desk.commands.lock().unwrap();
@@ -75,7 +81,20 @@ async fn commands_arrive_as_they_were_meant() {
             Action::Verdict { verdict: "breach".into(), comment: Some("sure".into()) },
             Action::Note { text: "x".into() },
             Action::Contain { comment: None },
-            Action::Settle { obligation: "eu-gdpr-33-authority".into(), how: Settlement::Met, comment: None },
+            Action::Settle {
+                obligation: "eu-gdpr-33-authority".into(),
+                how: Settlement::Met,
+                told_at: None,
+                comment: None
+            },
+            Action::Settle {
+                obligation: "a".into(),
+                how: Settlement::Met,
+                told_at: Some("2026-03-02T21:14:00Z".parse().unwrap()),
+                comment: None,
+            },
+            Action::RecordMoment { moment: "materiality".into(), since: None, comment: Some("the board met".into()) },
+            Action::CountPeople { place: "US-CA".into(), lower: 3, upper: Some(7), comment: Some("payroll".into()) },
             Action::StopNotice { notice: "9f1c".into(), comment: None },
             Action::Note { text: "all done".into() },
             Action::Close,

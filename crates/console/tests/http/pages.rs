@@ -247,7 +247,8 @@ async fn deadlines_are_settled_and_held_notices_stopped() {
         assert_eq!(submit(&console, "INC-7", &form, &format!("{fields}&confirmed=yes")).await.status, 303);
     }
     let actions: Vec<_> = console.desk.commands.lock().unwrap().drain(..).map(|command| command.action).collect();
-    let settle = |obligation: &str, how| Action::Settle { obligation: obligation.into(), how, comment: None };
+    let settle =
+        |obligation: &str, how| Action::Settle { obligation: obligation.into(), how, told_at: None, comment: None };
     assert_eq!(
         actions,
         [

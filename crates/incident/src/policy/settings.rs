@@ -127,8 +127,10 @@ pub struct DigestSettings {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JurisdictionSettings {
-    /// Ids of the obligations that bind you, from the file of jurisdictions. Ask your counsel.
+    /// Ids of the obligations that bind you, from the file of jurisdictions; `us-ca-*` means all that begin so. Ask your counsel.
     pub applicable: Vec<String>,
+    /// Ids of those among them that run though nobody verified them, or they are not in force.
+    pub arm_unverified: BTreeSet<String>,
     /// Your own aim for obligations without a figure in the law.
     #[serde(with = "span")]
     pub internal_target: Span,
@@ -139,6 +141,17 @@ pub struct JurisdictionSettings {
 /// A length of time, such as `"48h"`.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct Target(#[serde(with = "span")] pub Span);
+
+impl JurisdictionSettings {
+    pub(super) fn applies(&self, id: &str) -> bool {
+        self.applicable.iter().any(|name| matches(name, id))
+    }
+}
+
+/// Whether a name means this id: the id itself, or its beginning and `*`.
+pub(super) fn matches(name: &str, id: &str) -> bool {
+    name.strip_suffix('*').map_or(name == id, |beginning| id.starts_with(beginning))
+}
 
 impl Default for EscalationSettings {
     fn default() -> Self {
@@ -172,6 +185,7 @@ impl Default for JurisdictionSettings {
     fn default() -> Self {
         JurisdictionSettings {
             applicable: ["eu-gdpr-33-authority", "eu-gdpr-34-individuals", "card-visa-notify"].map(String::from).into(),
+            arm_unverified: BTreeSet::new(),
             internal_target: Span::from_hours(24),
             targets: BTreeMap::new(),
         }
@@ -232,12 +246,6 @@ impl Settings {
             if target < Span::from_minutes(1) || YEAR < target {
                 wrong(format!("jurisdictions.{key}"), "must lie between `1m` and one year");
             }
-        }
-        for id in self.jurisdictions.targets.keys().filter(|id| !self.jurisdictions.applicable.contains(id)) {
-            wrong(format!("jurisdictions.targets.{id}"), "this obligation is not among `applicable`");
-        }
-        if self.jurisdictions.applicable.len() > limits::OBLIGATIONS_MAX {
-            wrong("jurisdictions.applicable".into(), &format!("more than {} obligations", limits::OBLIGATIONS_MAX));
         }
         let channels = self.channels();
         if channels.iter().map(|(_, name)| name).collect::<BTreeSet<_>>().len() > limits::CHANNELS_MAX {

@@ -3,42 +3,15 @@
 use crate::world::{World, alert, drill, milder, requested, start, verdict};
 use activity::{DataClass, Span, Timestamp};
 use detector::{Alert, Severity};
-use incident::{Action, ClockStart, Deadline, Decision, Jurisdictions, NoticeKind, Settlement, Verdict};
-
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-#[test]
-fn seventy_two_hours_are_absolute() {
-    let jurisdictions = Jurisdictions::parse(Jurisdictions::DEFAULT).unwrap();
-    let art_33 = jurisdictions.get("eu-gdpr-33-authority").unwrap();
-    // Berlin loses an hour on 2026-03-29 at 01:00Z and gains one on 2026-10-25: 72 h stay 259,200 s.
-    for (aware, due) in [
-        ("2026-03-28T12:00:00Z", "2026-03-31T12:00:00Z"),
-        ("2026-10-24T00:30:00Z", "2026-10-27T00:30:00Z"),
-        ("2028-02-28T23:59:59.999Z", "2028-03-02T23:59:59.999Z"),
-    ] {
-        assert_eq!(art_33.due(at(aware)), Some(at(due)));
-        assert_eq!((at(due) - at(aware)).as_secs(), 259_200);
-    }
-}
-
-#[test]
-fn calendar_days_never_end_later_than_the_authoritys_own_day() {
-    let jurisdictions = Jurisdictions::parse(Jurisdictions::DEFAULT).unwrap();
-    let california = jurisdictions.get("us-ca-individuals").unwrap();
-    // 2026-03-01 19:30 in Los Angeles; the 30th day there ends 2026-04-01T07:00Z (summer time by then).
-    assert_eq!(california.due(at("2026-03-02T03:30:00Z")), Some(at("2026-04-01T00:00:00Z")));
-    // 23:30 in Los Angeles, the day before the clocks change: 30 × 24 h end 00:30 on the 31st day.
-    assert_eq!(california.due(at("2026-03-08T07:30:00Z")), Some(at("2026-04-07T00:00:00Z")));
-}
+use incident::{Action, Deadline, Decision, NoticeKind, Refusal, Settlement, Verdict};
+use law::Moment;
 
 #[test]
 fn steps_fall_where_they_should() {
-    let jurisdictions = Jurisdictions::parse(Jurisdictions::DEFAULT).unwrap();
-    let art_33 = jurisdictions.get("eu-gdpr-33-authority").unwrap();
-    let mut deadline = Deadline::start(art_33, start(), Span::from_hours(1), false);
+    let mut world = World::new();
+    world.alert(&alert("u1", 0));
+    let mut deadline = world.incident(1).deadline("eu-gdpr-33-authority").unwrap().clone();
+    assert_eq!(deadline.starts_at, start());
     let hours = |hours| start() + Span::from_hours(hours);
     for (now, step, next) in [
         (hours(36) - Span::from_millis(1), None, hours(36)),
@@ -61,7 +34,7 @@ fn every_step_is_told_once() {
     world.ask("ann", Some(1), Action::Acknowledge).unwrap();
     let settle = |obligation: &str| {
         let (obligation, reason) = (obligation.into(), "told by phone".into());
-        Action::Settle { obligation, how: Settlement::Met, reason }
+        Action::Settle { obligation, how: Settlement::Met, reason, told_at: None }
     };
     world.ask("ann", Some(1), settle("eu-gdpr-34-individuals")).unwrap();
     for (hours, percent, channels) in [(36, 50, 3), (54, 75, 3), (65, 90, 4), (72, 100, 4)] {
@@ -87,11 +60,11 @@ fn after_a_long_sleep_only_the_last_step_is_told() {
     let decisions = world.after(Span::from_hours(70));
     let warned: Vec<_> = (decisions.iter())
         .filter_map(|decision| match decision {
-            Decision::DeadlineWarned { obligation, percent, .. } => Some((obligation.as_str(), *percent)),
+            Decision::DeadlineWarned { obligations, percent, .. } => Some((obligations.join(" "), *percent)),
             _ => None,
         })
         .collect();
-    assert_eq!(warned, [("eu-gdpr-33-authority", 90), ("eu-gdpr-34-individuals", 100)]);
+    assert_eq!(warned, [("eu-gdpr-33-authority".to_owned(), 90), ("eu-gdpr-34-individuals".to_owned(), 100)]);
 }
 
 #[test]
@@ -178,6 +151,7 @@ fn a_verdict_moves_withdraws_and_restarts() {
         obligation: "eu-gdpr-33-authority".into(),
         how: Settlement::Met,
         reason: "filed at the portal".into(),
+        told_at: None,
     };
     world.ask("dpo", Some(1), met).unwrap();
     world.ask("dpo", Some(1), verdict(Verdict::Breach)).unwrap();
@@ -195,32 +169,138 @@ fn classes_that_come_later_bring_their_obligations() {
     assert_eq!(deadline.starts_at, start());
 }
 
+const LAW: &str = r#"
+[[triggers]]
+channels = ["console"]
+[jurisdictions]
+applicable = ["eu-gdpr-33-authority", "us-ca-*", "us-md-*", "us-sec-8k-105", "us-ak-*"]
+arm_unverified = ["us-ak-individuals"]
+"#;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn due(world: &World, obligation: &str) -> Option<Timestamp> {
+    world.incident(1).deadline(obligation).filter(|deadline| deadline.is_running()).and_then(|deadline| deadline.due_at)
+}
+
+fn count(place: &str, lower: u64, upper: Option<u64>) -> Action {
+    Action::CountPeople { place: place.into(), lower, upper, reason: "from payroll".into() }
+}
+
+/// 21:00Z on 2026-03-02 is the 2nd in Los Angeles and in New York.
 #[test]
-fn the_file_that_is_built_in_is_sound() {
-    let jurisdictions = Jurisdictions::parse(Jurisdictions::DEFAULT).unwrap();
-    assert_eq!(jurisdictions.obligations.len(), 12);
-    let days: Vec<_> = jurisdictions.obligations.iter().filter_map(|obligation| obligation.calendar_days).collect();
-    let hours: Vec<_> = jurisdictions.obligations.iter().filter_map(|obligation| obligation.hours).collect();
-    assert_eq!((days, hours), (vec![30, 30], vec![72, 72, 24, 72]));
-    assert!(
-        jurisdictions
-            .obligations
-            .iter()
-            .all(|obligation| !obligation.reviewed() && obligation.verified == "2026-11-23")
+fn limits_are_reckoned_by_the_law_of_their_place() {
+    let mut world = World::with(LAW);
+    world.alert(&alert("u1", 0));
+    assert_eq!(due(&world, "us-ca-individuals"), Some(at("2026-04-02T06:59:59Z")));
+    assert_eq!(due(&world, "us-md-individuals"), Some(at("2026-04-17T03:59:59Z")));
+    assert_eq!(due(&world, "us-md-ag"), Some(at("2026-04-17T03:59:59Z")));
+    let residents = world.incident(1).deadline("us-md-individuals").unwrap();
+    assert_eq!((residents.after.as_slice(), residents.assumed.len()), (["us-md-ag".to_owned()].as_slice(), 1));
+    assert!(residents.reckoning.contains("45 calendar days after 2026-03-02"), "{}", residents.reckoning);
+    // Said by name; without a figure.
+    assert!(world.incident(1).deadline("us-ak-individuals").is_some_and(|deadline| deadline.due_at.is_none()));
+    // Nothing has started these.
+    assert!(world.incident(1).deadline("us-ca-ag").is_none() && world.incident(1).deadline("us-sec-8k-105").is_none());
+}
+
+#[test]
+fn a_notice_that_was_sent_starts_the_one_that_hangs_on_it() {
+    let mut world = World::with(LAW);
+    world.alert(&alert("u1", 0));
+    world.after(Span::from_hours(24 * 10));
+    let told = |told_at| Action::Settle {
+        obligation: "us-ca-individuals".into(),
+        how: Settlement::Met,
+        reason: "mailed".into(),
+        told_at,
+    };
+    assert_eq!(world.ask("dpo", Some(1), told(Some(world.now + Span::from_hours(1)))), Err(Refusal::ToldAt));
+    // Mailed two days before somebody recorded it: the 15 days count from then.
+    world.ask("dpo", Some(1), told(Some(at("2026-03-10T18:00:00Z")))).unwrap();
+    assert_eq!(due(&world, "us-ca-ag"), Some(at("2026-03-26T06:59:59Z")));
+    let wrong = Action::Settle {
+        obligation: "us-ca-ag".into(),
+        how: Settlement::NotRequired,
+        reason: "few".into(),
+        told_at: Some(start()),
+    };
+    assert_eq!(world.ask("dpo", Some(1), wrong), Err(Refusal::ToldAt));
+}
+
+#[test]
+fn who_counts_the_people_withdraws_what_does_not_apply() {
+    let mut world = World::with(LAW);
+    world.alert(&alert("u1", 0));
+    world.ask("dpo", Some(1), count("US-CA", 3, Some(3))).unwrap();
+    assert!(due(&world, "us-md-individuals").is_some(), "of the others nobody knows where they live");
+    world.ask("dpo", Some(1), count("", 3, Some(3))).unwrap();
+    let maryland = world.incident(1).deadline("us-md-individuals").unwrap();
+    let settled = maryland.settled.as_ref().unwrap();
+    assert_eq!(
+        (settled.how, settled.reason.as_str()),
+        (Settlement::Withdrawn, "it takes at least 1 residents; here it is 0")
     );
-    let suspicion =
-        jurisdictions.obligations.iter().filter(|obligation| obligation.clock_start == ClockStart::Suspicion);
-    assert_eq!(suspicion.count(), 1);
-    for (from, to, problem) in [
-        ("hours = 72", "hours = 0", "ten years"),
-        ("hours = 72", "hours = 72\ncalendar_days = 3", "not both"),
-        ("eu-gdpr-34-individuals", "eu-gdpr-33-authority", "used twice"),
-        ("clock_start = \"awareness\"", "clock_start = \"rumour\"", "rumour"),
-        ("hours = 72", "hourz = 72", "hourz"),
-    ] {
-        let bad = Jurisdictions::DEFAULT.replacen(from, to, 1);
-        // The first mention of a name is in the comment at the top for none of these.
-        let error = Jurisdictions::parse(&bad).unwrap_err().to_string();
-        assert!(error.contains(problem), "{error}");
+    assert_eq!(due(&world, "us-ca-individuals"), Some(at("2026-04-02T06:59:59Z")));
+    assert!(world.incident(1).deadline("us-ca-individuals").unwrap().assumed.is_empty());
+    // More turn up: it runs again, from the same start.
+    world.after(Span::from_hours(48));
+    world.ask("dpo", Some(1), count("", 3, Some(9))).unwrap();
+    assert_eq!(due(&world, "us-md-individuals"), Some(at("2026-04-17T03:59:59Z")));
+    for bad in [count("Maryland", 1, None), count("us-md", 1, None), count("US-MD", 5, Some(4)), count("US-", 1, None)]
+    {
+        assert_eq!(world.ask("dpo", Some(1), bad), Err(Refusal::Headcount));
     }
+}
+
+#[test]
+fn what_a_person_records_to_have_come_to_pass_starts_limits() {
+    let mut world = World::with(LAW);
+    world.alert(&alert("u1", 0));
+    let material = |since| Action::RecordMoment { moment: Moment::Materiality, since, reason: "the board met".into() };
+    assert_eq!(world.ask("cfo", Some(1), material(Some(world.now + Span::from_hours(1)))), Err(Refusal::MomentAhead));
+    world.after(Span::from_hours(20));
+    world.ask("cfo", Some(1), material(None)).unwrap();
+    // 17:00Z on Tuesday, 3 March: Wednesday, Thursday, Friday, Monday (by then New York has summer time).
+    assert_eq!(due(&world, "us-sec-8k-105"), Some(at("2026-03-10T03:59:59Z")));
+    assert_eq!(world.incident(1).moments[&Moment::Materiality].by, "cfo");
+    // Known earlier than it seemed: the limit moves, whoever was warned of the old one is warned of the new one.
+    let earlier = Action::RecordMoment {
+        moment: Moment::Awareness,
+        since: Some(at("2026-03-01T09:00:00Z")),
+        reason: "a colleague had written to support".into(),
+    };
+    world.ask("dpo", Some(1), earlier).unwrap();
+    assert_eq!(due(&world, "eu-gdpr-33-authority"), Some(at("2026-03-04T09:00:00Z")));
+    assert_eq!(world.incident(1).deadline("eu-gdpr-33-authority").unwrap().warned_percent, 75);
+}
+
+#[test]
+fn limits_that_reach_a_step_together_are_told_together() {
+    let mut world =
+        World::with(&LAW.replace("\"us-ca-*\"", "\"us-ca-*\", \"us-ny-individuals\", \"us-fl-*\", \"us-tx-*\""));
+    world.alert(&alert("u1", 0));
+    world.ask("dpo", Some(1), verdict(Verdict::Breach)).unwrap();
+    let running = world.incident(1).running_deadlines().len();
+    assert!(running >= 9, "{running}");
+    let decisions = world.after(Span::from_hours(24 * 100));
+    let warned: Vec<_> = (decisions.iter())
+        .filter_map(|decision| match decision {
+            Decision::DeadlineWarned { percent: 100, obligations, .. } => Some(obligations.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(warned, [running]);
+    let told = requested(&decisions);
+    assert_eq!(told.len(), 1, "{told:?}");
+    let notice = &world.incident(1).notices.last().unwrap().notice;
+    assert!(
+        notice.title.starts_with("The ") && notice.title.contains(&format!("and of {} more", running - 1)),
+        "{}",
+        notice.title
+    );
+    assert_eq!(notice.deadlines.len() as u64 + notice.n_deadlines_beyond, running as u64);
+    assert_eq!(world.after(Span::ZERO), []);
 }

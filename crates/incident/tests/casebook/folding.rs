@@ -5,6 +5,7 @@ use activity::{DataClass, DataClasses, Entity, EntityKind, Span};
 use detector::{Alert, Ruling, Severity, VerdictException};
 use incident::*;
 use journal::{Chain, Verifier};
+use law::Moment;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -43,7 +44,13 @@ fn actions() -> impl Strategy<Value = Action> {
         1 => reason.clone().prop_map(|reason| Action::Contain { reason }),
         3 => (verdicts, reason.clone()).prop_map(|(verdict, reason)| Action::SetVerdict { verdict, reason, aware_at: None }),
         2 => (obligations, settlements, reason.clone())
-            .prop_map(|(obligation, how, reason)| Action::Settle { obligation: obligation.into(), how, reason }),
+            .prop_map(|(obligation, how, reason)| Action::Settle { obligation: obligation.into(), how, reason, told_at: None }),
+        1 => (prop::sample::select(&Moment::ALL[..]), 0..200i64, reason.clone()).prop_map(|(moment, hours, reason)| {
+            Action::RecordMoment { moment, since: Some(crate::world::start() + Span::from_hours(hours - 48)), reason }
+        }),
+        1 => (prop::sample::select(&["", "US-CA", "DE"][..]), 0..5u64, 0..5u64, reason.clone()).prop_map(
+            |(place, lower, more, reason)| Action::CountPeople { place: place.into(), lower, upper: Some(lower + more), reason }
+        ),
         2 => Just(Action::Close),
         2 => (prop::sample::select(&Ruling::ALL[..]), 0..4u8, 0..4u32, reason.clone()).prop_map(|(verdict, user, n, reason)| {
             let alert = crate::world::alert(&format!("u{user}"), n).id;
@@ -192,7 +199,9 @@ proptest! {
                 prop_assert!(severities.get(&incident.id).is_none_or(|before| *before <= incident.severity));
                 for deadline in incident.deadlines.iter().filter(|deadline| deadline.is_running()) {
                     let by_suspicion = deadline.obligation == "card-visa-notify";
-                    prop_assert!(by_suspicion || incident.aware.is_some(), "nobody is aware: {:?}", deadline);
+                    let recorded = !incident.moments.is_empty();
+                    let somebody = by_suspicion || recorded || incident.aware.is_some();
+                    prop_assert!(somebody, "nobody is aware: {:?}", deadline);
                 }
             }
             for id in 1..=world.book.counts().incidents_opened {

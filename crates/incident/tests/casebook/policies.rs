@@ -1,11 +1,12 @@
 //! What can be configured, and what is wrong with it.
 
 use crate::world::POLICY;
-use incident::{Jurisdictions, Policy, Settings};
+use incident::{Policy, Settings};
+use law::Catalogue;
 
 fn mistakes(toml: &str) -> Vec<String> {
     let settings: Settings = toml::from_str(toml).unwrap();
-    let jurisdictions = Jurisdictions::parse(Jurisdictions::DEFAULT).unwrap();
+    let jurisdictions = Catalogue::parse(Catalogue::DEFAULT).unwrap();
     match Policy::new(settings, &jurisdictions) {
         Ok(_) => Vec::new(),
         Err(mistakes) => mistakes.into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect(),

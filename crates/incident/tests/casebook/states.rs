@@ -98,7 +98,12 @@ fn an_incident_does_not_close_over_a_running_time_limit() {
     let refused = world.ask("ann", Some(1), Action::Close).unwrap_err();
     assert!(matches!(&refused, Refusal::DeadlinesRun(names) if names.contains("GDPR Art. 33")), "{refused}");
 
-    let settle = |obligation: &str, how| Action::Settle { obligation: obligation.into(), how, reason: "filed".into() };
+    let settle = |obligation: &str, how| Action::Settle {
+        obligation: obligation.into(),
+        how,
+        reason: "filed".into(),
+        told_at: None,
+    };
     world.ask("ann", Some(1), settle("eu-gdpr-33-authority", Settlement::Met)).unwrap();
     assert!(matches!(
         world.ask("ann", Some(1), settle("eu-gdpr-33-authority", Settlement::Met)),

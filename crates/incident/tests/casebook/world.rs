@@ -3,6 +3,7 @@
 use activity::{DataClass, DataClasses, DrillId, Entity, EntityKind, KnownBy, Mode, Span, Timestamp};
 use detector::{Alert, AlertId, AlertWindow, Evidence, Severity};
 use incident::*;
+use law::Catalogue;
 use std::sync::Arc;
 
 pub(crate) const POLICY: &str = r#"
@@ -30,7 +31,7 @@ pub(crate) struct World {
 
 pub(crate) fn policy(toml: &str) -> Arc<Policy> {
     let settings: Settings = toml::from_str(toml).unwrap();
-    Arc::new(Policy::new(settings, &Jurisdictions::parse(Jurisdictions::DEFAULT).unwrap()).unwrap())
+    Arc::new(Policy::new(settings, &Catalogue::parse(Catalogue::DEFAULT).unwrap()).unwrap())
 }
 
 /// Wall time and event time 0 of the tests: a Monday.

@@ -128,6 +128,7 @@ pub(crate) fn notice() -> Notice {
             due_at: Some(decided_at + Span::from_hours(72)),
             simulated: false,
         }],
+        n_deadlines_beyond: 0,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
         drill: None,

@@ -1,0 +1,86 @@
+//! From a start to the end of a limit.
+
+use crate::{Calendar, Limit};
+use activity::{Span, Timestamp};
+use jiff::{
+    ToSpan,
+    civil::Date,
+    tz::{Offset, TimeZone},
+};
+
+/// Where days begin and end.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a>(pub Option<&'a TimeZone>);
+
+/// The places where a date begins last, and where it ends first.
+const LAST_TO_BEGIN: Offset = Offset::constant(-12);
+const FIRST_TO_END: Offset = Offset::constant(14);
+
+impl Place<'_> {
+    /// The date of a moment; `None`: beyond the calendar.
+    pub(crate) fn date(self, at: Timestamp) -> Option<Date> {
+        let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
+        Some(match self.0 {
+            Some(zone) => zone.to_datetime(at).date(),
+            None => LAST_TO_BEGIN.to_datetime(at).date(),
+        })
+    }
+
+    /// The last second of a day. Where clocks repeat it, the first time.
+    pub(crate) fn end_of(self, day: Date) -> Option<Timestamp> {
+        let last = day.at(23, 59, 59, 0);
+        let at = match self.0 {
+            Some(zone) => zone.to_ambiguous_timestamp(last).earlier().ok()?,
+            None => FIRST_TO_END.to_timestamp(last).ok()?,
+        };
+        Some(Timestamp::from_millis(at.as_millisecond()))
+    }
+
+    fn name(self) -> &'static str {
+        if self.0.is_some() { "there" } else { "anywhere on earth" }
+    }
+}
+
+/// When a limit ends, and how that was reckoned; `None`: beyond the calendar.
+pub(crate) fn due(
+    limit: &Limit,
+    starts_at: Timestamp,
+    from_end_of_year: bool,
+    place: Place<'_>,
+    calendars: &[Calendar],
+) -> Option<(Timestamp, String)> {
+    let day = place.date(starts_at)?;
+    let (day, from) = if from_end_of_year {
+        (day.last_of_year(), format!("the end of {}", day.year()))
+    } else {
+        (day, day.to_string())
+    };
+    let ends = |last: Date, term: &str| {
+        let at = place.end_of(last)?;
+        Some((at, format!("{term} after {from}; {last} ends {} at {at}", place.name())))
+    };
+    match limit {
+        Limit::Hours(hours) => {
+            let starts_at = if from_end_of_year { place.end_of(day)? } else { starts_at };
+            let at = starts_at.saturating_add(Span::from_hours(i64::from(*hours)));
+            Some((at, format!("{hours} h after {starts_at}")))
+        }
+        Limit::CalendarDays(days) => {
+            let last = day.checked_add(i64::from(*days).days()).ok()?;
+            ends(last, &format!("{days} calendar {}", plural(*days, "day")))
+        }
+        Limit::BusinessDays { days, calendar } => {
+            let calendar = calendars.iter().find(|other| other.id == *calendar)?;
+            let last = calendar.nth_business_day_after(day, *days)?;
+            ends(last, &format!("{days} business {} ({})", plural((*days).into(), "day"), calendar.name))
+        }
+        Limit::Months(months) => {
+            let last = day.checked_add(i64::from(*months).months()).ok()?;
+            ends(last, &format!("{months} {}", plural(*months, "month")))
+        }
+    }
+}
+
+fn plural(n: u32, word: &str) -> String {
+    if n == 1 { word.into() } else { format!("{word}s") }
+}
