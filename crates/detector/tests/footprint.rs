@@ -3,8 +3,9 @@
 #[allow(dead_code, reason = "entities are filled here, and nobody reads anything")]
 mod world;
 
-use activity::{EntityKind, Record, Timestamp};
+use activity::{DataClass, EntityKind, Level, Mark, Record, Timestamp};
 use detector::Settings;
+use std::sync::Arc;
 use tally::{Metric, Tally};
 use world::World;
 
@@ -38,7 +39,14 @@ fn fill(tally: &mut Tally, hour: i64) {
         tally.logins.insert(Timestamp::from_secs(hour * 3600 + n), &name("u"), n % 2 == 0);
     }
     (0..256).for_each(|n| tally.records.insert(Record::new("employee", &(hour * 256 + n).to_string())));
+    for n in 0..Mark::MAX {
+        let rule = format!("rule_{n}_with_a_name_of_its_own").into();
+        let techniques = Arc::new(["T1190".into(), "T1505.003".into()]);
+        let mark = Mark { page: false, level: Level::High, rule, title: "a rule".into(), techniques };
+        tally.marks.insert(&Arc::new(mark), 1);
+    }
     tally.signals.insert(activity::Signal::DumpShape);
+    tally.classes.insert(DataClass::Hr);
     tally.name_person("e0001");
 }
 
@@ -85,6 +93,7 @@ fn who_came_once_costs_little_more_than_the_baseline() {
         let tally = world.tally(EntityKind::Address, &format!("192.0.2.{n}"), n % 60);
         tally.add(Metric::Requests, 3);
         (0..20).for_each(|account| tally.accounts.insert(&format!("account{account}")));
+        tally.signals.insert(activity::Signal::SqlInjection);
     }
     (0..48).for_each(|_| world.next_hour());
     let footprint = world.footprint()[&EntityKind::Address];
