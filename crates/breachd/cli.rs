@@ -95,6 +95,11 @@ pub enum Command {
         #[command(subcommand)]
         command: AlertCommand,
     },
+    /// What a running breachd knows of single incidents.
+    Incidents {
+        #[command(subcommand)]
+        command: IncidentsCommand,
+    },
     /// Tests how notices are delivered.
     Channels {
         #[command(subcommand)]
@@ -178,7 +183,7 @@ pub struct VerdictArgs {
     /// A new normal: what was left out of the baseline because of this alert is learned.
     #[arg(long)]
     pub expected: bool,
-    /// This once: on record, and without effect.
+    /// This once: on record, and nothing is learned; more of the like pages as if nobody had been told before.
     #[arg(long)]
     pub benign_once: bool,
     /// A breach: what was left out of the baseline is never learned.
@@ -311,6 +316,25 @@ impl LetterFilter {
         });
         Filter { source: self.source, reason: self.reason, since }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum IncidentsCommand {
+    /// Shows an incident, and how many records and people it concerns: at least, about, at most, and why no closer than that.
+    Show {
+        /// Such as `INC-7`.
+        #[arg(value_parser = |text: &str| incident::IncidentId::parse(text).ok_or("an incident's id is INC- and a number"))]
+        incident: incident::IncidentId,
+        /// The running breachd.
+        #[arg(long, default_value = "http://127.0.0.1:8420")]
+        url: String,
+        /// File with the API token, where the daemon asks for one.
+        #[arg(long)]
+        token_file: Option<PathBuf>,
+        /// As JSON, with alerts, deadlines, deliveries and the timeline.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

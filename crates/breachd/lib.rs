@@ -16,6 +16,7 @@ pub mod discover;
 pub mod drill;
 pub mod explain;
 pub mod health;
+pub mod incidents;
 pub mod manual;
 pub mod metrics;
 pub mod reload;

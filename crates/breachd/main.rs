@@ -4,10 +4,10 @@ use anyhow::Context as _;
 use breachd::{
     audit,
     cli::{
-        AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, InputFile,
-        LogFormat, ReplayArgs, VerdictArgs,
+        AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, IncidentsCommand,
+        InputFile, LogFormat, ReplayArgs, VerdictArgs,
     },
-    dead_letter, demo, discover, drill, explain, manual, replay, run,
+    dead_letter, demo, discover, drill, explain, incidents, manual, replay, run,
     settings::{self, Settings, Usage, load::Mistake},
     sources,
     topics::Topics,
@@ -108,22 +108,28 @@ async fn command(command: Command) -> anyhow::Result<bool> {
             blocking(move || explain::run(&alert_id, &alerts, &mut io::stdout()).map(|()| true)).await
         }
         Command::Alert { command: AlertCommand::Verdict(arguments) } => blocking(move || judge(arguments)).await,
+        Command::Incidents { command: IncidentsCommand::Show { incident, url, token_file, json } } => {
+            let token = token_of(token_file)?;
+            incidents::show(incidents::Request { url, token, incident, json }, &mut out).await.map(|()| true)
+        }
         Command::Channels { command: ChannelsCommand::Test { config, name } } => {
             test_channels(&load(&config.files)?, name.as_deref()).await
         }
         Command::DeadLetter { command } => blocking(move || dead_letters(command)).await,
         Command::Drill { command: DrillCommand::Run { url, token_file, wait_seconds } } => {
-            let token = token_file
-                .map(|file| {
-                    std::fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))
-                })
-                .transpose()?
-                .map(|token| token.trim().to_owned());
+            let token = token_of(token_file)?;
             drill::client::run(drill::client::Request { url, token, wait: Duration::from_secs(wait_seconds) }, &mut out)
                 .await
         }
         Command::Audit { command } => blocking(move || audit_command(command)).await,
     }
+}
+
+/// What the file holds, without the line break behind it.
+fn token_of(file: Option<PathBuf>) -> anyhow::Result<Option<String>> {
+    let read =
+        |file: PathBuf| std::fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()));
+    Ok(file.map(read).transpose()?.map(|token| token.trim().to_owned()))
 }
 
 async fn blocking(work: impl FnOnce() -> anyhow::Result<bool> + Send + 'static) -> anyhow::Result<bool> {

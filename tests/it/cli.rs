@@ -15,7 +15,7 @@ fn text(bytes: &[u8]) -> String {
 fn help_names_every_command_and_usage_errors_exit_2() {
     let help = breachd(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for command in ["demo", "run", "replay", "check", "formats", "explain", "channels", "drill", "audit"] {
+    for command in ["demo", "run", "replay", "check", "formats", "explain", "channels", "incidents", "drill", "audit"] {
         assert!(text(&help.stdout).contains(command), "{command}");
     }
     assert_eq!(breachd(&["run"]).status.code(), Some(2));
@@ -54,6 +54,7 @@ fn check_reports_every_mistake_with_its_line_and_exits_2() {
         assert!(said.contains(expected), "{expected} in\n{said}");
     }
     assert!(said.contains("5 mistakes in the configuration"), "{said}");
+    assert!(!said.contains("`[[channels]]`, or use"), "there is none to use: {said}");
 }
 
 #[test]

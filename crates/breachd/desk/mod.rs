@@ -360,13 +360,11 @@ impl console::Desk for Desk {
     fn alerts(&self) -> shown::AlertsPage {
         let now = wall::now();
         let casebook = self.model.casebook();
-        let ranked: Vec<AlertFact> = casebook.digest().map(|(_, alert)| alert.clone()).collect();
+        let ranked: Vec<(Mode, AlertFact)> = casebook.digest().map(|(_, mode, alert)| (mode, alert.clone())).collect();
         let mut digests: Vec<shown::Delivery> = casebook.digests().map(|record| views::delivery(record, now)).collect();
         drop(casebook);
         digests.reverse();
-        // A ranked alert does not carry its mode; the alert itself does, as long as it is remembered.
-        let mode = |id| self.model.alert(id).map_or(Mode::Live, |alert| alert.mode);
-        let alerts = ranked.iter().map(|fact| views::alert_row(fact, mode(fact.id), &self.model)).collect();
+        let alerts = ranked.iter().map(|(mode, fact)| views::alert_row(fact, *mode, &self.model)).collect();
         shown::AlertsPage { at: now, alerts, digests }
     }
 

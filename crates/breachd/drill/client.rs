@@ -117,7 +117,7 @@ fn shown(seconds: f64) -> String {
 }
 
 /// What an RFC 9457 answer says, or its status.
-async fn problem(answer: reqwest::Response) -> String {
+pub(crate) async fn problem(answer: reqwest::Response) -> String {
     #[derive(Deserialize)]
     struct Problem {
         title: String,

@@ -461,11 +461,12 @@ impl Written {
         let known: Vec<&str> = self.channels.iter().map(notifier::ChannelSettings::name).collect();
         let mut check = |key: String, names: &[String]| {
             for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
-                let problem = format!(
-                    "there is no channel `{name}`; write it as `[[channels]]`, or use one of: {}",
-                    known.join(", ")
-                );
-                mistakes.push((key.clone(), problem));
+                let others = match known.as_slice() {
+                    [] => String::new(),
+                    known => format!(", or use one of: {}", known.join(", ")),
+                };
+                mistakes
+                    .push((key.clone(), format!("there is no channel `{name}`; write it as `[[channels]]`{others}")));
             }
         };
         for (at, trigger) in self.triggers.iter().enumerate() {

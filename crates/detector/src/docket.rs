@@ -21,6 +21,9 @@
 //! | `benign_once` | nothing | ends an earlier one |
 //! | `true` | whatever was left out of the window is never learned and does not count to the bound of what may be left out; networks, places and tables used on that day only are forgotten | ends an earlier one |
 //!
+//! Each of them, about an alert of `new_records` or `drift`, also ends the time in which more of the like has to be less probable to page
+//! again: somebody has looked, and what comes after is news.
+//!
 //! What is left out is volume's amounts, `login_spray`'s accounts, `login_failures`' accounts of an address, and the hours of
 //! `unexplained_reads`. Other detectors leave nothing out. It does not undo: that the entity was active in the hour, records that were
 //! touched (a Bloom filter cannot forget one), and what peers learned. Left-out amounts are kept with the entity, a bounded number for
@@ -28,6 +31,7 @@
 
 use crate::{
     alert::{Alert, AlertId},
+    detectors::NEWS,
     entity::Key,
     exception::{Candidate, Covers, Exception},
     limits::{RULABLE_HOURS, RULABLE_MAX, VERDICTS_MAX, VERDICTS_OF_ALERT_MAX},
@@ -77,6 +81,8 @@ pub(crate) struct Ruled {
     pub(crate) alert: AlertId,
     pub(crate) ruling: Ruling,
     pub(crate) part: Option<Part>,
+    /// The alert says that somebody does something new.
+    pub(crate) is_news: bool,
     /// The nominal window, in hours.
     pub(crate) from: i64,
     pub(crate) to: i64,
@@ -195,7 +201,8 @@ impl Docket {
                 standing.exception = Some(Exception { without_name: Some(known.detector.clone()), ..exception });
             }
             let (at, ruling, part) = (verdict.at, verdict.ruling, Part::of(&known.detector));
-            let ruled = Ruled { effective, at, alert, ruling, part, from: known.from, to };
+            let is_news = NEWS.contains(&known.detector.as_str());
+            let ruled = Ruled { effective, at, alert, ruling, part, is_news, from: known.from, to };
             heard.push((known.key.clone(), ruled, late));
         }
         heard

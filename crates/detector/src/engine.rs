@@ -25,9 +25,9 @@ use crate::{
     budget::Budget,
     calendar::Calendar,
     detectors::{
-        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, Norm, SourceHour, Sources, Window,
-        changed_hands, counts_records, established, facts, facts_of_mark, footholds, fresh, gates, is_newcomer, norms,
-        novelty, off_hours, share_step, strangers,
+        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, NEWS, Norm, SourceHour, Sources,
+        Window, changed_hands, counts_records, established, facts, facts_of_mark, footholds, fresh, gates, is_newcomer,
+        norms, novelty, off_hours, share_step, strangers, tells_of_awaited,
     },
     directory::Directory,
     docket::{Docket, Rulings},
@@ -158,9 +158,6 @@ struct Past {
     /// Of a session: it went over to another browser.
     handed_over: bool,
 }
-
-/// Detectors that say that somebody does something new.
-const NEWS: [&str; 2] = ["new_records", "drift"];
 
 const DAY_MILLIS: i64 = 86_400_000;
 
@@ -480,7 +477,9 @@ impl Engine {
         for at in std::mem::replace(&mut self.unlearned, waiting).into_values().flatten() {
             // It may have been evicted; in its place may be another, which learns no more than it would anyway.
             if let Some(entity) = self.entities[at as usize].as_mut() {
-                entity.rest(through, |hour| calendar.one_off(hour), half_life);
+                if let Some(due) = entity.rest(through, |hour| calendar.one_off(hour), half_life) {
+                    self.unlearned.entry(due).or_default().push(at);
+                }
             }
         }
     }
@@ -581,8 +580,8 @@ impl Engine {
                 self.await_footholds(at, hour);
             }
             let entity = self.held_mut(at);
-            if told && entity.told.is_none_or(|before| hour - before > limits::TOLD_HOURS) {
-                entity.told = Some(hour);
+            if told && entity.told(hour).is_none_or(|before| hour - before > limits::TOLD_HOURS) {
+                entity.tell(hour);
             }
         }
         self.marks = marks;
@@ -662,7 +661,10 @@ impl Engine {
         (reads.classes, reads.known_by) = (state.tally.classes, state.tally.known_by);
         reads.tables = state.tally.tables.clone();
         reads.evidence = state.tally.evidence.clone();
-        if entity.take(Bucket((hour + 2) * 60), &reads) {
+        reads.add(Metric::RowsSent, state.tally.get(Metric::RowsSent));
+        let (later, is_new) = entity.hour_mut(hour + 2);
+        later.awaited = Some(Box::new(reads));
+        if is_new {
             self.hours.entry(hour + 2).or_default().touched.push(at);
         }
     }
@@ -855,7 +857,7 @@ impl Engine {
             &group,
             closing,
         );
-        let mut all: Vec<(usize, Finding, Vec<Fact>)> = Vec::new();
+        let mut all: Vec<(usize, Finding, Told)> = Vec::new();
         let mut found = Vec::new();
         // What was said of the hour or of the day is not said again.
         let of_day = entity.days.iter().find(|state| state.day == hour.div_euclid(24)).map_or(0, |state| state.paged);
@@ -864,7 +866,8 @@ impl Engine {
             for finding in found.drain(..) {
                 let said = if finding.window == Window::Day { of_day } else { look.hour.paged };
                 let facts = if said & (1 << number) == 0 { facts(spec, &look, &finding) } else { Vec::new() };
-                all.push((number, finding, facts));
+                let of_awaited = spec.name == "chain" && tells_of_awaited(&look);
+                all.push((number, finding, Told { facts, of_awaited }));
             }
         }
         all.sort_by_key(|(_, finding, _)| !finding.page);
@@ -877,8 +880,8 @@ impl Engine {
             told: closing && all.iter().any(|(detector, finding, _)| self.is_told(at, hour, *detector, finding)),
             handed_over: look.handed_over,
         };
-        for (detector, finding, facts) in all {
-            self.raise(at, hour, (detector, finding, facts), effects);
+        for (detector, finding, told) in all {
+            self.raise(at, hour, (detector, finding, told), effects);
         }
         self.raise_marks(at, hour, closing, effects);
         past
@@ -890,11 +893,20 @@ impl Engine {
         if !finding.page || !NEWS.contains(&name) {
             return false;
         }
-        let Identity { subject, entity, window, .. } = self.identity(at, name, hour, finding.window);
-        let attack = finding.attack.iter().map(|technique| (*technique).to_owned()).collect::<Vec<_>>();
-        let (subject, entity, from) = (&subject, &entity, window.from);
-        let candidate = Candidate { detector: name, finding, attack: &attack, subject, entity, from };
-        self.suppression(&candidate, self.held(at).key.mode).is_none()
+        self.heading(at, By::Detector(name), hour, finding).suppressed_by.is_none()
+    }
+
+    /// What stands above an alert: who it is about, by which techniques, and whether an exception keeps it quiet.
+    fn heading<'a>(&self, at: u32, by: By<'a>, hour: i64, finding: &Finding) -> Heading<'a> {
+        let (detector, attack): (&str, Vec<String>) = match by {
+            By::Detector(name) => (name, finding.attack.iter().map(|technique| (*technique).to_owned()).collect()),
+            By::Rule(mark) => (&mark.rule, mark.techniques.iter().map(|technique| technique.to_string()).collect()),
+        };
+        let identity = self.identity(at, detector, hour, finding.window);
+        let (subject, entity, from) = (&identity.subject, &identity.entity, identity.window.from);
+        let candidate = Candidate { detector, finding, attack: &attack, subject, entity, from };
+        let suppressed_by = self.suppression(&candidate, self.held(at).key.mode);
+        Heading { detector, identity, attack, suppressed_by }
     }
 
     /// What signature rules say of the hour, each of them once.
@@ -943,7 +955,10 @@ impl Engine {
             budget: &self.budget,
             employee: self.employee(entity, hour.hour),
             left: self.left(entity, hour.hour),
-            told: entity.told.is_some_and(|told| (hour.hour - limits::TOLD_HOURS..=hour.hour - 2).contains(&told)),
+            told: entity
+                .told(hour.hour)
+                .map(|told| hour.hour - told)
+                .filter(|age| (2..limits::TOLD_HOURS).contains(age)),
             busy: self.calendar.busy(hour.hour),
             footholds: left.map_or(&[], |left| &left.footholds),
             sources: &self.heard,
@@ -953,13 +968,7 @@ impl Engine {
     }
 
     /// Each detector speaks once per entity and nominal window, and pages win over the digest.
-    fn raise(
-        &mut self,
-        at: u32,
-        hour: i64,
-        (detector, finding, facts): (usize, Finding, Vec<Fact>),
-        effects: &mut Effects,
-    ) {
+    fn raise(&mut self, at: u32, hour: i64, (detector, finding, told): (usize, Finding, Told), effects: &mut Effects) {
         let bit = 1u32 << detector;
         let volume = DETECTORS[detector].name == "volume";
         let day = hour.div_euclid(24);
@@ -990,7 +999,11 @@ impl Engine {
         if spoken {
             return;
         }
-        let tally = Source::of(&self.held(at).hours[place], facts);
+        let state = &self.held(at).hours[place];
+        let tally = match state.awaited.as_deref().filter(|_| told.of_awaited) {
+            Some(reads) => Source::of_tally(state.latest, reads, told.facts),
+            None => Source::of(state, told.facts),
+        };
         if finding.window == Window::Day && !finding.page {
             let of_day = self.held_mut(at).day_mut(day);
             if !of_day.digest.iter().any(|(known, _, _)| *known == detector) {
@@ -1075,23 +1088,9 @@ impl Engine {
 
     fn alert(&self, at: u32, by: By<'_>, source: &Source, finding: Finding) -> Alert {
         let mode = self.held(at).key.mode;
-        let (detector, attack): (&str, Vec<String>) = match by {
-            By::Detector(name) => (name, finding.attack.iter().map(|technique| (*technique).to_owned()).collect()),
-            By::Rule(mark) => (&mark.rule, mark.techniques.iter().map(|technique| technique.to_string()).collect()),
-        };
-        let Identity { id, subject, entity, window } =
-            self.identity(at, detector, source.bucket.hour(), finding.window);
-        let suppressed_by = self.suppression(
-            &Candidate {
-                detector,
-                finding: &finding,
-                attack: &attack,
-                subject: &subject,
-                entity: &entity,
-                from: window.from,
-            },
-            mode,
-        );
+        let Heading { detector, identity, attack, suppressed_by } =
+            self.heading(at, by, source.bucket.hour(), &finding);
+        let Identity { id, subject, entity, window } = identity;
         let named = named(&entity, source);
         Alert {
             id,
@@ -1199,6 +1198,9 @@ impl Engine {
 /// Adds one entity's hour to its group. What raised a volume alert is not what is usual, and where a newcomer comes from says nothing of
 /// where the others do: else a new account makes a place known to all before another is used from there.
 fn roll_up(group: &mut GroupHour, kind: EntityKind, state: &HourState, settled: bool) {
+    if state.is_second_look() {
+        return;
+    }
     group.active += 1;
     for (sum, novel) in group.novel.iter_mut().zip(state.novel) {
         *sum += u64::from(novel);
@@ -1240,6 +1242,21 @@ struct Identity {
     window: AlertWindow,
 }
 
+/// What a detector's finding has to say for itself.
+struct Told {
+    facts: Vec<Fact>,
+    /// Its story is that of the reads that [`HourState::awaited`] holds.
+    of_awaited: bool,
+}
+
+/// What an alert is called, and who answers for it if it is quiet.
+struct Heading<'a> {
+    detector: &'a str,
+    identity: Identity,
+    attack: Vec<String>,
+    suppressed_by: Option<Suppression>,
+}
+
 /// What an alert tells of the tallies that raised it.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
@@ -1255,10 +1272,14 @@ pub(crate) struct Source {
 
 impl Source {
     fn of(hour: &HourState, facts: Vec<Fact>) -> Self {
-        let Tally { classes, known_by, evidence, records, tables, .. } = &hour.tally;
+        Source::of_tally(hour.latest, &hour.tally, facts)
+    }
+
+    fn of_tally(bucket: Bucket, tally: &Tally, facts: Vec<Fact>) -> Self {
+        let Tally { classes, known_by, evidence, records, tables, .. } = tally;
         let is_one = tables.iter().count() == 1 && !tables.overflowed();
         Source {
-            bucket: hour.latest,
+            bucket,
             classes: *classes,
             known_by: *known_by,
             evidence: evidence.clone(),
@@ -1278,4 +1299,21 @@ fn named(entity: &Entity, source: &Source) -> Option<NamedRecords> {
     let table = entity.user_and_table().map(|(_, table)| table.to_owned()).or_else(|| source.table.clone());
     let table = table.filter(|table| table.len() <= limits::TABLE_BYTES_MAX).unwrap_or_default();
     Some(NamedRecords { table, records: source.records.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_that_is_only_a_second_look_says_nothing_of_the_group() {
+        let mut group = GroupHour::default();
+        let mut hour = HourState::new(12);
+        hour.awaited = Some(Box::default());
+        roll_up(&mut group, EntityKind::AppHost, &hour, true);
+        assert_eq!(group, GroupHour::default());
+        hour.take(EntityKind::AppHost, Bucket(12 * 60), &Tally::default());
+        roll_up(&mut group, EntityKind::AppHost, &hour, true);
+        assert_eq!(group.active, 1);
+    }
 }

@@ -52,8 +52,8 @@ pub(crate) struct EntityState {
     pub(crate) seen: Seen,
     /// Spots of learned hours, of the last few only.
     trail: Vec<Passed>,
-    /// The last closed hour in which it was said that the person does something new.
-    pub(crate) told: Option<i64>,
+    /// The last closed hour in which it was said that the person does something new; nothing once a person has judged that.
+    told: Option<i64>,
     quarantine: Quarantine,
     /// Most entities have nothing of it.
     rare: Option<Box<Rare>>,
@@ -101,6 +101,11 @@ pub(crate) struct HourState {
     pub(crate) night: f32,
     /// Where it was, and in which minutes of the hour; see [`Spot`].
     pub(crate) spots: Vec<Spot>,
+    /// Of an application host, what unexplained reads two hours earlier were of: it is looked at again in this hour, when the footholds
+    /// of the fleet are known. Not merged into the tally: what other detectors tell of this hour is only what happened in it.
+    pub(crate) awaited: Option<Box<Tally>>,
+    /// Something was told of it; else it is only looked at again.
+    took: bool,
     /// See [`Steps`]; of rules, those the tally has kept so far.
     marked: Vec<(Arc<Mark>, u64)>,
     tried: u64,
@@ -418,6 +423,7 @@ impl EntityState {
         let hours = self.hours.partition_point(|state| state.hour <= through && state.closed);
         let days = self.days.partition_point(|state| state.last_hour() <= through);
         let rulings = self.due(through).len();
+        self.told = self.told.filter(|told| !self.due(through).iter().any(|ruled| ruled.settles_news_of(*told)));
         if hours == 0 && days == 0 && rulings == 0 {
             return;
         }
@@ -432,39 +438,11 @@ impl EntityState {
             );
             self.known.fold(self.key.kind, &self.hours[..hours], &due);
             let counts = counts_seen(self.key.kind);
-            for state in &self.hours[..hours] {
-                self.trail.retain(|passed| state.hour - i64::from(passed.hour) <= PASSED_HOURS);
-                self.trail.extend(state.spots.iter().map(|spot| Passed::new(state.hour, *spot)));
-                if counts {
-                    state.records().for_each(|record| self.seen.learn(record, state.hour));
-                }
-                if let Some(rare) = &mut self.rare {
-                    rare.forget_steps(state.hour);
-                    rare.forget_nights(state.hour);
-                }
-                let is_step = match self.key.kind {
-                    EntityKind::AppHost => state.reads != 0 && state.unexplained,
-                    // Reads alone are none, but after one.
-                    _ => {
-                        state.has_steps()
-                            || (state.reads != 0 && self.rare.as_ref().is_some_and(|rare| rare.has_steps()))
-                    }
-                };
-                if !is_step && !Rare::concerns(state) {
-                    continue;
-                }
-                let rare = self.rare.get_or_insert_default();
-                if is_step {
-                    rare.step(state.steps());
-                }
-                if state.off_hours > 0 {
-                    rare.night(state.hour, state.off_hours);
-                }
-                if state.tally.signals.contains(activity::Signal::DumpShape) {
-                    rare.dump(state.hour);
-                }
+            for state in self.hours[..hours].iter().filter(|_| counts) {
+                state.records().for_each(|record| self.seen.learn(record, state.hour));
             }
         }
+        self.remember(hours);
         if hours > 0 {
             self.was_suspicious = self.hours[..hours].iter().any(HourState::is_suspicious);
         }
@@ -472,10 +450,46 @@ impl EntityState {
         self.days.drain(..days);
     }
 
+    /// What is remembered for some hours or nights, of the first so many hours. Of a drill as well: it is no knowledge of what is usual, and
+    /// when hours are learned depends on what else happens, which must not decide what a drill raises.
+    fn remember(&mut self, hours: usize) {
+        for state in &self.hours[..hours] {
+            self.trail.retain(|passed| state.hour - i64::from(passed.hour) <= PASSED_HOURS);
+            self.trail.extend(state.spots.iter().map(|spot| Passed::new(state.hour, *spot)));
+            if let Some(rare) = &mut self.rare {
+                rare.forget_steps(state.hour);
+                rare.forget_nights(state.hour);
+            }
+            let is_step = match self.key.kind {
+                EntityKind::AppHost => state.reads != 0 && state.unexplained,
+                // Reads alone are none, but after one.
+                _ => state.has_steps() || (state.reads != 0 && self.rare.as_ref().is_some_and(|rare| rare.has_steps())),
+            };
+            if !is_step && !Rare::concerns(state) {
+                continue;
+            }
+            let rare = self.rare.get_or_insert_default();
+            if is_step {
+                rare.step(state.steps());
+            }
+            if state.off_hours > 0 {
+                rare.night(state.hour, state.off_hours);
+            }
+            // A habit, which a drill has none of.
+            if !self.key.mode.is_drill() && state.tally.signals.contains(activity::Signal::DumpShape) {
+                rare.dump(state.hour);
+            }
+        }
+    }
+
     /// Learns as [`EntityState::learn`] does, and gives back the room that only an active entity needs: an hour has 1 KiB and more with
-    /// its sets, and a vector that held one keeps room for four.
-    pub(crate) fn rest(&mut self, through: i64, one_off: impl Fn(i64) -> bool, half_life: f64) {
+    /// its sets, and a vector that held one keeps room for four. The hour after which it has more to give back.
+    pub(crate) fn rest(&mut self, through: i64, one_off: impl Fn(i64) -> bool, half_life: f64) -> Option<i64> {
         self.learn(through, one_off, half_life);
+        // Whoever is active later judges hours from the one after next on.
+        if let Some(rare) = &mut self.rare {
+            rare.forget_steps(through);
+        }
         if self.hours.is_empty() {
             self.hours = Vec::new();
             self.trail.shrink_to_fit();
@@ -490,6 +504,7 @@ impl EntityState {
         if self.days.is_empty() {
             self.days = Vec::new();
         }
+        self.rare().last_step().map(|last| last + CHAIN_HOURS + 1)
     }
 
     /// Nothing is waiting to be learned.
@@ -533,6 +548,19 @@ impl EntityState {
         &rulings[..rulings.partition_point(|ruled| ruled.last_hour() <= through)]
     }
 
+    /// The last closed hour in which it was said that the person does something new, as known when `hour` is judged: whoever has judged
+    /// that, or a later alert of that sort, has looked, and what comes after is news again.
+    pub(crate) fn told(&self, hour: i64) -> Option<i64> {
+        let rulings = &self.rare().rulings;
+        let settled = |told: i64| rulings.iter().any(|ruled| ruled.effective <= hour && ruled.settles_news_of(told));
+        self.told.filter(|told| !settled(*told))
+    }
+
+    /// It was said in an hour that closes.
+    pub(crate) fn tell(&mut self, hour: i64) {
+        self.told = Some(hour);
+    }
+
     /// The baseline as of the end of hour `through`, if that is more than is learned.
     pub(crate) fn ahead(&self, through: i64, one_off: impl Fn(i64) -> bool, half_life: f64) -> Option<Baseline> {
         let hours = self.hours.partition_point(|state| state.hour <= through && state.closed);
@@ -550,6 +578,9 @@ impl EntityState {
 
     /// Whether the record was touched in an hour through `through`.
     pub(crate) fn touched(&self, record: Record, through: i64) -> bool {
+        if self.key.mode.is_drill() {
+            return false; // see `learn`: which of its hours are still here depends on what else happens
+        }
         let pending = self.hours.iter().take_while(|state| state.hour <= through);
         self.seen.contains(record)
             || pending.into_iter().any(|state| state.closed && state.records().any(|known| known == record))
@@ -580,6 +611,9 @@ impl EntityState {
     /// Whether any value of the sort was used in an hour through `through`; only of sorts in [`known::sorts`].
     pub(crate) fn knew_any(&self, sort: usize, through: i64) -> bool {
         debug_assert!(known::sorts(self.key.kind).contains(&sort), "nobody keeps them");
+        if self.key.mode.is_drill() {
+            return false;
+        }
         if !self.due(through).is_empty() {
             return !self.known_ahead(through).is_empty(sort);
         }
@@ -590,6 +624,9 @@ impl EntityState {
     /// Whether the value was used in an hour through `through`; only of sorts in [`known::sorts`].
     pub(crate) fn knew(&self, sort: usize, value: u64, through: i64) -> bool {
         debug_assert!(known::sorts(self.key.kind).contains(&sort), "nobody keeps them");
+        if self.key.mode.is_drill() {
+            return false;
+        }
         if !self.due(through).is_empty() {
             return self.known_ahead(through).contains(sort, value);
         }
@@ -608,6 +645,9 @@ impl EntityState {
 
     /// What will be known when the hours through `through` are learned.
     fn known_ahead(&self, through: i64) -> Known {
+        if self.key.mode.is_drill() {
+            return self.known.clone(); // it knows nothing
+        }
         let pending = self.hours.partition_point(|state| state.hour <= through && state.closed);
         let mut known = self.known.clone();
         known.fold(self.key.kind, &self.hours[..pending], self.due(through));
@@ -666,6 +706,9 @@ fn fold(
     };
     for state in hours {
         learn_until(baseline, quarantine, state.hour);
+        if state.is_second_look() {
+            continue;
+        }
         // What keeps paging is learned in the end, also in a period of which nothing is learned otherwise.
         let skip = if state.unusual { quarantine.admits(state.hour) } else { one_off(state.hour) };
         let mut left_out = LeftOutHour { hour: short(state.hour), amounts: None, people: 0, unnamed: false };
@@ -883,6 +926,11 @@ impl Quarantine {
 }
 
 impl Ruled {
+    /// The verdict is about what was said in that hour, or about the like later.
+    fn settles_news_of(&self, told: i64) -> bool {
+        self.is_news && told < self.to
+    }
+
     /// Who knows the hours through this one knows the verdict.
     pub(crate) fn last_hour(&self) -> i64 {
         self.effective.saturating_sub(2)
@@ -916,6 +964,8 @@ impl HourState {
             off_hours: 0,
             night: 0.0,
             spots: Vec::new(),
+            awaited: None,
+            took: false,
             marked: Vec::new(),
             tried: 0,
             reads: 0,
@@ -926,6 +976,7 @@ impl HourState {
 
     pub(crate) fn take(&mut self, kind: EntityKind, bucket: Bucket, tally: &Tally) {
         self.tally.merge(tally);
+        self.took = true;
         self.latest = self.latest.max(bucket);
         self.step(kind, bucket, tally);
         match kind {
@@ -1024,6 +1075,11 @@ impl HourState {
         }
     }
 
+    /// Nothing happened in it: it is only there for a second look at another, and says nothing of what is usual.
+    pub(crate) fn is_second_look(&self) -> bool {
+        self.awaited.is_some() && !self.took
+    }
+
     pub(crate) fn steps(&self) -> Steps {
         let unnamed = self.tally.get(Metric::UnnamedStatements);
         Steps { hour: self.hour, marks: self.marked.clone(), tried: self.tried, reads: self.reads, unnamed }
@@ -1053,7 +1109,9 @@ impl HourState {
     fn heap_bytes(&self) -> usize {
         let gates = self.gates.as_deref().map_or(0, size_of_val);
         let marks = of_vec(&self.marked) + of_vec(&self.said);
-        self.tally.heap_bytes() + of_vec(&self.minutes) + of_vec(&self.spots) + of_vec(&self.good) + marks + gates
+        let awaited = self.awaited.as_deref().map_or(0, |reads| size_of::<Tally>() + reads.heap_bytes());
+        let own = of_vec(&self.minutes) + of_vec(&self.spots) + of_vec(&self.good);
+        self.tally.heap_bytes() + own + marks + gates + awaited
     }
 
     pub(crate) fn close(&mut self) {
@@ -1128,6 +1186,25 @@ mod tests {
     }
 
     #[test]
+    fn an_hour_that_is_only_a_second_look_is_not_learned() {
+        let mut host = of_kind(EntityKind::AppHost);
+        host.take(Bucket(20 * 60), &rows(7));
+        host.hour_mut(22).0.awaited = Some(Box::new(rows(7)));
+        host.hour_mut(23).0.awaited = Some(Box::new(rows(7)));
+        host.take(Bucket(23 * 60), &rows(9));
+        (20..24).filter(|hour| *hour != 21).for_each(|hour| close(&mut host, hour));
+        let host = learned(host, || {
+            let mut again = of_kind(EntityKind::AppHost);
+            for (hour, n) in [(20, 7), (23, 9)] {
+                again.take(Bucket(hour * 60), &rows(n));
+                close(&mut again, hour);
+            }
+            again
+        });
+        assert!((1.9..=2.0).contains(&host.baseline.hours), "two hours, a little forgotten: {}", host.baseline.hours);
+    }
+
+    #[test]
     fn unusual_hours_are_left_out_for_a_bounded_time() {
         let mut entity = entity();
         for hour in 0..200 {
@@ -1147,7 +1224,7 @@ mod tests {
 
     fn ruled(ruling: Ruling, part: Part, (from, to): (i64, i64), effective: i64) -> Ruled {
         let alert = crate::AlertId::parse(&"0".repeat(32)).unwrap();
-        Ruled { effective, at: activity::Timestamp::MIN, alert, ruling, part: Some(part), from, to }
+        Ruled { effective, at: activity::Timestamp::MIN, alert, ruling, part: Some(part), is_news: false, from, to }
     }
 
     /// The state after everything, learned in one go and in steps.

@@ -56,7 +56,7 @@ pub use directory::{Directory, Person};
 pub use engine::{Effects, Engine, EngineSpec, EvidenceIn, Stats};
 pub use exception::{EntityName, ExceptionSettings};
 pub use footprint::Footprint;
-pub use named::{Bounds, ESTIMATE_MAX, NamedRecords, NotNamedRecords, Sketch};
+pub use named::{Bounds, ESTIMATE_MAX, NamedRecords, NotNamedRecords, Sketch, named_if_known};
 pub use progress::Violation;
 pub use rollup::Rollup;
 pub use settings::{

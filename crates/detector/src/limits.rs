@@ -73,9 +73,10 @@ pub const TOLD_HOURS: i64 = 14 * 24;
 /// Values a peer group is known to use, of each sort. Beyond: the one not seen for longest goes.
 pub const GROUP_VALUES_MAX: usize = 2_048;
 
-/// Groups in one hour's roll-up. Beyond: those with the fewest members share the group `other`, and are counted
-/// ([`crate::Stats::groups_shed`]). A pair has a few hundred bytes: so many fit into one message of 8 MiB.
+/// Groups in one hour's roll-up, and bytes of its packed form: a topic that others made may take no message beyond 1,000,000. Beyond:
+/// those with the fewest members share the group `other`, and are counted ([`crate::Stats::groups_shed`]).
 pub const ROLLUP_GROUPS_MAX: usize = 2_048;
+pub const ROLLUP_BYTES_MAX: usize = 900_000;
 
 /// Values of a group in one hour's roll-up, of each sort. Beyond: those with the smallest hashes stay.
 pub const ROLLUP_VALUES_MAX: usize = 256;

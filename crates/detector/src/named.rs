@@ -17,7 +17,7 @@
 
 use crate::limits::{NAMED_READ_MAX, TABLE_BYTES_MAX};
 use activity::Record;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tally::Records;
 
 /// No estimate is greater: no table has more rows than that.
@@ -141,6 +141,18 @@ impl NamedForm {
     pub(crate) fn is_of_later_version(&self) -> bool {
         self.v > VERSION
     }
+}
+
+/// Reads what [`NamedRecords`] writes, and takes a later version, whatever it looks like, for none: what it means is not known here, and one
+/// such entry must not make all others unreadable. For `#[serde(deserialize_with)]`, with `default` beside it.
+///
+/// Errors: it is of a known version, and no such form.
+pub fn named_if_known<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NamedRecords>, D::Error> {
+    let Some(form) = Option::<serde_json::Value>::deserialize(from)? else { return Ok(None) };
+    if form.get("v").and_then(serde_json::Value::as_u64).is_some_and(|version| version > u64::from(VERSION)) {
+        return Ok(None);
+    }
+    serde_json::from_value(form).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// Why a form is none of named records.

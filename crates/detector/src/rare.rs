@@ -79,6 +79,11 @@ impl Rare {
         self.steps.iter().map(Step::whole)
     }
 
+    /// The hour of the last one.
+    pub(crate) fn last_step(&self) -> Option<i64> {
+        self.steps.last().map(|step| i64::from(step.hour))
+    }
+
     /// Forgets the steps of more than a day before this hour.
     pub(crate) fn forget_steps(&mut self, hour: i64) {
         self.steps.retain(|step| hour - i64::from(step.hour) <= CHAIN_HOURS);

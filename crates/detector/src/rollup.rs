@@ -3,7 +3,7 @@
 
 use crate::{
     detectors::Foothold,
-    limits::{FOOTHOLDS_MAX, ROLLUP_GROUPS_MAX, ROLLUP_VALUES_MAX},
+    limits::{FOOTHOLDS_MAX, ROLLUP_BYTES_MAX, ROLLUP_GROUPS_MAX, ROLLUP_VALUES_MAX},
     tail::{HALF_OCTAVES, half_octave},
     watch::CELLS_OF_PEERS,
 };
@@ -19,8 +19,18 @@ pub(crate) const OTHER: &str = "other";
 const MAGIC: [u8; 2] = *b"BR";
 const VERSION: u8 = 3;
 
-/// What names of groups begin with that anybody can invent.
-const INVENTED: &str = "user_table|";
+/// What names of groups begin with that anybody can invent: a table, or the schema of one.
+const INVENTED: [&str; 2] = ["user_table|", "table|"];
+
+/// Never shed: of the fleet there is one group, and what was left behind is told in one.
+const KEPT: [&str; 2] = ["fleet", FOOTHOLDS];
+
+/// Bytes that the group of those that found no room may take: all values and cells there are, ten bytes for each number.
+const OTHER_BYTES_MAX: usize =
+    64 + OTHER.len() + 2 * ROLLUP_VALUES_MAX * 20 + CELLS_OF_PEERS * (41 + HALF_OCTAVES * 11);
+
+/// Bytes of a roll-up without its groups, and of each group's packed form beside its own fields (magic, version, check sum).
+const FRAME_BYTES_MAX: usize = 64;
 
 /// The group in which footholds are told.
 pub(crate) const FOOTHOLDS: &str = "footholds";
@@ -121,23 +131,74 @@ impl GroupHour {
     }
 }
 
-/// Merges the groups with the fewest members into `other`, beyond the limit; how many. Whoever names tables that do not exist makes a
-/// group with each, and a message that Kafka refuses would stop the detector.
+/// Merges the groups with the fewest members into `other`, beyond the limits of their number and of their bytes; how many. Whoever names
+/// tables that do not exist makes a group with each, and a message that Kafka refuses would stop the detector.
 pub(crate) fn shed(groups: &mut BTreeMap<Box<str>, GroupHour>) -> usize {
-    if groups.len() <= ROLLUP_GROUPS_MAX {
+    let mut all: Vec<(bool, Reverse<u64>, Box<str>, usize)> = groups
+        .iter()
+        .map(|(name, group)| {
+            // Only pairs with tables, and schemas, are many because somebody wants them to be; of accounts, hosts and sources few are usual.
+            let is_invented = INVENTED.iter().any(|prefix| name.starts_with(prefix));
+            let members = if is_invented { group.active } else { u64::MAX };
+            (!KEPT.contains(&&**name), Reverse(members), name.clone(), packed_bytes(name, group))
+        })
+        .collect();
+    let bytes = all.iter().fold(FRAME_BYTES_MAX, |sum, (.., bytes)| sum.saturating_add(*bytes));
+    if all.len() <= ROLLUP_GROUPS_MAX && bytes <= ROLLUP_BYTES_MAX {
         return 0;
     }
-    // Only pairs with tables are many because somebody wants them to be; of accounts, hosts and sources few are usual, of the fleet one.
-    let members = |name: &str, group: &GroupHour| if name.starts_with(INVENTED) { group.active } else { u64::MAX };
-    let mut names: Vec<(Reverse<u64>, Box<str>)> =
-        groups.iter().map(|(name, group)| (Reverse(members(name, group)), name.clone())).collect();
-    names.sort_unstable();
+    all.sort_unstable();
     // One of those that stay may be `other`.
-    let surplus = names.split_off(ROLLUP_GROUPS_MAX - 1);
-    for group in surplus.iter().filter_map(|(_, name)| groups.remove(name)).collect::<Vec<_>>() {
+    let mut left = ROLLUP_BYTES_MAX - FRAME_BYTES_MAX - OTHER_BYTES_MAX;
+    let fits = |(may_go, _, _, bytes): &&(bool, Reverse<u64>, Box<str>, usize)| {
+        let fits = !may_go || *bytes <= left;
+        left = left.saturating_sub(*bytes);
+        fits
+    };
+    let stay = all.iter().take(ROLLUP_GROUPS_MAX - 1).take_while(fits).count();
+    let surplus = all.split_off(stay);
+    for group in surplus.iter().filter_map(|(_, _, name, _)| groups.remove(name)).collect::<Vec<_>>() {
         groups.entry(OTHER.into()).or_default().merge(&group);
     }
     surplus.len()
+}
+
+/// Bytes of a group's packed form, or a few more.
+fn packed_bytes(name: &str, group: &GroupHour) -> usize {
+    let mut message = Encoder::new(MAGIC, VERSION);
+    pack(&mut message, name, group);
+    message.finish().len()
+}
+
+fn pack(message: &mut Encoder, name: &str, group: &GroupHour) {
+    message.text(name);
+    message.number(group.active);
+    message.number(group.crossed);
+    group.novel.iter().for_each(|n| message.number(*n));
+    for values in &group.values {
+        message.number(values.len() as u64);
+        for (value, users) in values {
+            message.number(*value);
+            message.number(*users);
+        }
+    }
+    message.number(group.footholds.len() as u64);
+    for Foothold { minute, who, rule } in &group.footholds {
+        message.signed(*minute);
+        message.text(who);
+        message.text(rule);
+    }
+    message.number(group.cells.len() as u64);
+    for (number, cell) in &group.cells {
+        message.byte(*number);
+        for sum in [cell.n, cell.sum, cell.squares, cell.bins.len() as u64] {
+            message.number(sum);
+        }
+        for (bin, n) in &cell.bins {
+            message.byte(*bin);
+            message.number(*n);
+        }
+    }
 }
 
 impl Rollup {
@@ -163,34 +224,7 @@ impl Rollup {
         message.signed(self.previous.unwrap_or(0));
         message.number(self.groups.len() as u64);
         for (name, group) in &self.groups {
-            message.text(name);
-            message.number(group.active);
-            message.number(group.crossed);
-            group.novel.iter().for_each(|n| message.number(*n));
-            for values in &group.values {
-                message.number(values.len() as u64);
-                for (value, users) in values {
-                    message.number(*value);
-                    message.number(*users);
-                }
-            }
-            message.number(group.footholds.len() as u64);
-            for Foothold { minute, who, rule } in &group.footholds {
-                message.signed(*minute);
-                message.text(who);
-                message.text(rule);
-            }
-            message.number(group.cells.len() as u64);
-            for (number, cell) in &group.cells {
-                message.byte(*number);
-                for sum in [cell.n, cell.sum, cell.squares, cell.bins.len() as u64] {
-                    message.number(sum);
-                }
-                for (bin, n) in &cell.bins {
-                    message.byte(*bin);
-                    message.number(*n);
-                }
-            }
+            pack(&mut message, name, group);
         }
         message.finish()
     }
@@ -312,6 +346,35 @@ mod tests {
         assert_eq!(groups["user_table|payroll|hr.payslips"].active, 4);
         assert_eq!(groups[OTHER].active, 2 * ROLLUP_GROUPS_MAX as u64 + 4);
         assert_eq!(shed(&mut groups), 0);
+    }
+
+    #[test]
+    fn a_roll_up_of_the_largest_groups_fits_into_a_message_and_loses_neither_the_fleet_nor_footholds() {
+        let full = |first: u64| {
+            let mut group = GroupHour { active: 1, ..GroupHour::default() };
+            (0..2 * ROLLUP_VALUES_MAX as u64)
+                .for_each(|n| (0..2).for_each(|sort| group.see(sort, u64::MAX - first - n)));
+            for number in 0..CELLS_OF_PEERS as u8 {
+                (0..63).for_each(|bit| group.cells.entry(number).or_default().add(1 << bit));
+            }
+            group
+        };
+        let long = |n: usize| format!("user_table|a_role|hr.{n:0250}").into();
+        let mut groups: BTreeMap<Box<str>, GroupHour> = (0..300).map(|n| (long(n), full(n as u64 * 99))).collect();
+        let mut footholds = GroupHour::default();
+        (0..FOOTHOLDS_MAX).for_each(|n| {
+            footholds.leave(Foothold { minute: n as i64, who: "w".repeat(400).into(), rule: "r".repeat(200).into() });
+        });
+        groups.insert(FOOTHOLDS.into(), footholds.clone());
+        groups.insert("fleet".into(), full(7));
+        groups.insert("portal_user|payroll".into(), full(8));
+        let shed = shed(&mut groups);
+        assert!(0 < shed && shed < 300, "{shed}");
+        assert_eq!((groups[FOOTHOLDS].clone(), groups["fleet"].clone()), (footholds, full(7)));
+        assert_eq!(groups["portal_user|payroll"].active, 1);
+        assert_eq!(groups[OTHER].active, shed as u64);
+        let bytes = Rollup { groups, ..rollup() }.encode().len();
+        assert!((ROLLUP_BYTES_MAX * 8 / 10..=ROLLUP_BYTES_MAX).contains(&bytes), "{bytes}");
     }
 
     #[test]

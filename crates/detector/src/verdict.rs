@@ -31,7 +31,7 @@ pub struct AlertVerdict {
 pub enum Ruling {
     /// A new normal of the entity: what was left out of its baseline because of this alert is learned.
     Expected,
-    /// This once. Recorded, and without any effect: what was left out stays out, what was learned stays learned.
+    /// This once. What was left out stays out, what was learned stays learned; what comes after pages as if nobody had been told before.
     BenignOnce,
     /// A breach: what was left out is never learned, and values first met on that day are forgotten.
     True,

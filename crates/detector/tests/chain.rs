@@ -2,8 +2,8 @@
 
 mod world;
 
-use activity::{DataClass, EntityKind, Level, Mark};
-use detector::{Alert, Settings, Severity};
+use activity::{DataClass, DrillId, EntityKind, Level, Mark, Mode};
+use detector::{Alert, Evidence, Settings, Severity};
 use std::sync::Arc;
 use tally::Metric;
 use world::World;
@@ -37,7 +37,11 @@ fn reads_of_host(world: &mut World, unnamed: u64, minute: i64) {
 }
 
 fn asks(world: &mut World, address: &str, minute: i64) {
-    let tally = world.tally(EntityKind::Address, address, minute);
+    asks_in(world, Mode::Live, address, minute);
+}
+
+fn asks_in(world: &mut World, mode: Mode, address: &str, minute: i64) {
+    let tally = world.tally_in(mode, EntityKind::Address, address, minute);
     tally.add(Metric::Requests, 1);
     tally.add(Metric::ClassifiedRequests, 1);
     tally.classes.insert(DataClass::Hr);
@@ -46,7 +50,11 @@ fn asks(world: &mut World, address: &str, minute: i64) {
 /// Name and techniques.
 type Rule<'a> = (&'a str, &'a [&'a str]);
 
-fn matches(world: &mut World, address: &str, (rule, techniques): Rule<'_>, minute: i64) {
+fn matches(world: &mut World, address: &str, rule: Rule<'_>, minute: i64) {
+    matches_in(world, Mode::Live, address, rule, minute);
+}
+
+fn matches_in(world: &mut World, mode: Mode, address: &str, (rule, techniques): Rule<'_>, minute: i64) {
     let techniques: Vec<Arc<str>> = techniques.iter().map(|technique| Arc::from(*technique)).collect();
     let mark = Mark {
         page: false,
@@ -55,7 +63,7 @@ fn matches(world: &mut World, address: &str, (rule, techniques): Rule<'_>, minut
         title: "a rule".into(),
         techniques: techniques.into(),
     };
-    let tally = world.tally(EntityKind::Address, address, minute);
+    let tally = world.tally_in(mode, EntityKind::Address, address, minute);
     tally.add(Metric::Requests, 1);
     tally.marks.insert(&Arc::new(mark), 1);
 }
@@ -167,4 +175,59 @@ fn an_office_that_works_beside_a_scanner_is_no_chain() {
     assert_eq!(office(&[("92.20.1.1", entry, 10)]), [], "tests of one's own leave nothing behind");
     assert_eq!(office(&[("92.20.1.1", foothold, 10), ("92.20.1.1", entry, 20)]), [], "not in this order");
     assert_eq!(office(&[("92.20.1.1", entry, 10), ("92.20.1.1", foothold, 20)]).len(), 1);
+}
+
+#[test]
+fn each_alert_of_a_long_attack_names_the_lines_of_its_own_hour() {
+    let mut world = routine();
+    matches(&mut world, ATTACKER, ("script_runs", FOOTHOLD), 10);
+    reads_of_host(&mut world, 7, 20);
+    pass(&mut world, 2);
+    let tally = world.tally(EntityKind::AppHost, HOST, 30);
+    tally.add(Metric::Statements, 3);
+    tally.add(Metric::UnnamedStatements, 3);
+    tally.classes.insert(DataClass::Hr);
+    tally.tables.insert("hr.bank_accounts");
+    tally.evidence.insert(&"log".into(), 0, 6001);
+    pass(&mut world, 30);
+    let lines = |alert: &Alert| {
+        let line = |evidence: &Evidence| match evidence {
+            Evidence::File { line, .. } => *line,
+            Evidence::Topic { .. } => 0,
+        };
+        alert.evidence.iter().map(line).collect::<Vec<_>>()
+    };
+    let of = |detector: &str| world.alerts.iter().filter(|alert| alert.detector == detector).collect::<Vec<_>>();
+    let reads = of("unexplained_reads");
+    let [first, second] = reads.as_slice() else { panic!("{reads:?}") };
+    assert_eq!((lines(first), lines(second)), (vec![5107], vec![6001]));
+    assert!(second.why.contains("3 statements on hr.bank_accounts that"), "{}", second.why);
+    let chains = of("chain");
+    let [chain] = chains.as_slice() else { panic!("{chains:?}") };
+    assert!(chain.why.contains("(7 statements on hr.payroll_runs that name nobody)"), "{}", chain.why);
+    assert_eq!(lines(chain), [5107], "those of the reads it tells of");
+}
+
+#[test]
+fn a_drills_chain_does_not_depend_on_what_others_do() {
+    let chains_of_drill = |others_work: bool| {
+        let (mut world, drill) = (routine(), Mode::Drill(DrillId(7)));
+        let go_on = |world: &mut World, hours: usize| {
+            for _ in 0..hours {
+                if others_work {
+                    asks(world, "92.20.1.1", 9);
+                }
+                world.next_hour();
+            }
+        };
+        matches_in(&mut world, drill, ATTACKER, ("injected", ENTRY), 10);
+        go_on(&mut world, 5);
+        matches_in(&mut world, drill, ATTACKER, ("account_made", &["T1136"]), 10);
+        go_on(&mut world, 2);
+        asks_in(&mut world, drill, ATTACKER, 20);
+        chains(world)
+    };
+    let (busy, alone) = (chains_of_drill(true), chains_of_drill(false));
+    assert_eq!(busy, alone);
+    assert_eq!((busy.len(), busy[0].mode.is_drill()), (1, true));
 }

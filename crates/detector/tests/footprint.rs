@@ -87,6 +87,7 @@ fn who_came_once_costs_little_more_than_the_baseline() {
         let tally = world.tally(EntityKind::Address, &format!("192.0.2.{n}"), n % 60);
         tally.add(Metric::Requests, 3);
         (0..20).for_each(|account| tally.accounts.insert(&format!("account{account}")));
+        tally.signals.insert(activity::Signal::SqlInjection);
     }
     (0..48).for_each(|_| world.next_hour());
     let footprint = world.footprint()[&EntityKind::Address];

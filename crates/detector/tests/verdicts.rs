@@ -310,3 +310,33 @@ fn what_an_exception_keeps_quiet_was_told_to_nobody() {
     assert!(!export_pages(Vec::new()), "somebody looks at e3 already");
     assert!(export_pages(vec![exception]));
 }
+
+#[test]
+fn whoever_has_been_looked_at_is_news_again() {
+    // Strangers' records on Monday, a verdict on that or none, and an export days later.
+    let export_pages = |ruling: Option<Ruling>, hours: i64, rows: u64| {
+        let maxima = Maxima { portal_user: 20, ..Maxima::default() };
+        let mut world = routine(Settings { maxima, ..Settings::default() });
+        go_on_with(&mut world, 24, 1, |world| {
+            world.read("e3", TABLE, 60, 60, HOME, 10);
+            let tally = world.tally(EntityKind::PortalUser, "e3", 10);
+            (0..60).for_each(|n: u64| tally.records.insert(Record::new("employee", &n.to_string())));
+        });
+        let told = world.alerts.iter().find(|alert| alert.detector == "new_records").expect("it is told").clone();
+        assert!(told.page);
+        if let Some(ruling) = ruling {
+            world.hear(&verdict(&told, told.window.to + Span::from_hours(3), ruling));
+        }
+        go_on_with(&mut world, hours - 24, i64::MAX, |_| {});
+        world.alerts.clear();
+        go_on_with(&mut world, 6, 1, |world| world.read("e3", TABLE, rows, 4, HOME, 10));
+        let of_user = |alert: &&Alert| alert.detector == "volume" && alert.entity.kind == EntityKind::PortalUser;
+        world.alerts.iter().filter(of_user).any(|alert| alert.page)
+    };
+    assert!(!export_pages(None, 48, 300), "somebody looks at e3 already");
+    for ruling in [Ruling::BenignOnce, Ruling::Expected, Ruling::True] {
+        assert!(export_pages(Some(ruling), 48, 300), "{ruling:?}");
+    }
+    assert!(export_pages(None, 48, 30_000), "far more than that is news at once");
+    assert!(export_pages(None, 12 * 24, 300), "the new duty has been learned by then");
+}

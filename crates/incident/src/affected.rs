@@ -15,7 +15,7 @@
 use crate::{AlertFact, limits};
 use activity::{Entity, EntityKind, Record, Timestamp, printable_within};
 use detector::{Bounds, Sketch};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,7 +48,7 @@ pub struct AffectedRecords {
 }
 
 /// Different employees whose numbers were named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AffectedPeople {
     pub lower: u64,
     pub estimate: u64,
@@ -56,7 +56,7 @@ pub struct AffectedPeople {
 }
 
 /// Different records named in reads of one table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AffectedTable {
     pub table: String,
     pub lower: u64,

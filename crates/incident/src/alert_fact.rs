@@ -29,8 +29,9 @@ pub struct AlertFact {
     #[serde(with = "wire")]
     pub actor_known_by: KnownBy,
     pub affected_records: u64,
-    /// Records that its hour names by their ids. An incident merges them and keeps them with none of its alerts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Records that its hour names by their ids; of a form that a later version wrote, none. An incident merges them and keeps them with
+    /// none of its alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "detector::named_if_known")]
     pub named: Option<NamedRecords>,
     pub attack: Vec<String>,
     /// At most [`limits::ALERT_EVIDENCE_KEPT`].
@@ -95,5 +96,54 @@ impl From<&Alert> for AlertFact {
             surprise_milli: alert.p_value.map(|p| (-1000.0 * p.clamp(f64::MIN_POSITIVE, 1.0).log10()).round() as u32),
             figures: alert.facts.iter().take(detector::limits::FACTS_MAX).map(Figure::from).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use activity::{EntityKind, Mode, Record};
+
+    #[test]
+    fn named_records_of_a_later_version_are_none_and_damaged_ones_an_error() {
+        let user = Entity::new(EntityKind::PortalUser, "u1");
+        let at = Timestamp::from_secs(1_772_485_240);
+        let window = AlertWindow { from: at, to: at };
+        let id = format!("{:016x}", Record::new("employee", "7").0);
+        let named = serde_json::json!({ "v": 1, "table": "hr.hr_payroll", "ids": id });
+        let named: NamedRecords = serde_json::from_value(named).expect("a form of this version");
+        let fact = AlertFact {
+            id: AlertId::of("volume", &user, &user, window, Mode::Live),
+            raised_at: at,
+            window,
+            subject: user.clone(),
+            entity: user,
+            detector: "volume".into(),
+            severity: Severity::High,
+            page: true,
+            data_classes: DataClasses::EMPTY,
+            why: "why".into(),
+            actor_known_by: KnownBy::Guess,
+            affected_records: 1,
+            named: Some(named),
+            attack: Vec::new(),
+            evidence: Vec::new(),
+            surprise_milli: None,
+            figures: Vec::new(),
+        };
+        let read = |named: serde_json::Value| {
+            let mut json = serde_json::to_value(&fact).expect("as JSON");
+            json["named"] = named;
+            serde_json::from_value::<AlertFact>(json)
+        };
+        let own = serde_json::to_value(&fact.named).expect("as JSON");
+        assert_eq!(read(own).expect("what it wrote"), fact);
+        for later in [
+            serde_json::json!({ "v": 2, "table": "t", "ids": "" }),
+            serde_json::json!({ "v": 300, "tables": [{ "of": "t" }], "ids": [1, 2] }),
+        ] {
+            assert_eq!(read(later.clone()).expect("an alert still").named, None, "{later}");
+        }
+        assert!(read(serde_json::json!({ "v": 1, "ids": "torn" })).is_err());
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     pending::{escalation_at, pending},
     state::State,
 };
-use activity::{Entity, EntityKind, Timestamp, printable_within};
+use activity::{Entity, EntityKind, Mode, Timestamp, printable_within};
 use detector::{Alert, AlertId};
 use std::sync::Arc;
 
@@ -198,9 +198,9 @@ impl Casebook {
         self.state.silences.values()
     }
 
-    /// Alerts that interrupted nobody in the last day, worst first, each with the wall time of its ranking.
-    pub fn digest(&self) -> impl Iterator<Item = (Timestamp, &AlertFact)> {
-        self.state.ranked.iter().map(|(at, alert)| (*at, alert))
+    /// Alerts that interrupted nobody in the last day, worst first, each with the wall time of its ranking and its mode.
+    pub fn digest(&self) -> impl Iterator<Item = (Timestamp, Mode, &AlertFact)> {
+        self.state.ranked.iter().map(|(at, mode, alert)| (*at, *mode, alert))
     }
 
     pub fn counts(&self) -> Counts {

@@ -16,7 +16,7 @@
 
 use crate::{
     AlertFact, Decision, DigestLine, IncidentId, Notice, NoticeId, NoticeKind, NoticeRecord, Policy, limits,
-    policy::DigestSettings,
+    policy::{DigestSettings, FiguresShown},
 };
 use activity::{DataClasses, Entity, EntityKind, Mode, Timestamp, printable_within};
 use detector::Severity;
@@ -30,6 +30,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Why an alert waits for the digest, if nobody but the budget says so.
 pub(crate) const LEFT_TO_THE_DIGEST: &str = "the false-page budget lets it wait for the digest";
+
+/// Instead of a reason that names what may not leave.
+const WHY_IS_IN_THE_CONSOLE: &str = "the console tells why";
 
 /// When a digest is due.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +59,8 @@ struct Awaiting {
     ranked_at: Timestamp,
     surprise_milli: Option<u32>,
     line: DigestLine,
+    /// What was seen, without names of tables, places and addresses; empty if the alert does not say.
+    seen: String,
 }
 
 impl Plan {
@@ -82,6 +87,18 @@ impl Plan {
     fn instant(&self, day: Date) -> Option<Timestamp> {
         let at = self.zone.to_ambiguous_timestamp(day.to_datetime(self.at)).compatible().ok()?;
         Some(Timestamp::from_millis(at.as_millisecond()))
+    }
+}
+
+impl Awaiting {
+    /// The line as far as it may leave: a detector's reason names tables, places and addresses.
+    fn told(&self, figures: FiguresShown) -> DigestLine {
+        let why = match figures {
+            FiguresShown::Full => return self.line.clone(),
+            FiguresShown::Counts if !self.seen.is_empty() => self.seen.clone(),
+            FiguresShown::Counts | FiguresShown::None => WHY_IS_IN_THE_CONSOLE.to_owned(),
+        };
+        DigestLine { why, ..self.line.clone() }
     }
 }
 
@@ -152,7 +169,9 @@ impl Daily {
             mode,
             note: note.map(|note| printable_within(note, limits::DIGEST_WHY_MAX)),
         };
-        let new = Awaiting { ranked_at: at, surprise_milli: alert.surprise_milli, line };
+        let seen = alert.figures.iter().find(|figure| figure.name == "seen").map_or("", |figure| &figure.words);
+        let seen = printable_within(seen, limits::DIGEST_WHY_MAX);
+        let new = Awaiting { ranked_at: at, surprise_milli: alert.surprise_milli, line, seen };
         let place = |one: &Awaiting| (one.line.severity, one.surprise_milli, one.ranked_at);
         let index = self.awaiting.partition_point(|other| place(other) >= place(&new));
         self.awaiting.insert(index, new);
@@ -221,6 +240,7 @@ impl Daily {
 
     fn written(&self, policy: &Policy, settings: &DigestSettings, day: &str, channel: &str, now: Timestamp) -> Notice {
         let notices = &policy.settings().notices;
+        let figures = notices.figures.unwrap_or_default();
         let (n, reach) = (self.n_awaiting(now), now - limits::DIGEST_REACH);
         let told = match n {
             0 => "nothing to report".to_owned(),
@@ -246,7 +266,8 @@ impl Daily {
             title: format!("{told}, {day}"),
             reasons: Vec::new(),
             figures: Vec::new(),
-            digest: awaiting.iter().take(settings.lines).map(|one| one.line.clone()).collect(),
+            affected: None,
+            digest: awaiting.iter().take(settings.lines).map(|one| one.told(figures)).collect(),
             n_alerts: n,
             first_seen_at: since,
             deadlines: Vec::new(),

@@ -53,7 +53,7 @@ pub use digest::Digest;
 pub use incident::{
     Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, TimelineEntry, Told, Verdict,
 };
-pub use notice::{DeadlineFact, DigestLine, IncidentId, Notice, NoticeFigure, NoticeId, NoticeKind};
+pub use notice::{DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeFigure, NoticeId, NoticeKind};
 pub use policy::{
     AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
     NoticeSettings, Policy, Route, Settings, Target, Trigger,

@@ -3,7 +3,7 @@
 //! Channels render it; they decide nothing. It holds counts, classes, ids and reasons, never a record's value, a
 //! statement's text or a password: it leaves our boundary.
 
-use crate::wire;
+use crate::{AffectedPeople, AffectedTable, wire};
 use activity::{DataClasses, DrillId, Entity, Mode, Timestamp};
 use detector::{AlertId, Severity};
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,10 @@ pub struct Notice {
     /// how improbable it is, what contributed, what would make it normal. Empty where nothing is asked of anybody any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub figures: Vec<NoticeFigure>,
+    /// How many different records and people it concerns, with bounds and their reasons, as far as `[notices] figures` lets it leave.
+    /// `None`: it may not, no alert tells of records, or nothing is asked of anybody any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affected: Option<NoticeAffected>,
     /// Of a digest: the worst of its alerts, the worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub digest: Vec<DigestLine>,
@@ -113,6 +117,26 @@ pub struct NoticeFigure {
     /// As [`crate::Figure::name`].
     pub name: String,
     pub words: String,
+}
+
+/// [`crate::AffectedRecords`] as they may leave: counts and reasons, and no names but those of tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeAffected {
+    pub lower: u64,
+    pub estimate: u64,
+    /// The notice's `affected_records`.
+    pub upper: u64,
+    /// Why the bounds are what they are, in words.
+    pub reason: String,
+    /// Different employees; `None`: the ids do not tell.
+    pub people: Option<AffectedPeople>,
+    /// Whom that counts, or why nobody.
+    pub people_reason: String,
+    /// Tables whose ids are named.
+    pub n_tables: u64,
+    /// Of those, with `figures = "full"` only, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<AffectedTable>,
 }
 
 /// What a notice says of a legal time limit.

@@ -7,8 +7,8 @@
 //! Invariant: applying what is returned makes it not missing any more.
 
 use crate::{
-    Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice, NoticeFigure, NoticeId,
-    NoticeKind, NoticeRecord, Policy, Settlement, Told, Verdict, limits,
+    AffectedRecords, Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice,
+    NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticeRecord, Policy, Settlement, Told, Verdict, limits,
     policy::{Route, names},
 };
 use activity::{Span, Timestamp, printable_within};
@@ -370,6 +370,7 @@ impl<'a> Wanted<'a> {
             title: printable_within(&title, limits::TITLE_MAX),
             reasons,
             figures: figures(incident, kind, settings.figures.unwrap_or_default()),
+            affected: affected(incident, kind, settings.figures.unwrap_or_default()),
             digest: Vec::new(),
             n_alerts: incident.n_alerts,
             first_seen_at: incident.first_seen_at,
@@ -393,10 +394,28 @@ fn fact(deadline: &Deadline) -> DeadlineFact {
     }
 }
 
+/// Whether anything is asked of anybody still.
+const fn asks(kind: NoticeKind) -> bool {
+    !matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed | NoticeKind::Digest)
+}
+
+/// How many records and people it concerns, as far as that may leave.
+fn affected(incident: &Incident, kind: NoticeKind, shown: FiguresShown) -> Option<NoticeAffected> {
+    if shown == FiguresShown::None || !asks(kind) {
+        return None;
+    }
+    let AffectedRecords { lower, estimate, upper, people, people_reason, reason, mut tables, .. } = incident.affected();
+    if upper == 0 {
+        return None;
+    }
+    let n_tables = tables.len() as u64;
+    tables.retain(|_| shown == FiguresShown::Full);
+    Some(NoticeAffected { lower, estimate, upper, reason, people, people_reason, n_tables, tables })
+}
+
 /// Of the gravest alert that pages, the first of several, if the incident keeps its figures.
 fn figures(incident: &Incident, kind: NoticeKind, shown: FiguresShown) -> Vec<NoticeFigure> {
-    if shown == FiguresShown::None || matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed | NoticeKind::Digest)
-    {
+    if shown == FiguresShown::None || !asks(kind) {
         return Vec::new();
     }
     let figured = incident.alerts.iter().filter(|alert| !alert.figures.is_empty());

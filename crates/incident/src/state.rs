@@ -25,8 +25,8 @@ pub(crate) struct State {
     pub(crate) commands_seen: Remembered<String>,
     pub(crate) silences: BTreeMap<u64, Silence>,
     pub(crate) last_silence: u64,
-    /// Alerts for the digest: when, what.
-    pub(crate) ranked: Vec<(Timestamp, AlertFact)>,
+    /// Alerts for the digest: when, of what mode, what.
+    pub(crate) ranked: Vec<(Timestamp, Mode, AlertFact)>,
     /// The daily digest's own.
     pub(crate) daily: Daily,
     pub(crate) counts: Counts,
@@ -126,10 +126,10 @@ impl State {
                     self.joined(*incident, mode, alert);
                 }
             }
-            Decision::AlertRanked { at, alert, .. } => {
+            Decision::AlertRanked { at, mode, alert, .. } => {
                 self.counts.alerts_ranked += 1;
                 self.alerts_seen.insert(alert.id);
-                self.rank(*at, alert);
+                self.rank(*at, *mode, alert);
                 self.daily.apply(decision);
             }
             Decision::AlertSilenced { at, silence, alert, .. } => {
@@ -138,7 +138,8 @@ impl State {
                 if let Some(silence) = self.silences.get_mut(silence) {
                     silence.n_alerts += 1;
                 }
-                self.rank(*at, alert);
+                // Silences are about live alerts.
+                self.rank(*at, Mode::Live, alert);
                 self.daily.apply(decision);
             }
             Decision::SilenceProposed { silence, .. } => {
@@ -207,10 +208,10 @@ impl State {
     }
 
     /// The digest keeps what is most severe, then what is most surprising, then what is newest.
-    fn rank(&mut self, at: Timestamp, alert: &AlertFact) {
-        self.ranked.retain(|(ranked_at, _)| at - *ranked_at <= limits::DIGEST);
-        let place = |(at, alert): &(Timestamp, AlertFact)| (alert.severity, alert.surprise_milli, *at);
-        let new = (at, alert.clone());
+    fn rank(&mut self, at: Timestamp, mode: Mode, alert: &AlertFact) {
+        self.ranked.retain(|(ranked_at, ..)| at - *ranked_at <= limits::DIGEST);
+        let place = |(at, _, alert): &(Timestamp, Mode, AlertFact)| (alert.severity, alert.surprise_milli, *at);
+        let new = (at, mode, alert.clone());
         let index = self.ranked.partition_point(|other| place(other) >= place(&new));
         self.ranked.insert(index, new);
         if self.ranked.len() > limits::DIGEST_KEPT {

@@ -19,6 +19,9 @@ const ITEMS_MAX: usize = 10;
 /// Characters of a digest's line: what its parts may come to. Beyond: cut.
 const DIGEST_LINE_CHARACTERS_MAX: usize = 1_200;
 
+/// What stands above the sentences on how many records and people it concerns.
+pub(crate) const AFFECTED_HEADING: &str = "How many it concerns";
+
 const DIGEST: &str = "DIGEST";
 
 /// A notice in words. Everything in it is printable.
@@ -40,6 +43,8 @@ pub(crate) struct Facts {
     /// What the reasons are.
     pub(crate) reasons_heading: &'static str,
     pub(crate) reasons: Vec<String>,
+    /// How many records and people it concerns, a sentence each.
+    pub(crate) affected: Vec<String>,
     /// The figures behind the gravest alert, a sentence each: (name, words).
     pub(crate) figures: Vec<(String, String)>,
     /// Name and when it is due.
@@ -97,6 +102,7 @@ impl Facts {
             rows,
             reasons_heading: "Why",
             reasons,
+            affected: affected(notice),
             figures: figures(notice),
             deadlines: deadlines.chain(beyond).collect(),
             link: link(notice),
@@ -123,6 +129,7 @@ impl Facts {
             ],
             reasons_heading: "The worst first",
             reasons: lines,
+            affected: Vec::new(),
             figures: Vec::new(),
             deadlines: Vec::new(),
             link: link(notice),
@@ -157,6 +164,10 @@ impl Facts {
             line(&format!("\n{}", self.reasons_heading));
             self.reasons.iter().for_each(|reason| line(&format!("- {reason}")));
         }
+        if !self.affected.is_empty() {
+            line(&format!("\n{AFFECTED_HEADING}"));
+            self.affected.iter().for_each(|words| line(&format!("- {words}")));
+        }
         if let Some(link) = &self.link {
             line(&format!("\nSee and act on it: {link}"));
         }
@@ -187,6 +198,37 @@ fn digest_line(line: &DigestLine) -> String {
         line.alert
     );
     printable_within(&words, DIGEST_LINE_CHARACTERS_MAX)
+}
+
+/// Records, people, tables: bounds, and why they are what they are.
+fn affected(notice: &Notice) -> Vec<String> {
+    let Some(affected) = &notice.affected else { return Vec::new() };
+    let shown = |words: String| printable_within(&words, REASON_CHARACTERS_MAX);
+    let records = bounds(affected.lower, affected.estimate, affected.upper);
+    let people = match &affected.people {
+        Some(people) => {
+            format!("people: {} ({})", bounds(people.lower, people.estimate, people.upper), affected.people_reason)
+        }
+        None => affected.people_reason.clone(),
+    };
+    let tables = match (affected.n_tables, affected.tables.is_empty()) {
+        (0, _) | (_, false) => None,
+        (1, true) => Some("records named by their ids lie in 1 table".to_owned()),
+        (n, true) => Some(format!("records named by their ids lie in {} tables", thousands(n))),
+    };
+    let of_table = affected.tables.iter().map(|table| {
+        format!("records of {} named by their ids: {}", table.table, bounds(table.lower, table.estimate, table.upper))
+    });
+    let all = [format!("records: {records} ({})", affected.reason), people].into_iter().chain(tables).chain(of_table);
+    all.take(ITEMS_MAX).map(shown).collect()
+}
+
+/// `at least 12, about 40, at most 1,840`; where all three are one number, that.
+fn bounds(lower: u64, estimate: u64, upper: u64) -> String {
+    if lower == upper {
+        return thousands(upper);
+    }
+    format!("at least {}, about {}, at most {}", thousands(lower), thousands(estimate), thousands(upper))
 }
 
 fn figures(notice: &Notice) -> Vec<(String, String)> {
@@ -250,7 +292,7 @@ fn is_web_address(link: &str) -> bool {
 #[cfg(test)]
 pub(crate) fn example() -> Notice {
     use activity::{DataClass, Entity, EntityKind, Span};
-    use incident::{DeadlineFact, IncidentId, NoticeFigure, NoticeId};
+    use incident::{AffectedPeople, AffectedTable, DeadlineFact, IncidentId, NoticeAffected, NoticeFigure, NoticeId};
     let decided_at: Timestamp = "2026-03-02T21:15:00Z".parse().expect("a time");
     Notice {
         id: NoticeId("0123456789abcdef0123456789abcdef".into()),
@@ -269,6 +311,16 @@ pub(crate) fn example() -> Notice {
         figures: [("seen", "seen: 1,840 rows in the hour of Monday 21:00 UTC"), ("normal", "normal: more such hours")]
             .map(|(name, words)| NoticeFigure { name: name.into(), words: words.into() })
             .into(),
+        affected: Some(NoticeAffected {
+            lower: 240,
+            estimate: 240,
+            upper: 1840,
+            reason: "at least: different ids".into(),
+            people: Some(AffectedPeople { lower: 240, estimate: 240, upper: 240 }),
+            people_reason: "different employees' numbers".into(),
+            n_tables: 1,
+            tables: vec![AffectedTable { table: "hr.hr_payroll".into(), lower: 230, estimate: 240, upper: 250 }],
+        }),
         n_alerts: 3,
         first_seen_at: decided_at - Span::from_minutes(1),
         deadlines: vec![DeadlineFact {
@@ -305,6 +357,7 @@ pub(crate) fn example_digest() -> Notice {
         title: "5 alerts that interrupted nobody, 2026-03-03".into(),
         reasons: Vec::new(),
         figures: Vec::new(),
+        affected: None,
         deadlines: Vec::new(),
         n_deadlines_beyond: 0,
         digest: vec![
@@ -342,6 +395,11 @@ Deadlines
 Why
 - read 1,840 rows of hr_payroll in 5 min; 12 is usual
 - and 2 more
+
+How many it concerns
+- records: at least 240, about 240, at most 1,840 (at least: different ids)
+- people: 240 (different employees' numbers)
+- records of hr.hr_payroll named by their ids: at least 230, about 240, at most 250
 
 See and act on it: https://breachd.example/incidents/INC-7
 
@@ -401,6 +459,20 @@ See and act on it: https://breachd.example/
         let (name, words) = &facts.figures[0];
         assert!(name == "\\u{202e}" && words.chars().count() <= 400 && !words.contains('\u{1b}'), "{name} {words}");
         assert_eq!(facts.figures.len(), ITEMS_MAX);
+    }
+
+    #[test]
+    fn counts_are_told_without_names_where_names_may_not_leave() {
+        let mut notice = example();
+        let affected = notice.affected.as_mut().unwrap();
+        (affected.n_tables, affected.people) = (3, None);
+        affected.tables.clear();
+        affected.people_reason = "people cannot be counted: the ids are not employees' numbers".into();
+        let told = Facts::of(&notice).affected;
+        assert_eq!(told[1], "people cannot be counted: the ids are not employees' numbers");
+        assert_eq!(told[2..], ["records named by their ids lie in 3 tables"]);
+        notice.affected = None;
+        assert!(!Facts::of(&notice).plain_text().contains(AFFECTED_HEADING), "no heading without anything below");
     }
 
     #[test]

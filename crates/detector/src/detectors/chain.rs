@@ -4,7 +4,7 @@ use super::{Finding, Look, Spec, Window, count, manual, shown, unexplained};
 use crate::{alert::Severity, entity::Steps, limits::CHAIN_HOURS};
 use activity::{EntityKind, Level, Mark};
 use std::collections::BTreeSet;
-use tally::Metric;
+use tally::{Metric, Tally};
 
 pub(super) const SPEC: Spec = Spec {
     name: "chain",
@@ -41,7 +41,7 @@ const MANUAL: &str = manual! {
     "## What it misses"
     "Entries and uploads that no rule sees (bodies are not in access logs): of a host a foothold is enough, of an actor it is not. Who changes the"
     "address between the steps and reads through the web. Uploads that wait for more than a day. Records that come late. Of a drill only chains of one"
-    "actor within about two hours."
+    "actor."
     ""
     "## Settings"
     "None. Share of the budget: `shares.signature`."
@@ -134,7 +134,6 @@ fn of_actor(look: &Look<'_>) -> Option<Finding> {
     });
     let (entry, foothold, read) = chain?;
     Some(finding(
-        look,
         3,
         format!(
             "{} asked for classified data on {}; before that, at {}, it left a foothold ({}), after an entry at {} ({})",
@@ -145,6 +144,7 @@ fn of_actor(look: &Look<'_>) -> Option<Finding> {
             clock(entry.0),
             entry.1,
         ),
+        &look.hour.tally,
     ))
 }
 
@@ -153,8 +153,24 @@ fn latest(steps: &BTreeSet<(i64, String)>, minute: i64) -> Option<&(i64, String)
     steps.iter().take_while(|(at, _)| *at <= minute).last()
 }
 
+/// A foothold and the first reads after it, of those that are told in this hour.
+struct Story<'a> {
+    foothold: &'a Foothold,
+    /// Minute of the reads.
+    read: i64,
+    /// The hour they lie in.
+    steps: Steps,
+    /// Further footholds with reads after them.
+    others: usize,
+}
+
+/// Whether the story is that of reads two hours ago, and not of the hour that closes.
+pub(crate) fn tells_of_awaited(look: &Look<'_>) -> bool {
+    look.kind() == EntityKind::AppHost && story(look).is_some_and(|story| story.steps.hour != look.hour.hour)
+}
+
 /// Anybody's foothold, and reads of this host that nobody explains.
-fn of_host(look: &Look<'_>) -> Option<Finding> {
+fn story<'a>(look: &Look<'a>) -> Option<Story<'a>> {
     if look.footholds.is_empty() || look.drill() {
         return None;
     }
@@ -185,29 +201,37 @@ fn of_host(look: &Look<'_>) -> Option<Finding> {
         .filter_map(|foothold| chain(foothold).map(|read| (foothold, read)))
         .filter(|(foothold, _)| !told(foothold))
         .collect();
+    let others = chains.len().saturating_sub(1);
     let (foothold, (read, steps)) = chains.last()?;
-    let others = match chains.len() - 1 {
+    Some(Story { foothold, read: *read, steps: (*steps).clone(), others })
+}
+
+fn of_host(look: &Look<'_>) -> Option<Finding> {
+    let Story { foothold, read, steps, others } = story(look)?;
+    let awaited = look.hour.awaited.as_deref().filter(|_| steps.hour != look.hour.hour);
+    let reads = awaited.unwrap_or(&look.hour.tally);
+    let others = match others {
         0 => String::new(),
         n => format!(" (and {n} more within {CHAIN_HOURS} h)"),
     };
     Some(finding(
-        look,
         2,
         format!(
             "{} read classified data ({} {} on {} that name nobody) on {}; before that, at {}, {} left a foothold ({}){others}",
             shown(&look.entity.key.id),
             count(steps.unnamed as f64),
             if steps.unnamed == 1 { "statement" } else { "statements" },
-            unexplained::tables(&look.hour.tally),
-            moment(*read),
+            unexplained::tables(reads),
+            moment(read),
             clock(foothold.minute),
             foothold.who,
             foothold.rule,
         ),
+        reads,
     ))
 }
 
-fn finding(look: &Look<'_>, steps: u32, why: String) -> Finding {
+fn finding(steps: u32, why: String, reads: &Tally) -> Finding {
     Finding {
         window: Window::Day,
         page: true,
@@ -217,7 +241,7 @@ fn finding(look: &Look<'_>, steps: u32, why: String) -> Finding {
         unit: "steps",
         p_value: None,
         why,
-        affected_records: look.hour.tally.get(Metric::RowsSent),
+        affected_records: reads.get(Metric::RowsSent),
         attack: &["T1190", "T1505.003", "T1213"],
     }
 }

@@ -90,7 +90,7 @@ pub struct NoticeSettings {
     pub expire_after: Span,
     /// Public address of the console, such as `https://breachd.example.com`. Absent: notices carry no link.
     pub link_base: Option<String>,
-    /// What of the figures behind an alert leaves with a notice. Absent: `full`, and `counts` where portal users are pseudonyms.
+    /// What of the figures behind an alert, of the counts of records and people, and of a digest's reasons leaves with a notice. Absent: `full`, and `counts` where portal users are pseudonyms.
     pub figures: Option<FiguresShown>,
 }
 

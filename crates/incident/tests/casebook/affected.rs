@@ -6,7 +6,7 @@ use detector::{Alert, NamedRecords};
 use incident::{AffectedPeople, AlertFact, limits};
 use std::ops::Range;
 
-fn named(table: &str, sort: &str, ids: Range<u64>) -> Option<NamedRecords> {
+pub(crate) fn named(table: &str, sort: &str, ids: Range<u64>) -> Option<NamedRecords> {
     let mut records: Vec<Record> = ids.map(|id| Record::new(sort, &id.to_string())).collect();
     records.sort_by_key(|record| record.mixed());
     let ids: String = records.iter().map(|record| format!("{:016x}", record.0)).collect();

@@ -185,3 +185,35 @@ fn it_is_bounded_whatever_is_ranked() {
     let far = Timestamp::from_millis(i64::MAX);
     assert_eq!(world.book.daily(far), [], "a time beyond the calendar");
 }
+
+#[test]
+fn lines_name_tables_and_addresses_only_where_they_may_leave() {
+    let told = |figures: &str, facts: &[(&str, &str)]| {
+        let mut world = World::begun(&DIGEST.replace("[notices]", &format!("[notices]\nfigures = \"{figures}\"")));
+        let fact = |(name, words): &(&str, &str)| detector::Fact {
+            name: (*name).into(),
+            value: None,
+            unit: String::new(),
+            words: (*words).into(),
+        };
+        let facts = facts.iter().map(fact).collect();
+        let why = "u1 read hr.hr_payroll from 203.0.113.7".to_owned();
+        world.alert(&Alert { why, facts, ..quiet("u1", 1, Severity::Low, Some(1e-4)) });
+        let decisions = world.daily(Span::from_hours(24));
+        notices(&decisions)[0].digest[0].why.clone()
+    };
+    let seen = [("usual", "usual: 3 rows"), ("seen", "seen: 40 rows in the hour")];
+    assert_eq!(told("full", &seen), "u1 read hr.hr_payroll from 203.0.113.7");
+    assert_eq!(told("counts", &seen), "seen: 40 rows in the hour");
+    assert_eq!([told("counts", &[]), told("none", &seen)], ["the console tells why", "the console tells why"]);
+}
+
+#[test]
+fn a_drill_that_nobody_is_told_of_is_still_one_in_the_list() {
+    let mut world = World::begun(DIGEST);
+    world.alert(&drill(quiet("u1", 1, Severity::Low, None), 7));
+    world.alert(&quiet("u2", 2, Severity::Low, None));
+    let mut modes: Vec<bool> = world.book.digest().map(|(_, mode, _)| mode.is_drill()).collect();
+    modes.sort_unstable();
+    assert_eq!(modes, [false, true]);
+}

@@ -156,8 +156,8 @@ fn the_digest_keeps_the_worst_of_a_day() {
     }
     let digest: Vec<_> = world.book.digest().collect();
     assert_eq!((digest.len(), world.book.counts().digest_beyond), (limits::DIGEST_KEPT, 100));
-    assert_eq!(digest[0].1.severity, Severity::High);
-    assert!(digest[1..].windows(2).all(|pair| pair[0].1.surprise_milli >= pair[1].1.surprise_milli));
+    assert_eq!(digest[0].2.severity, Severity::High);
+    assert!(digest[1..].windows(2).all(|pair| pair[0].2.surprise_milli >= pair[1].2.surprise_milli));
     world.now = world.now + limits::DIGEST + Span::from_millis(1);
     world.alert(&Alert { page: false, ..alert("late", 9999) });
     assert_eq!(world.book.digest().count(), 1);

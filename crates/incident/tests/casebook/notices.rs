@@ -1,9 +1,10 @@
 //! Who hears of what, and when.
 
+use crate::affected::named;
 use crate::world::{POLICY, World, alert, drill, identified, milder, policy, requested, start, verdict};
 use activity::{DataClass, Entity, EntityKind, Span};
 use detector::{Alert, Severity};
-use incident::{Action, Decision, DeliveryState, NoticeKind, Refusal, Verdict, limits};
+use incident::{Action, Decision, DeliveryState, NoticeAffected, NoticeKind, Refusal, Verdict, limits};
 use std::collections::BTreeSet;
 
 /// The channels that hear of one alert under one trigger (and `fallback` if they do not).
@@ -248,4 +249,30 @@ fn notices_tell_the_figures_of_the_gravest_alert_as_far_as_they_may() {
         ["seen: 1,840 rows", "addresses in the hour: 2", "the hour: 1,840 rows", "normal: never"]
     );
     assert!(told("none").is_empty());
+}
+
+#[test]
+fn notices_count_records_and_people_as_far_as_they_may() {
+    let told = |figures: &str, affected_records: u64| {
+        let mut world = World::with(&POLICY.replace("[notices]", &format!("[notices]\nfigures = \"{figures}\"")));
+        world.alert(&Alert {
+            affected_records,
+            named: named("hr.hr_payroll", "employee", 0..affected_records.min(12)),
+            ..alert("u1", 0)
+        });
+        world.ask("Ada", Some(1), Action::Acknowledge).unwrap();
+        let notices = &world.incident(1).notices;
+        let of = |kind| notices.iter().find(|record| record.notice.kind == kind).map(|record| &record.notice);
+        assert_eq!(of(NoticeKind::Acknowledged).and_then(|notice| notice.affected.as_ref()), None);
+        of(NoticeKind::Opened).expect("somebody is told").affected.clone()
+    };
+    let full = told("full", 40).expect("counts with reasons");
+    assert_eq!((full.lower, full.estimate, full.upper), (12, 12, 40));
+    assert!(full.reason.starts_with("at least: different ids"), "{}", full.reason);
+    assert_eq!(full.people.map(|people| (people.lower, people.upper)), Some((12, 12)));
+    assert_eq!((full.n_tables, &*full.tables[0].table), (1, "hr.hr_payroll"));
+    let counts = told("counts", 40).expect("counts with reasons");
+    assert_eq!(counts, NoticeAffected { tables: Vec::new(), ..full });
+    assert!(!serde_json::to_string(&counts).expect("as JSON").contains("hr_payroll"));
+    assert_eq!((told("none", 40), told("full", 0)), (None, None));
 }

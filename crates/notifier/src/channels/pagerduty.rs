@@ -27,7 +27,7 @@ use crate::{
     ChannelError, Pace, Period, Retry, Secret, SecretSource,
     channel::{Answer, Channel, Confirmation, Receipt},
     clock::Surroundings,
-    render::Facts,
+    render::{AFFECTED_HEADING, Facts},
     settings::{self, Problems},
     stages::classify::Failure,
 };
@@ -335,6 +335,9 @@ fn trigger(notice: &Notice, key: &str, source: &str) -> Map<String, Value> {
         details.insert("Drill".into(), drill.as_str().into());
     }
     details.insert("Why".into(), json!(facts.reasons));
+    if !facts.affected.is_empty() {
+        details.insert(AFFECTED_HEADING.into(), json!(facts.affected));
+    }
     if !facts.figures.is_empty() {
         let words: Vec<&str> = facts.figures.iter().map(|(_, words)| words.as_str()).collect();
         details.insert("The figures behind it".into(), json!(words));
@@ -403,6 +406,10 @@ mod tests {
         assert_eq!(event["payload"]["severity"], "critical");
         assert_eq!(event["payload"]["custom_details"]["Records concerned, at most"], "1,840");
         assert_eq!(event["payload"]["custom_details"]["The figures behind it"][1], "normal: more such hours");
+        assert_eq!(
+            event["payload"]["custom_details"]["How many it concerns"][1],
+            "people: 240 (different employees' numbers)"
+        );
         assert_eq!(event["links"][0]["href"], "https://breachd.example/incidents/INC-7");
         assert!(Value::Object(event).to_string().len() < EVENT_BYTES_MAX);
     }

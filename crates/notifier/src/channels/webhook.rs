@@ -213,6 +213,28 @@ fn digest(notice: &Notice, source: &str, facts: &Facts) -> Value {
     })
 }
 
+/// `null` where it may not leave.
+fn affected(notice: &Notice) -> Value {
+    let Some(affected) = &notice.affected else { return Value::Null };
+    let shown = |text: &str| activity::printable_within(text, 400);
+    let people = affected
+        .people
+        .map(|people| json!({ "lower": people.lower, "estimate": people.estimate, "upper": people.upper }));
+    let tables = affected.tables.iter().map(|table| {
+        json!({ "table": shown(&table.table), "lower": table.lower, "estimate": table.estimate, "upper": table.upper })
+    });
+    json!({
+        "lower": affected.lower,
+        "estimate": affected.estimate,
+        "upper": affected.upper,
+        "reason": shown(&affected.reason),
+        "people": people,
+        "people_reason": shown(&affected.people_reason),
+        "n_tables": affected.n_tables,
+        "tables": tables.collect::<Vec<_>>(),
+    })
+}
+
 fn event(notice: &Notice, source: &str, facts: &Facts) -> Value {
     if notice.kind == NoticeKind::Digest {
         return digest(notice, source, facts);
@@ -251,6 +273,7 @@ fn event(notice: &Notice, source: &str, facts: &Facts) -> Value {
             "subject": { "kind": notice.subject.kind.as_str(), "id": activity::printable(&notice.subject.id) },
             "data_classes": notice.data_classes.iter().map(|class| class.as_str()).collect::<Vec<_>>(),
             "affected_records": notice.affected_records,
+            "affected": affected(notice),
             "n_alerts": notice.n_alerts,
             "first_seen_at": notice.first_seen_at.to_string(),
             "reasons": facts.reasons,
@@ -294,6 +317,9 @@ mod tests {
         assert_eq!(event["data"]["affected_records"], 1840);
         assert_eq!(event["data"]["deadlines"][0]["due_at"], "2026-03-05T21:15:00Z");
         assert_eq!(event["data"]["mode"], "live");
+        assert_eq!(event["data"]["affected"]["lower"], 240);
+        assert_eq!(event["data"]["affected"]["people"]["upper"], 240);
+        assert_eq!(event["data"]["affected"]["tables"][0]["table"], "hr.hr_payroll");
         assert_eq!(event["data"]["figures"][1], json!({ "name": "normal", "words": "normal: more such hours" }));
     }
 

@@ -120,6 +120,7 @@ pub(crate) fn notice() -> Notice {
         title: "u1042 read 1,840 rows of hr_payroll".into(),
         reasons: vec!["read 1,840 rows of hr_payroll in 5 min; 12 is usual".into()],
         figures: vec![NoticeFigure { name: "seen".into(), words: "seen: 1,840 rows in the hour".into() }],
+        affected: None,
         n_alerts: 1,
         first_seen_at: decided_at - Span::from_minutes(2),
         deadlines: vec![DeadlineFact {

@@ -3,7 +3,7 @@
 //! Everything that varies comes from the notice, so the same notice gives the same mail. Header values are printable before
 //! they get here, so no text can begin a header of its own; lettre encodes what is not ASCII (RFC 2047).
 
-use crate::render::Facts;
+use crate::render::{AFFECTED_HEADING, Facts};
 use activity::printable_within;
 use askama::Template;
 use incident::{Notice, NoticeKind};
@@ -159,6 +159,7 @@ mod tests {
             .iter()
             .map(|(_, value)| value)
             .chain(&facts.reasons)
+            .chain(&facts.affected)
             .chain(facts.figures.iter().map(|(_, words)| words))
             .chain(&facts.link)
             .chain(&facts.drill);
