@@ -25,9 +25,9 @@ use crate::{
     budget::Budget,
     calendar::Calendar,
     detectors::{
-        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, Norm, SourceHour, Sources, Window,
-        changed_hands, counts_records, established, facts, facts_of_mark, footholds, fresh, gates, is_newcomer, norms,
-        novelty, off_hours, share_step, strangers,
+        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, Norm, SHARED_ACCOUNT, SourceHour,
+        Sources, Window, changed_hands, counts_records, established, facts, facts_of_mark, footholds, fresh, gates,
+        is_newcomer, norms, novelty, off_hours, share_step, shared_account, strangers,
     },
     directory::Directory,
     docket::{Docket, Rulings},
@@ -514,6 +514,7 @@ impl Engine {
             let group = self.group(self.held(at), hour);
             let known_after = self.settings.first_seen.known_after_days;
             let night = self.part_of_night(at, hour);
+            let people = self.settings.bank_details.people;
             let entity = self.held_mut(at);
             let kind = entity.key.kind;
             anything |= kind != EntityKind::Fleet;
@@ -526,6 +527,7 @@ impl Engine {
             });
             let newcomer =
                 is_newcomer(entity, &entity.hours[place]) && usual.get(&group).is_some_and(|peers| established(peers));
+            let shares_account = shared_account(entity, &entity.hours[place]).0 as u64 >= people;
             let wide = Self::wide_group(entity);
             let state = &mut entity.hours[place];
             let records = state.tally.records.estimate() as u64;
@@ -534,6 +536,7 @@ impl Engine {
             match kind {
                 EntityKind::DbAccount | EntityKind::AppHost => state.novel[NEWCOMERS] = newcomer,
                 EntityKind::Session => state.novel[HANDED_OVER] = handed_over,
+                EntityKind::UserTable | EntityKind::Table => state.novel[SHARED_ACCOUNT] = shares_account,
                 _ => {}
             }
             let drill = entity.key.mode.is_drill();

@@ -11,8 +11,8 @@ use crate::{
     engine::Source,
     footprint::of_vec,
     limits::{
-        CHAIN_HOURS, GOOD_ADDRESSES_MAX, KNOWN_VALUES_MAX, LEFT_OUT_DAYS_MAX, LEFT_OUT_HOURS_MAX, QUARANTINED_DAYS_MAX,
-        QUARANTINED_HOURS_MAX, RULINGS_MAX, SPOTS_MAX,
+        CHAIN_HOURS, GOOD_ADDRESSES_MAX, KNOWN_VALUES_MAX, LEFT_OUT_DAYS_MAX, LEFT_OUT_HOURS_MAX, PAYEE_HOURS, PAYEES_MAX,
+        PAYEES_OF_HOUR_MAX, QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX, RULINGS_MAX, SPOTS_MAX,
     },
     seen::Seen,
     verdict::Ruling,
@@ -56,6 +56,8 @@ pub(crate) struct EntityState {
     pub(crate) nights: Vec<(i64, u64)>,
     /// The last closed hour in which it was said that the person does something new.
     pub(crate) told: Option<i64>,
+    /// Account numbers of learned hours with whose they became (hashed), the latest hour of each; the oldest first.
+    payees: Vec<(i32, u32, u32)>,
     /// Earlier hours with a dump's shape, latest last; for habits.
     dumps: Vec<i64>,
     quarantine: Quarantine,
@@ -107,6 +109,8 @@ pub(crate) struct HourState {
     pub(crate) night: f32,
     /// Where it was, and in which minutes of the hour; see [`Spot`].
     pub(crate) spots: Vec<Spot>,
+    /// Of a table and a person at it: account numbers written, each with whose it became (hashed), ascending.
+    pub(crate) payees: Vec<(u32, u32)>,
     /// See [`Steps`]; of rules, those the tally has kept so far.
     marked: Vec<(Arc<Mark>, u64)>,
     tried: u64,
@@ -356,6 +360,7 @@ impl EntityState {
             steps: Vec::new(),
             nights: Vec::new(),
             told: None,
+            payees: Vec::new(),
             dumps: Vec::new(),
             quarantine: Quarantine::default(),
             rulings: Vec::new(),
@@ -457,6 +462,12 @@ impl EntityState {
             for state in &self.hours[..hours] {
                 self.trail.retain(|(at, _)| state.hour - at <= 2 * TRAIL_HOURS);
                 self.trail.extend(state.spots.iter().map(|spot| (state.hour, *spot)));
+                for (account, whose) in &state.payees {
+                    self.payees.retain(|(_, known, of)| (known, of) != (account, whose));
+                    self.payees.push((state.hour as i32, *account, *whose));
+                }
+                self.payees.retain(|(at, ..)| state.hour - i64::from(*at) <= PAYEE_HOURS);
+                self.payees.drain(..self.payees.len().saturating_sub(PAYEES_MAX));
                 self.steps.retain(|steps| state.hour - steps.hour <= CHAIN_HOURS);
                 let is_step = match self.key.kind {
                     EntityKind::AppHost => state.reads != 0 && state.unexplained,
@@ -497,6 +508,7 @@ impl EntityState {
             self.hours = Vec::new();
             self.trail.shrink_to_fit();
             self.nights.shrink_to_fit();
+            self.payees.shrink_to_fit();
             self.known.iter_mut().for_each(|known| known.0.shrink_to_fit());
             self.seen.shrink_to_fit();
         }
@@ -522,6 +534,7 @@ impl EntityState {
             + self.seen.bytes()
             + of_vec(&self.trail)
             + of_vec(&self.nights)
+            + of_vec(&self.payees)
             + of_vec(&self.dumps)
             + of_vec(&self.rulings)
             + of_vec(&self.breaches)
@@ -585,6 +598,14 @@ impl EntityState {
         let pending = self.hours.iter().flat_map(|state| state.spots.iter().map(|spot| (state.hour, *spot)));
         let near = move |(at, _): &(i64, Spot)| (hour - TRAIL_HOURS..hour).contains(at);
         self.trail.iter().copied().chain(pending).filter(near)
+    }
+
+    /// Account numbers with whose they became (hashed), of the [`PAYEE_HOURS`] before the hour began.
+    pub(crate) fn earlier_payees(&self, hour: i64) -> impl Iterator<Item = (u32, u32)> {
+        let learned = self.payees.iter().map(|(at, account, whose)| (i64::from(*at), (*account, *whose)));
+        let pending = self.hours.iter().flat_map(|state| state.payees.iter().map(|payee| (state.hour, *payee)));
+        let near = move |at: i64| (hour - PAYEE_HOURS..hour).contains(&at);
+        learned.chain(pending).filter(move |(at, _)| near(*at)).map(|(_, payee)| payee)
     }
 
     /// Whether there was a step of an attack of late, beside reads.
@@ -906,6 +927,7 @@ impl HourState {
             off_hours: 0,
             night: 0.0,
             spots: Vec::new(),
+            payees: Vec::new(),
             marked: Vec::new(),
             tried: 0,
             reads: 0,
@@ -936,6 +958,16 @@ impl HourState {
                     for agent in agents.chain(tally.agents.is_empty().then_some(0)) {
                         let (address, agent) = (of_address as u32, agent as u32);
                         self.spot(Spot { place, address, agent, ..Spot::default() }, bucket);
+                    }
+                }
+            }
+            EntityKind::UserTable | EntityKind::Table => {
+                for (account, whose) in tally.payees() {
+                    let payee = [account, whose].map(|text| tally::stable_hash(&[text.as_bytes()]) as u32);
+                    let payee = (payee[0], payee[1]);
+                    if let Err(at) = self.payees.binary_search(&payee) {
+                        self.payees.insert(at, payee);
+                        self.payees.truncate(PAYEES_OF_HOUR_MAX);
                     }
                 }
             }
@@ -1029,7 +1061,12 @@ impl HourState {
 
     fn heap_bytes(&self) -> usize {
         let gates = self.gates.as_deref().map_or(0, size_of_val);
-        self.tally.heap_bytes() + of_vec(&self.minutes) + of_vec(&self.spots) + of_vec(&self.good) + gates
+        self.tally.heap_bytes()
+            + of_vec(&self.minutes)
+            + of_vec(&self.spots)
+            + of_vec(&self.payees)
+            + of_vec(&self.good)
+            + gates
     }
 
     pub(crate) fn close(&mut self) {

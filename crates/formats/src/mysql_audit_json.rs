@@ -241,10 +241,13 @@ fn statement<'a>(activity: &mut Activity<'a>, text: Cow<'a, str>, schema: Cow<'a
         (text, schema) => {
             let mut read = Activity::new(activity.at, Operation::Other);
             Statement::read(&text, &schema, Completeness::Whole, context).fill(&mut read);
-            let Activity { tag_user, request_id, operation, resources, columns, fingerprint, signals, .. } = read;
+            let Activity {
+                tag_user, request_id, operation, resources, columns, fingerprint, signals, records, payees, ..
+            } = read;
             activity.operation = operation;
             activity.fingerprint = fingerprint;
             activity.signals = signals;
+            (activity.records, activity.payees) = (records, payees);
             activity.tag_user = tag_user.map(owned);
             activity.request_id = request_id.map(owned);
             activity.columns = columns.into_iter().map(owned).collect();

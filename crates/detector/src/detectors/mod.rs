@@ -160,6 +160,7 @@ pub(crate) enum Window {
     Day,
 }
 
+pub(crate) use bank_details::{SHARED_ACCOUNT, shared_account};
 pub(crate) use chain::{Foothold, footholds, stages};
 pub(crate) use drift::{Evidence as DriftEvidence, Norm, STREAMS as DRIFT_STREAMS, norms, streams};
 pub(crate) use facts::{facts, facts_of_mark};
