@@ -25,9 +25,9 @@ use crate::{
     budget::Budget,
     calendar::Calendar,
     detectors::{
-        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, Norm, SHARED_ACCOUNT, SourceHour,
+        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, JUMPED, Look, NEWCOMERS, Norm, SHARED_ACCOUNT, SourceHour,
         Sources, Window, changed_hands, counts_records, established, facts, facts_of_mark, footholds, fresh, gates,
-        is_newcomer, norms, novelty, off_hours, share_step, shared_account, strangers,
+        is_newcomer, jumped, norms, novelty, off_hours, share_step, shared_account, strangers,
     },
     directory::Directory,
     docket::{Docket, Rulings},
@@ -155,6 +155,8 @@ struct Past {
     told: bool,
     /// Of a session: it went over to another browser.
     handed_over: bool,
+    /// And: it went on from another access line within minutes.
+    jumped: bool,
 }
 
 /// Detectors that say that somebody does something new.
@@ -509,7 +511,7 @@ impl Engine {
         self.unlearned.entry(hour).or_default().extend(&touched);
         for at in touched {
             let past = self.judge(at, hour, true, effects);
-            let Past { days, novelty, share_step, off_hours, norms, told, handed_over } = past;
+            let Past { days, novelty, share_step, off_hours, norms, told, handed_over, jumped } = past;
             let fresh = self.fresh(at, hour);
             let group = self.group(self.held(at), hour);
             let known_after = self.settings.first_seen.known_after_days;
@@ -535,7 +537,7 @@ impl Engine {
             state.novel = novel;
             match kind {
                 EntityKind::DbAccount | EntityKind::AppHost => state.novel[NEWCOMERS] = newcomer,
-                EntityKind::Session => state.novel[HANDED_OVER] = handed_over,
+                EntityKind::Session => (state.novel[HANDED_OVER], state.novel[JUMPED]) = (handed_over, jumped),
                 EntityKind::UserTable | EntityKind::Table => state.novel[SHARED_ACCOUNT] = shares_account,
                 _ => {}
             }
@@ -872,6 +874,7 @@ impl Engine {
             norms: if closing { norms(&look) } else { Default::default() },
             told: closing && all.iter().any(|(detector, finding, _)| self.is_told(at, hour, *detector, finding)),
             handed_over: look.handed_over,
+            jumped: look.jumped,
         };
         for (detector, finding, facts) in all {
             self.raise(at, hour, (detector, finding, facts), effects);
@@ -944,6 +947,7 @@ impl Engine {
             footholds: left.map_or(&[], |left| &left.footholds),
             sources: &self.heard,
             handed_over: closing && entity.key.kind == EntityKind::Session && changed_hands(entity, hour),
+            jumped: closing && entity.key.kind == EntityKind::Session && jumped(entity, hour),
             closing,
         }
     }

@@ -143,6 +143,8 @@ pub(crate) struct Spot {
     /// Of a session, address and browser, hashed; 0 if the log does not know the browser.
     pub(crate) address: u32,
     pub(crate) agent: u32,
+    /// Of a session on an access line (see [`is_access_line`]), the network of the address, hashed (see [`subnet`]); else 0.
+    pub(crate) subnet: u32,
     /// One bit for each minute.
     pub(crate) minutes: u64,
 }
@@ -321,6 +323,13 @@ fn country(place: &str) -> Option<u64> {
     location(place).filter(|_| is_named)
 }
 
+/// Whether that is a line to somebody's house: who leaves it for the company's network or a rented server within minutes has only turned a
+/// VPN on, and mobile networks are everywhere.
+fn is_access_line(place: &str) -> bool {
+    let kind = place.split_once('/').map_or("", |(_, kind)| kind);
+    country(place).is_some() && !matches!(kind, "office" | "hosting")
+}
+
 /// A browser without its versions, which change in the middle of a session when it is updated. Never 0.
 fn browser(agent: &str) -> u64 {
     let bytes: Vec<u8> = agent.bytes().filter(|byte| !byte.is_ascii_digit() && *byte != b'.').collect();
@@ -345,6 +354,19 @@ fn network(address: &str) -> Option<u64> {
         },
     };
     Some(tally::stable_hash(&[&prefix]))
+}
+
+/// /24 of an IPv4, /48 of an IPv6 address, hashed; never 0. The lowest bit is set of IPv6: who has both uses them by turns.
+fn subnet(address: &str) -> Option<u32> {
+    let (prefix, is_v6) = match address.parse::<std::net::IpAddr>().ok()?.to_canonical() {
+        std::net::IpAddr::V4(v4) => ([4, v4.octets()[0], v4.octets()[1], v4.octets()[2], 0, 0, 0], false),
+        std::net::IpAddr::V6(v6) => {
+            let of = v6.octets();
+            ([6, of[0], of[1], of[2], of[3], of[4], of[5]], true)
+        }
+    };
+    let hash = tally::stable_hash(&[&prefix]) as u32;
+    Some((hash & !3) | 2 | u32::from(is_v6))
 }
 
 impl EntityState {
@@ -950,14 +972,20 @@ impl HourState {
                 }
             }
             EntityKind::Session => {
-                // Of a minute with several addresses it is not known which belongs to which place and agent: all pairs count.
+                // Of a minute with several addresses it is not known which belongs to which place and agent: all pairs count. With one
+                // place for all of them, as was tried first, a thief and an owner who are both at work in every minute stood
+                // at the same place.
+                let is_fixed = !tally.places.is_empty() && tally.places.iter().all(|(_, place)| is_access_line(place));
                 for (of_address, address) in tally.addresses.iter() {
-                    let places = tally.places.iter().map(|(of_place, _)| of_place);
-                    let place = places.min().or_else(|| network(address)).unwrap_or(0);
-                    let agents = tally.agents.iter().map(|(_, agent)| browser(agent));
-                    for agent in agents.chain(tally.agents.is_empty().then_some(0)) {
-                        let (address, agent) = (of_address as u32, agent as u32);
-                        self.spot(Spot { place, address, agent, ..Spot::default() }, bucket);
+                    let known = tally.places.iter().map(|(of_place, _)| of_place);
+                    let unknown = tally.places.is_empty().then(|| network(address).unwrap_or(0));
+                    let subnet = subnet(address).filter(|_| is_fixed).unwrap_or(0);
+                    for place in known.chain(unknown) {
+                        let agents = tally.agents.iter().map(|(_, agent)| browser(agent));
+                        for agent in agents.chain(tally.agents.is_empty().then_some(0)) {
+                            let (address, agent) = (of_address as u32, agent as u32);
+                            self.spot(Spot { place, address, agent, subnet, ..Spot::default() }, bucket);
+                        }
                     }
                 }
             }
@@ -1046,7 +1074,10 @@ impl HourState {
     fn spot(&mut self, spot: Spot, bucket: Bucket) {
         let minute = 1 << bucket.0.rem_euclid(60);
         match self.spots.binary_search_by_key(&spot.key(), Spot::key) {
-            Ok(at) => self.spots[at].minutes |= minute,
+            Ok(at) => {
+                self.spots[at].minutes |= minute;
+                self.spots[at].subnet = self.spots[at].subnet.max(spot.subnet);
+            }
             Err(at) => {
                 self.spots.insert(at, Spot { minutes: minute, ..spot });
                 // The smallest stay, whatever came first.
