@@ -25,9 +25,9 @@ use crate::{
     budget::Budget,
     calendar::Calendar,
     detectors::{
-        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, JUMPED, Look, NEWCOMERS, Norm, SHARED_ACCOUNT, SourceHour,
-        Sources, Window, changed_hands, counts_records, established, facts, facts_of_mark, footholds, fresh, gates,
-        is_newcomer, jumped, norms, novelty, off_hours, share_step, shared_account, strangers,
+        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, JUMPED, Look, NEWCOMERS, Norm, SHARED_ACCOUNT,
+        SourceHour, Sources, Window, changed_hands, counts_records, established, facts, facts_of_mark, footholds,
+        fresh, gates, is_newcomer, jumped, norms, novelty, off_hours, share_step, shared_account, strangers,
     },
     directory::Directory,
     docket::{Docket, Rulings},

@@ -509,7 +509,12 @@ fn after_payroll_work(habit: u64, event: impl Fn(&mut World, i64)) -> Vec<Alert>
             for clerk in 1..=2 {
                 for n in 0..8 {
                     let one = (day * 2 + clerk) * 8 + n;
-                    pay(&mut world, &format!("p{clerk}"), &format!("{one:016x}"), one * 2..one * 2 + 1 + u64::from(n == 0));
+                    pay(
+                        &mut world,
+                        &format!("p{clerk}"),
+                        &format!("{one:016x}"),
+                        one * 2..one * 2 + 1 + u64::from(n == 0),
+                    );
                 }
             }
             // A card provider's account for many, where that is usual.

@@ -242,7 +242,16 @@ fn statement<'a>(activity: &mut Activity<'a>, text: Cow<'a, str>, schema: Cow<'a
             let mut read = Activity::new(activity.at, Operation::Other);
             Statement::read(&text, &schema, Completeness::Whole, context).fill(&mut read);
             let Activity {
-                tag_user, request_id, operation, resources, columns, fingerprint, signals, records, payees, ..
+                tag_user,
+                request_id,
+                operation,
+                resources,
+                columns,
+                fingerprint,
+                signals,
+                records,
+                payees,
+                ..
             } = read;
             activity.operation = operation;
             activity.fingerprint = fingerprint;

@@ -360,7 +360,11 @@ fn account_numbers_leave_as_hashes_with_whose_they_became() {
     let of_table = of(EntityKind::Table, "hr.bank_accounts");
     assert!(of_table.len() == 2 && of_table.iter().all(|(_, whose)| whose == "u1"), "{of_table:?}");
     let outcome = read_text(&plan(&[AUDIT]), &failed);
-    assert_eq!(outcome.of(EntityKind::UserTable, "u1|hr.bank_accounts").payees().count(), 0, "what was refused changed nothing");
+    assert_eq!(
+        outcome.of(EntityKind::UserTable, "u1|hr.bank_accounts").payees().count(),
+        0,
+        "what was refused changed nothing"
+    );
 }
 
 #[test]

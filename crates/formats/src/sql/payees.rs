@@ -127,16 +127,22 @@ mod tests {
 
     #[test]
     fn an_update_says_whose_account_it_becomes() {
-        let text = format!("UPDATE `hr_bank` SET iban = '{ONE}', bic = 'MARKDEF1100' WHERE (`employee_id` = '7') /*user='u1'*/");
+        let text = format!(
+            "UPDATE `hr_bank` SET iban = '{ONE}', bic = 'MARKDEF1100' WHERE (`employee_id` = '7') /*user='u1'*/"
+        );
         assert_eq!(read(&text), [payee(ONE, Some("7"))]);
-        let text = format!("UPDATE b SET b.account_number = 1234567890, changed = '2026' WHERE employee_id IN (7, 8) AND account_id = 3");
+        let text = format!(
+            "UPDATE b SET b.account_number = 1234567890, changed = '2026' WHERE employee_id IN (7, 8) AND account_id = 3"
+        );
         assert_eq!(read(&text), [payee("1234567890", Some("7")), payee("1234567890", Some("8"))]);
         assert_eq!(read(&format!("UPDATE b SET iban = '{ONE}' WHERE department = 3")), [payee(ONE, None)]);
     }
 
     #[test]
     fn an_insert_says_it_row_by_row() {
-        let text = format!("INSERT INTO b (employee_id, bic, iban) VALUES (7, 'X1234567', '{ONE}'), (8, LOWER('Y'), '{OTHER}')");
+        let text = format!(
+            "INSERT INTO b (employee_id, bic, iban) VALUES (7, 'X1234567', '{ONE}'), (8, LOWER('Y'), '{OTHER}')"
+        );
         assert_eq!(read(&text), [payee(ONE, Some("7")), payee(OTHER, Some("8"))]);
         assert_eq!(read(&format!("REPLACE INTO b (iban) VALUES ('{ONE}')")), [payee(ONE, None)]);
         assert_eq!(read(&format!("INSERT INTO b SET employee_id = 7, iban = '{ONE}'")), [payee(ONE, None)]);
@@ -144,9 +150,8 @@ mod tests {
 
     #[test]
     fn each_statement_of_a_text_has_its_own() {
-        let text = format!(
-            "UPDATE b SET iban='{ONE}' WHERE employee_id=7; UPDATE b SET iban='{OTHER}' WHERE employee_id=8"
-        );
+        let text =
+            format!("UPDATE b SET iban='{ONE}' WHERE employee_id=7; UPDATE b SET iban='{OTHER}' WHERE employee_id=8");
         assert_eq!(read(&text), [payee(ONE, Some("7")), payee(OTHER, Some("8"))]);
     }
 
