@@ -380,6 +380,14 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_had_to_be_unescaped_names_its_records_too() {
+        let line = r#"{"audit_record":{"name":"Query","record":"1_2","timestamp":"2021-06-30T15:07:58 UTC","command_class":"update","connection_id":"2","status":0,"sqltext":"UPDATE bank SET iban = \"DE89370400440532013000\" WHERE employee_id = 7","user":"root[root] @ localhost [10.0.0.7]","host":"localhost","os_user":"","ip":"10.0.0.7","db":"hr"}}"#;
+        let activity = activity(line);
+        assert_eq!(activity.records, [activity::Record::new("employee", "7")]);
+        assert_eq!(activity.payees.iter().map(|payee| payee.of).collect::<Vec<_>>(), [Some(activity.records[0])]);
+    }
+
+    #[test]
     fn connections() {
         let of = |line: &str| {
             let Activity { operation, outcome, actor, .. } = activity(line);

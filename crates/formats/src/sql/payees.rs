@@ -131,10 +131,8 @@ mod tests {
             "UPDATE `hr_bank` SET iban = '{ONE}', bic = 'MARKDEF1100' WHERE (`employee_id` = '7') /*user='u1'*/"
         );
         assert_eq!(read(&text), [payee(ONE, Some("7"))]);
-        let text = format!(
-            "UPDATE b SET b.account_number = 1234567890, changed = '2026' WHERE employee_id IN (7, 8) AND account_id = 3"
-        );
-        assert_eq!(read(&text), [payee("1234567890", Some("7")), payee("1234567890", Some("8"))]);
+        let text = "UPDATE b SET b.account_number = 1234567890, changed = '2026' WHERE employee_id IN (7, 8) AND account_id = 3";
+        assert_eq!(read(text), [payee("1234567890", Some("7")), payee("1234567890", Some("8"))]);
         assert_eq!(read(&format!("UPDATE b SET iban = '{ONE}' WHERE department = 3")), [payee(ONE, None)]);
     }
 
