@@ -1,6 +1,6 @@
 //! What one log entry says.
 
-use crate::{DataClass, Record, Timestamp};
+use crate::{DataClass, Payee, Record, Timestamp};
 use std::{borrow::Cow, net::IpAddr};
 
 /// What one log entry says: who did what to what, from where, how much, with what result, when.
@@ -36,6 +36,8 @@ pub struct Activity<'a> {
     pub fingerprint: Option<u64>,
     /// Which records were asked for, as far as the text says.
     pub records: Vec<Record>,
+    /// Which account numbers were written, and whose they became.
+    pub payees: Vec<Payee>,
     pub measures: Measures,
     pub outcome: Outcome,
     pub signals: Signals,
@@ -294,6 +296,7 @@ impl<'a> Activity<'a> {
             columns: Vec::new(),
             fingerprint: None,
             records: Vec::new(),
+            payees: Vec::new(),
             measures: Measures::default(),
             outcome: Outcome::default(),
             signals: Signals::EMPTY,

@@ -25,9 +25,10 @@ use crate::{
     budget::Budget,
     calendar::Calendar,
     detectors::{
-        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, Look, NEWCOMERS, NEWS, Norm, SourceHour, Sources,
-        Window, changed_hands, counts_records, established, facts, facts_of_mark, footholds, fresh, gates, is_newcomer,
-        norms, novelty, off_hours, share_step, strangers, tells_of_awaited,
+        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, JUMPED, Look, NEWCOMERS, NEWS, Norm,
+        SHARED_ACCOUNT, SourceHour, Sources, Window, changed_hands, counts_records, established, facts, facts_of_mark,
+        footholds, fresh, gates, is_newcomer, jumped, norms, novelty, off_hours, share_step, shared_account, strangers,
+        tells_of_awaited,
     },
     directory::Directory,
     docket::{Docket, Rulings},
@@ -157,6 +158,8 @@ struct Past {
     told: bool,
     /// Of a session: it went over to another browser.
     handed_over: bool,
+    /// And: it went on from another access line within minutes.
+    jumped: bool,
 }
 
 const DAY_MILLIS: i64 = 86_400_000;
@@ -512,11 +515,12 @@ impl Engine {
         self.unlearned.entry(hour).or_default().extend(&touched);
         for at in touched {
             let past = self.judge(at, hour, true, effects);
-            let Past { days, novelty, share_step, off_hours, norms, told, handed_over } = past;
+            let Past { days, novelty, share_step, off_hours, norms, told, handed_over, jumped } = past;
             let fresh = self.fresh(at, hour);
             let group = self.group(self.held(at), hour);
             let known_after = self.settings.first_seen.known_after_days;
             let night = self.part_of_night(at, hour);
+            let people = self.settings.bank_details.people;
             let entity = self.held_mut(at);
             let kind = entity.key.kind;
             anything |= kind != EntityKind::Fleet;
@@ -530,6 +534,7 @@ impl Engine {
             });
             let newcomer =
                 is_newcomer(entity, &entity.hours[place]) && usual.get(&group).is_some_and(|peers| established(peers));
+            let shares_account = shared_account(entity, &entity.hours[place]).0 as u64 >= people;
             let wide = Self::wide_group(entity);
             let state = &mut entity.hours[place];
             state.share_marks(&mut marks);
@@ -538,7 +543,8 @@ impl Engine {
             state.novel = novel;
             match kind {
                 EntityKind::DbAccount | EntityKind::AppHost => state.novel[NEWCOMERS] = newcomer,
-                EntityKind::Session => state.novel[HANDED_OVER] = handed_over,
+                EntityKind::Session => (state.novel[HANDED_OVER], state.novel[JUMPED]) = (handed_over, jumped),
+                EntityKind::UserTable | EntityKind::Table => state.novel[SHARED_ACCOUNT] = shares_account,
                 _ => {}
             }
             let drill = entity.key.mode.is_drill();
@@ -879,6 +885,7 @@ impl Engine {
             norms: if closing { norms(&look) } else { Default::default() },
             told: closing && all.iter().any(|(detector, finding, _)| self.is_told(at, hour, *detector, finding)),
             handed_over: look.handed_over,
+            jumped: look.jumped,
         };
         for (detector, finding, told) in all {
             self.raise(at, hour, (detector, finding, told), effects);
@@ -963,6 +970,7 @@ impl Engine {
             footholds: left.map_or(&[], |left| &left.footholds),
             sources: &self.heard,
             handed_over: closing && entity.key.kind == EntityKind::Session && changed_hands(entity, hour),
+            jumped: closing && entity.key.kind == EntityKind::Session && jumped(entity, hour),
             closing,
         }
     }

@@ -12,8 +12,8 @@ use crate::{
     footprint::of_vec,
     known::{self, Known},
     limits::{
-        CHAIN_HOURS, GOOD_ADDRESSES_MAX, LEFT_OUT_DAYS_MAX, MARKS_SHARED_MAX, QUARANTINED_DAYS_MAX,
-        QUARANTINED_HOURS_MAX, RULINGS_MAX, left_out_hours_max, spots_max,
+        CHAIN_HOURS, GOOD_ADDRESSES_MAX, LEFT_OUT_DAYS_MAX, MARKS_SHARED_MAX, PAYEE_HOURS, PAYEES_OF_HOUR_MAX,
+        QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX, RULINGS_MAX, left_out_hours_max, spots_max,
     },
     rare::{self, NOTHING, Rare},
     seen::{self, Seen},
@@ -106,6 +106,8 @@ pub(crate) struct HourState {
     pub(crate) awaited: Option<Box<Tally>>,
     /// Something was told of it; else it is only looked at again.
     took: bool,
+    /// Of a table and a person at it: account numbers written, each with whose it became (hashed), ascending.
+    pub(crate) payees: Vec<(u32, u32)>,
     /// See [`Steps`]; of rules, those the tally has kept so far.
     marked: Vec<(Arc<Mark>, u64)>,
     tried: u64,
@@ -136,15 +138,18 @@ pub(crate) struct Spot {
     /// The first half of a hash.
     pub(crate) place: u32,
     pub(crate) is_country: bool,
-    /// Of a session, address and browser, hashed; 0 if the log does not know the browser.
+    /// Of a session, the address, hashed.
     pub(crate) address: u32,
-    pub(crate) agent: u32,
+    /// And the browser; 0 if the log does not know it.
+    pub(crate) agent: u16,
+    /// Of a session on an access line (see [`is_access_line`]), the network of the address, hashed (see [`subnet`]); else 0.
+    pub(crate) subnet: u16,
     /// One bit for each minute.
     pub(crate) minutes: u64,
 }
 
 impl Spot {
-    fn key(&self) -> (u32, u32, u32) {
+    fn key(&self) -> (u32, u32, u16) {
         (self.place, self.address, self.agent)
     }
 
@@ -160,7 +165,8 @@ struct Passed {
     hour: i32,
     place: u32,
     address: u32,
-    agent: u32,
+    agent: u16,
+    subnet: u16,
     /// As [`Spot::minutes`], and in the last bit whether the place is a country.
     minutes: u64,
 }
@@ -169,15 +175,15 @@ const IS_COUNTRY: u64 = 1 << 63;
 
 impl Passed {
     fn new(hour: i64, spot: Spot) -> Self {
-        let Spot { place, is_country, address, agent, minutes } = spot;
+        let Spot { place, is_country, address, agent, subnet, minutes } = spot;
         let minutes = if is_country { minutes | IS_COUNTRY } else { minutes };
-        Passed { hour: short(hour), place, address, agent, minutes }
+        Passed { hour: short(hour), place, address, agent, subnet, minutes }
     }
 
     fn spot(self) -> (i64, Spot) {
-        let Passed { hour, place, address, agent, minutes } = self;
+        let Passed { hour, place, address, agent, subnet, minutes } = self;
         let is_country = minutes & IS_COUNTRY != 0;
-        (i64::from(hour), Spot { place, is_country, address, agent, minutes: minutes & !IS_COUNTRY })
+        (i64::from(hour), Spot { place, is_country, address, agent, subnet, minutes: minutes & !IS_COUNTRY })
     }
 }
 
@@ -291,10 +297,17 @@ fn country(place: &str) -> Option<u64> {
     location(place).filter(|_| is_named)
 }
 
+/// Whether that is a line to somebody's house: who leaves it for the company's network or a rented server within minutes has only turned a
+/// VPN on, and mobile networks are everywhere.
+fn is_access_line(place: &str) -> bool {
+    let kind = place.split_once('/').map_or("", |(_, kind)| kind);
+    country(place).is_some() && !matches!(kind, "office" | "hosting")
+}
+
 /// A browser without its versions, which change in the middle of a session when it is updated. Never 0.
-fn browser(agent: &str) -> u64 {
+fn browser(agent: &str) -> u16 {
     let bytes: Vec<u8> = agent.bytes().filter(|byte| !byte.is_ascii_digit() && *byte != b'.').collect();
-    tally::stable_hash(&[&bytes]) | 1
+    (tally::stable_hash(&[&bytes]) >> 48) as u16 | 1
 }
 
 /// More values than the set of that sort could hold: count on there being new ones.
@@ -320,6 +333,19 @@ fn network(address: &str) -> Option<u64> {
         },
     };
     Some(tally::stable_hash(&[&prefix]))
+}
+
+/// /24 of an IPv4, /48 of an IPv6 address, hashed to 14 bits (of 16,000 moves one goes unseen); never 0. The lowest bit is set of IPv6: who has both uses them by turns.
+fn subnet(address: &str) -> Option<u16> {
+    let (prefix, is_v6) = match address.parse::<std::net::IpAddr>().ok()?.to_canonical() {
+        std::net::IpAddr::V4(v4) => ([4, v4.octets()[0], v4.octets()[1], v4.octets()[2], 0, 0, 0], false),
+        std::net::IpAddr::V6(v6) => {
+            let of = v6.octets();
+            ([6, of[0], of[1], of[2], of[3], of[4], of[5]], true)
+        }
+    };
+    let hash = (tally::stable_hash(&[&prefix]) >> 48) as u16;
+    Some((hash & !3) | 2 | u16::from(is_v6))
 }
 
 impl EntityState {
@@ -469,6 +495,7 @@ impl EntityState {
                 continue;
             }
             let rare = self.rare.get_or_insert_default();
+            rare.pay(state.hour, &state.payees);
             if is_step {
                 rare.step(state.steps());
             }
@@ -591,6 +618,14 @@ impl EntityState {
         let pending = self.hours.iter().flat_map(|state| state.spots.iter().map(|spot| (state.hour, *spot)));
         let near = move |(at, _): &(i64, Spot)| (hour - TRAIL_HOURS..hour).contains(at);
         self.trail.iter().map(|passed| passed.spot()).chain(pending).filter(near)
+    }
+
+    /// Account numbers with whose they became (hashed), of the [`PAYEE_HOURS`] before the hour began.
+    pub(crate) fn earlier_payees(&self, hour: i64) -> impl Iterator<Item = (u32, u32)> {
+        let learned = self.rare().payees();
+        let pending = self.hours.iter().flat_map(|state| state.payees.iter().map(|payee| (state.hour, *payee)));
+        let near = move |at: i64| (hour - PAYEE_HOURS..hour).contains(&at);
+        learned.chain(pending).filter(move |(at, _)| near(*at)).map(|(_, payee)| payee)
     }
 
     /// Whether there was a step of an attack of late, beside reads.
@@ -966,6 +1001,7 @@ impl HourState {
             spots: Vec::new(),
             awaited: None,
             took: false,
+            payees: Vec::new(),
             marked: Vec::new(),
             tried: 0,
             reads: 0,
@@ -989,14 +1025,36 @@ impl HourState {
                 }
             }
             EntityKind::Session => {
-                // Of a minute with several addresses it is not known which belongs to which place and agent: all pairs count.
+                // Of a minute with several addresses it is not known which belongs to which place and agent: all pairs count. With one
+                // place for all of them, as was tried first, a thief and an owner who are both at work in every minute stood
+                // at the same place.
+                let is_fixed = !tally.places.is_empty() && tally.places.iter().all(|(_, place)| is_access_line(place));
                 for (of_address, address) in tally.addresses.iter() {
-                    let places = tally.places.iter().map(|(of_place, _)| of_place);
-                    let place = places.min().or_else(|| network(address)).unwrap_or(0);
-                    let agents = tally.agents.iter().map(|(_, agent)| browser(agent));
-                    for agent in agents.chain(tally.agents.is_empty().then_some(0)) {
-                        let (address, agent) = (of_address as u32, agent as u32);
-                        self.spot(kind, Spot { place: half(place), address, agent, ..Spot::default() }, bucket);
+                    let known = tally.places.iter().map(|(of_place, _)| of_place);
+                    let unknown = tally.places.is_empty().then(|| network(address).unwrap_or(0));
+                    let subnet = subnet(address).filter(|_| is_fixed).unwrap_or(0);
+                    for place in known.chain(unknown) {
+                        let agents = tally.agents.iter().map(|(_, agent)| browser(agent));
+                        for agent in agents.chain(tally.agents.is_empty().then_some(0)) {
+                            let spot = Spot {
+                                place: half(place),
+                                address: of_address as u32,
+                                agent,
+                                subnet,
+                                ..Spot::default()
+                            };
+                            self.spot(kind, spot, bucket);
+                        }
+                    }
+                }
+            }
+            EntityKind::UserTable | EntityKind::Table => {
+                for (account, whose) in tally.payees() {
+                    let payee = [account, whose].map(|text| tally::stable_hash(&[text.as_bytes()]) as u32);
+                    let payee = (payee[0], payee[1]);
+                    if let Err(at) = self.payees.binary_search(&payee) {
+                        self.payees.insert(at, payee);
+                        self.payees.truncate(PAYEES_OF_HOUR_MAX);
                     }
                 }
             }
@@ -1093,7 +1151,10 @@ impl HourState {
     fn spot(&mut self, kind: EntityKind, spot: Spot, bucket: Bucket) {
         let minute = 1 << bucket.0.rem_euclid(60);
         match self.spots.binary_search_by_key(&spot.key(), Spot::key) {
-            Ok(at) => self.spots[at].minutes |= minute,
+            Ok(at) => {
+                self.spots[at].minutes |= minute;
+                self.spots[at].subnet = self.spots[at].subnet.max(spot.subnet);
+            }
             Err(at) => {
                 self.spots.insert(at, Spot { minutes: minute, ..spot });
                 // The smallest stay, whatever came first.
@@ -1110,7 +1171,7 @@ impl HourState {
         let gates = self.gates.as_deref().map_or(0, size_of_val);
         let marks = of_vec(&self.marked) + of_vec(&self.said);
         let awaited = self.awaited.as_deref().map_or(0, |reads| size_of::<Tally>() + reads.heap_bytes());
-        let own = of_vec(&self.minutes) + of_vec(&self.spots) + of_vec(&self.good);
+        let own = of_vec(&self.minutes) + of_vec(&self.spots) + of_vec(&self.payees) + of_vec(&self.good);
         self.tally.heap_bytes() + own + marks + gates + awaited
     }
 

@@ -61,6 +61,14 @@ pub const NAMED_READ_MAX: usize = 4_096;
 /// Bytes of a table's name beside named records. Beyond: they are told without it.
 pub const TABLE_BYTES_MAX: usize = 256;
 
+/// Account numbers, each with whose it became, that are remembered of a person at a table and of a table, and hours for which they are.
+/// Beyond: the oldest go. With 12 bytes each.
+pub const PAYEES_MAX: usize = 64;
+pub const PAYEE_HOURS: i64 = 28 * 24;
+
+/// The same of one hour. Beyond: those with the smallest hashes of accounts stay.
+pub const PAYEES_OF_HOUR_MAX: usize = 256;
+
 /// Hours from an attack's first step to the reads that are its last.
 pub const CHAIN_HOURS: i64 = 24;
 

@@ -5,15 +5,22 @@ use crate::{
     docket::Ruled,
     entity::{HourState, Steps},
     footprint::of_vec,
-    limits::{BREACHES_MAX, CHAIN_HOURS, DUMPS_MAX, NIGHTS_MAX, STEPS_MAX},
+    limits::{BREACHES_MAX, CHAIN_HOURS, DUMPS_MAX, NIGHTS_MAX, PAYEE_HOURS, PAYEES_MAX, STEPS_MAX},
 };
 use activity::{EntityKind, Mark};
 use std::sync::Arc;
 
 /// Bytes at rest at most, of itself and of what hangs on it.
 pub(crate) const fn bytes_max(kind: EntityKind) -> usize {
+    let at_table = matches!(kind, EntityKind::UserTable | EntityKind::Table);
+    let payees = if at_table { PAYEES_MAX * size_of::<(i32, u32, u32)>() } else { 0 };
     let nights = if matches!(kind, EntityKind::PortalUser) { NIGHTS_MAX * size_of::<(i32, u32)>() } else { 0 };
-    size_of::<Rare>() + STEPS_MAX * size_of::<Step>() + nights + DUMPS_MAX * 4 + BREACHES_MAX * size_of::<[i32; 3]>()
+    size_of::<Rare>()
+        + STEPS_MAX * size_of::<Step>()
+        + nights
+        + payees
+        + DUMPS_MAX * 4
+        + BREACHES_MAX * size_of::<[i32; 3]>()
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +31,8 @@ pub(crate) struct Rare {
     nights: Vec<(i32, u32)>,
     /// Earlier hours with a dump's shape, latest last; for habits.
     dumps: Vec<i32>,
+    /// Account numbers of learned hours with whose they became (hashed): hour, account, whose; the latest hour of each, the oldest first.
+    payees: Vec<(i32, u32, u32)>,
     /// Verdicts whose hour has not been learned, in their order.
     pub(crate) rulings: Vec<Ruled>,
     /// Windows that were breaches: the first hour judged in that light, from, to.
@@ -31,8 +40,14 @@ pub(crate) struct Rare {
 }
 
 /// Who has nothing of it.
-pub(crate) static NOTHING: Rare =
-    Rare { steps: Vec::new(), nights: Vec::new(), dumps: Vec::new(), rulings: Vec::new(), breaches: Vec::new() };
+pub(crate) static NOTHING: Rare = Rare {
+    steps: Vec::new(),
+    nights: Vec::new(),
+    dumps: Vec::new(),
+    payees: Vec::new(),
+    rulings: Vec::new(),
+    breaches: Vec::new(),
+};
 
 /// What is kept of an hour's [`Steps`]: of entries the earliest and of footholds the latest, which are what a story needs of it.
 #[derive(Debug)]
@@ -116,6 +131,20 @@ impl Rare {
         }
     }
 
+    /// Hours, and account numbers written in them with whose they became (hashed).
+    pub(crate) fn payees(&self) -> impl Iterator<Item = (i64, (u32, u32))> {
+        self.payees.iter().map(|(at, account, whose)| (i64::from(*at), (*account, *whose)))
+    }
+
+    pub(crate) fn pay(&mut self, hour: i64, payees: &[(u32, u32)]) {
+        for (account, whose) in payees {
+            self.payees.retain(|(_, known, of)| (known, of) != (account, whose));
+            self.payees.push((short(hour), *account, *whose));
+        }
+        self.payees.retain(|(at, ..)| hour - i64::from(*at) <= PAYEE_HOURS);
+        self.payees.drain(..self.payees.len().saturating_sub(PAYEES_MAX));
+    }
+
     pub(crate) fn dump(&mut self, hour: i64) {
         self.dumps.push(short(hour));
         if DUMPS_MAX < self.dumps.len() {
@@ -142,18 +171,24 @@ impl Rare {
 
     /// What of an hour is worth keeping: of a dump the hour, of a night the requests.
     pub(crate) fn concerns(state: &HourState) -> bool {
-        state.off_hours > 0 || state.tally.signals.contains(activity::Signal::DumpShape)
+        state.off_hours > 0 || !state.payees.is_empty() || state.tally.signals.contains(activity::Signal::DumpShape)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        let Rare { steps, nights, dumps, rulings, breaches } = self;
-        steps.is_empty() && nights.is_empty() && dumps.is_empty() && rulings.is_empty() && breaches.is_empty()
+        let Rare { steps, nights, dumps, payees, rulings, breaches } = self;
+        steps.is_empty()
+            && nights.is_empty()
+            && dumps.is_empty()
+            && payees.is_empty()
+            && rulings.is_empty()
+            && breaches.is_empty()
     }
 
     pub(crate) fn shrink_to_fit(&mut self) {
         self.steps.shrink_to_fit();
         self.nights.shrink_to_fit();
         self.dumps.shrink_to_fit();
+        self.payees.shrink_to_fit();
         self.rulings.shrink_to_fit();
         self.breaches.shrink_to_fit();
     }
@@ -164,6 +199,7 @@ impl Rare {
             + of_vec(&self.steps)
             + of_vec(&self.nights)
             + of_vec(&self.dumps)
+            + of_vec(&self.payees)
             + of_vec(&self.rulings)
             + of_vec(&self.breaches)
     }

@@ -28,7 +28,7 @@ use activity::{EntityKind, Record};
 /// the rest of their 4 KiB; of the fleet there is one. Of all other kinds nobody asks which records they have touched.
 pub(crate) const fn filter_bytes(kind: EntityKind) -> usize {
     match kind {
-        EntityKind::PortalUser => 1_088,
+        EntityKind::PortalUser => 1_024,
         EntityKind::IntegrationKey => 1_536,
         EntityKind::Fleet => 256 << 10,
         _ => 0,

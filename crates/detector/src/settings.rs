@@ -115,6 +115,8 @@ pub struct OffHoursSettings {
 pub struct BankDetailSettings {
     /// Rows with account numbers changed in a day below which nobody is told.
     pub least: u64,
+    /// People who are given one account number within four weeks, below which nobody is told.
+    pub people: u64,
 }
 
 /// `[detector.crowd]`.
@@ -268,7 +270,7 @@ impl Default for OffHoursSettings {
 
 impl Default for BankDetailSettings {
     fn default() -> Self {
-        BankDetailSettings { least: 4 }
+        BankDetailSettings { least: 4, people: 3 }
     }
 }
 
@@ -398,6 +400,7 @@ impl Settings {
         require(self.new_records.least >= 1, "new_records.least", "must be at least 1");
         require(self.off_hours.least >= 1, "off_hours.least", "must be at least 1");
         require(self.bank_details.least >= 1, "bank_details.least", "must be at least 1");
+        require(self.bank_details.people >= 2, "bank_details.people", "must be at least 2");
         require(self.crowd.least >= 2, "crowd.least", "must be at least 2");
         require(self.login_spray.least >= 2, "login_spray.least", "must be at least 2");
         require((1..=60).contains(&self.shared_session.minutes), "shared_session.minutes", "must be from 1 to 60");

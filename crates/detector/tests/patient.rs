@@ -5,7 +5,7 @@ mod world;
 
 use activity::{DataClass, EntityKind, Record, Signal};
 use detector::{Alert, Settings};
-use tally::Metric;
+use tally::{Metric, Tally};
 use world::World;
 
 const HOME: (&str, &str) = ("DE/home", "92.20.1.1");
@@ -247,6 +247,52 @@ fn a_session_by_turns_pages_its_user_and_a_hand_over_does_not() {
 }
 
 #[test]
+fn a_thief_in_the_same_minutes_as_the_owner_is_at_another_place() {
+    const OWNER: (&str, &str, &str) = ("GB/home", "81.2.1.9", "Firefox");
+    const THIEF: (&str, &str, &str) = ("GB/hosting", "45.155.82.72", "Firefox");
+    let both = |minutes: std::ops::Range<i64>| {
+        move |world: &mut World, hour: i64| {
+            if hour == 3 {
+                (0..40).for_each(|minute| request(world, OWNER, minute));
+                minutes.clone().for_each(|minute| request(world, THIEF, minute));
+            }
+        }
+    };
+    assert_eq!(pages(&outcome(routine(), both(10..20)), "shared_session").len(), 1, "both in each minute");
+    assert_eq!(pages(&outcome(routine(), both(39..60)), "shared_session"), Vec::<&Alert>::new(), "one hand-over");
+}
+
+#[test]
+fn nobody_gets_from_one_house_to_another_in_five_minutes() {
+    type From = (&'static str, &'static str, &'static str);
+    const HERE: From = ("IE/home", "198.18.181.57", "Firefox");
+    let moves = |there: From, begins: i64| {
+        move |world: &mut World, hour: i64| {
+            let (at, minute) = (3 + begins / 60, begins % 60);
+            if hour == 3 {
+                (20..55).for_each(|minute| request(world, HERE, minute));
+            }
+            if hour == at {
+                for minute in minute..60 {
+                    request(world, there, minute);
+                    world.tally(EntityKind::Session, "e3|0123456789abcdef", minute).add(Metric::ClassifiedRequests, 1);
+                }
+            }
+        }
+    };
+    let found = |there: From, begins: i64| pages(&outcome(routine(), moves(there, begins)), "shared_session").len();
+    let other_house = ("IE/home", "198.18.178.32", "Firefox");
+    assert_eq!(found(other_house, 57), 1);
+    assert_eq!(found(other_house, 59), 1, "within five minutes");
+    assert_eq!(found(other_house, 75), 0, "twenty minutes later, at a neighbour's");
+    assert_eq!(found(("IE/home", "198.18.181.99", "Firefox"), 57), 0, "another address of the same line");
+    for vpn in ["/office", "IE/mobile", "/vpn", "US/hosting"] {
+        assert_eq!(found((vpn, "203.0.113.9", "Firefox"), 57), 0, "{vpn}");
+    }
+    assert_eq!(found(("IE/home", "2001:db8::1", "Firefox"), 57), 0, "the same line speaks IPv6 too");
+}
+
+#[test]
 fn nobody_is_in_a_new_country_an_hour_after_work() {
     let abroad = |at: i64| {
         move |world: &mut World, hour: i64| {
@@ -426,4 +472,99 @@ fn account_numbers_of_many_page_and_ones_own_or_a_clerks_work_do_not() {
     let who: Vec<(&str, f64)> = twins.iter().map(|alert| (&*alert.subject.id, alert.observed)).collect();
     assert_eq!(who.last(), Some(&("e3", 23.0)), "{twins:?}");
     assert_eq!(who.iter().filter(|(who, _)| *who != "e3").count(), 0, "{twins:?}");
+}
+
+/// Writes an account number to the rows of these people.
+fn pay(world: &mut World, user: &str, account: &str, people: std::ops::Range<u64>) {
+    change(world, user, people.end - people.start);
+    let pair = format!("{user}|hr.bank_accounts");
+    for (kind, id) in [(EntityKind::UserTable, &*pair), (EntityKind::Table, "hr.bank_accounts")] {
+        let tally = world.tally(kind, id, 15);
+        tally.classes.insert(DataClass::Hr);
+        tally.signals.insert(Signal::BankDetails);
+        for one in people.clone() {
+            let whose = if kind == EntityKind::Table { user.to_owned() } else { format!("{one:016x}") };
+            tally.candidates.insert(&Tally::payee_member(account, &whose));
+        }
+    }
+}
+
+/// Three weeks in which clerks give many people account numbers of their own, and now and then a couple the same; then what is done
+/// on Monday at so many hours.
+fn after_payroll_work(habit: u64, event: impl Fn(&mut World, i64)) -> Vec<Alert> {
+    let mut settings = Settings::default();
+    settings.maxima.portal_user = 50;
+    let everybody: Vec<String> = users().into_iter().chain(["p1".into(), "p2".into()]).collect();
+    let mut world = World::new(settings, &everybody);
+    for hour in 0..23 * 24 {
+        let day = hour as u64 / 24;
+        if world.office() {
+            for clerk in 1..=2 {
+                let tally = world.tally(EntityKind::UserTable, &format!("p{clerk}|hr.bank_accounts"), 5);
+                tally.add(Metric::TableTouches, 3);
+                world.tally(EntityKind::Table, "hr.bank_accounts", 5).add(Metric::TableTouches, 3);
+            }
+        }
+        if world.office() && world.hour_of_day() == 9 {
+            for clerk in 1..=2 {
+                for n in 0..8 {
+                    let one = (day * 2 + clerk) * 8 + n;
+                    pay(
+                        &mut world,
+                        &format!("p{clerk}"),
+                        &format!("{one:016x}"),
+                        one * 2..one * 2 + 1 + u64::from(n == 0),
+                    );
+                }
+            }
+            // A card provider's account for many, where that is usual.
+            if day < habit {
+                pay(&mut world, "p1", "card", 500 + 5 * day..505 + 5 * day);
+            }
+        }
+        event(&mut world, hour - 21 * 24);
+        world.next_hour();
+    }
+    world.alerts.retain(|alert| alert.detector == "bank_details" && alert.page);
+    world.alerts
+}
+
+#[test]
+fn one_account_for_several_people_pages_and_a_couples_does_not() {
+    // By a clerk who changes as many every day, on two days; and for two people only.
+    let alerts = after_payroll_work(0, |world, hour| match hour {
+        10 => pay(world, "p1", "thief", 7000..7002),
+        34 => pay(world, "p1", "thief", 7002..7004),
+        35 => pay(world, "p2", "couple", 8000..8002),
+        _ => {}
+    });
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!((&*alerts[0].subject.id, alerts[0].entity.kind, alerts[0].observed), ("p1", EntityKind::UserTable, 4.0));
+    assert_eq!(
+        alerts[0].why,
+        "p1 wrote one account number to the rows of 4 people in hr.bank_accounts within 28 days, 2 of them in this hour"
+    );
+}
+
+#[test]
+fn one_account_by_several_people_pages_for_the_table() {
+    // Each of them the own row, with a phished password.
+    let alerts = after_payroll_work(0, |world, hour| {
+        if (10..13).contains(&hour) {
+            pay(world, &format!("e{hour}"), "mule", hour as u64..hour as u64 + 1);
+        }
+    });
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!((alerts[0].subject.kind, &*alerts[0].subject.id), (EntityKind::Table, "hr.bank_accounts"));
+}
+
+#[test]
+fn where_one_account_for_many_is_a_habit_it_does_not_page() {
+    let theft = |world: &mut World, hour: i64| {
+        if hour == 10 {
+            pay(world, "p2", "thief", 7000..7005);
+        }
+    };
+    let told = |habit| after_payroll_work(habit, theft).iter().filter(|alert| &*alert.subject.id == "p2").count();
+    assert_eq!((told(0), told(15)), (1, 0));
 }

@@ -241,10 +241,22 @@ fn statement<'a>(activity: &mut Activity<'a>, text: Cow<'a, str>, schema: Cow<'a
         (text, schema) => {
             let mut read = Activity::new(activity.at, Operation::Other);
             Statement::read(&text, &schema, Completeness::Whole, context).fill(&mut read);
-            let Activity { tag_user, request_id, operation, resources, columns, fingerprint, signals, .. } = read;
+            let Activity {
+                tag_user,
+                request_id,
+                operation,
+                resources,
+                columns,
+                fingerprint,
+                signals,
+                records,
+                payees,
+                ..
+            } = read;
             activity.operation = operation;
             activity.fingerprint = fingerprint;
             activity.signals = signals;
+            (activity.records, activity.payees) = (records, payees);
             activity.tag_user = tag_user.map(owned);
             activity.request_id = request_id.map(owned);
             activity.columns = columns.into_iter().map(owned).collect();
@@ -365,6 +377,14 @@ mod tests {
         assert_eq!((activity.client_host.as_deref(), activity.tag_user.as_deref()), (Some("localhost"), Some("u7")));
         assert_eq!(activity.address.map(|address| address.to_string()).as_deref(), Some("10.0.0.7"));
         assert_eq!(activity.resources, [Resource::Table { schema: "hr".into(), name: "pay".into() }]);
+    }
+
+    #[test]
+    fn a_text_that_had_to_be_unescaped_names_its_records_too() {
+        let line = r#"{"audit_record":{"name":"Query","record":"1_2","timestamp":"2021-06-30T15:07:58 UTC","command_class":"update","connection_id":"2","status":0,"sqltext":"UPDATE bank SET iban = \"DE89370400440532013000\" WHERE employee_id = 7","user":"root[root] @ localhost [10.0.0.7]","host":"localhost","os_user":"","ip":"10.0.0.7","db":"hr"}}"#;
+        let activity = activity(line);
+        assert_eq!(activity.records, [activity::Record::new("employee", "7")]);
+        assert_eq!(activity.payees.iter().map(|payee| payee.of).collect::<Vec<_>>(), [Some(activity.records[0])]);
     }
 
     #[test]

@@ -20,17 +20,19 @@ mod fingerprint;
 mod keywords;
 mod lexer;
 mod literals;
+mod payees;
 mod records;
 mod tags;
 mod words;
 
 use crate::{Behind, Context, TableBehind};
 use account_number::{is_account_number, is_account_table};
-use activity::{Activity, Operation, Record, Resource, Signal, Signals};
+use activity::{Activity, Operation, Payee, Record, Resource, Signal, Signals};
 pub use definitions::definitions;
 use fingerprint::Fingerprint;
 use keywords::Keyword;
 use lexer::{Dialect, Lexer, Token, unquoted};
+use payees::Payees;
 use std::borrow::Cow;
 pub use tags::{SqlTag, TagPosition};
 use words::hash_of;
@@ -88,6 +90,8 @@ pub struct Statement<'a> {
     pub fingerprint: Option<u64>,
     /// The records that its conditions name, each once; see `records.rs`.
     pub records: Vec<Record>,
+    /// The account numbers that it writes; see `payees.rs`.
+    pub payees: Vec<Payee>,
 }
 
 impl<'a> Statement<'a> {
@@ -124,6 +128,7 @@ impl<'a> Statement<'a> {
         activity.columns = self.columns;
         activity.fingerprint = self.fingerprint;
         activity.records = self.records;
+        activity.payees = self.payees;
         activity.statement = Some(Cow::Borrowed(self.text));
     }
 }
@@ -330,6 +335,9 @@ struct Reader<'a, 'c> {
     /// Behind `column IN (`.
     lists: bool,
     records: Vec<Record>,
+    /// Records of the statements of this text that are over.
+    records_before: usize,
+    payees: Payees<'a>,
 }
 
 impl<'a, 'c> Reader<'a, 'c> {
@@ -375,6 +383,8 @@ impl<'a, 'c> Reader<'a, 'c> {
             equals: false,
             lists: false,
             records: Vec::new(),
+            records_before: 0,
+            payees: Payees::default(),
         }
     }
 
@@ -414,6 +424,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             star: self.star,
             fingerprint: (!cut).then(|| self.fingerprint.finish()),
             records: std::mem::take(&mut self.records),
+            payees: if self.signals.contains(Signal::BankDetails) { self.payees.take() } else { Vec::new() },
         };
         if let Some(inner) = self.inner.take() {
             statement.take_in(*inner, self.verb == Verb::Prepare);
@@ -473,6 +484,9 @@ impl<'a, 'c> Reader<'a, 'c> {
                         }
                     } else {
                         before = keyword;
+                        if keyword == Keyword::Values {
+                            self.payees.values();
+                        }
                         self.keyword(text, keyword, last);
                     }
                 }
@@ -547,6 +561,19 @@ impl<'a, 'c> Reader<'a, 'c> {
         {
             self.records.push(record);
         }
+        if self.operation == Operation::Write && !self.filters {
+            let may_be_half = self.completeness == Completeness::MaybeCut && self.lexer.token_touches_end();
+            if is_equal && !may_be_half {
+                self.payees.assigned(literal);
+            } else if self.is_in_row() && matches!(sign_before, b'(' | b',') && !may_be_half {
+                self.payees.cell(literal, &self.tables);
+            }
+        }
+    }
+
+    /// In the outermost parentheses of an INSERT: its columns, or the cells of a row.
+    fn is_in_row(&self) -> bool {
+        self.verb == Verb::Insert && self.around.len() == 1
     }
 
     /// Notes a column that is watched for.
@@ -559,10 +586,14 @@ impl<'a, 'c> Reader<'a, 'c> {
 
     /// Notes that the statement writes an account number, by the column's name.
     #[inline(always)]
-    fn pay(&mut self, name: &str) {
+    fn pay(&mut self, name: &'a str) {
         // The columns of COPY stand before it is known which way it goes.
         if (self.operation == Operation::Write || self.verb == Verb::Copy) && is_account_number(name) {
             self.pays = true;
+        }
+        if self.operation == Operation::Write && !self.filters {
+            let listed = self.is_in_row();
+            self.payees.column(name, listed);
         }
     }
 
@@ -624,6 +655,9 @@ impl<'a, 'c> Reader<'a, 'c> {
     }
 
     fn comma(&mut self) {
+        if self.is_in_row() {
+            self.payees.next_cell();
+        }
         match self.state() {
             State::Listed => self.level.state = State::Table,
             // Another common table expression.
@@ -707,6 +741,9 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
         let inside = Level { cte, ..Level::new(state, place) };
         self.around.push(std::mem::replace(&mut self.level, inside));
+        if self.is_in_row() {
+            self.payees.open_row();
+        }
     }
 
     fn close(&mut self) {
@@ -717,6 +754,9 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
         if self.is_outermost() {
             return;
+        }
+        if self.is_in_row() {
+            self.payees.close_row();
         }
         let closed = self.leave();
         // The innermost are last.
@@ -756,6 +796,9 @@ impl<'a, 'c> Reader<'a, 'c> {
         self.unbounded |= self.level.unbounded;
         self.level = Level::new(State::Start, Place::Query);
         self.deeper = 0;
+        let records = self.records.get(self.records_before..).unwrap_or_default();
+        self.payees.end_statement(records);
+        self.records_before = self.records.len();
     }
 
     fn define(&mut self, cte: u8, unbounded: bool) {
@@ -1340,6 +1383,7 @@ impl<'a> Statement<'a> {
         self.signals = self.signals.union(inner.signals);
         self.columns.extend(inner.columns);
         self.records.extend(inner.records);
+        self.payees.extend(inner.payees);
         self.star |= inner.star;
         if only_prepared {
             return;
@@ -1372,6 +1416,7 @@ impl<'a> Statement<'a> {
             star: self.star,
             fingerprint: self.fingerprint,
             records: self.records,
+            payees: self.payees,
         }
     }
 }

@@ -50,7 +50,7 @@ use crate::plan::Plan;
 use crate::privacy::Sort;
 use activity::{
     Activity, Actor, Bucket, DataClass, DataClasses, EntityKind, KnownBy, Mark, Measures, Mode, Operation, Outcome,
-    Record, Resource, Signal, Signals,
+    Payee, Record, Resource, Signal, Signals,
 };
 use formats::comparable_path;
 use signatures::Matcher;
@@ -496,6 +496,7 @@ impl Attributor {
             if statement.signals.contains(Signal::BankDetails) {
                 tally.signals.insert(Signal::BankDetails);
                 tally.add(Metric::BankRowsAffected, statement.personal.measures.rows_affected.unwrap_or(0));
+                add_payees(tally, &self.plan, statement, place, None);
             }
             tally.known(statement.known_by);
             tally.name_person(&self.actor);
@@ -511,6 +512,10 @@ impl Attributor {
         statement.fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
         if statement.actor.is_some() {
             tally.accounts.insert(&self.actor);
+        }
+        if statement.signals.contains(Signal::BankDetails) {
+            tally.signals.insert(Signal::BankDetails);
+            add_payees(tally, &self.plan, statement, place, statement.actor.map(|_| &*self.actor));
         }
         tally.classes.insert(class);
         self.point_to(tally, place);
@@ -769,6 +774,30 @@ fn request_member(plan: &Plan, id: &str, what: &str) -> String {
     plan.privacy.write::<6>(Sort::RequestId, id, &mut hash);
     Tally::request_member(&hash, what)
 }
+
+/// Which account numbers became whose. Of a table (`writer`: who did it) a person counts as one, whoever's rows these were: what one person
+/// does is told of the person at the table.
+fn add_payees(tally: &mut Tally, plan: &Plan, statement: &Statement<'_>, place: Place, writer: Option<&str>) {
+    let written = statement.activity.payees.iter().filter(|_| statement.activity.outcome == Outcome::Success);
+    for Payee { account, of } in written {
+        let mut hash = String::with_capacity(16);
+        plan.privacy.write::<8>(Sort::Payee, &format!("{account:016x}"), &mut hash);
+        let mut tell = |whose: &str| tally.candidates.insert(&Tally::payee_member(&hash, whose));
+        match (writer.filter(|_| statement.person), of) {
+            (Some(person), _) => tell(person),
+            (None, Some(record)) => tell(&format!("{:016x}", record.0)),
+            // Rows that the statement does not name. Only one log knows how many: told of by both, one change would count as two.
+            (None, None) => {
+                let reading = if statement.person { &statement.personal } else { &statement.reading };
+                let rows = reading.measures.rows_affected.unwrap_or(0).min(UNNAMED_PAYEES_MAX);
+                (0..rows).for_each(|row| tell(&format!("{}-{}-{row}", place.partition, place.offset)));
+            }
+        }
+    }
+}
+
+/// Rows that a statement does not name, to which it writes one account number; more say nothing more.
+const UNNAMED_PAYEES_MAX: u64 = 8;
 
 fn add_request(tally: &mut Tally, activity: &Activity<'_>, class: DataClass, count_bytes: bool) {
     tally.add(Metric::Requests, 1);

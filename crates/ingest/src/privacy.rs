@@ -2,7 +2,7 @@
 //!
 //! No text of a statement, literal, password, token or session id leaves ingest. Session ids and integration keys become
 //! HMAC-SHA-256, cut to 128 bits and written as 32 hexadecimal digits; each kind under its own prefix, so that equal texts of
-//! different kinds do not meet. The key comes from `[privacy] key_file`. **Without a key** the same function runs with an
+//! different kinds do not meet. Account numbers that are written leave as the first 16 digits of such a hash. The key comes from `[privacy] key_file`. **Without a key** the same function runs with an
 //! empty one: hashes then only hide the text; who knows a session id can find its hash (`breachd check` says so).
 //!
 //! With `pseudonymise_users` every portal user becomes `p-` and 16 digits of HMAC, wherever the user appears: ids, pairs,
@@ -38,6 +38,7 @@ pub(crate) enum Sort {
     RequestId,
     User,
     TriedName,
+    Payee,
 }
 
 impl Sort {
@@ -49,6 +50,7 @@ impl Sort {
             Sort::RequestId => b"breachd request id v1\0",
             Sort::User => b"breachd user v1\0",
             Sort::TriedName => b"breachd tried name v1\0",
+            Sort::Payee => b"breachd payee v1\0",
         }
     }
 }

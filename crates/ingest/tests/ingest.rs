@@ -336,6 +336,38 @@ fn rows_with_account_numbers_are_those_of_statements_that_write_them() {
 }
 
 #[test]
+fn account_numbers_leave_as_hashes_with_whose_they_became() {
+    let update = |number: &str, employee: u32| {
+        format!("UPDATE hr.bank_accounts SET iban = \\'{number}\\' WHERE employee_id = {employee} /*uid=u1*/")
+    };
+    let row = |second: u32, text: &str| format!("20260302 00:00:{second:02},db1,app,10.0.1.1,7,1,QUERY,hr,'{text}',0");
+    let failed = row(5, &update("DE89370400440532013000", 9)).replace(",0", ",1142");
+    let rows = [
+        row(1, &update("DE89370400440532013000", 7)),
+        row(2, &update("DE89 3704 0044 0532 0130 00", 8)),
+        row(3, &update("DE89370400440532013000", 8)),
+        row(4, &update("FR7630006000011234567890189", 8)),
+    ];
+    let outcome = read_text(&plan(&[AUDIT]), &rows.join("\n"));
+    let of = |kind, id: &str| -> Vec<(String, String)> {
+        let tally = outcome.of(kind, id);
+        tally.payees().map(|(hash, whose)| (hash.to_owned(), whose.to_owned())).collect()
+    };
+    let of_pair = of(EntityKind::UserTable, "u1|hr.bank_accounts");
+    assert_eq!(of_pair.len(), 3, "{of_pair:?}");
+    let accounts: std::collections::BTreeSet<_> = of_pair.iter().map(|(hash, _)| hash).collect();
+    assert!(accounts.len() == 2 && accounts.iter().all(|hash| hash.len() == 16), "{of_pair:?}");
+    let of_table = of(EntityKind::Table, "hr.bank_accounts");
+    assert!(of_table.len() == 2 && of_table.iter().all(|(_, whose)| whose == "u1"), "{of_table:?}");
+    let outcome = read_text(&plan(&[AUDIT]), &failed);
+    assert_eq!(
+        outcome.of(EntityKind::UserTable, "u1|hr.bank_accounts").payees().count(),
+        0,
+        "what was refused changed nothing"
+    );
+}
+
+#[test]
 fn late_is_judged_in_offset_order_and_counts_where_event_time_is() {
     let row = |minute: u32, text: &str| format!("20260302 00:{minute:02}:00,db1,app,10.0.1.1,7,1,QUERY,hr,'{text}',0");
     let outcome = read_text(

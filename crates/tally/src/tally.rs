@@ -16,6 +16,9 @@ use std::{
     sync::Arc,
 };
 
+/// What a member begins with that tells where money is to go.
+const PAYEE: &str = "pay:";
+
 /// What a member begins with that tells of a request.
 const REQUEST: &str = "rid:";
 
@@ -114,7 +117,8 @@ pub struct Tally {
     /// Statement fingerprints, as 16 hexadecimal digits.
     pub fingerprints: Set<FINGERPRINTS_MAX>,
     /// Of an application host: who it may have been, portal users with requests to HR routes on that host; and members
-    /// `rid:HASH|user` for requests whose id the log knows, see [`Tally::request_member`].
+    /// `rid:HASH|user` for requests whose id the log knows, see [`Tally::request_member`]. Of a table, and of a person at it: account numbers
+    /// that were written, see [`Tally::payee_member`].
     pub candidates: Set<CANDIDATES_MAX>,
     pub logins: Logins,
     /// Records that were asked for. Of the fleet: the addresses from which somebody logged in.
@@ -187,6 +191,16 @@ impl Tally {
     /// of its id.
     pub fn request_member(hash: &str, what: &str) -> String {
         format!("{REQUEST}{hash}|{what}")
+    }
+
+    /// A member of `candidates` that tells whose (`whose`) an account number became, by its hash.
+    pub fn payee_member(hash: &str, whose: &str) -> String {
+        format!("{PAYEE}{hash}|{whose}")
+    }
+
+    /// Account numbers that were written, by their hash, and whose each became.
+    pub fn payees(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.candidates.iter().filter_map(|(_, text)| text.strip_prefix(PAYEE)?.split_once('|'))
     }
 
     /// Candidates without those members, in no order that means anything.
@@ -354,6 +368,18 @@ mod tests {
         }
         assert_eq!(tally.requests_in_common().into_iter().collect::<Vec<_>>(), [("o|brien", "hr.payslips")]);
         assert_eq!(tally.candidate_users().collect::<Vec<_>>(), ["u1"]);
+    }
+
+    #[test]
+    fn account_numbers_that_were_written_come_back_with_whose_they_became() {
+        let mut tally = Tally::default();
+        for (hash, whose) in [("aa", "u1"), ("aa", "o|brien"), ("bb", "u1")] {
+            tally.candidates.insert(&Tally::payee_member(hash, whose));
+        }
+        tally.candidates.insert(&Tally::request_member("cc", "u1"));
+        let mut all: Vec<_> = tally.payees().collect();
+        all.sort_unstable();
+        assert_eq!(all, [("aa", "o|brien"), ("aa", "u1"), ("bb", "u1")]);
     }
 
     #[test]

@@ -9,7 +9,9 @@
 //! Hostile text: ids are cut and made printable, statements are not known here at all.
 
 use super::{
-    Finding, Look, Spec, Window, count,
+    Finding, Look, Spec, Window,
+    bank_details::ONE_ACCOUNT,
+    count,
     first_seen::{NEW_NETWORKS, NEW_TABLES},
     shown,
 };
@@ -386,6 +388,9 @@ fn normal(spec: &Spec, look: &Look<'_>, finding: &Finding) -> String {
         "drift" => "after a page the evidence starts anew from what is usual by then; while there is evidence, the usual is not raised".into(),
         "off_hours" => "a third night within some weeks is a habit of this person".into(),
         "leaver" => "a directory in which this employment has not ended".into(),
+        "bank_details" if finding.unit == ONE_ACCOUNT => {
+            "more than three such hours of late at this table are a habit; else it needs an exception that says who answers for it".into()
+        }
         "bank_details" => "the day counts to the usual ones of this person and of the role from the next on".into(),
         "crowd" => "the day counts to the usual ones from the next on".into(),
         "login_spray" => format!(

@@ -115,6 +115,8 @@ pub(crate) struct Look<'a> {
     pub(crate) sources: &'a Sources,
     /// Of a session, when the hour closes: it went over to another browser at another address.
     pub(crate) handed_over: bool,
+    /// Of a session, when the hour closes: it went on from another access line within minutes.
+    pub(crate) jumped: bool,
     /// The hour is complete: what is found now is final.
     pub(crate) closing: bool,
 }
@@ -171,6 +173,7 @@ pub(crate) enum Window {
     Day,
 }
 
+pub(crate) use bank_details::{SHARED_ACCOUNT, shared_account};
 pub(crate) use chain::{Foothold, footholds, stages, tells_of_awaited};
 pub(crate) use drift::{Evidence as DriftEvidence, Norm, STREAMS as DRIFT_STREAMS, norms, streams};
 pub(crate) use facts::{facts, facts_of_mark};
@@ -178,7 +181,7 @@ pub(crate) use first_seen::{NEWCOMERS, established, is_newcomer};
 pub(crate) use login_spray::strangers;
 pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share, share_step};
 pub(crate) use off_hours::{NIGHTS_HOURS, off_hours};
-pub(crate) use shared_session::{HANDED_OVER, changed_hands};
+pub(crate) use shared_session::{HANDED_OVER, JUMPED, changed_hands, jumped};
 pub(crate) use silence::{DAYS_KNOWN, SourceHour, Sources};
 pub(crate) use volume::gates;
 

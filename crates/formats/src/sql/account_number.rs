@@ -7,6 +7,12 @@ pub(super) fn is_account_number(name: &str) -> bool {
     (3..=NAMES_BYTES_MAX).contains(&name.len()) && NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
+/// Whether a column of this name says which account it is: of those, not the ones that only say at which bank.
+pub(super) fn is_payee(name: &str) -> bool {
+    let is_of_bank = || BANKS.iter().any(|known| known.eq_ignore_ascii_case(name));
+    is_account_number(name) && !is_of_bank()
+}
+
 /// Whether a table of this name holds account numbers: for statements that write all its columns and name none.
 ///
 /// By the beginnings of its words, since a wrong guess costs little here: such statements are rare, and only those on classified tables
@@ -47,6 +53,20 @@ const NAMES: [&str; 22] = [
     "clabe",
 ];
 
+/// Of those: what many accounts have in common.
+const BANKS: [&str; 10] = [
+    "bic",
+    "swift",
+    "swift_code",
+    "bic_code",
+    "routing_number",
+    "routing_no",
+    "aba_number",
+    "sort_code",
+    "bank_code",
+    "bank_details",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +80,7 @@ mod tests {
                 .any(|name| is_account_number(name))
         );
         assert_eq!(NAMES.iter().map(|name| name.len()).max(), Some(NAMES_BYTES_MAX));
+        assert!(BANKS.iter().all(|name| is_account_number(name) && !is_payee(name)) && is_payee("IBAN"));
     }
 
     #[test]
