@@ -53,6 +53,8 @@ pub(crate) struct Baseline {
     pub(crate) news: Level,
     /// Of a day: rows changed by statements that write account numbers; of a person at a table. Days without do not count.
     pub(crate) bank_rows: Level,
+    /// Of a day with records: the longest walk through new ones, from the first day on.
+    pub(crate) walk: Level,
     /// Of days with many records: the logit of the share that was new.
     pub(crate) share: Trend,
     /// Of the same days: the number of records.
@@ -116,6 +118,7 @@ impl Default for Baseline {
             excused: 0,
             news: Level::default(),
             bank_rows: Level::default(),
+            walk: Level::default(),
             share: Trend::default(),
             records: Trend::default(),
             drift: [DriftEvidence::default(); DRIFT_STREAMS],
@@ -187,7 +190,7 @@ impl Baseline {
             return;
         }
         let keep = (-(passed as f64) / half_life).exp2() as f32;
-        for level in self.levels.iter_mut().chain([&mut self.news, &mut self.bank_rows]) {
+        for level in self.levels.iter_mut().chain([&mut self.news, &mut self.bank_rows, &mut self.walk]) {
             for part in [&mut level.n, &mut level.sum, &mut level.squares, &mut level.max] {
                 *part *= keep;
             }

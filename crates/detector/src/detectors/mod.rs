@@ -9,6 +9,7 @@ mod bank_details;
 mod chain;
 mod crowd;
 mod drift;
+mod enumeration;
 mod facts;
 mod first_seen;
 mod leaver;
@@ -49,6 +50,7 @@ pub const DETECTORS: &[Spec] = &[
     volume::SPEC,
     first_seen::SPEC,
     new_records::SPEC,
+    enumeration::SPEC,
     drift::SPEC,
     bank_details::SPEC,
     off_hours::SPEC,
@@ -162,6 +164,7 @@ pub(crate) enum Window {
 
 pub(crate) use chain::{Foothold, footholds, stages};
 pub(crate) use drift::{Evidence as DriftEvidence, Norm, STREAMS as DRIFT_STREAMS, norms, streams};
+pub(crate) use enumeration::walk;
 pub(crate) use facts::{facts, facts_of_mark};
 pub(crate) use first_seen::{NEWCOMERS, established, is_newcomer};
 pub(crate) use login_spray::strangers;
