@@ -146,6 +146,18 @@ fn a_walk_through_numbers_pages_and_as_many_in_no_order_do_not() {
     assert!(
         found[0].why.contains("16 records in a row, every 3rd number") && found[0].p_value.is_some_and(|p| p < 1e-4)
     );
+    // Over the end of an hour.
+    let on = |world: &mut World, hour: i64| {
+        if (2..4).contains(&hour) {
+            touch(world, "e3", (0..8).map(|k| 7_000 + (hour as u64 - 2) * 8 + k), 40);
+        }
+    };
+    let alerts = outcome(routine_of(250), on);
+    assert_eq!(
+        pages(&alerts, "enumeration").iter().map(|alert| alert.observed).collect::<Vec<_>>(),
+        [16.0],
+        "{alerts:?}"
+    );
     // The same number of new records as a new duty brings them.
     let duty = |world: &mut World, hour: i64| {
         if hour == 2 {

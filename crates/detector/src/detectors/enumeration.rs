@@ -1,16 +1,17 @@
 //! Enumeration: somebody counts records up.
 //!
-//! What is counted is the longest *walk* of an hour among the records that are new to the person: numbers at equal steps of 1 to
+//! What is counted is the longest *walk* of two hours among the records that are new to the person: numbers at equal steps of 1 to
 //! [`STEP_MAX`]. Among n numbers drawn from N at random there are about n²/N pairs at any one step, so walks of four hardly ever come
-//! about by chance: on quiet worlds of 170 to 250 people the longest in six weeks had five. So this needs no baseline of volumes, and
+//! about by chance: on worlds of 170 to 250 people the longest in six weeks that was no attack had five. So this needs no baseline of volumes, and
 //! tells ten records a day from a busy day's thousand.
 //!
 //! The order in which records were read would say more, but a tally is a set. Steps that vary (each number or the one after next) are no
-//! walk here: chains with any gaps up to eight were tried, and clerks who take over the neighbours of their people had chains of 17.
+//! walk here: chains with any gaps up to eight were looked at, and people whose work lies close together had chains of eight where their walks
+//! had four.
 //!
-//! A law of walks (geometric, by the density of the numbers) was tried for the tail and dropped for the power law of [`crate::tail`]: new
-//! hires have numbers in a row, and whoever enters twelve of them once a month has a greatest walk that is half forgotten by the next time.
-//! The power law forgives that, the geometric one does not.
+//! A law of walks (geometric, by the density of the numbers) lost to the power law of [`crate::tail`], though chance obeys it: new hires
+//! have numbers in a row, and whoever enters twelve of them once a month has a greatest walk that is half forgotten by the next time. The
+//! power law forgives that, the geometric one does not.
 
 use super::{Finding, Look, Spec, Window, count, digest_bound, manual, new_records, shown};
 use crate::{alert::Severity, tail, watch::WALK};
@@ -24,7 +25,7 @@ pub(super) const SPEC: Spec = Spec {
 
 const MANUAL: &str = manual! {
     "## What it notices"
-    "A portal user or integration key that within an hour goes through the numbers of records (employees, customers, payroll runs) in equal"
+    "A portal user or integration key that within two hours goes through the numbers of records (employees, customers, payroll runs) in equal"
     "steps, every one or up to every eighth, none of which it touched in the last weeks."
     ""
     "## Why"
@@ -32,21 +33,21 @@ const MANUAL: &str = manual! {
     "changed, counts: that shows in a dozen records, long before any volume does."
     ""
     "## Example"
-    "`u0063 went through 22 records in a row, every 4th number, none touched before, in 1 h; 0.1 is usual for this ess, the most of late was 2`"
+    "`u0063 went through 22 records in a row, every 4th number, none touched before, within 2 h; 0.1 is usual for this ess, the most of late was 2`"
     ""
     "## How"
-    "Of the records of an hour that are new to the person (see `new_records`), the longest series of numbers of one sort at one step of 1 to"
-    "8 is the hour's walk, and the longest of the day is compared: with the person's own longest, and with those of the"
+    "Of the records of an hour and the one before that are new to the person (see `new_records`), the longest series of numbers of one sort"
+    "at one step of 1 to 8 is the hour's walk. It is compared with the longest of whole days: with the person's own longest, and with those of the"
     "days of people of the role, each extrapolated beyond its greatest by a power law. The geometric mean of both probabilities counts, by the"
     "length of the person's history, and must be below the share of the budget divided by the person-days of a week. The hour is judged when"
     "it is over. Jobs that walk through everything each night have long walks among their days, from the first on; records"
     "that one knows make no walk, so going through one's own people every month is none. Leafing through a grid names no records."
     ""
     "## What it misses"
-    "Walks of fewer than `enumeration.least` records in an hour, in steps that vary or are greater than eight, or through numbers that are no"
+    "Walks of fewer than `enumeration.least` records in two hours, in steps that vary or are greater than eight, or through numbers that are no"
     "numbers (hashes). Hours with more than 256 records are judged by a sample, in which a walk is torn (`new_records` and `volume`"
-    "see those). Pages of lists: what they hold counts as rows. New duties whose people have numbers in a row, taken up in one"
-    "hour, look the same."
+    "see those). Pages of lists: what they hold counts as rows. New duties whose people have numbers in a row, taken up at"
+    "once, look the same."
     ""
     "## Settings"
     "`enumeration.least` (records), `volume.tail_index`, `first_seen.known_after_days` (days), `shares.enumeration` (part of the budget)."
@@ -104,7 +105,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
         unit: "records",
         p_value: Some(p),
         why: format!(
-            "{} went through {} records in a row{steps}, none touched before, in 1 h; {} is usual{}, the most of late was {}",
+            "{} went through {} records in a row{steps}, none touched before, within 2 h; {} is usual{}, the most of late was {}",
             shown(&look.entity.key.id),
             count(walk.length as f64),
             count(usual),
@@ -128,15 +129,20 @@ fn probability(look: &Look<'_>, length: f64) -> Option<f64> {
     Some((weight * own.ln() + (1.0 - weight) * peers.survival(length, alpha).ln()).exp())
 }
 
-/// The length of the hour's longest walk.
+/// The length of the longest walk of the hour and the one before.
 pub(crate) fn walk(look: &Look<'_>) -> u64 {
     if new_records::is_judged(look.kind()) { longest(look).length } else { 0 }
 }
 
+/// A walk does not end with the hour. The one before is closed, and not yet learned; of a drill, whose shadow may be judged before its
+/// earlier hours are over, it does not count.
 fn longest(look: &Look<'_>) -> Walk {
-    let fresh = new_records::fresh_records(look.entity, look.hour, look.employee);
+    let before = look.entity.hours.iter().find(|state| state.hour == look.hour.hour - 1 && !look.drill());
+    let hours = before.into_iter().chain([look.hour]);
+    let fresh = hours.flat_map(|hour| new_records::fresh_records(look.entity, hour, look.past(), look.employee));
     let mut numbers: Vec<(u64, u64)> = fresh.filter_map(|record| Some((record.sort(), record.number()?))).collect();
     numbers.sort_unstable();
+    numbers.dedup();
     longest_of(&numbers)
 }
 

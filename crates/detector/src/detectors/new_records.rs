@@ -132,17 +132,17 @@ fn usual(look: &Look<'_>) -> Usual {
 /// as that is one that the whole hour would not raise. An exact count would take a set of any size in every tally.
 pub(crate) fn fresh(entity: &EntityState, hour: &HourState, employee: Option<u64>) -> u64 {
     let records = &hour.tally.records;
-    let n = fresh_records(entity, hour, employee).count();
+    let n = fresh_records(entity, hour, hour.hour - 2, employee).count();
     if records.overflowed() { (n as f64 * records.estimate() / records.len() as f64) as u64 } else { n as u64 }
 }
 
-/// The new ones among the records that the hour's tally holds.
+/// Those among the records that the hour's tally holds which were not touched in an hour through `past`.
 pub(super) fn fresh_records(
     entity: &EntityState,
     hour: &HourState,
+    past: i64,
     employee: Option<u64>,
 ) -> impl Iterator<Item = Record> {
-    let past = hour.hour - 2;
     let is_own = move |number: Option<u64>| number.is_some() && number == employee;
     hour.tally.records.iter().filter(move |record| !is_own(record.number()) && !entity.touched(*record, past))
 }
