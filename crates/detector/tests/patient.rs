@@ -197,10 +197,14 @@ fn jobs_that_walk_every_night_and_new_hires_in_a_row_are_usual() {
         if hour % 168 == 9 {
             touch(&mut world, "e5", hired..hired + 12, 20);
         }
+        // A duty from the fourth week on, of which somebody is told once.
+        if 21 <= day && world.office() && world.hour_of_day() == 10 {
+            touch(&mut world, "e7", 50_000 + 70 * day..50_000 + 70 * day + 60, 20);
+        }
         world.next_hour();
     }
-    let pages = pages(&world.alerts, "enumeration");
-    assert!(pages.is_empty(), "{pages:?}");
+    let told: Vec<&str> = pages(&world.alerts, "enumeration").iter().map(|alert| &*alert.subject.id).collect();
+    assert_eq!(told, ["e7"]);
 }
 
 #[test]

@@ -40,8 +40,8 @@ const MANUAL: &str = manual! {
     "at one step of 1 to 8 is the hour's walk. It is compared with the longest of whole days: with the person's own longest, and with those of the"
     "days of people of the role, each extrapolated beyond its greatest by a power law. The geometric mean of both probabilities counts, by the"
     "length of the person's history, and must be below the share of the budget divided by the person-days of a week. The hour is judged when"
-    "it is over. Jobs that walk through everything each night have long walks among their days, from the first on; records"
-    "that one knows make no walk, so going through one's own people every month is none. Leafing through a grid names no records."
+    "it is over. Who is known to walk is compared with his own longest alone: jobs that go through everything each night, from their first"
+    "days on, and whoever has been told of once. Records that one knows make no walk, so going through one's own people every month is none. Leafing through a grid names no records."
     ""
     "## What it misses"
     "Walks of fewer than `enumeration.least` records in two hours, in steps that vary or are greater than eight, or through numbers that are no"
@@ -64,6 +64,9 @@ const TRUST: f64 = 20.0;
 const PEER_DAYS_MIN: f64 = 40.0;
 const OWN_DAYS_MIN: f64 = 3.0;
 
+/// Whose longest walk of late has this part of the least that is told is known to walk; after a walk of twelve it is forgotten in two weeks.
+const KNOWN_PART: f64 = 0.75;
+
 /// Numbers at equal steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Walk {
@@ -82,8 +85,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     }
     let Some(p) = probability(look, walk.length as f64) else { return };
     let bound = look.budget.daily(look.settings.shares.enumeration, look.kind());
-    // Not divided by what a new duty explains, as elsewhere: duties bring new people in no order, and the own longest walk is known from
-    // the day after the first.
+    // Not divided by what a new duty explains, as elsewhere: duties bring new people in no order.
     let page = p <= bound;
     if !page && digest_bound(bound) < p {
         return;
@@ -123,6 +125,10 @@ fn probability(look: &Look<'_>, length: f64) -> Option<f64> {
     let level = look.baseline.walk;
     let n = f64::from(level.n);
     let own = tail::beyond_maximum(length, f64::from(level.max), n, alpha);
+    // Whoever walks is compared with himself alone: peers who do not would page a new job every night.
+    if KNOWN_PART * look.settings.enumeration.least as f64 <= f64::from(level.max) {
+        return Some(own);
+    }
     let peers = look.peers.and_then(|peers| peers.cells[WALK].as_ref()).filter(|cell| cell.n >= PEER_DAYS_MIN);
     let Some(peers) = peers else { return (n >= OWN_DAYS_MIN).then_some(own) };
     let weight = n / (n + TRUST);
