@@ -52,6 +52,8 @@ pub(crate) struct Baseline {
     pub(crate) news: Level,
     /// Of a day: rows changed by statements that write account numbers; of a person at a table. Days without do not count.
     pub(crate) bank_rows: Level,
+    /// Of a day with records: the longest walk through new ones, from the first day on.
+    pub(crate) walk: Level,
     /// Of days with many records: the logit of the share that was new.
     pub(crate) share: Trend,
     /// Of the same days: the number of records.
@@ -146,6 +148,7 @@ impl Baseline {
             excused: 0,
             news: Level::default(),
             bank_rows: Level::default(),
+            walk: Level::default(),
             share: Trend::default(),
             records: Trend::default(),
             drift: [DriftEvidence::default(); DRIFT_STREAMS],
@@ -224,7 +227,7 @@ impl Baseline {
         let keep = (-(passed as f64) / half_life).exp2() as f32;
         let rhythm = self.rhythm.as_deref_mut();
         let (levels, season) = rhythm.map(|rhythm| (&mut rhythm.levels, &mut rhythm.season)).unzip();
-        for level in levels.into_iter().flatten().chain([&mut self.news, &mut self.bank_rows]) {
+        for level in levels.into_iter().flatten().chain([&mut self.news, &mut self.bank_rows, &mut self.walk]) {
             for part in [&mut level.n, &mut level.sum, &mut level.squares, &mut level.max] {
                 *part *= keep;
             }

@@ -9,7 +9,7 @@
 //! tests(k) = maxima(k) × metrics(k) × (2 × active hours a week(k) + 7)       hour, five minutes; and days
 //! ```
 //!
-//! With the defaults, portal users: 2 × 0.2 × 0.5 / (5,000 × 4 × (2 × 45 + 7)) = 1.0e-7. Maxima are configured, not
+//! With the defaults, portal users: 2 × 0.16 × 0.5 / (5,000 × 4 × (2 × 45 + 7)) = 8.2e-8. Maxima are configured, not
 //! counted, so that the bound does not move and no attacker can move it; shares keep fifty thousand addresses from
 //! drowning two hundred accounts. Nothing is spent: a real attack does not use up anybody's budget.
 //!

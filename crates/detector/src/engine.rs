@@ -28,7 +28,7 @@ use crate::{
         DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, JUMPED, Look, NEWCOMERS, NEWS, Norm,
         SHARED_ACCOUNT, SourceHour, Sources, Window, changed_hands, counts_records, established, facts, facts_of_mark,
         footholds, fresh, gates, is_newcomer, jumped, norms, novelty, off_hours, share_step, shared_account, strangers,
-        tells_of_awaited,
+        tells_of_awaited, walk,
     },
     directory::Directory,
     docket::{Docket, Rulings},
@@ -43,7 +43,7 @@ use crate::{
     rollup::{self, FOOTHOLDS, GroupHour, Rollup},
     settings::Settings,
     verdict::AlertVerdict,
-    watch::{BANK_ROWS, NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, add, amounts, cell, metrics},
+    watch::{BANK_ROWS, NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, WALK, add, amounts, cell, metrics},
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mark, Mode, Span, Timestamp};
 use std::{
@@ -152,6 +152,8 @@ struct Past {
     novelty: u64,
     /// How far the share of new records lies from the usual one.
     share_step: Option<f64>,
+    /// The longest walk through new records.
+    walk: u64,
     off_hours: u64,
     norms: [Option<Norm>; DRIFT_STREAMS],
     /// Somebody is told that the entity does something new.
@@ -185,6 +187,7 @@ const fn bit(name: &str) -> u32 {
 }
 
 const NEW_RECORDS_BIT: u32 = bit("new_records");
+const ENUMERATION_BIT: u32 = bit("enumeration");
 const OFF_HOURS_BIT: u32 = bit("off_hours");
 const BANK_DETAILS_BIT: u32 = bit("bank_details");
 
@@ -515,7 +518,7 @@ impl Engine {
         self.unlearned.entry(hour).or_default().extend(&touched);
         for at in touched {
             let past = self.judge(at, hour, true, effects);
-            let Past { days, novelty, share_step, off_hours, norms, told, handed_over, jumped } = past;
+            let Past { days, novelty, share_step, walk, off_hours, norms, told, handed_over, jumped } = past;
             let fresh = self.fresh(at, hour);
             let group = self.group(self.held(at), hour);
             let known_after = self.settings.first_seen.known_after_days;
@@ -568,6 +571,7 @@ impl Engine {
                 of_day.fresh = of_day.fresh.saturating_add(fresh);
                 of_day.records = of_day.records.saturating_add(records);
                 of_day.novelty = of_day.novelty.max(novelty);
+                of_day.walk = of_day.walk.max(walk);
                 of_day.off_hours = of_day.off_hours.saturating_add(off_hours);
                 of_day.bank_rows = of_day.bank_rows.saturating_add(bank_rows);
                 of_day.norms.get_or_insert(norms);
@@ -708,6 +712,9 @@ impl Engine {
                     }
                     if state.bank_rows > 0 && state.paged & BANK_DETAILS_BIT == 0 {
                         group.cells.entry(BANK_ROWS as u8).or_default().add(state.bank_rows);
+                    }
+                    if state.novelty > 0 && state.records > 0 && state.paged & ENUMERATION_BIT == 0 {
+                        group.cells.entry(WALK as u8).or_default().add(state.walk);
                     }
                     if state.novelty > 0 && state.paged & NEW_RECORDS_BIT == 0 {
                         group.cells.entry(NEW_RECORDS as u8).or_default().add(state.fresh);
@@ -881,6 +888,7 @@ impl Engine {
             days: look.baseline.days,
             novelty: if closing { novelty(&look) } else { 0 },
             share_step: if closing { share_step(&look) } else { None },
+            walk: if closing { walk(&look) } else { 0 },
             off_hours: if closing { off_hours(&look) } else { 0 },
             norms: if closing { norms(&look) } else { Default::default() },
             told: closing && all.iter().any(|(detector, finding, _)| self.is_told(at, hour, *detector, finding)),

@@ -204,6 +204,8 @@ pub(crate) struct DayState {
     /// How far the share of new records lay above the usual one, at most; see
     /// [`crate::detectors::share_step`].
     pub(crate) share_step: Option<f64>,
+    /// The longest walk through new records in one of them.
+    pub(crate) walk: u64,
     /// Sum of [`HourState::off_hours`] of closed hours.
     pub(crate) off_hours: u64,
     /// Rows of closed hours changed by statements that write account numbers, summed.
@@ -405,6 +407,7 @@ impl EntityState {
                 records: 0,
                 novelty: 0,
                 share_step: None,
+                walk: 0,
                 off_hours: 0,
                 bank_rows: 0,
                 norms: None,
@@ -808,6 +811,9 @@ fn learn_day(
     }
     if state.bank_rows > 0 {
         baseline.bank_rows.learn(state.bank_rows);
+    }
+    if state.records > 0 && counts_records(kind) {
+        baseline.walk.learn(state.walk);
     }
     // Of people not left out where it was unusual: who has been told once that somebody does something new is told
     // again only if it grows by as much once more.

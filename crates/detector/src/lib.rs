@@ -60,9 +60,9 @@ pub use named::{Bounds, ESTIMATE_MAX, NamedRecords, NotNamedRecords, Sketch, nam
 pub use progress::Violation;
 pub use rollup::Rollup;
 pub use settings::{
-    BankDetailSettings, CrowdSettings, FirstSeenSettings, LoginFailureSettings, LoginSpraySettings, Maxima,
-    NewRecordSettings, OffHoursSettings, Settings, SharedSessionSettings, Shares, SignatureSettings, SilenceSettings,
-    TravelSettings, VolumeSettings, parse_span,
+    BankDetailSettings, CrowdSettings, EnumerationSettings, FirstSeenSettings, LoginFailureSettings,
+    LoginSpraySettings, Maxima, NewRecordSettings, OffHoursSettings, Settings, SharedSessionSettings, Shares,
+    SignatureSettings, SilenceSettings, TravelSettings, VolumeSettings, parse_span,
 };
 pub use table::TableError;
 pub use verdict::{AlertVerdict, NotAVerdict, Ruling, VerdictException};

@@ -21,6 +21,7 @@ pub struct Settings {
     pub volume: VolumeSettings,
     pub first_seen: FirstSeenSettings,
     pub new_records: NewRecordSettings,
+    pub enumeration: EnumerationSettings,
     pub off_hours: OffHoursSettings,
     pub bank_details: BankDetailSettings,
     pub crowd: CrowdSettings,
@@ -41,6 +42,7 @@ pub struct Shares {
     pub volume: f64,
     pub first_seen: f64,
     pub new_records: f64,
+    pub enumeration: f64,
     pub drift: f64,
     pub off_hours: f64,
     pub leaver: f64,
@@ -98,6 +100,14 @@ pub struct FirstSeenSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct NewRecordSettings {
     /// New records of a day below which nobody is told.
+    pub least: u64,
+}
+
+/// `[detector.enumeration]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnumerationSettings {
+    /// Records in a row below which nobody is told.
     pub least: u64,
 }
 
@@ -189,6 +199,7 @@ impl Default for Settings {
             volume: VolumeSettings::default(),
             first_seen: FirstSeenSettings::default(),
             new_records: NewRecordSettings::default(),
+            enumeration: EnumerationSettings::default(),
             off_hours: OffHoursSettings::default(),
             bank_details: BankDetailSettings::default(),
             crowd: CrowdSettings::default(),
@@ -206,9 +217,10 @@ impl Default for Settings {
 impl Default for Shares {
     fn default() -> Self {
         Shares {
-            volume: 0.2,
+            volume: 0.16,
             first_seen: 0.12,
             new_records: 0.22,
+            enumeration: 0.04,
             drift: 0.06,
             off_hours: 0.04,
             leaver: 0.01,
@@ -259,6 +271,12 @@ impl Default for FirstSeenSettings {
 impl Default for NewRecordSettings {
     fn default() -> Self {
         NewRecordSettings { least: 6 }
+    }
+}
+
+impl Default for EnumerationSettings {
+    fn default() -> Self {
+        EnumerationSettings { least: 10 }
     }
 }
 
@@ -353,6 +371,7 @@ impl Settings {
             volume,
             first_seen,
             new_records,
+            enumeration,
             drift,
             off_hours,
             leaver,
@@ -369,6 +388,7 @@ impl Settings {
             volume,
             first_seen,
             new_records,
+            enumeration,
             drift,
             off_hours,
             leaver,
@@ -398,6 +418,7 @@ impl Settings {
         let days = self.first_seen.known_after_days;
         require(between(days, 0.0, 365.0), "first_seen.known_after_days", "must be from 0 to 365");
         require(self.new_records.least >= 1, "new_records.least", "must be at least 1");
+        require(self.enumeration.least >= 4, "enumeration.least", "must be at least 4");
         require(self.off_hours.least >= 1, "off_hours.least", "must be at least 1");
         require(self.bank_details.least >= 1, "bank_details.least", "must be at least 1");
         require(self.bank_details.people >= 2, "bank_details.people", "must be at least 2");

@@ -49,8 +49,11 @@ pub(crate) const OFF_HOURS: usize = CELLS + 3;
 /// And the rows that a person changed in a table on a day with statements that write account numbers.
 pub(crate) const BANK_ROWS: usize = CELLS + 4;
 
+/// And the longest walk through records new to a person, of a day.
+pub(crate) const WALK: usize = CELLS + 5;
+
 /// Number of all cells that peers are compared by.
-pub(crate) const CELLS_OF_PEERS: usize = CELLS + 5;
+pub(crate) const CELLS_OF_PEERS: usize = CELLS + 6;
 
 /// Place of a (metric, scale) pair.
 pub(crate) const fn cell(metric: usize, scale: Scale) -> usize {

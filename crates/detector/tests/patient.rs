@@ -133,6 +133,81 @@ fn new_records_page_and_as_many_known_ones_do_not() {
 }
 
 #[test]
+fn a_walk_through_numbers_pages_and_as_many_in_no_order_do_not() {
+    let walk = |world: &mut World, hour: i64| {
+        if hour == 2 {
+            touch(world, "e3", (0..16).map(|k| 7_000 + 3 * k), 40);
+        }
+    };
+    let alerts = outcome(routine_of(250), walk);
+    let found = pages(&alerts, "enumeration");
+    assert_eq!(found.len(), 1, "{alerts:?}");
+    assert_eq!((&*found[0].subject.id, found[0].observed), ("e3", 16.0));
+    assert!(
+        found[0].why.contains("16 records in a row, every 3rd number") && found[0].p_value.is_some_and(|p| p < 1e-4)
+    );
+    // Over the end of an hour.
+    let on = |world: &mut World, hour: i64| {
+        if (2..4).contains(&hour) {
+            touch(world, "e3", (0..8).map(|k| 7_000 + (hour as u64 - 2) * 8 + k), 40);
+        }
+    };
+    let alerts = outcome(routine_of(250), on);
+    assert_eq!(
+        pages(&alerts, "enumeration").iter().map(|alert| alert.observed).collect::<Vec<_>>(),
+        [16.0],
+        "{alerts:?}"
+    );
+    // The same number of new records as a new duty brings them.
+    let duty = |world: &mut World, hour: i64| {
+        if hour == 2 {
+            touch(world, "e3", (0..16).map(|k| 7_000 + (k * k * 31 + k) % 211), 40);
+        }
+    };
+    let alerts = outcome(routine_of(250), duty);
+    assert!(alerts.iter().all(|alert| alert.detector != "enumeration"), "{alerts:?}");
+    // Known ones, in their order.
+    let known = |world: &mut World, hour: i64| {
+        if (2..8).contains(&hour) {
+            touch(world, "e3", 300..312, 40);
+        }
+    };
+    let alerts = outcome(routine_of(250), known);
+    assert!(alerts.iter().all(|alert| alert.detector != "enumeration"), "{alerts:?}");
+}
+
+/// A key of a payroll system walks through all employees every night, and goes on with those hired of late, in the order of their numbers;
+/// somebody at the front desk enters a dozen of them at the beginning of each week.
+#[test]
+fn jobs_that_walk_every_night_and_new_hires_in_a_row_are_usual() {
+    let mut world = World::new(
+        Settings { maxima: detector::Maxima { portal_user: 250, ..Default::default() }, ..Default::default() },
+        &users(),
+    );
+    for hour in 0..6 * 7 * 24 {
+        work(&mut world, hour);
+        let (day, hired) = (hour as u64 / 24, 20_000 + hour as u64 / 168 * 12);
+        if world.hour_of_day() == 2 {
+            let tally = world.tally(EntityKind::IntegrationKey, "svc", 30);
+            tally.add(Metric::Statements, 212);
+            tally.classes.insert(DataClass::Hr);
+            let numbers = (0..200).chain(30_000 + 12 * day..30_000 + 12 * day + 12);
+            numbers.for_each(|number| tally.records.insert(Record::new("employee", &number.to_string())));
+        }
+        if hour % 168 == 9 {
+            touch(&mut world, "e5", hired..hired + 12, 20);
+        }
+        // A duty from the fourth week on, of which somebody is told once.
+        if 21 <= day && world.office() && world.hour_of_day() == 10 {
+            touch(&mut world, "e7", 50_000 + 70 * day..50_000 + 70 * day + 60, 20);
+        }
+        world.next_hour();
+    }
+    let told: Vec<&str> = pages(&world.alerts, "enumeration").iter().map(|alert| &*alert.subject.id).collect();
+    assert_eq!(told, ["e7"]);
+}
+
+#[test]
 fn a_persons_own_record_and_a_newcomers_first_days_are_no_news() {
     let newcomer = |world: &mut World, hour: i64| {
         if world.office() {

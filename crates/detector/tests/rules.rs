@@ -113,7 +113,7 @@ fn every_alert_carries_its_figures() {
     let words = &fact("probability").words;
     assert!(
         words.contains(
-            "pages up to 1.0e-5 = 2 false pages a week × 0.2 for volume × 0.50 for portal_user, over 19,400 tests"
+            "pages up to 8.2e-6 = 2 false pages a week × 0.16 for volume × 0.50 for portal_user, over 19,400 tests"
         ),
         "{words}"
     );

@@ -215,7 +215,7 @@ fn improbable(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Fact {
                 format!("{all} false pages a week × {share} for bank_details, over 7 tests a week for each person");
             Some((look.budget.daily(share, EntityKind::PortalUser), arithmetic))
         }
-        "new_records" | "drift" | "off_hours" => {
+        "new_records" | "enumeration" | "drift" | "off_hours" => {
             let arithmetic = format!(
                 "{all} false pages a week × {share} for {}, over 7 tests a week for each of the entities",
                 spec.name
@@ -308,6 +308,7 @@ fn share(name: &str, shares: &Shares) -> f64 {
         "volume" => shares.volume,
         "first_seen" => shares.first_seen,
         "new_records" => shares.new_records,
+        "enumeration" => shares.enumeration,
         "drift" => shares.drift,
         "off_hours" => shares.off_hours,
         "leaver" => shares.leaver,
@@ -385,6 +386,7 @@ fn normal(spec: &Spec, look: &Look<'_>, finding: &Finding) -> String {
         "new_records" => "the records are known from two hours on; the like pages again in 14 days only if a thousand times less \
                           probable, later only beyond this new most"
             .into(),
+        "enumeration" => "the records are known from two hours on, and the walk is the longest of late: only one that is much longer pages again".into(),
         "drift" => "after a page the evidence starts anew from what is usual by then; while there is evidence, the usual is not raised".into(),
         "off_hours" => "a third night within some weeks is a habit of this person".into(),
         "leaver" => "a directory in which this employment has not ended".into(),

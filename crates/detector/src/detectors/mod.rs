@@ -9,6 +9,7 @@ mod bank_details;
 mod chain;
 mod crowd;
 mod drift;
+mod enumeration;
 mod facts;
 mod first_seen;
 mod leaver;
@@ -50,6 +51,7 @@ pub const DETECTORS: &[Spec] = &[
     volume::SPEC,
     first_seen::SPEC,
     new_records::SPEC,
+    enumeration::SPEC,
     drift::SPEC,
     bank_details::SPEC,
     off_hours::SPEC,
@@ -78,7 +80,7 @@ pub const DETECTORS: &[Spec] = &[
 ];
 
 /// Detectors that say that somebody does something new.
-pub(crate) const NEWS: [&str; 2] = ["new_records", "drift"];
+pub(crate) const NEWS: [&str; 3] = ["new_records", "drift", "enumeration"];
 
 /// How much less probable a second page about a new duty has to be than the first, right after it.
 const AGAIN: f64 = 1e-3;
@@ -176,6 +178,7 @@ pub(crate) enum Window {
 pub(crate) use bank_details::{SHARED_ACCOUNT, shared_account};
 pub(crate) use chain::{Foothold, footholds, stages, tells_of_awaited};
 pub(crate) use drift::{Evidence as DriftEvidence, Norm, STREAMS as DRIFT_STREAMS, norms, streams};
+pub(crate) use enumeration::walk;
 pub(crate) use facts::{facts, facts_of_mark};
 pub(crate) use first_seen::{NEWCOMERS, established, is_newcomer};
 pub(crate) use login_spray::strangers;

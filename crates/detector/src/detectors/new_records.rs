@@ -7,7 +7,7 @@ use crate::{
     tail,
     watch::{NEW_RECORDS, NOVELTY, SHARE_STEP, STEPS},
 };
-use activity::EntityKind;
+use activity::{EntityKind, Record};
 
 pub(super) const SPEC: Spec = Spec {
     name: "new_records",
@@ -135,12 +135,21 @@ fn usual(look: &Look<'_>) -> Usual {
 /// many the number is estimated likewise: see [`crate::seen`].
 pub(crate) fn fresh(entity: &EntityState, hour: &HourState, employee: Option<u64>) -> u64 {
     let records = &hour.tally.records;
-    let past = hour.hour - 2;
-    let is_own = |number: Option<u64>| number.is_some() && number == employee;
-    let n = records.iter().filter(|record| !is_own(record.number()) && !entity.touched(*record, past)).count();
+    let n = fresh_records(entity, hour, hour.hour - 2, employee).count();
     let sampled = if records.overflowed() { records.estimate() / records.len() as f64 } else { 1.0 };
     // Of the new ones the memory takes a known part for known.
     (n as f64 * sampled / (1.0 - entity.seen.missed())).min(records.estimate()).round() as u64
+}
+
+/// Those among the records that the hour's tally holds which were not touched in an hour through `past`.
+pub(super) fn fresh_records(
+    entity: &EntityState,
+    hour: &HourState,
+    past: i64,
+    employee: Option<u64>,
+) -> impl Iterator<Item = Record> {
+    let is_own = move |number: Option<u64>| number.is_some() && number == employee;
+    hour.tally.records.iter().filter(move |record| !is_own(record.number()) && !entity.touched(*record, past))
 }
 
 /// New records and all records of the day so far, up to and with this hour; of a drill, whose shadow may be judged before its
@@ -237,7 +246,7 @@ const STEP_LEAST: f64 = 0.1;
 const BY_NUMBER: f64 = 0.8;
 
 /// The person is no newcomer.
-fn is_settled(look: &Look<'_>) -> bool {
+pub(super) fn is_settled(look: &Look<'_>) -> bool {
     look.baseline.is_settled(look.hour.hour, look.settings.first_seen.known_after_days)
 }
 
