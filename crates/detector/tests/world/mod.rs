@@ -16,6 +16,7 @@ pub(crate) struct World {
 
 impl World {
     /// Starts on Monday, 2026-03-02. Users named `e…` are `ess`, others `payroll`.
+    #[allow(dead_code, reason = "not every test's people are so alike")]
     pub(crate) fn new(settings: Settings, users: &[String]) -> Self {
         let mut text = String::from("user,role,department,employee_id,from,to,zone\n");
         for user in users {
