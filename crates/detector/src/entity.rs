@@ -247,6 +247,11 @@ impl Known {
         self.0.binary_search_by_key(&value, |known| known.value).is_ok()
     }
 
+    /// Days on which the value was used, as far as it is remembered.
+    fn days_with(&self, value: u64) -> u16 {
+        self.0.binary_search_by_key(&value, |known| known.value).map_or(0, |at| self.0[at].days)
+    }
+
     /// Values used on one day only, of those of the last 28 days. Divided by the days of activity this is the chance
     /// that the next day brings a new value (Good 1953, after Turing): high for who travels, low for who only started
     /// lately and by now uses the same again.
@@ -622,6 +627,11 @@ impl EntityState {
                 .iter()
                 .take_while(|state| state.hour <= through)
                 .any(|state| state.closed && values(&state.tally, sort).contains(&value))
+    }
+
+    /// Days on which a value of the sort was used, of what has been learned.
+    pub(crate) fn days_with(&self, sort: usize, value: u64) -> u16 {
+        self.known[sort].days_with(value)
     }
 
     /// Values of the sort that were used on one day only, in the 28 days before the end of hour `through`.

@@ -60,6 +60,7 @@ const ROWS: &[Row] = &[
     Row::new("bank_details", PortalUser, "e3", bank_details::of_many, bank_details::own_and_a_clerks_work),
     Row::new("off_hours", PortalUser, "e3", off_hours::two_nights, off_hours::one_night_on_call),
     Row::new("leaver", PortalUser, "gone", leaver::after_the_last_day, leaver::on_the_last_day),
+    Row::new("former_role", PortalUser, "moved", former_role::still_pay, former_role::own_role).for_the_digest(),
     Row::new("crowd", Fleet, "all", crowd::many, crowd::few),
     Row::new("login_failures", Address, "185.1.1.1", login_failures::from_one_address, login_failures::in_the_office),
     Row::new("login_spray", Fleet, "all", login_spray::by_strangers, login_spray::passwords_expire),
@@ -154,11 +155,13 @@ fn settings() -> Settings {
     settings
 }
 
-/// Forty people who look after own data, two clerks, somebody who has left and somebody who leaves today.
+/// Forty people who look after own data, two clerks, somebody who has left and somebody who leaves today, and somebody who was a
+/// clerk until two months ago.
 fn directory() -> String {
     let mut text = String::from("user,role,department,employee_id,from,to,zone\n");
     (0..USERS).for_each(|n| text.push_str(&format!("e{n},ess,d,1,,,UTC\n")));
-    text + "p1,payroll,d,2,,,UTC\np2,payroll,d,3,,,UTC\ngone,ess,d,4,,2026-03-20,UTC\ngoing,ess,d,5,,2026-03-23,UTC\n"
+    text + "p1,payroll,d,2,,,UTC\np2,payroll,d,3,,,UTC\ngone,ess,d,4,,2026-03-20,UTC\ngoing,ess,d,5,,2026-03-23,UTC\n\
+     moved,payroll,d,6,,2026-01-31,UTC\nmoved,ess,d,6,2026-02-01,,UTC\n"
 }
 
 /// Everybody works with the same twelve people and logs in every morning; the application says for whom it reads; clerks
@@ -357,6 +360,34 @@ mod leaver {
     pub(super) fn on_the_last_day(world: &mut World, hour: i64) {
         if hour == 2 {
             requests(world, "going", 3);
+        }
+    }
+}
+
+mod former_role {
+    use super::*;
+
+    /// What clerks read all day.
+    const PAY: &str = "hr.payroll";
+
+    fn clerks_work(world: &mut World) {
+        if world.office() {
+            (1..=2).for_each(|n| world.read(&format!("p{n}"), PAY, 20, 20, HOME, 11));
+        }
+    }
+
+    /// Once a week all the time, and today.
+    pub(super) fn still_pay(world: &mut World, hour: i64) {
+        clerks_work(world);
+        if hour.rem_euclid(7 * DAY) == 2 {
+            world.read("moved", PAY, 6, 6, HOME, 20);
+        }
+    }
+
+    pub(super) fn own_role(world: &mut World, hour: i64) {
+        clerks_work(world);
+        if hour.rem_euclid(7 * DAY) == 2 {
+            world.read("moved", TABLE, 6, 6, HOME, 20);
         }
     }
 }

@@ -382,6 +382,7 @@ fn normal(spec: &Spec, look: &Look<'_>, finding: &Finding) -> String {
             .into(),
         "drift" => "after a page the evidence starts anew from what is usual by then; while there is evidence, the usual is not raised".into(),
         "off_hours" => "a third night within some weeks is a habit of this person".into(),
+        "former_role" => "a rule; it ends when the right is taken back, or with an exception that says who answers for it".into(),
         "leaver" => "a directory in which this employment has not ended".into(),
         "bank_details" => "the day counts to the usual ones of this person and of the role from the next on".into(),
         "crowd" => "the day counts to the usual ones from the next on".into(),

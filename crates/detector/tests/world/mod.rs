@@ -36,6 +36,7 @@ impl World {
         World { engine, tallier: Tallier::new(), sequence: 0, alerts: Vec::new(), hour: start.bucket().hour() }
     }
 
+    #[allow(dead_code, reason = "not every test's people do more than read")]
     pub(crate) fn tally(&mut self, kind: EntityKind, id: &str, minute: i64) -> &mut Tally {
         self.tally_in(Mode::Live, kind, id, minute)
     }
