@@ -67,6 +67,18 @@ impl Directory {
         rows.iter().find(covers).or(rows.last())
     }
 
+    /// What somebody was before the present role, and since when that is over; `None` for who has no other row before the present
+    /// one, or the same role in it.
+    pub fn former(&self, user: &str, at: Timestamp) -> Option<(&Person, Timestamp)> {
+        let rows = self.people.get(user)?;
+        let covers = |row: &&Person| row.from.is_none_or(|from| from <= at) && row.to.is_none_or(|to| at < to);
+        let present = rows.iter().find(covers)?;
+        let since = present.from?;
+        let before = rows.iter().filter(|row| row.from < present.from);
+        let former = before.max_by_key(|row| row.from)?;
+        (!former.role.is_empty() && former.role != present.role).then_some((former, since))
+    }
+
     /// When the last employment of somebody ended who has none now; `None` for who works here, is yet to come or is not known.
     pub fn left(&self, user: &str, at: Timestamp) -> Option<Timestamp> {
         let rows = self.people.get(user)?;
@@ -116,6 +128,10 @@ mod tests {
         assert_eq!(directory.role("u3", at("2026-03-02T00:00:00Z")), "unknown");
         let later = at("2030-01-01T00:00:00Z");
         assert_eq!((directory.left("u1", later), directory.left("u3", later)), (None, None));
+        let former = |at: Timestamp| directory.former("u1", at).map(|(person, since)| (&*person.role, since));
+        assert_eq!(former(at("2026-03-01T23:59:59Z")), None, "not yet");
+        assert_eq!(former(later), Some(("ess", at("2026-03-02T00:00:00Z"))));
+        assert_eq!(directory.former("u2", later), None);
         let gone =
             Directory::parse(&format!("{HEADER}u1,ess,d1,7,,2026-03-01,UTC,\nu1,ess,d1,7,,2025-03-01,UTC,\n")).unwrap();
         assert_eq!(gone.left("u1", at("2026-03-01T23:00:00Z")), None);

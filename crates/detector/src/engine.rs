@@ -25,7 +25,7 @@ use crate::{
     budget::Budget,
     calendar::Calendar,
     detectors::{
-        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, HANDED_OVER, JUMPED, Look, NEWCOMERS, NEWS, Norm,
+        DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, Former, HANDED_OVER, JUMPED, Look, NEWCOMERS, NEWS, Norm,
         SHARED_ACCOUNT, SourceHour, Sources, Window, changed_hands, counts_records, established, facts, facts_of_mark,
         footholds, fresh, gates, is_newcomer, jumped, norms, novelty, off_hours, share_step, shared_account, strangers,
         tells_of_awaited, walk,
@@ -830,6 +830,17 @@ impl Engine {
         self.directory.left(&entity.key.id, at).map(|left| (at.as_millis() - left.as_millis()) / DAY_MILLIS)
     }
 
+    /// What a portal user was before the present role, with those who are it now.
+    fn former<'a>(&'a self, entity: &EntityState, hour: i64, usual: &'a Snapshot) -> Option<Former<'a>> {
+        if entity.key.kind != EntityKind::PortalUser {
+            return None;
+        }
+        let at = Timestamp::from_secs(hour.saturating_mul(3600));
+        let (person, since) = self.directory.former(&entity.key.id, at)?;
+        let peers = usual.get(&*format!("{}|{}", entity.key.kind, person.role)).map(|peers| &**peers);
+        Some(Former { role: &person.role, days: (at.as_millis() - since.as_millis()) / DAY_MILLIS, peers })
+    }
+
     /// Lets an entity learn what is past for every hour that is still open; its baseline for that hour, if that is more than it has
     /// learned.
     fn baseline_ahead(&mut self, at: u32, hour: i64) -> Option<Baseline> {
@@ -870,6 +881,7 @@ impl Engine {
             &group,
             closing,
         );
+        let look = Look { former: self.former(entity, hour, &usual), ..look };
         let mut all: Vec<(usize, Finding, Told)> = Vec::new();
         let mut found = Vec::new();
         // What was said of the hour or of the day is not said again.
@@ -969,6 +981,7 @@ impl Engine {
             settings: &self.settings,
             budget: &self.budget,
             employee: self.employee(entity, hour.hour),
+            former: None,
             left: self.left(entity, hour.hour),
             told: entity
                 .told(hour.hour)
@@ -1059,6 +1072,7 @@ impl Engine {
         let gates = gates(&self.look(entity, &hour, known, &group, false));
         hour.gates = Some(gates);
         let look = self.look(entity, &hour, known, &group, false);
+        let look = Look { former: self.former(entity, hour.hour, &usual), ..look };
         let mut all = Vec::new();
         for spec in DETECTORS {
             let mut found = Vec::new();

@@ -676,6 +676,15 @@ impl EntityState {
                 .any(|state| state.closed && values(&state.tally, sort).iter().any(|known| known >> 32 == value >> 32))
     }
 
+    /// Days on which a value of the sort was used, at most, of what has been learned: none, one, or all that are remembered.
+    pub(crate) fn days_with(&self, sort: usize, value: u64) -> f64 {
+        match self.known.used_again(sort, value) {
+            None => 0.0,
+            Some(false) => 1.0,
+            Some(true) => f64::from(self.baseline.days).max(2.0),
+        }
+    }
+
     /// Values of the sort that were used on one day only, in the 28 days before the end of hour `through`.
     pub(crate) fn used_once(&self, sort: usize, through: i64) -> usize {
         self.known_ahead(through).used_once(sort, through)

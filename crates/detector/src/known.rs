@@ -81,6 +81,12 @@ impl Known {
         self.0.binary_search_by_key(&name(sort, value), |known| known.name).is_ok()
     }
 
+    /// Whether a value was used on more than one day; `None`: on none.
+    pub(crate) fn used_again(&self, sort: usize, value: u64) -> Option<bool> {
+        let at = self.0.binary_search_by_key(&name(sort, value), |known| known.name).ok()?;
+        Some(self.0[at].again())
+    }
+
     /// Values used on one day only, of those of the last 28 days. Divided by the days of activity this is the chance
     /// that the next day brings a new value (Good 1953, after Turing): high for who travels, low for who only started
     /// lately and by now uses the same again.

@@ -74,6 +74,9 @@ enum Command {
         /// Only worlds without attacks
         #[arg(long)]
         quiet: bool,
+        /// Also people and programs that work on payments, and attacks on those; other worlds than without it
+        #[arg(long)]
+        payment: bool,
         /// Where worlds and alerts are left; default: `breachd-judge` in the system's folder for temporary files
         #[arg(long)]
         out: Option<PathBuf>,
@@ -118,7 +121,7 @@ fn main() -> Result<()> {
             let world = World::new(settings, &attacks);
             write_files(&out, &scenario::files(&world, settings.days / 2), SCRATCH_COMPRESSION_LEVEL)
         }
-        Command::Judge { breachd, seeds, weeks, warm_up, difficulty, budget, quiet, out, json, verbose } => {
+        Command::Judge { breachd, seeds, weeks, warm_up, difficulty, budget, quiet, payment, out, json, verbose } => {
             let options = Options {
                 breachd: breachd.map_or_else(beside, Ok)?,
                 out: out.unwrap_or_else(|| std::env::temp_dir().join("breachd-judge")),
@@ -128,6 +131,7 @@ fn main() -> Result<()> {
                 difficulty,
                 budget,
                 quiet_only: quiet,
+                payment,
                 verbose,
             };
             let report = judge::run(&options, &mut io::stderr())?;

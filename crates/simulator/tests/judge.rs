@@ -54,6 +54,7 @@ fn options(folder: &Path, breachd: PathBuf, quiet_only: bool) -> Options {
         difficulty: 0.5,
         budget: 2.0,
         quiet_only,
+        payment: false,
         verbose: true,
     }
 }

@@ -8,7 +8,7 @@ use formats::{Context, SqlTag, TagPosition};
 use simulator::{
     lines::Logs,
     scenario::{Benign, Label, Labels},
-    trial::{KINDS, Settings, Trial},
+    trial::{KINDS, PAYMENT_KINDS, Settings, Trial},
 };
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -16,7 +16,7 @@ use std::{
 };
 
 const SETTINGS: Settings =
-    Settings { seed: 7, weeks: 6, warm_up_weeks: 3, difficulty: 0.6, attacked: true, users: Some(60) };
+    Settings { seed: 7, weeks: 6, warm_up_weeks: 3, difficulty: 0.6, attacked: true, users: Some(60), payment: false };
 const DAY: f64 = 86_400.0;
 
 /// Every kind that labels call harmless.
@@ -405,5 +405,29 @@ fn everyday_look_alikes_are_there_every_week() {
     };
     for name in ["db:backup@10.20.9.5", "db:dba@10.20.8.21", "db:report_ro@10.20.5.5", "path:/.env"] {
         assert!(weeks(name) >= 5, "{name}: {} weeks", weeks(name));
+    }
+}
+
+/// Work on payments, and attacks on them, come on top: everything else is the same world.
+#[test]
+fn payments_only_add_and_each_kind_of_theirs_happens_once() {
+    for difficulty in [0.0, 1.0] {
+        let settings = Settings { users: Some(40), difficulty, ..SETTINGS };
+        let (without, with) = (Trial::new(settings), Trial::new(Settings { payment: true, ..settings }));
+        let kinds: BTreeSet<&str> = with.labels.labels.iter().map(|label| label.kind.as_str()).collect();
+        assert_eq!(kinds, KINDS.iter().chain(&PAYMENT_KINDS).map(|kind| kind.name).collect());
+        assert_eq!(with.labels.labels.len(), KINDS.len() + PAYMENT_KINDS.len());
+        let kept = |label: &&Label| PAYMENT_KINDS.iter().all(|kind| kind.name != label.kind);
+        let same = |one: &Label, other: &Label| {
+            (&one.kind, one.start, one.end, &one.entities) == (&other.kind, other.start, other.end, &other.entities)
+        };
+        let mut both = with.labels.labels.iter().filter(kept).zip(&without.labels.labels);
+        assert!(both.all(|(one, other)| same(one, other)));
+        let mut more = with.events.iter();
+        assert!(without.events.iter().all(|event| more.any(|one| one == event)), "an event was changed or moved");
+        for label in with.labels.labels.iter().filter(|label| !kept(label)) {
+            let events = with.events.iter().filter(|event| event.attack == Some(label.kind.as_str())).count();
+            assert_eq!(events, label.events, "{}", label.kind);
+        }
     }
 }

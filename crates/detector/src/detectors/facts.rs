@@ -389,6 +389,7 @@ fn normal(spec: &Spec, look: &Look<'_>, finding: &Finding) -> String {
         "enumeration" => "the records are known from two hours on, and the walk is the longest of late: only one that is much longer pages again".into(),
         "drift" => "after a page the evidence starts anew from what is usual by then; while there is evidence, the usual is not raised".into(),
         "off_hours" => "a third night within some weeks is a habit of this person".into(),
+        "former_role" => "a rule; it ends when the right is taken back, or with an exception that says who answers for it".into(),
         "leaver" => "a directory in which this employment has not ended".into(),
         "bank_details" if finding.unit == ONE_ACCOUNT => {
             "more than three such hours of late at this table are a habit; else it needs an exception that says who answers for it".into()

@@ -33,7 +33,8 @@ const MANUAL: &str = manual! {
     "The p-value is the share of active hours in which this user meets something new, shrunk towards its peers' share,"
     "times the root of the share of the peers' active hours that saw the value: of a place that is new for them too, of a table"
     "if that share is below 2 % (two such tables of one hour both count). One colleague's former duty does not make a table"
-    "everybody's. The first days do not count, unless two such tables come in one hour: then everything is new. Nor is it"
+    "everybody's. For 30 days after a change of roles (two rows of the directory) the role before counts as well: handing over"
+    "is no news, but what neither role reads is. The first days do not count, unless two such tables come in one hour: then everything is new. Nor is it"
     "surprising where the user often uses what is never used again (Good-Turing: values"
     "used on one day only, per day): a traveller. The p-value must fall below the share of the budget divided by the person-days of a"
     "week, half of it for places and half for tables. It pages only together with a minimum of classified data in that hour."
@@ -65,6 +66,12 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// Which share of its active hours a group spends with a value.
+pub(super) fn share_of(peers: &Peers, sort: usize, value: u64) -> f64 {
+    let used = peers.values[sort - 1].get(&value).copied().unwrap_or(0.0);
+    (f64::from(used) + 1.0) / (peers.active + 1.0)
+}
+
 /// How often this entity meets a new value of the sort, per active hour; and its peers.
 fn rates(look: &Look<'_>, sort: usize) -> (f64, f64) {
     let peers = look.peers.map_or(0.05, |peers| (peers.novel[sort] + 1.0) / (peers.active + 20.0));
@@ -87,8 +94,9 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
     let share = |value: &u64| match sort {
         NETWORK => None,
         sort => look.peers.map(|peers| {
-            let used = peers.values[sort - 1].get(value).copied().unwrap_or(0.0);
-            (f64::from(used) + 1.0) / (peers.active + 1.0)
+            let former =
+                look.former.filter(|former| sort == TABLE && former.hands_over()).and_then(|former| former.peers);
+            share_of(peers, sort, *value).max(former.map_or(0.0, |peers| share_of(peers, sort, *value)))
         }),
     };
     // More values than the set holds: which of them stay is the hash's choice, so count on there being as many new ones as count.
@@ -127,6 +135,11 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
         TABLE => tally.tables.iter().find(|(hash, _)| fresh.contains(hash)).map(|(_, text)| shown(text)),
         _ => tally.addresses.iter().next().map(|(_, text)| shown(text)),
     };
+    let changed = look.former.filter(|former| sort == TABLE && former.hands_over());
+    let changed = changed.map_or(String::new(), |former| {
+        let role = shown(former.role);
+        format!("; this person was {role} until {} days ago, and neither role uses it", former.days)
+    });
     let per = |rate: f64| format!("1 of {:.0}", 1.0 / rate.max(1e-6));
     Some(Finding {
         window: Window::Day,
@@ -142,7 +155,7 @@ fn value(look: &Look<'_>, sort: usize, name: &str) -> Option<Finding> {
         p_value: Some(p.max(f64::MIN_POSITIVE)),
         why: format!(
             "{} used the {name} {} for the first time, with {sensitive} rows or requests of classified data in the hour; \
-             it meets a new {name} in {} active hours, its peers in {}",
+             it meets a new {name} in {} active hours, its peers in {}{changed}",
             shown(&look.entity.key.id),
             example.unwrap_or_else(|| "(one of many)".into()),
             per(own_rate),
@@ -165,7 +178,7 @@ pub(super) fn one_off(look: &Look<'_>, sort: usize) -> f64 {
 pub(super) const ONE_OFF_MAX: f64 = 0.25;
 /// A table is foreign to a role that spends a smaller share of its active hours with it: some colleague's former duty does not
 /// make it one's own.
-const FOREIGN_SHARE: f64 = 0.02;
+pub(super) const FOREIGN_SHARE: f64 = 0.02;
 /// As many foreign values count, each with the root of its share.
 const FOREIGN_MAX: usize = 2;
 /// A user, or peers, for whom new values are more frequent than this are not surprising.

@@ -12,6 +12,7 @@ mod drift;
 mod enumeration;
 mod facts;
 mod first_seen;
+mod former_role;
 mod leaver;
 mod login_failures;
 mod login_spray;
@@ -56,6 +57,7 @@ pub const DETECTORS: &[Spec] = &[
     bank_details::SPEC,
     off_hours::SPEC,
     leaver::SPEC,
+    former_role::SPEC,
     crowd::SPEC,
     login_failures::SPEC,
     login_spray::SPEC,
@@ -105,6 +107,8 @@ pub(crate) struct Look<'a> {
     pub(crate) budget: &'a Budget,
     /// A person's own number among the records, if the directory has one.
     pub(crate) employee: Option<u64>,
+    /// Of a portal user who changed roles: what he was before.
+    pub(crate) former: Option<Former<'a>>,
     /// Days since the end of the last employment, of somebody the directory knows to have left.
     pub(crate) left: Option<i64>,
     /// Hours since it was said that this person does something new, up to [`TOLD_HOURS`].
@@ -181,6 +185,7 @@ pub(crate) use drift::{Evidence as DriftEvidence, Norm, STREAMS as DRIFT_STREAMS
 pub(crate) use enumeration::walk;
 pub(crate) use facts::{facts, facts_of_mark};
 pub(crate) use first_seen::{NEWCOMERS, established, is_newcomer};
+pub(crate) use former_role::Former;
 pub(crate) use login_spray::strangers;
 pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share, share_step};
 pub(crate) use off_hours::{NIGHTS_HOURS, off_hours};

@@ -16,6 +16,7 @@ pub(crate) struct World {
 
 impl World {
     /// Starts on Monday, 2026-03-02. Users named `e…` are `ess`, others `payroll`.
+    #[allow(dead_code, reason = "not every test's people are so alike")]
     pub(crate) fn new(settings: Settings, users: &[String]) -> Self {
         let mut text = String::from("user,role,department,employee_id,from,to,zone\n");
         for user in users {
@@ -35,6 +36,7 @@ impl World {
         World { engine, tallier: Tallier::new(), sequence: 0, alerts: Vec::new(), hour: start.bucket().hour() }
     }
 
+    #[allow(dead_code, reason = "not every test's people do more than read")]
     pub(crate) fn tally(&mut self, kind: EntityKind, id: &str, minute: i64) -> &mut Tally {
         self.tally_in(Mode::Live, kind, id, minute)
     }

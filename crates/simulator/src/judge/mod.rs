@@ -40,6 +40,8 @@ pub struct Options {
     pub budget: f64,
     /// Only worlds without attacks.
     pub quiet_only: bool,
+    /// Worlds with people and programs that work on payments, and with attacks on them.
+    pub payment: bool,
     /// Say each command, what was missed and which pages were false.
     pub verbose: bool,
 }
@@ -84,8 +86,8 @@ fn judge(options: &Options, seed: u64, progress: &mut dyn Write) -> Result<Verdi
 
 /// Writes the world's folder; its labels, and how many lines its logs have.
 fn make(options: &Options, seed: u64, attacked: bool, folder: &Path) -> Result<(Labels, usize)> {
-    let Options { weeks, warm_up_weeks, difficulty, .. } = *options;
-    let trial = Trial::new(Settings { seed, weeks, warm_up_weeks, difficulty, attacked, users: None });
+    let Options { weeks, warm_up_weeks, difficulty, payment, .. } = *options;
+    let trial = Trial::new(Settings { seed, weeks, warm_up_weeks, difficulty, attacked, users: None, payment });
     fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     let mut lines = 0;
     for (name, text) in trial.files(options.budget) {

@@ -3,7 +3,7 @@
 //! ```text
 //! profile, names   how this company differs from others     life, services, shop, database   everyday work
 //! staff, calendar  who there is, which days are special     benign      what only looks wrong
-//! portal           pages and their statements               attacks/    what is wrong, one kind a file
+//! portal, payments pages and their statements               attacks/    what is wrong, one kind a file
 //! ```
 //!
 //! The demo's company ([`crate::company`]) is one world that must stay the same bytes for years; a judge needs many that
@@ -21,13 +21,14 @@ mod calendar;
 mod database;
 mod life;
 mod names;
+mod payments;
 mod portal;
 mod profile;
 mod services;
 mod shop;
 mod staff;
 
-pub use attacks::KINDS;
+pub use attacks::{KINDS, PAYMENT_KINDS};
 pub use profile::Profile;
 
 use crate::{
@@ -50,6 +51,9 @@ pub struct Settings {
     pub attacked: bool,
     /// Portal users; `None`: as the company's profile has it.
     pub users: Option<usize>,
+    /// Also everyday work on payments, and the attacks of [`PAYMENT_KINDS`]. Without it a seed's world stays what it was before there
+    /// were any.
+    pub payment: bool,
 }
 
 /// A company's life with what is wrong in it.
@@ -82,6 +86,13 @@ impl Trial {
 
         let mut lost = company.outages.clone();
         let breaches = if settings.attacked { attacks::all(&company, &settings, &mut events) } else { Vec::new() };
+        if settings.payment {
+            // After the attacks, which choose whom they rob by where people were.
+            let first = events.len();
+            (0..company.days).for_each(|day| payments::day(&company, day, &mut events));
+            let work = events.split_off(first);
+            events.extend(work.into_iter().filter(|event| window.contains(&event.at_ms)));
+        }
         lost.extend(breaches.iter().filter_map(|breach| breach.lost));
         let labels = breaches.into_iter().enumerate().map(|(at, breach)| breach.label(at + 1)).collect();
         let secs = |ms: i64| ms as f64 / 1000.0;

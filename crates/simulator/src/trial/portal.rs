@@ -78,12 +78,12 @@ pub(super) enum Page {
 }
 
 /// What a page is, before it is asked for.
-struct Answer {
-    method: &'static str,
-    target: String,
-    controller: &'static str,
-    action: &'static str,
-    statements: Vec<Statement>,
+pub(super) struct Answer {
+    pub(super) method: &'static str,
+    pub(super) target: String,
+    pub(super) controller: &'static str,
+    pub(super) action: &'static str,
+    pub(super) statements: Vec<Statement>,
 }
 
 impl Company {
@@ -109,13 +109,25 @@ impl Company {
         random: &mut Random,
     ) -> Event {
         let answer = self.answer(person, page, self.calendar.release(self.day_of(at_ms)));
+        self.answered(person, session, at_ms, answer, random)
+    }
+
+    /// The same of a page that is none of the portal's own.
+    pub(super) fn answered(
+        &self,
+        person: &Person,
+        session: &Session,
+        at_ms: i64,
+        answer: Answer,
+        random: &mut Random,
+    ) -> Event {
         let rows: i64 = answer.statements.iter().map(|statement| statement.rows_sent).sum();
         let user = Some(person.login.clone());
         let tag = Tag { controller: answer.controller, action: answer.action, user: user.clone() };
         let tagged = |statement| Statement { tag: Some(tag.clone()), ..statement };
         let statements: Vec<Statement> = answer.statements.into_iter().map(tagged).collect();
         let busy_ms: i64 = statements.iter().map(|statement| statement.delay_ms + statement.took_us / 1000).sum();
-        let wrote = answer.method == "POST";
+        let wrote = matches!(answer.method, "POST" | "PUT");
         let request = Request {
             site: Site::Portal,
             method: answer.method,

@@ -148,7 +148,15 @@ mod tests {
     #[test]
     fn companies_differ() {
         let profile = |seed| {
-            let settings = Settings { seed, weeks: 6, warm_up_weeks: 3, difficulty: 0.5, attacked: true, users: None };
+            let settings = Settings {
+                seed,
+                weeks: 6,
+                warm_up_weeks: 3,
+                difficulty: 0.5,
+                attacked: true,
+                users: None,
+                payment: false,
+            };
             Profile::new(&settings, &Random::new(seed))
         };
         let all: Vec<Profile> = (1..=40).map(profile).collect();

@@ -5,6 +5,9 @@
 //! its own and only adds events, so the background stays what it is without it.
 
 mod bulk_export;
+mod card_enumeration;
+mod card_export;
+mod card_key;
 mod cred_stuffing;
 mod direct_db_dump;
 mod distributed_exfil;
@@ -21,6 +24,8 @@ mod payment_dump;
 mod payroll_diversion;
 mod priv_escalation;
 mod session_hijack;
+mod shell_chain;
+mod skimmer;
 mod slow_drip;
 mod sqli;
 mod webshell;
@@ -80,6 +85,10 @@ pub const KINDS: [Kind; 20] = [
     leaver::KIND,
 ];
 
+/// What happens besides in worlds with work on payments: to payments, and as one chain from the way in to HR tables.
+pub const PAYMENT_KINDS: [Kind; 5] =
+    [card_export::KIND, card_key::KIND, card_enumeration::KIND, skimmer::KIND, shell_chain::KIND];
+
 /// What happens, and whom it concerns in the words of labels.
 #[derive(Default)]
 struct Plot {
@@ -129,7 +138,9 @@ pub(super) fn all(company: &Company, settings: &Settings, events: &mut Vec<Event
     // The first day is left free: east of Greenwich it begins before midnight UTC.
     let (first, mut cast) = (settings.warm_up_weeks * 7 + 1, HashSet::new());
     let mut breaches = Vec::new();
-    for kind in order.into_iter().map(|at| &KINDS[at]) {
+    // After all others, so that none of those has another culprit because of them.
+    let payment = if settings.payment { PAYMENT_KINDS.as_slice() } else { &[] };
+    for kind in order.into_iter().map(|at| &KINDS[at]).chain(payment) {
         let mut random = company.random.fork(kind.name, 0);
         // The last day is left free: what begins in its evening would be cut.
         let last = (company.days - 1 - kind.lasts_days).max(first);
@@ -365,8 +376,9 @@ mod tests {
 
     #[test]
     fn every_kind_is_named_once() {
-        let names: HashSet<&str> = KINDS.iter().map(|kind| kind.name).collect();
-        assert_eq!(names.len(), KINDS.len());
-        assert!(KINDS.iter().all(|kind| kind.lasts_days >= 1));
+        let all = || KINDS.iter().chain(&PAYMENT_KINDS);
+        let names: HashSet<&str> = all().map(|kind| kind.name).collect();
+        assert_eq!(names.len(), KINDS.len() + PAYMENT_KINDS.len());
+        assert!(all().all(|kind| kind.lasts_days >= 1));
     }
 }
