@@ -482,10 +482,10 @@ impl Engine {
         let waiting = self.unlearned.split_off(&(through + 1));
         for at in std::mem::replace(&mut self.unlearned, waiting).into_values().flatten() {
             // It may have been evicted; in its place may be another, which learns no more than it would anyway.
-            if let Some(entity) = self.entities[at as usize].as_mut() {
-                if let Some(due) = entity.rest(through, |hour| calendar.one_off(hour), half_life) {
-                    self.unlearned.entry(due).or_default().push(at);
-                }
+            let entity = self.entities[at as usize].as_mut();
+            let due = entity.and_then(|entity| entity.rest(through, |hour| calendar.one_off(hour), half_life));
+            if let Some(due) = due {
+                self.unlearned.entry(due).or_default().push(at);
             }
         }
     }
@@ -983,10 +983,7 @@ impl Engine {
             employee: self.employee(entity, hour.hour),
             former: None,
             left: self.left(entity, hour.hour),
-            told: entity
-                .told(hour.hour)
-                .map(|told| hour.hour - told)
-                .filter(|age| (2..limits::TOLD_HOURS).contains(age)),
+            told: entity.told(hour.hour).is_some_and(|told| (2..=limits::TOLD_HOURS).contains(&(hour.hour - told))),
             busy: self.calendar.busy(hour.hour),
             footholds: left.map_or(&[], |left| &left.footholds),
             sources: &self.heard,

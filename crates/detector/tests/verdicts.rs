@@ -314,7 +314,7 @@ fn what_an_exception_keeps_quiet_was_told_to_nobody() {
 #[test]
 fn whoever_has_been_looked_at_is_news_again() {
     // Strangers' records on Monday, a verdict on that or none, and an export days later.
-    let export_pages = |ruling: Option<Ruling>, hours: i64, rows: u64| {
+    let export_pages = |ruling: Option<Ruling>, rows: u64| {
         let maxima = Maxima { portal_user: 20, ..Maxima::default() };
         let mut world = routine(Settings { maxima, ..Settings::default() });
         go_on_with(&mut world, 24, 1, |world| {
@@ -327,16 +327,15 @@ fn whoever_has_been_looked_at_is_news_again() {
         if let Some(ruling) = ruling {
             world.hear(&verdict(&told, told.window.to + Span::from_hours(3), ruling));
         }
-        go_on_with(&mut world, hours - 24, i64::MAX, |_| {});
+        go_on_with(&mut world, 24, i64::MAX, |_| {});
         world.alerts.clear();
         go_on_with(&mut world, 6, 1, |world| world.read("e3", TABLE, rows, 4, HOME, 10));
         let of_user = |alert: &&Alert| alert.detector == "volume" && alert.entity.kind == EntityKind::PortalUser;
         world.alerts.iter().filter(of_user).any(|alert| alert.page)
     };
-    assert!(!export_pages(None, 48, 300), "somebody looks at e3 already");
+    assert!(!export_pages(None, 300), "somebody looks at e3 already");
     for ruling in [Ruling::BenignOnce, Ruling::Expected, Ruling::True] {
-        assert!(export_pages(Some(ruling), 48, 300), "{ruling:?}");
+        assert!(export_pages(Some(ruling), 300), "{ruling:?}");
     }
-    assert!(export_pages(None, 48, 30_000), "far more than that is news at once");
-    assert!(export_pages(None, 12 * 24, 300), "the new duty has been learned by then");
+    assert!(export_pages(None, 30_000), "far more than that is news at once");
 }

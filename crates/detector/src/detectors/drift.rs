@@ -186,7 +186,7 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
         let now = before.with(amount as f64, norm);
         let p = 1.0 / f64::from(now.total().max(1.0));
         // Of who has just been reported for something new this is the same news.
-        let page = stream == RECORDS && now.days >= PAGE_DAYS && p <= bound && look.told.is_none();
+        let page = stream == RECORDS && now.days >= PAGE_DAYS && p <= bound && !look.told;
         let digest = look.closing && now.days >= 2 && p <= digest_bound(bound);
         if page || digest {
             found.push(finding(look, stream, (amount as f64, f64::from(now.mean) * norm.factor), (p, now.days), page));

@@ -239,12 +239,9 @@ fn improbable(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Fact {
         Some((bound, arithmetic)) => {
             // As the detector does: a new place is news whoever was told of a new duty.
             let counts = matches!(spec.name, "volume" | "new_records") || finding.unit == NEW_TABLES;
-            let (bound, told) = match look.again() {
-                again if counts && again < 1.0 => {
-                    let told = format!(", × {again:.1e} as somebody was told of something new of late");
-                    (look.page_bound(bound), told)
-                }
-                _ => (bound, String::new()),
+            let (bound, told) = match look.told && counts {
+                true => (look.page_bound(bound), ", × 0.001 as somebody was told of something new of late"),
+                false => (bound, ""),
             };
             format!(
                 "probability of that much or more if nothing had changed: {p:.1e}; pages up to {bound:.1e} = {arithmetic}{told}"

@@ -31,7 +31,6 @@ use crate::{
     budget::Budget,
     entity::{EntityState, HourState},
     fleet::Peers,
-    limits::TOLD_HOURS,
     settings::Settings,
 };
 use activity::{EntityKind, printable_within};
@@ -84,7 +83,7 @@ pub const DETECTORS: &[Spec] = &[
 /// Detectors that say that somebody does something new.
 pub(crate) const NEWS: [&str; 3] = ["new_records", "drift", "enumeration"];
 
-/// How much less probable a second page about a new duty has to be than the first, right after it.
+/// How much less probable a second page about a new duty has to be than the first.
 const AGAIN: f64 = 1e-3;
 
 /// The greatest p-value the digest lists, of a detector that pages up to this bound with one test a day.
@@ -111,8 +110,8 @@ pub(crate) struct Look<'a> {
     pub(crate) former: Option<Former<'a>>,
     /// Days since the end of the last employment, of somebody the directory knows to have left.
     pub(crate) left: Option<i64>,
-    /// Hours since it was said that this person does something new, up to [`TOLD_HOURS`].
-    pub(crate) told: Option<i64>,
+    /// Of late it was said that this person does something new, and nobody has judged that.
+    pub(crate) told: bool,
     /// The calendar expects more than usual.
     pub(crate) busy: bool,
     /// Of an application host, what was left behind anywhere, as far as it is known for this hour.
@@ -135,16 +134,10 @@ impl Look<'_> {
         self.entity.key.mode.is_drill()
     }
     /// What a p-value has to be below to page: who has just been reported for doing something new does more of it, and that is
-    /// a second page only if it is [`AGAIN`] times as probable. The baseline learns the new duty meanwhile, day by day, so the factor
-    /// rises to one in equal steps of its logarithm: one that stays the same until the last day, as was tried first, let a theft ten days
-    /// after a false page pass that would have paged at any other time.
+    /// a second page only if it is [`AGAIN`] times as probable, or once a person has judged the first. A factor that rises to one over the
+    /// two weeks lost: it found no attack more, and paged three times more for one person's new duty, a week after it began.
     pub(crate) fn page_bound(&self, bound: f64) -> f64 {
-        bound * self.again()
-    }
-    /// What [`Look::page_bound`] multiplies a bound by.
-    pub(crate) fn again(&self) -> f64 {
-        let since = |hours: i64| hours as f64 / TOLD_HOURS as f64;
-        self.told.map_or(1.0, |hours| AGAIN.powf((1.0 - since(hours)).clamp(0.0, 1.0)))
+        if self.told { bound * AGAIN } else { bound }
     }
     /// ` for this payroll`, to follow what is usual; empty without a peer group.
     pub(crate) fn for_role(&self) -> String {
