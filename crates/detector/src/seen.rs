@@ -1,6 +1,6 @@
 //! Which records somebody has touched before, in bounded memory.
 //!
-//! Few are kept as they are (four bytes each: 272 of a person); many in one Bloom filter (CACM 13 (1970), 422) whose cells have an age: empty,
+//! Few are kept as they are (four bytes each: 256 of a person); many in one Bloom filter (CACM 13 (1970), 422) whose cells have an age: empty,
 //! touched in the span before, or in this one. After a span of [`SPAN_HOURS`], or as soon as so many cells are of this span that the
 //! filter would say little, every cell grows older by one. So a record is forgotten after one to two spans without use, or sooner for
 //! who touches very many. Five cells of three ages take a byte (3⁵ = 243).
@@ -9,12 +9,12 @@
 //! *known*, so who counts new records divides by 1 − wᵏ ([`Seen::missed`]): as in linear counting (Whang, Vander-Zanden, Taylor, TODS 15
 //! (1990), 208) the number is right on average, and its standard error is √(w / (1 − w) / n) of n new ones. A person's filter has one
 //! hash for each record and so holds most; with three, and without dividing, the same bytes knew a third as many, and a payroll clerk
-//! who touches eight hundred people a day met half of them anew every day. Of 5,440 cells, with the records of both spans:
+//! who touches eight hundred people a day met half of them anew every day. Of 5,120 cells, with the records of both spans:
 //!
 //! | records | 300 | 700 | 1,500 | 3,000 | 5,000 | 7,000 |
 //! |---|---|---|---|---|---|---|
-//! | of the new ones taken for known | 5 % | 12 % | 24 % | 42 % | 60 % | 72 % |
-//! | standard error of 100 new ones | 2 | 4 | 6 | 9 | 12 | 16 |
+//! | of the new ones taken for known | 6 % | 13 % | 25 % | 44 % | 62 % | 75 % |
+//! | standard error of 100 new ones | 2 | 4 | 6 | 9 | 13 | 17 |
 //!
 //! The fleet's filter, which is asked for single addresses, has three hashes.
 //!
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn nothing_seen_is_forgotten_within_a_span_and_errors_are_as_stated() {
-        for (n, stated) in [(300, 0.05), (700, 0.12), (1_500, 0.24), (3_000, 0.42)] {
+        for (n, stated) in [(300, 0.06), (700, 0.13), (1_500, 0.25), (3_000, 0.44)] {
             let mut seen = Seen::new(EntityKind::PortalUser);
             (0..n).for_each(|n| seen.learn(record(n), n as i64 / 10));
             assert!((0..n).all(|n| seen.contains(record(n))));
@@ -245,7 +245,7 @@ mod tests {
             (0..900).for_each(|n| seen.learn(record(n), hour));
         }
         assert!((0..900).all(|n| seen.contains(record(n))));
-        assert!(seen.missed() < 0.16, "{}", seen.missed());
+        assert!(seen.missed() < 0.17, "{}", seen.missed());
     }
 
     #[test]
