@@ -565,6 +565,10 @@ mod tests {
                 aware_at: None,
                 due_at: Some(Timestamp::from_secs(0)),
                 state: DeadlineState::Simulated,
+                reckoning: Text::new("72 h after that"),
+                condition: Text::new(""),
+                assumed: Vec::new(),
+                after: Vec::new(),
             },
         };
         let json = serde_json::to_value(&row).unwrap();
