@@ -203,8 +203,15 @@ const WEEKS: i64 = 4;
 
 /// A trial company's configuration, with its directory, networks and calendar, and its three logs.
 fn company() -> (Settings, [String; 3]) {
-    let trial =
-        trial::Settings { seed: 31, weeks: WEEKS, warm_up_weeks: 2, difficulty: 0.5, attacked: true, users: None };
+    let trial = trial::Settings {
+        seed: 31,
+        weeks: WEEKS,
+        warm_up_weeks: 2,
+        difficulty: 0.5,
+        attacked: true,
+        users: None,
+        payment: false,
+    };
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-detector");
     std::fs::create_dir_all(&folder).expect("a scratch directory");
     let mut logs = [const { String::new() }; 3];

@@ -73,10 +73,13 @@ impl Directory {
         let rows = self.people.get(user)?;
         let covers = |row: &&Person| row.from.is_none_or(|from| from <= at) && row.to.is_none_or(|to| at < to);
         let present = rows.iter().find(covers)?;
-        let since = present.from?;
-        let before = rows.iter().filter(|row| row.from < present.from);
-        let former = before.max_by_key(|row| row.from)?;
-        (!former.role.is_empty() && former.role != present.role).then_some((former, since))
+        let before = |from: Option<Timestamp>| rows.iter().filter(move |row| row.from < from);
+        // Another department or contract in the same role is no change of roles.
+        let former = before(present.from).filter(|row| row.role != present.role).max_by_key(|row| row.from)?;
+        let same =
+            rows.iter().filter(|row| former.from < row.from && row.from <= present.from && row.role == present.role);
+        let since = same.filter_map(|row| row.from).min()?;
+        (!former.role.is_empty()).then_some((former, since))
     }
 
     /// When the last employment of somebody ended who has none now; `None` for who works here, is yet to come or is not known.

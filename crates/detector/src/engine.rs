@@ -480,7 +480,9 @@ impl Engine {
         let (half_life, calendar) = (self.half_life(), self.calendar.clone());
         let Some(through) = self.closed.map(|closed| closed - 1) else { return };
         let waiting = self.unlearned.split_off(&(through + 1));
-        for at in std::mem::replace(&mut self.unlearned, waiting).into_values().flatten() {
+        // Each once: whoever has steps in every hour stands in every one of them.
+        let due: BTreeSet<u32> = std::mem::replace(&mut self.unlearned, waiting).into_values().flatten().collect();
+        for at in due {
             // It may have been evicted; in its place may be another, which learns no more than it would anyway.
             let entity = self.entities[at as usize].as_mut();
             let due = entity.and_then(|entity| entity.rest(through, |hour| calendar.one_off(hour), half_life));
@@ -539,6 +541,11 @@ impl Engine {
                 is_newcomer(entity, &entity.hours[place]) && usual.get(&group).is_some_and(|peers| established(peers));
             let shares_account = shared_account(entity, &entity.hours[place]).0 as u64 >= people;
             let wide = Self::wide_group(entity);
+            // Of hours that paged one a day counts as a habit: nobody makes his own act one within a day, and nothing pages for ever.
+            let odd = handed_over || jumped || shares_account;
+            let counts = odd
+                && (!entity.hours[place].suspicious
+                    || !std::mem::replace(&mut entity.day_mut(day).odd_page_counted, true));
             let state = &mut entity.hours[place];
             state.share_marks(&mut marks);
             let records = state.tally.records.estimate() as u64;
@@ -546,8 +553,10 @@ impl Engine {
             state.novel = novel;
             match kind {
                 EntityKind::DbAccount | EntityKind::AppHost => state.novel[NEWCOMERS] = newcomer,
-                EntityKind::Session => (state.novel[HANDED_OVER], state.novel[JUMPED]) = (handed_over, jumped),
-                EntityKind::UserTable | EntityKind::Table => state.novel[SHARED_ACCOUNT] = shares_account,
+                EntityKind::Session => {
+                    (state.novel[HANDED_OVER], state.novel[JUMPED]) = (handed_over && counts, jumped && counts);
+                }
+                EntityKind::UserTable | EntityKind::Table => state.novel[SHARED_ACCOUNT] = shares_account && counts,
                 _ => {}
             }
             let drill = entity.key.mode.is_drill();

@@ -106,6 +106,8 @@ pub(crate) struct HourState {
     pub(crate) awaited: Option<Box<Tally>>,
     /// Something was told of it; else it is only looked at again.
     took: bool,
+    /// Of a session, minutes in which it was (also) elsewhere than on an access line (see [`is_access_line`]).
+    pub(crate) roaming: u64,
     /// Of a table and a person at it: account numbers written, each with whose it became (hashed), ascending.
     pub(crate) payees: Vec<(u32, u32)>,
     /// See [`Steps`]; of rules, those the tally has kept so far.
@@ -142,7 +144,7 @@ pub(crate) struct Spot {
     pub(crate) address: u32,
     /// And the browser; 0 if the log does not know it.
     pub(crate) agent: u16,
-    /// Of a session on an access line (see [`is_access_line`]), the network of the address, hashed (see [`subnet`]); else 0.
+    /// And the network of the address, hashed (see [`subnet`]); 0 of whatever is no session.
     pub(crate) subnet: u16,
     /// One bit for each minute.
     pub(crate) minutes: u64,
@@ -216,6 +218,8 @@ pub(crate) struct DayState {
     pub(crate) drifted: bool,
     /// It counts to the day's crowd.
     pub(crate) counted: bool,
+    /// An hour of the day that paged counts to what the peers do now and then.
+    pub(crate) odd_page_counted: bool,
     /// What the digest will list if nothing pages before the day is over.
     pub(crate) digest: Vec<(usize, Finding, Source)>,
     /// The engine knows that there is something to decide when the day is over.
@@ -413,6 +417,7 @@ impl EntityState {
                 norms: None,
                 drifted: false,
                 counted: false,
+                odd_page_counted: false,
                 digest: Vec::new(),
                 listed: false,
             };
@@ -484,7 +489,7 @@ impl EntityState {
     fn remember(&mut self, hours: usize) {
         for state in &self.hours[..hours] {
             self.trail.retain(|passed| state.hour - i64::from(passed.hour) <= PASSED_HOURS);
-            self.trail.extend(state.spots.iter().map(|spot| Passed::new(state.hour, *spot)));
+            self.trail.extend(state.spots.iter().map(|spot| Passed::new(state.hour, state.at_home(spot))));
             if let Some(rare) = &mut self.rare {
                 rare.forget_steps(state.hour);
                 rare.forget_nights(state.hour);
@@ -618,7 +623,8 @@ impl EntityState {
 
     /// Where the entity was in the [`TRAIL_HOURS`] before the hour began.
     pub(crate) fn earlier_spots(&self, hour: i64) -> impl Iterator<Item = (i64, Spot)> {
-        let pending = self.hours.iter().flat_map(|state| state.spots.iter().map(|spot| (state.hour, *spot)));
+        let pending =
+            self.hours.iter().flat_map(|state| state.spots.iter().map(|spot| (state.hour, state.at_home(spot))));
         let near = move |(at, _): &(i64, Spot)| (hour - TRAIL_HOURS..hour).contains(at);
         self.trail.iter().map(|passed| passed.spot()).chain(pending).filter(near)
     }
@@ -1016,6 +1022,7 @@ impl HourState {
             spots: Vec::new(),
             awaited: None,
             took: false,
+            roaming: 0,
             payees: Vec::new(),
             marked: Vec::new(),
             tried: 0,
@@ -1043,11 +1050,14 @@ impl HourState {
                 // Of a minute with several addresses it is not known which belongs to which place and agent: all pairs count. With one
                 // place for all of them, as was tried first, a thief and an owner who are both at work in every minute stood
                 // at the same place.
-                let is_fixed = !tally.places.is_empty() && tally.places.iter().all(|(_, place)| is_access_line(place));
+                // Whether a minute's entries come one by one or merged must not matter: so all of the minute's places decide.
+                if tally.places.iter().any(|(_, place)| !is_access_line(place)) {
+                    self.roaming |= 1 << bucket.0.rem_euclid(60);
+                }
                 for (of_address, address) in tally.addresses.iter() {
                     let known = tally.places.iter().map(|(of_place, _)| of_place);
                     let unknown = tally.places.is_empty().then(|| network(address).unwrap_or(0));
-                    let subnet = subnet(address).filter(|_| is_fixed).unwrap_or(0);
+                    let subnet = subnet(address).unwrap_or(0);
                     for place in known.chain(unknown) {
                         let agents = tally.agents.iter().map(|(_, agent)| browser(agent));
                         for agent in agents.chain(tally.agents.is_empty().then_some(0)) {
@@ -1146,6 +1156,11 @@ impl HourState {
                 None => {}
             }
         }
+    }
+
+    /// A spot without the minutes in which a session was elsewhere as well.
+    pub(crate) fn at_home(&self, spot: &Spot) -> Spot {
+        Spot { minutes: spot.minutes & !self.roaming, ..*spot }
     }
 
     /// Nothing happened in it: it is only there for a second look at another, and says nothing of what is usual.

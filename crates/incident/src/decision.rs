@@ -87,7 +87,7 @@ pub enum Decision {
         deadline: Box<Deadline>,
     },
     /// All notices of this warning have been requested: of all limits that reached the step at once, so that a journal
-    /// cut off anywhere either has the whole warning or repeats it under the same ids.
+    /// cut off anywhere has the whole warning, or none of it and repeats it.
     DeadlineWarned {
         #[serde(with = "wire")]
         at: Timestamp,

@@ -464,10 +464,11 @@ impl Incident {
             return BTreeMap::new();
         }
         let mut moments = BTreeMap::from([(Moment::Suspicion, self.opened_at)]);
-        if let Some(aware) = &self.aware {
-            moments.extend([Moment::Awareness, Moment::Discovery].map(|moment| (moment, aware.at)));
+        let recorded = self.moments.get(&Moment::Awareness).map(|act| act.at);
+        if let Some(aware) = recorded.or(self.aware.as_ref().map(|aware| aware.at)) {
+            moments.extend([Moment::Awareness, Moment::Discovery].map(|moment| (moment, aware)));
             if self.verdict == Verdict::Breach {
-                moments.extend([Moment::Determination, Moment::Confirmation].map(|moment| (moment, aware.at)));
+                moments.extend([Moment::Determination, Moment::Confirmation].map(|moment| (moment, aware)));
             }
         }
         moments.extend(self.moments.iter().map(|(moment, act)| (*moment, act.at)));
@@ -485,10 +486,13 @@ impl Incident {
     /// may not show all.
     pub fn people_concerned(&self) -> People {
         let named = self.affected().people.map_or(0, |people| people.lower);
-        let total = self.people.get("").copied().unwrap_or(Headcount { lower: named, upper: None });
         let residents: BTreeMap<_, _> =
             self.people.iter().filter(|(place, _)| !place.is_empty()).map(|(place, n)| (place.clone(), *n)).collect();
         let located = residents.values().fold(0_u64, |sum, count| sum.saturating_add(count.lower));
+        // What logs prove later goes before what somebody counted earlier.
+        let counted = self.people.get("").copied().unwrap_or(Headcount::UNKNOWN);
+        let lower = counted.lower.max(named).max(located);
+        let total = Headcount { lower, upper: counted.upper.map(|upper| upper.max(lower)) };
         let unlocated = Headcount { lower: 0, upper: total.upper.map(|upper| upper.saturating_sub(located)) };
         People { total, residents, unlocated }
     }

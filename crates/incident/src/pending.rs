@@ -64,6 +64,11 @@ fn deadlines(policy: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decisio
     if !incident.is_open() {
         return decisions;
     }
+    if incident.verdict == Verdict::NotABreach {
+        let because = "the verdict is `not_a_breach`";
+        let running = incident.deadlines.iter().filter(|deadline| deadline.is_running());
+        return running.map(|deadline| withdrawal(incident, &deadline.obligation, because.into(), at)).collect();
+    }
     let (moments, sent) = (incident.moments(), incident.told_of_obligations());
     // Counting named people takes a while; most policies do not ask for it.
     let people = if policy.counts_people() { incident.people_concerned() } else { law::People::unknown() };
@@ -97,20 +102,10 @@ fn deadlines(policy: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decisio
             Holds::Unarmed(_) | Holds::Waiting(_) => None,
             Holds::Inapplicable(because) => Some(because.clone()),
         };
-        let not_a_breach = incident.verdict == Verdict::NotABreach;
-        let because = not_a_breach.then(|| "the verdict is `not_a_breach`".to_owned()).or(withdrawn);
-        if let Some(because) = because.filter(|_| old.is_some_and(Deadline::is_running)) {
+        if let Some(because) = withdrawn.filter(|_| old.is_some_and(Deadline::is_running)) {
             decisions.push(withdrawal(incident, &obligation.id, because, at));
         }
     }
-    // What runs by an older policy ends with the verdict as well.
-    let left = incident.deadlines.iter().filter(|deadline| {
-        deadline.is_running()
-            && incident.verdict == Verdict::NotABreach
-            && policy.law().get(&deadline.obligation).is_none()
-    });
-    let because = "the verdict is `not_a_breach`";
-    decisions.extend(left.map(|deadline| withdrawal(incident, &deadline.obligation, because.into(), at)));
     decisions
 }
 
@@ -173,7 +168,8 @@ pub(crate) fn escalation_at(policy: &Policy, incident: &Incident) -> Option<Time
     waits.then_some(incident.opened_at + escalation.after)
 }
 
-/// Of all limits that reached the same step at once, one notice: fifty states' limits are not fifty pages.
+/// Of all limits that reached the same step at once, one notice: fifty states' limits are not fifty pages. Who dies between the notices and
+/// [`Decision::DeadlineWarned`], and comes back when one more limit has reached the step, tells them all once more under another id: rather twice than not.
 fn notices_of_deadlines(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
     let mut wanted = Wanted::new(policy, incident, now);
     if !incident.is_open() {

@@ -496,7 +496,7 @@ impl Attributor {
             if statement.signals.contains(Signal::BankDetails) {
                 tally.signals.insert(Signal::BankDetails);
                 tally.add(Metric::BankRowsAffected, statement.personal.measures.rows_affected.unwrap_or(0));
-                add_payees(tally, &self.plan, statement, place, None);
+                add_payees(tally, &self.plan, statement, None);
             }
             tally.known(statement.known_by);
             tally.name_person(&self.actor);
@@ -515,7 +515,7 @@ impl Attributor {
         }
         if statement.signals.contains(Signal::BankDetails) {
             tally.signals.insert(Signal::BankDetails);
-            add_payees(tally, &self.plan, statement, place, statement.actor.map(|_| &*self.actor));
+            add_payees(tally, &self.plan, statement, statement.actor.map(|_| &*self.actor));
         }
         tally.classes.insert(class);
         self.point_to(tally, place);
@@ -777,7 +777,7 @@ fn request_member(plan: &Plan, id: &str, what: &str) -> String {
 
 /// Which account numbers became whose. Of a table (`writer`: who did it) a person counts as one, whoever's rows these were: what one person
 /// does is told of the person at the table.
-fn add_payees(tally: &mut Tally, plan: &Plan, statement: &Statement<'_>, place: Place, writer: Option<&str>) {
+fn add_payees(tally: &mut Tally, plan: &Plan, statement: &Statement<'_>, writer: Option<&str>) {
     let written = statement.activity.payees.iter().filter(|_| statement.activity.outcome == Outcome::Success);
     for Payee { account, of } in written {
         let mut hash = String::with_capacity(16);
@@ -790,7 +790,8 @@ fn add_payees(tally: &mut Tally, plan: &Plan, statement: &Statement<'_>, place: 
             (None, None) => {
                 let reading = if statement.person { &statement.personal } else { &statement.reading };
                 let rows = reading.measures.rows_affected.unwrap_or(0).min(UNNAMED_PAYEES_MAX);
-                (0..rows).for_each(|row| tell(&format!("{}-{}-{row}", place.partition, place.offset)));
+                // By their place in the statement: one row written three times over is one person, not three.
+                (0..rows).for_each(|row| tell(&format!("row {row}")));
             }
         }
     }

@@ -134,7 +134,8 @@ fn reckon(catalogue: &Catalogue, obligation: &Obligation, case: &Case<'_>) -> Ho
         });
     };
     let place = Place(obligation.zone.as_ref());
-    let Some(day) = place.date(start.at) else {
+    // Whether a newer law holds already: where no zone is known, by the place on earth where the day begins first.
+    let Some(day) = place.latest_date(start.at) else {
         return Holds::Inapplicable(format!("{} lies beyond the calendar", start.at));
     };
     if let Some(from) = obligation.in_force_from.filter(|from| day < *from) {
@@ -217,7 +218,7 @@ fn start(obligation: &Obligation, case: &Case<'_>) -> Option<Start> {
 
 /// Ids of those that have to be sent before this one, run, and were not.
 fn first<'a>(catalogue: &'a Catalogue, obligation: &Obligation, case: &Case<'_>) -> Vec<&'a str> {
-    let before = |other: &&Obligation| other.order == Some(Order::Before(obligation.id.clone()));
+    let before = |other: &&Obligation| matches!(&other.order, Some(Order::Before(id)) if *id == obligation.id);
     let waits = |other: &&Obligation| {
         !case.sent.contains_key(&other.id) && matches!(holds(catalogue, other, case).0, Holds::Running(_))
     };

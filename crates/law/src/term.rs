@@ -26,6 +26,15 @@ impl Place<'_> {
         })
     }
 
+    /// The same, where no zone is known of the place where the day begins first.
+    pub(crate) fn latest_date(self, at: Timestamp) -> Option<Date> {
+        let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
+        Some(match self.0 {
+            Some(zone) => zone.to_datetime(at).date(),
+            None => FIRST_TO_END.to_datetime(at).date(),
+        })
+    }
+
     /// The last second of a day. Where clocks repeat it, the first time.
     pub(crate) fn end_of(self, day: Date) -> Option<Timestamp> {
         let last = day.at(23, 59, 59, 0);

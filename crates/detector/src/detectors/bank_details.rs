@@ -149,7 +149,8 @@ fn one_account(look: &Look<'_>) -> Option<Finding> {
         ),
     };
     Some(Finding {
-        window: Window::Day,
+        // Not the day's: that is the alert of the number of rows, and one id has one severity.
+        window: Window::Hour,
         page,
         severity: if page { Severity::Critical } else { Severity::Low },
         observed: most as f64,

@@ -31,7 +31,7 @@ const MANUAL: &str = manual! {
     ""
     "## How"
     "Records are named by conditions on id columns in statements (`employee_id = 7`). Each person has a memory of the"
-    "records of the last one to two months (exact up to 272, then a bitmap, whose known share of errors is made good on average);"
+    "records of the last one to two months (exact up to 256, then a bitmap, whose known share of errors is made good on average);"
     "the person's own record does not count."
     "Of the day's number of new records, x, the ratio (x + 1) / (m + 1) to the person's mean m (shrunk towards the peers')"
     "is compared with the ratios of all days of the peers, the tail beyond their greatest extrapolated by a power law; and x"

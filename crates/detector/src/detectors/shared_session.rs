@@ -113,7 +113,10 @@ pub(crate) fn changed_hands(entity: &EntityState, hour: &HourState) -> bool {
 pub(crate) fn jumped(entity: &EntityState, hour: &HourState) -> bool {
     let before: Vec<(i64, Spot)> = entity.earlier_spots(hour.hour).collect();
     let is_known = |one: &Spot| before.iter().any(|(_, spot)| spot.subnet == one.subnet);
-    let here = || hour.spots.iter().filter(|spot| spot.subnet != 0).take(SPOTS_COMPARED_MAX);
+    // Where no place is known, nobody knows an access line.
+    let spots: Vec<Spot> =
+        hour.spots.iter().map(|spot| hour.at_home(spot)).filter(|spot| spot.subnet != 0 && spot.minutes != 0).collect();
+    let here = || spots.iter().filter(|_| !hour.tally.places.is_empty()).take(SPOTS_COMPARED_MAX);
     let others = || {
         let last_hour = before.iter().filter(|(at, spot)| *at == hour.hour - 1 && spot.subnet != 0);
         here().map(|spot| (0, spot)).chain(last_hour.map(|(_, spot)| (60, spot)).take(SPOTS_COMPARED_MAX))

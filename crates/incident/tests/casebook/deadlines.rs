@@ -304,3 +304,41 @@ fn limits_that_reach_a_step_together_are_told_together() {
     assert_eq!(notice.deadlines.len() as u64 + notice.n_deadlines_beyond, running as u64);
     assert_eq!(world.after(Span::ZERO), []);
 }
+
+/// What hangs on a notice that was sent neither starts nor comes back once nobody holds that it is a breach.
+#[test]
+fn what_is_not_a_breach_stays_withdrawn() {
+    let mut world = World::with(LAW);
+    world.alert(&alert("u1", 0));
+    let told = Action::Settle {
+        obligation: "us-ca-individuals".into(),
+        how: Settlement::Met,
+        reason: "mailed".into(),
+        told_at: None,
+    };
+    world.ask("dpo", Some(1), told).unwrap();
+    assert!(due(&world, "us-ca-ag").is_some());
+    world.ask("dpo", Some(1), verdict(Verdict::NotABreach)).unwrap();
+    assert!(world.incident(1).running_deadlines().is_empty());
+    for _ in 0..3 {
+        assert_eq!(world.after(Span::from_hours(24 * 5)), []);
+    }
+    world.ask("dpo", Some(1), Action::Close).unwrap();
+}
+
+#[test]
+fn a_count_does_not_outlive_what_logs_prove_and_awareness_takes_discovery_along() {
+    let mut world = World::with(LAW);
+    world.alert(&alert("u1", 0));
+    world.ask("dpo", Some(1), count("", 0, Some(2))).unwrap();
+    world.ask("dpo", Some(1), count("US-CA", 5, Some(5))).unwrap();
+    let people = world.incident(1).people_concerned();
+    assert_eq!((people.total.lower, people.total.upper), (5, Some(5)), "five of two are five");
+    let earlier = Action::RecordMoment {
+        moment: Moment::Awareness,
+        since: Some(at("2026-02-20T18:00:00Z")),
+        reason: "the helpdesk knew".into(),
+    };
+    world.ask("dpo", Some(1), earlier).unwrap();
+    assert_eq!(due(&world, "us-ca-individuals"), Some(at("2026-03-23T06:59:59Z")));
+}

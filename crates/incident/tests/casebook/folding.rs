@@ -18,6 +18,12 @@ enum Input {
     Wait(Span),
 }
 
+/// With obligations that hang on another notice and on the number of people.
+fn world() -> World {
+    let law = r#"applicable = ["eu-gdpr-33-authority", "eu-gdpr-34-individuals", "card-visa-notify", "us-ca-*"]"#;
+    World::with(&format!("{}[jurisdictions]\n{law}\n", crate::world::POLICY))
+}
+
 fn alerts() -> impl Strategy<Value = Input> {
     let classes = prop::collection::vec(prop::sample::select(&DataClass::ALL[..]), 0..3);
     let severity = prop::sample::select(&Severity::ALL[..]);
@@ -35,8 +41,9 @@ fn alerts() -> impl Strategy<Value = Input> {
 fn actions() -> impl Strategy<Value = Action> {
     let reason = prop_oneof![4 => "[a-z]{1,9}", 1 => any::<String>()];
     let verdicts = prop::sample::select(&Verdict::ALL[..]);
-    let obligations =
-        prop::sample::select(&["eu-gdpr-33-authority", "eu-gdpr-34-individuals", "card-visa-notify", "x"][..]);
+    let obligations = prop::sample::select(
+        &["eu-gdpr-33-authority", "eu-gdpr-34-individuals", "card-visa-notify", "us-ca-individuals", "us-ca-ag", "x"][..],
+    );
     let settlements = prop::sample::select(&[Settlement::Met, Settlement::NotRequired, Settlement::Withdrawn][..]);
     let subject = || (0..4u8).prop_map(|user| Entity::new(EntityKind::PortalUser, format!("u{user}")));
     prop_oneof![
@@ -139,7 +146,7 @@ fn folded<'a>(journal: impl IntoIterator<Item = &'a Decision>) -> Casebook {
 proptest! {
     #[test]
     fn the_journal_folds_to_the_same_casebook(inputs in inputs()) {
-        let mut world = World::new();
+        let mut world = world();
         inputs.iter().for_each(|input| drop(world.happens(input)));
         let (mut chain, mut verifier) = (Chain::new(), Verifier::new());
         let read: Vec<_> = (world.journal.iter())
@@ -156,7 +163,7 @@ proptest! {
 
     #[test]
     fn a_journal_cut_off_anywhere_loses_nothing(inputs in inputs()) {
-        let mut world = World::new();
+        let mut world = world();
         for input in &inputs {
             let before = world.book.clone();
             let decisions = world.happens(input);
@@ -175,7 +182,7 @@ proptest! {
 
     #[test]
     fn what_must_never_be(inputs in inputs()) {
-        let mut world = World::new();
+        let mut world = world();
         let mut notices = std::collections::BTreeSet::new();
         for input in &inputs {
             let severities: BTreeMap<_, _> = world.book.incidents().map(|incident| (incident.id, incident.severity)).collect();
@@ -213,7 +220,7 @@ proptest! {
 
 #[test]
 fn a_decision_fits_into_a_message() {
-    let mut world = World::new();
+    let mut world = world();
     let long = "\u{202e}ü\"\\".repeat(2_000);
     for n in 0..30 {
         let attack = vec![long.clone(); 50];
