@@ -8,7 +8,7 @@ use crate::{
 use activity::{DataClasses, Entity, Mode, Timestamp};
 use detector::{AlertId, Ruling, Severity, VerdictException};
 use law::Moment;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One decision. `at` is wall time; `because` is the reason, printable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +94,8 @@ pub enum Decision {
         because: String,
         #[serde(with = "wire")]
         incident: IncidentId,
+        /// Of one obligation alone, as entries had it before several were told of together, its id.
+        #[serde(alias = "obligation", deserialize_with = "one_or_many")]
         obligations: Vec<String>,
         percent: u8,
     },
@@ -283,6 +285,19 @@ pub enum Decision {
         by: String,
         command: Option<String>,
     },
+}
+
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::One(id) => vec![id],
+        Written::Many(ids) => ids,
+    })
 }
 
 /// What an incident begins with.

@@ -342,3 +342,15 @@ fn a_count_does_not_outlive_what_logs_prove_and_awareness_takes_discovery_along(
     world.ask("dpo", Some(1), earlier).unwrap();
     assert_eq!(due(&world, "us-ca-individuals"), Some(at("2026-03-23T06:59:59Z")));
 }
+
+#[test]
+fn a_warning_of_one_limit_reads_as_it_was_written_earlier() {
+    let json = serde_json::json!({
+        "kind": "deadline_warned", "at": "2026-03-04T09:00:00Z", "because": "half of it is gone", "incident": "INC-1",
+        "obligation": "eu-gdpr-33-authority", "percent": 50,
+    });
+    let Ok(Decision::DeadlineWarned { obligations, percent: 50, .. }) = Decision::from_json(&json) else {
+        panic!("it is not read");
+    };
+    assert_eq!(obligations, ["eu-gdpr-33-authority"]);
+}
