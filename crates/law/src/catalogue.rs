@@ -67,10 +67,6 @@ impl Catalogue {
         self.obligations.iter().find(|obligation| obligation.id == id)
     }
 
-    pub(crate) fn calendars(&self) -> &[Calendar] {
-        &self.calendars
-    }
-
     pub fn calendar(&self, id: &str) -> Option<&Calendar> {
         self.calendars.iter().find(|calendar| calendar.id == id)
     }

@@ -1,7 +1,7 @@
 //! How one obligation stands for one case.
 
 use crate::{
-    Case, Catalogue, Headcount, Limit, Obligation, Order, Threshold, Whose,
+    Case, Catalogue, Headcount, Obligation, Order, Threshold, Whose,
     term::{self, Place},
 };
 use activity::{Span, Timestamp};
@@ -148,8 +148,7 @@ fn reckon(catalogue: &Catalogue, obligation: &Obligation, case: &Case<'_>) -> Ho
     let (limit, phrase) = earlier
         .map_or((obligation.limit.as_ref(), &obligation.phrase), |before| (before.limit.as_ref(), &before.phrase));
     let was = earlier.map(|before| format!(", as it was before {}", before.until)).unwrap_or_default();
-    let own =
-        limit.and_then(|limit| term::due(limit, start.at, obligation.from_end_of_year, place, catalogue.calendars()));
+    let own = limit.and_then(|limit| term::due(limit, start.at, obligation.from_end_of_year, place, catalogue));
     let (due_at, how) = match (own, latest) {
         (Some((own, how)), Some(latest)) if latest.due < own => {
             (Some(latest.due), format!("{}, earlier than {how}", latest.how))
@@ -232,18 +231,5 @@ impl Obligation {
         let moments = self.starts.iter().map(|moment| moment.to_string());
         let sent = self.after_sending.iter().map(|other| format!("the notice of `{other}`"));
         moments.chain(sent).collect::<Vec<_>>().join(" or ")
-    }
-
-    /// The limit in words, e.g. `72 h`; the phrase of the law where it gives no figure.
-    pub fn limit_in_words(&self) -> String {
-        match (&self.limit, &self.order) {
-            (_, Some(Order::Before(other))) => format!("before `{other}`"),
-            (_, Some(Order::Together(other))) => format!("not later than `{other}`"),
-            (Some(Limit::Hours(n)), _) => format!("{n} h"),
-            (Some(Limit::CalendarDays(n)), _) => format!("{n} calendar days"),
-            (Some(Limit::BusinessDays { days, .. }), _) => format!("{days} business days"),
-            (Some(Limit::Months(n)), _) => format!("{n} months"),
-            (None, None) => self.phrase.clone(),
-        }
     }
 }

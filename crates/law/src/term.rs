@@ -1,6 +1,6 @@
 //! From a start to the end of a limit.
 
-use crate::{Calendar, Limit};
+use crate::{Catalogue, Limit};
 use activity::{Span, Timestamp};
 use jiff::{
     ToSpan,
@@ -17,22 +17,19 @@ const LAST_TO_BEGIN: Offset = Offset::constant(-12);
 const FIRST_TO_END: Offset = Offset::constant(14);
 
 impl Place<'_> {
-    /// The date of a moment; `None`: beyond the calendar.
+    /// The date of a moment, where no zone is known that of the place where the day begins last; `None`: beyond the calendar.
     pub(crate) fn date(self, at: Timestamp) -> Option<Date> {
-        let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
-        Some(match self.0 {
-            Some(zone) => zone.to_datetime(at).date(),
-            None => LAST_TO_BEGIN.to_datetime(at).date(),
-        })
+        self.date_or_at(LAST_TO_BEGIN, at)
     }
 
     /// The same, where no zone is known of the place where the day begins first.
     pub(crate) fn latest_date(self, at: Timestamp) -> Option<Date> {
+        self.date_or_at(FIRST_TO_END, at)
+    }
+
+    fn date_or_at(self, unknown: Offset, at: Timestamp) -> Option<Date> {
         let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
-        Some(match self.0 {
-            Some(zone) => zone.to_datetime(at).date(),
-            None => FIRST_TO_END.to_datetime(at).date(),
-        })
+        Some(self.0.map_or_else(|| unknown.to_datetime(at), |zone| zone.to_datetime(at)).date())
     }
 
     /// The last second of a day. Where clocks repeat it, the first time.
@@ -56,7 +53,7 @@ pub(crate) fn due(
     starts_at: Timestamp,
     from_end_of_year: bool,
     place: Place<'_>,
-    calendars: &[Calendar],
+    catalogue: &Catalogue,
 ) -> Option<(Timestamp, String)> {
     let day = place.date(starts_at)?;
     let (day, from) = if from_end_of_year {
@@ -79,7 +76,7 @@ pub(crate) fn due(
             ends(last, &format!("{days} calendar {}", plural(*days, "day")))
         }
         Limit::BusinessDays { days, calendar } => {
-            let calendar = calendars.iter().find(|other| other.id == *calendar)?;
+            let calendar = catalogue.calendar(calendar)?;
             let last = calendar.nth_business_day_after(day, *days)?;
             ends(last, &format!("{days} business {} ({})", plural((*days).into(), "day"), calendar.name))
         }
