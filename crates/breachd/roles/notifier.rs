@@ -1,12 +1,17 @@
 //! The notifier role: alerts and commands in, decisions into the journal, notices out.
 //!
 //! One instance is active at a time: the owner of the only partition of `breachd.commands`. It folds the journal from its
-//! start into a [`Casebook`], then goes on from the positions that the journal's last entries name. A decision is
-//! journaled, together with the positions of what caused it, *before* it is applied or sent: one transaction of one
-//! topic. So a crash at any instant leaves the journal either with the decision and its position or with neither (the daily
+//! start into a [`Casebook`], then goes on from the positions that the journal's last entries name. Each decision is
+//! journaled together with the positions of what caused it, and nothing of it leaves before it is committed. So a crash at any
+//! instant leaves the journal either with the decision and its position or with neither (the daily
 //! digest, too, is made once a day because the journal says of which day the last one was), and
 //! notices that are requested but have no final report are handed to the dispatcher again, under the same idempotency
 //! key. A standby that takes over fences the old one by the transactional id; the old one's next commit fails and it ends.
+//!
+//! What one look at the topics brought is one transaction ([`Batch`]): a commit waits for the broker, and one for each of 10,000
+//! alerts a minute would leave the page about the last of them waiting for all the others'. The price: in memory a
+//! decision is applied before it is committed, so after a commit that fails for good the casebook is worth nothing. The role then
+//! ends, and whoever takes over folds the journal.
 
 use super::RoleError;
 use crate::cli::RoleName as Role;
@@ -42,6 +47,12 @@ struct Active<'a> {
     settings: Arc<Settings>,
     /// Since when a channel's queue has had no room for a notice.
     full_since: Option<Instant>,
+}
+
+/// Decisions that are applied and not yet journaled, in their order, each with the positions that were reached with it.
+#[derive(Default)]
+struct Batch {
+    decisions: Vec<(Decision, Positions)>,
 }
 
 /// What the journal says so far.
@@ -180,7 +191,9 @@ impl<'a> Active<'a> {
         unsent.into_iter().for_each(|notice| active.submit(notice));
         // What a crash left undone is found by the first tick.
         let decisions = active.casebook.tick(wall::now());
-        active.decide(decisions, Positions::new())?;
+        let mut batch = Batch::default();
+        active.decide(&mut batch, decisions, Positions::new());
+        active.commit(batch)?;
         Ok(active)
     }
 
@@ -210,6 +223,7 @@ impl<'a> Active<'a> {
 
     /// Everything that is there now: commands, alerts, reports, and what time itself brings.
     fn round(&mut self, commands: Vec<(i64, Vec<u8>)>) -> Result<(), RoleError> {
+        let mut batch = Batch::default();
         let topic = self.context.topics.commands();
         for (offset, payload) in commands {
             let decisions = match Command::from_json(&payload) {
@@ -222,8 +236,10 @@ impl<'a> Active<'a> {
                     Vec::new()
                 }
             };
-            self.decide(decisions, [(place(&topic, 0), offset + 1)].into())?;
+            self.decide(&mut batch, decisions, [(place(&topic, 0), offset + 1)].into());
         }
+        // Somebody waits for the answer; alerts that are still to come are not awaited.
+        self.commit(std::mem::take(&mut batch))?;
         let mut alerts = Vec::new();
         self.alerts.poll(limits::POLL_ALERTS, limits::NOTIFIER_WAIT, &mut |record| {
             alerts.push((record.partition, record.offset, Alert::from_json(record.payload.unwrap_or_default())));
@@ -238,50 +254,57 @@ impl<'a> Active<'a> {
                     Vec::new()
                 }
             };
-            self.decide(decisions, [(place(&topic, partition), offset + 1)].into())?;
+            self.decide(&mut batch, decisions, [(place(&topic, partition), offset + 1)].into());
         }
-        self.journal_reports()?;
+        self.take_reports(&mut batch);
         if self.casebook.next_due().is_some_and(|due| due <= wall::now()) {
             let decisions = self.casebook.tick(wall::now());
-            self.decide(decisions, Positions::new())?;
+            self.decide(&mut batch, decisions, Positions::new());
         }
         // The digest tells what there is: not before what was there at the take-over has been read.
         if self.alerts.caught_up() {
             let decisions = self.casebook.daily(wall::now());
-            self.decide(decisions, Positions::new())?;
+            self.decide(&mut batch, decisions, Positions::new());
         }
+        self.commit(batch)?;
         self.context.metrics.casebook(&self.casebook, wall::now());
         Ok(())
     }
 
-    /// Journals, then applies, then sends.
-    fn decide(&mut self, decisions: Vec<Decision>, positions: Positions) -> Result<(), RoleError> {
-        self.positions.extend(positions.clone());
-        if decisions.is_empty() {
-            // Nothing was decided: the position travels with the next decision. Reading it again after a crash decides nothing again.
+    /// Applies decisions, for what is decided next to see them; nothing leaves before [`commit`](Self::commit).
+    fn decide(&mut self, batch: &mut Batch, decisions: Vec<Decision>, positions: Positions) {
+        // Where nothing was decided, the position travels with the next decision. Reading it again after a crash decides nothing again.
+        self.positions.extend(positions);
+        for decision in decisions {
+            self.casebook.apply(&decision);
+            batch.decisions.push((decision, self.positions.clone()));
+        }
+    }
+
+    /// Journals, then sends.
+    fn commit(&mut self, batch: Batch) -> Result<(), RoleError> {
+        if batch.decisions.is_empty() {
             return Ok(());
         }
-        let chain = self.journal(&decisions)?;
-        self.chain = chain;
-        self.context.metrics.journal_entries(decisions.len() as u64);
-        for decision in &decisions {
-            self.casebook.apply(decision);
+        self.chain = self.journal(&batch)?;
+        self.context.metrics.journal_entries(batch.decisions.len() as u64);
+        for (decision, _) in batch.decisions {
             if let Decision::NoticeRequested { notice, .. } = decision {
-                self.submit((**notice).clone());
+                self.submit(*notice);
             }
         }
         Ok(())
     }
 
     /// One transaction with all of them. An aborted one has left nothing behind and is tried again; the chain's new end.
-    fn journal(&mut self, decisions: &[Decision]) -> Result<Chain, RoleError> {
+    fn journal(&mut self, batch: &Batch) -> Result<Chain, RoleError> {
         let mut aborted = String::new();
         for _ in 0..limits::JOURNAL_TRIES {
             let mut chain = self.chain.clone();
             self.transactor.begin()?;
-            for decision in decisions {
+            for (decision, positions) in &batch.decisions {
                 let entry =
-                    chain.append(wall::now().as_millis(), decision.kind(), decision.to_json(), self.positions.clone());
+                    chain.append(wall::now().as_millis(), decision.kind(), decision.to_json(), positions.clone());
                 self.transactor.send(Outgoing {
                     topic: self.context.topics.journal(),
                     partition: Some(0),
@@ -350,12 +373,19 @@ impl<'a> Active<'a> {
         Ok(())
     }
 
-    fn journal_reports(&mut self) -> Result<(), RoleError> {
-        while let Ok(report) = self.reports.try_recv() {
+    /// As many as may wait: while these are taken, more may come.
+    fn take_reports(&mut self, batch: &mut Batch) {
+        for _ in 0..limits::REPORTS {
+            let Ok(report) = self.reports.try_recv() else { break };
             let decisions = self.casebook.delivery(&report);
-            self.decide(decisions, Positions::new())?;
+            self.decide(batch, decisions, Positions::new());
         }
-        Ok(())
+    }
+
+    fn journal_reports(&mut self) -> Result<(), RoleError> {
+        let mut batch = Batch::default();
+        self.take_reports(&mut batch);
+        self.commit(batch)
     }
 }
 

@@ -81,8 +81,8 @@ pub struct PagerDutySettings {
     /// Longest wait for an answer.
     #[serde(default = "settings::default_timeout")]
     pub timeout: Period,
-    /// Attempts in any 60 seconds; PagerDuty takes about 120 per key.
-    #[serde(default = "settings::default_rate_per_minute")]
+    /// Attempts in any 60 seconds; PagerDuty takes about 120 per key, by its own clock.
+    #[serde(default = "default_rate_per_minute")]
     pub rate_per_minute: u32,
     /// Attempts at once.
     #[serde(default = "settings::default_concurrency")]
@@ -117,6 +117,10 @@ impl Region {
 
 fn default_source() -> String {
     "breachd".into()
+}
+
+const fn default_rate_per_minute() -> u32 {
+    110
 }
 
 impl PagerDutySettings {
