@@ -27,6 +27,10 @@ mod reload;
 mod repository;
 #[path = "it/signatures.rs"]
 mod signatures;
+#[path = "it/smtp.rs"]
+mod smtp;
+#[path = "it/told.rs"]
+mod told;
 #[path = "it/torn.rs"]
 mod torn;
 #[path = "it/verdicts.rs"]
