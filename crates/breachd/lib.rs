@@ -7,6 +7,7 @@
 //! know to `incident`, how they are told to `notifier`.
 
 pub mod audit;
+pub mod checkpoints;
 pub mod cli;
 pub mod context;
 pub mod dead_letter;

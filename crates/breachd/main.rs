@@ -139,18 +139,30 @@ async fn blocking(work: impl FnOnce() -> anyhow::Result<bool> + Send + 'static) 
 fn audit_command(command: AuditCommand) -> anyhow::Result<bool> {
     let mut out = BufWriter::new(io::stdout());
     match command {
-        AuditCommand::Verify { file: Some(file), .. } => audit::verify_file(&file, &mut out)?,
-        AuditCommand::Verify { file: None, config } => {
+        AuditCommand::Verify { file: Some(file), keys, checkpoints, .. } => {
+            audit::verify_file(&file, &audit::Trust { keys, checkpoints }, &mut out)?;
+        }
+        AuditCommand::Verify { file: None, config, mut keys, checkpoints } => {
             let settings = load(&config)?;
+            keys.extend(settings.journal_keys.public.iter().cloned());
             audit::verify_topic(
                 stream::kafka(&settings.kafka)?.as_ref(),
                 &Topics::new(settings.topics.clone()),
+                &audit::Trust { keys, checkpoints },
                 &mut out,
             )?;
         }
-        AuditCommand::Export { config } => {
+        AuditCommand::Keygen { name, out: file } => audit::keygen(&name, &file, &mut out)?,
+        AuditCommand::Key { file } => audit::show_key(&file, &mut out)?,
+        AuditCommand::Export { config, out: folder } => {
             let settings = load(&config.files)?;
-            audit::export(stream::kafka(&settings.kafka)?.as_ref(), &Topics::new(settings.topics.clone()), &mut out)?;
+            let (broker, topics) = (stream::kafka(&settings.kafka)?, Topics::new(settings.topics.clone()));
+            match folder {
+                None => audit::export(broker.as_ref(), &topics, &mut out)?,
+                Some(folder) => {
+                    audit::export_to(broker.as_ref(), &topics, &settings.journal_keys, &folder, &mut out)?;
+                }
+            }
         }
     }
     out.flush()?;

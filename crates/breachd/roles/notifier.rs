@@ -12,17 +12,20 @@
 //! alerts a minute would leave the page about the last of them waiting for all the others'. The price: in memory a
 //! decision is applied before it is committed, so after a commit that fails for good the casebook is worth nothing. The role then
 //! ends, and whoever takes over folds the journal.
+//! Signed checkpoints of the journal ([`crate::checkpoints`]) are written in the same transactions. A journal that does not agree with the
+//! last one, because it was cut off, rolled back or written anew, is refused like one whose chain is broken.
 
 use super::RoleError;
 use crate::cli::RoleName as Role;
 use crate::{
+    checkpoints::{self, Pace},
     context::Context,
     settings::{Settings, limits},
     wall,
 };
 use detector::Alert;
-use incident::{Casebook, Command, Decision, DeliveryReport, Notice};
-use journal::{Chain, Entry};
+use incident::{Casebook, Command, Decision, DeliveryReport, Notice, NoticeKind};
+use journal::{Audit, Chain, Entry, Tree};
 use notifier::{Dispatcher, Submission};
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use stream::{CommitError, GroupSpec, Member, Outgoing, Polled, Reader, Start, Transactor};
@@ -35,6 +38,9 @@ struct Active<'a> {
     context: &'a Context,
     transactor: Box<dyn Transactor>,
     chain: Chain,
+    /// Over the lines that the chain links.
+    tree: Tree,
+    pace: Pace,
     casebook: Casebook,
     positions: Positions,
     alerts: Box<dyn Reader>,
@@ -49,15 +55,20 @@ struct Active<'a> {
     full_since: Option<Instant>,
 }
 
-/// Decisions that are applied and not yet journaled, in their order, each with the positions that were reached with it.
+/// Decisions that are applied and not yet journaled, in their order.
 #[derive(Default)]
 struct Batch {
-    decisions: Vec<(Decision, Positions)>,
+    decisions: Vec<Decision>,
+    /// What was reached with each.
+    positions: Vec<Positions>,
 }
 
 /// What the journal says so far.
 pub struct Folded {
     pub chain: Chain,
+    pub tree: Tree,
+    /// After the last checkpoint.
+    pub pace: Pace,
     pub casebook: Casebook,
     pub positions: Positions,
 }
@@ -83,7 +94,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
                 tracing::info!("standing by: another instance notifies");
                 active = None;
             }
-            Polled::Rebalanced => active = Some(Active::take_over(context, member.as_mut())?),
+            Polled::Rebalanced => active = Active::take_over(context, member.as_mut())?,
             Polled::Records(_) | Polled::Idle => {}
         }
         let pending = std::mem::take(&mut commands);
@@ -103,37 +114,40 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
     Ok(())
 }
 
-/// Reads the journal from its start and folds it; refuses a journal whose chain is broken.
-pub fn fold(context: &Context) -> Result<Folded, RoleError> {
+/// Reads the journal from its start and folds it; refuses a journal whose chain is broken, and one that does not agree with the last
+/// checkpoint. `None`: the word to stop came first.
+pub fn fold(context: &Context) -> Result<Option<Folded>, RoleError> {
     let topic = context.topics.journal();
+    // Before the journal: what a checkpoint covers is visible as soon as the checkpoint is.
+    let latest = checkpoints::latest(context.broker.as_ref(), &context.topics, &context.latest().journal_keys)?;
     let mut reader = context.broker.read(&[(&topic, Vec::new())])?;
-    let mut verifier = journal::Verifier::new();
+    let mut audit = Audit::new(&latest);
     let mut folded = Folded {
         chain: Chain::new(),
+        tree: Tree::new(),
+        pace: Pace::after(latest.as_ref()),
         casebook: Casebook::new(Arc::clone(&context.policy)),
         positions: Positions::new(),
     };
     let mut broken = None;
-    while !reader.caught_up() && !context.stop.requested() {
+    while !reader.caught_up() {
+        if context.stop.requested() {
+            return Ok(None);
+        }
         reader.poll(limits::POLL_RECORDS, limits::POLL_WAIT, &mut |record| {
-            let line = record.payload.unwrap_or_default();
             if broken.is_some() {
                 return;
             }
-            if let Err(error) = verifier.push(line) {
-                broken = Some(error.to_string());
-                return;
-            }
-            match Entry::from_line(line) {
+            match audit.push(record.payload.unwrap_or_default()) {
                 Ok(entry) => folded.push(&entry),
-                Err(error) => broken = Some(error.to_string()),
+                Err(finding) => broken = Some(finding),
             }
         })?;
     }
-    match broken {
-        Some(why) => Err(RoleError::JournalBroken(why)),
-        None => Ok(folded),
-    }
+    let audited =
+        broken.map_or_else(|| audit.finish(), Err).map_err(|finding| RoleError::JournalBroken(finding.to_string()))?;
+    folded.tree = audited.tree;
+    Ok(Some(folded))
 }
 
 impl Folded {
@@ -150,10 +164,11 @@ impl Folded {
 }
 
 impl<'a> Active<'a> {
-    fn take_over(context: &'a Context, member: &mut dyn Member) -> Result<Self, RoleError> {
+    /// `None`: the word to stop came before the journal was read.
+    fn take_over(context: &'a Context, member: &mut dyn Member) -> Result<Option<Self>, RoleError> {
         // First fence whoever was active, then read: nothing can be appended behind our back.
         let transactor = context.broker.transactor(&format!("{}-notifier", context.topics.prefix()))?;
-        let Folded { chain, casebook, positions } = fold(context)?;
+        let Some(Folded { chain, tree, pace, casebook, positions }) = fold(context)? else { return Ok(None) };
         let next = |topic: &str, partition: i32| positions.get(&place(topic, partition)).copied();
         let commands = context.topics.commands();
         if let Some(offset) = next(&commands, 0) {
@@ -178,6 +193,8 @@ impl<'a> Active<'a> {
             context,
             transactor,
             chain,
+            tree,
+            pace,
             casebook,
             positions,
             alerts,
@@ -194,7 +211,7 @@ impl<'a> Active<'a> {
         let mut batch = Batch::default();
         active.decide(&mut batch, decisions, Positions::new());
         active.commit(batch)?;
-        Ok(active)
+        Ok(Some(active))
     }
 
     /// Takes a new configuration up: who has to know, how they are told. All of it, or nothing.
@@ -212,6 +229,9 @@ impl<'a> Active<'a> {
         };
         self.end_dispatcher(limits::RELOAD_DRAIN)?;
         self.dispatcher = Some(next);
+        if self.settings.journal_keys.signs_otherwise(&before.journal_keys) {
+            self.pace = Pace::default();
+        }
         self.casebook.set_policy(self.settings.policy());
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
@@ -263,10 +283,14 @@ impl<'a> Active<'a> {
         }
         // The digest tells what there is: not before what was there at the take-over has been read.
         if self.alerts.caught_up() {
-            let decisions = self.casebook.daily(wall::now());
+            let mut decisions = self.casebook.daily(wall::now());
+            self.tell_checkpoint(&mut decisions);
             self.decide(&mut batch, decisions, Positions::new());
         }
         self.commit(batch)?;
+        if self.checkpoint_due(&self.tree, &[]) {
+            self.journal(&Batch::default())?;
+        }
         self.context.metrics.casebook(&self.casebook, wall::now());
         Ok(())
     }
@@ -277,7 +301,8 @@ impl<'a> Active<'a> {
         self.positions.extend(positions);
         for decision in decisions {
             self.casebook.apply(&decision);
-            batch.decisions.push((decision, self.positions.clone()));
+            batch.decisions.push(decision);
+            batch.positions.push(self.positions.clone());
         }
     }
 
@@ -286,9 +311,9 @@ impl<'a> Active<'a> {
         if batch.decisions.is_empty() {
             return Ok(());
         }
-        self.chain = self.journal(&batch)?;
+        self.journal(&batch)?;
         self.context.metrics.journal_entries(batch.decisions.len() as u64);
-        for (decision, _) in batch.decisions {
+        for decision in batch.decisions {
             if let Decision::NoticeRequested { notice, .. } = decision {
                 self.submit(*notice);
             }
@@ -296,25 +321,50 @@ impl<'a> Active<'a> {
         Ok(())
     }
 
-    /// One transaction with all of them. An aborted one has left nothing behind and is tried again; the chain's new end.
-    fn journal(&mut self, batch: &Batch) -> Result<Chain, RoleError> {
+    /// The digest takes what the journal is before it to people's mailboxes, where nobody can rewrite it.
+    fn tell_checkpoint(&self, decisions: &mut [Decision]) {
+        let Some(checkpoint) = self.settings.journal_keys.sign(&self.tree) else { return };
+        let line = checkpoint.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        for decision in decisions {
+            if let Decision::NoticeRequested { notice, .. } = decision
+                && notice.kind == NoticeKind::Digest
+            {
+                notice.reasons.push(line.clone());
+            }
+        }
+    }
+
+    fn checkpoint_due(&self, tree: &Tree, decisions: &[Decision]) -> bool {
+        self.settings.journal_keys.signing.is_some() && self.pace.due(&self.settings.audit, tree.size(), decisions)
+    }
+
+    /// One transaction with all of them, and with a checkpoint if one is due. An aborted one has left nothing behind and is tried again.
+    fn journal(&mut self, batch: &Batch) -> Result<(), RoleError> {
         let mut aborted = String::new();
         for _ in 0..limits::JOURNAL_TRIES {
-            let mut chain = self.chain.clone();
+            let (mut chain, mut tree) = (self.chain.clone(), self.tree.clone());
             self.transactor.begin()?;
-            for (decision, positions) in &batch.decisions {
+            for (decision, positions) in batch.decisions.iter().zip(&batch.positions) {
                 let entry =
                     chain.append(wall::now().as_millis(), decision.kind(), decision.to_json(), positions.clone());
-                self.transactor.send(Outgoing {
-                    topic: self.context.topics.journal(),
-                    partition: Some(0),
-                    key: None,
-                    payload: entry.to_line().into(),
-                    headers: Vec::new(),
-                })?;
+                let line = entry.to_line();
+                tree.push(line.as_bytes());
+                self.send(self.context.topics.journal(), line)?;
+            }
+            let due = self.checkpoint_due(&tree, &batch.decisions);
+            let checkpoint = if due { self.settings.journal_keys.sign(&tree) } else { None };
+            let made = checkpoint.is_some();
+            if let Some(checkpoint) = checkpoint {
+                self.send(self.context.topics.checkpoints(), checkpoint.to_string())?;
             }
             match self.transactor.commit(None) {
-                Ok(()) => return Ok(chain),
+                Ok(()) => {
+                    if made {
+                        self.pace.made(tree.size());
+                    }
+                    (self.chain, self.tree) = (chain, tree);
+                    return Ok(());
+                }
                 Err(CommitError::Aborted(reason)) => {
                     tracing::warn!(%reason, "a decision's transaction was aborted; it is tried again");
                     aborted = reason;
@@ -323,6 +373,12 @@ impl<'a> Active<'a> {
             }
         }
         Err(RoleError::JournalAborted(aborted))
+    }
+
+    /// Within the transaction.
+    fn send(&mut self, topic: String, text: String) -> Result<(), RoleError> {
+        let message = Outgoing { topic, partition: Some(0), key: None, payload: text.into(), headers: Vec::new() };
+        Ok(self.transactor.send(message)?)
     }
 
     /// Hands what is requested and has no room yet over again, now and then.

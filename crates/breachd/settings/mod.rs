@@ -7,6 +7,7 @@ pub mod limits;
 pub mod load;
 
 use crate::{
+    checkpoints::{AuditSettings, Keys},
     cli::InputFile,
     drill::mark::DrillKey,
     signatures::{self, SignatureSettings, Wrong},
@@ -61,6 +62,7 @@ pub struct Written {
     pub channels: Vec<notifier::ChannelSettings>,
     pub console: console::Settings,
     pub drill: DrillSettings,
+    pub audit: AuditSettings,
 }
 
 /// A section that names a CSV file.
@@ -113,6 +115,8 @@ pub struct Settings {
     pub privacy: Arc<Pseudonyms>,
     policy: Arc<Policy>,
     key: Option<DrillKey>,
+    /// Who signs the journal's checkpoints, and who did.
+    pub journal_keys: Arc<Keys>,
 }
 
 impl ops::Deref for Settings {
@@ -419,6 +423,7 @@ impl Written {
                 None
             }
         };
+        let journal_keys = self.audit.keys(&mut mistakes);
         let settings = policy.map(|policy| Settings {
             written: self,
             people: Arc::new(people),
@@ -428,6 +433,7 @@ impl Written {
             privacy: Arc::new(privacy),
             policy: Arc::new(policy),
             key,
+            journal_keys: Arc::new(journal_keys),
         });
         (settings, mistakes)
     }

@@ -61,7 +61,7 @@ pub struct Notice {
     pub affected_records: u64,
     /// One line, printable, without marks such as `[DRILL]` (channels add them).
     pub title: String,
-    /// The alerts' `why`s, first first; at most 10.
+    /// The alerts' `why`s, first first; at most 10. Of a digest: the signed checkpoint of the journal, if one is made.
     pub reasons: Vec<String>,
     /// The figures behind the gravest alert, as far as `[notices] figures` lets them leave: what was seen, what is usual, for peers too,
     /// how improbable it is, what contributed, what would make it normal. Empty where nothing is asked of anybody any more.

@@ -19,6 +19,9 @@ const ITEMS_MAX: usize = 10;
 /// Characters of a digest's line: what its parts may come to. Beyond: cut.
 const DIGEST_LINE_CHARACTERS_MAX: usize = 1_200;
 
+/// Characters of a checkpoint: two names of its key and a signature. One that is cut verifies nothing.
+const CHECKPOINT_CHARACTERS_MAX: usize = 600;
+
 /// What stands above the sentences on how many records and people it concerns.
 pub(crate) const AFFECTED_HEADING: &str = "How many it concerns";
 
@@ -122,11 +125,16 @@ impl Facts {
             headline: headline(notice.kind),
             title: printable_within(&notice.title, TITLE_CHARACTERS_MAX),
             drill: None,
-            rows: vec![
+            rows: [
                 ("Since", utc(notice.first_seen_at)),
                 ("Until", utc(notice.decided_at)),
                 ("Alerts that interrupted nobody", thousands(notice.n_alerts)),
-            ],
+            ]
+            .into_iter()
+            .chain(notice.reasons.iter().take(1).map(|checkpoint| {
+                ("Checkpoint of the journal, to be kept", printable_within(checkpoint, CHECKPOINT_CHARACTERS_MAX))
+            }))
+            .collect(),
             reasons_heading: "The worst first",
             reasons: lines,
             affected: Vec::new(),
@@ -429,6 +437,14 @@ See and act on it: https://breachd.example/
         let facts = Facts::of(&example_digest());
         assert_eq!(facts.plain_text(), expected);
         assert_eq!(facts.subject_line(), "[DIGEST] 5 alerts that interrupted nobody, 2026-03-03");
+        let checkpoint =
+            "example.com/journal 7 d3HO6fpv8VJBQbdMO+Z0VsVoS4m1e5QcthaXFkC0Rm8= — example.com/journal 56ry";
+        let signed = Notice { reasons: vec![checkpoint.into()], ..example_digest() };
+        assert!(
+            Facts::of(&signed)
+                .plain_text()
+                .contains(&format!("\nCheckpoint of the journal, to be kept: {checkpoint}\n"))
+        );
         let nothing = Notice { n_alerts: 0, digest: Vec::new(), title: "nothing to report".into(), ..example_digest() };
         assert!(Facts::of(&nothing).plain_text().contains("\nAlerts that interrupted nobody: 0\n"));
     }
