@@ -86,8 +86,7 @@ pub(crate) fn decide(casebook: &Casebook, now: Timestamp, command: &Command) -> 
             let incident = casebook.incident(id).ok_or(Refusal::NoSuchIncident(id))?;
             let asked_at = command.at.min(now);
             let asked = Asked { now, asked_at, by, command: command_id };
-            life::decide(casebook, incident, &asked, action)
-                .unwrap_or_else(|| about_incident(incident, asked, action))
+            life::decide(casebook, incident, &asked, action).unwrap_or_else(|| about_incident(incident, asked, action))
         }
     }
 }

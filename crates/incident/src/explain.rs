@@ -87,7 +87,12 @@ impl Explanation {
         decisions.iter().for_each(|decision| book.apply(decision));
         let unknown = || Incident::open(FIRST, now, "", &opening(now, supposed, None));
         let incident = book.incident(FIRST).cloned().unwrap_or_else(unknown);
-        Explanation { triggers: triggers(policy, &incident), obligations: obligations(policy, &incident), decisions, incident }
+        Explanation {
+            triggers: triggers(policy, &incident),
+            obligations: obligations(policy, &incident),
+            decisions,
+            incident,
+        }
     }
 }
 
@@ -114,8 +119,8 @@ fn happen(now: Timestamp, supposed: &Supposed) -> Vec<Decision> {
         Decision::MomentRecorded { at, because, incident, by, moment, since: at, command: None }
     }));
     if supposed.verdict != Verdict::Undecided {
-        let aware = (supposed.verdict == Verdict::Breach)
-            .then(|| Awareness { at, by: by.clone(), because: because.clone() });
+        let aware =
+            (supposed.verdict == Verdict::Breach).then(|| Awareness { at, by: by.clone(), because: because.clone() });
         let verdict = supposed.verdict;
         decisions.push(Decision::VerdictSet { at, because, incident, by, verdict, aware, command: None });
     }

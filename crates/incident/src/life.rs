@@ -18,15 +18,21 @@ pub(crate) fn decide(
 ) -> Option<Result<Decision, Refusal>> {
     let (at, by, command, id) = (asked.now, asked.by.clone(), asked.command.clone(), incident.id);
     Some(match action {
-        Action::Reopen { reason } => may_reopen(incident).and_then(|()| {
-            Ok(Decision::Reopened { at, because: text("reason", reason)?, incident: id, by, command })
-        }),
+        Action::Reopen { reason } => may_reopen(incident)
+            .and_then(|()| Ok(Decision::Reopened { at, because: text("reason", reason)?, incident: id, by, command })),
         Action::Assign { owner, reason } => must_be_open(incident, "assigned").and_then(|()| {
             let owner = name("owner", owner)?;
             if incident.owner.as_ref().is_some_and(|already| already.name == owner) {
                 return Err(Refusal::OwnerAlready(id, owner));
             }
-            Ok(Decision::OwnerSet { at, because: text("reason", reason)?, incident: id, by, owner: Some(owner), command })
+            Ok(Decision::OwnerSet {
+                at,
+                because: text("reason", reason)?,
+                incident: id,
+                by,
+                owner: Some(owner),
+                command,
+            })
         }),
         Action::Unassign { reason } => must_be_open(incident, "changed").and_then(|()| {
             if incident.owner.is_none() {

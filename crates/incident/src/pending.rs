@@ -140,7 +140,14 @@ fn notices_of_what_it_is(policy: &Policy, incident: &Incident, now: Timestamp) -
         let because = format!("opened again by {}: {}", reopened.by, reopened.because);
         for channel in &incident.reopened_to {
             let title = format!("Open again: {}", title(incident));
-            wanted.notice(NoticeKind::Opened, &incident.step("reopened"), channel, routes.get(channel), &because, title);
+            wanted.notice(
+                NoticeKind::Opened,
+                &incident.step("reopened"),
+                channel,
+                routes.get(channel),
+                &because,
+                title,
+            );
         }
     }
     for (channel, told) in &incident.told {

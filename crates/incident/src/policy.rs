@@ -7,13 +7,13 @@ mod settings;
 
 use crate::{Incident, daily::Plan, limits};
 use activity::{DataClass, DataClasses, Span};
-use law::Catalogue;
 pub(crate) use conditions::CONDITIONS;
-pub(crate) use settings::{is_place, span};
+use law::Catalogue;
 pub use settings::{
     AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
     NoticeSettings, Settings, Target, Trigger,
 };
+pub(crate) use settings::{is_place, span};
 use std::collections::BTreeMap;
 
 /// A checked policy.

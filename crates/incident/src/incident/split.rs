@@ -45,7 +45,8 @@ impl Incident {
         let leaves = |subject: &Entity| moved.iter().any(|alert| alert.subject == *subject) && !remains(subject);
         let own = self.subject.clone();
         self.subjects.retain(|subject| *subject == own || !leaves(subject));
-        let shown_by = |alerts: &[AlertFact], evidence: &Evidence| alerts.iter().any(|alert| alert.evidence.contains(evidence));
+        let shown_by =
+            |alerts: &[AlertFact], evidence: &Evidence| alerts.iter().any(|alert| alert.evidence.contains(evidence));
         self.evidence.retain(|evidence| !shown_by(&moved, evidence) || shown_by(&rest, evidence));
         self.n_alerts = self.n_alerts.saturating_sub(moved.len() as u64);
         self.alerts = rest;

@@ -67,7 +67,11 @@ pub(crate) const CONDITIONS: &[Condition] = &[
         found: |incident| {
             let total = incident.people_concerned().total;
             let most = people_at_most(incident);
-            if total.upper.is_some() { format!("{total} people") } else { format!("{total} of people, counted as {most}") }
+            if total.upper.is_some() {
+                format!("{total} people")
+            } else {
+                format!("{total} of people, counted as {most}")
+            }
         },
     },
     Condition {

@@ -248,7 +248,8 @@ impl Settings {
             if trigger.data_classes.contains(&DataClass::None) {
                 wrong(format!("triggers[{at}].data_classes"), "`none` matches nothing: leave the condition out");
             }
-            if trigger.places.len() > limits::CONDITION_NAMES_MAX || !trigger.places.iter().all(|place| is_place(place)) {
+            if trigger.places.len() > limits::CONDITION_NAMES_MAX || !trigger.places.iter().all(|place| is_place(place))
+            {
                 wrong(format!("triggers[{at}].places"), "must be codes such as `DE`, `US` or `US-CA`, at most 64");
             }
             if let Some(name) = trigger.wording.as_ref().filter(|name| !self.wordings.contains_key(*name)) {
