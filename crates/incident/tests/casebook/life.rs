@@ -228,7 +228,8 @@ fn a_merge_loses_no_notice_and_doubles_none() {
     // What the first one's channel says is recorded there, and falls back from there.
     let first = world.notice(1, NoticeKind::Opened, "console");
     let decisions = world.report(&first, DeliveryResult::Rejected { reason: "401".into() });
-    assert_eq!(requested(&decisions), [(NoticeKind::Opened, "phone")]);
+    // The phone, which had heard of nothing, hears of the beginning and of the end.
+    assert_eq!(requested(&decisions), [(NoticeKind::Opened, "phone"), (NoticeKind::Closed, "phone")]);
     assert_eq!(world.after(Span::ZERO), []);
 }
 
