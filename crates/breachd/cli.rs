@@ -1,6 +1,10 @@
 //! The command line: what breachd can be told to do.
 
-use crate::dead_letter::{Filter, Which};
+use crate::{
+    dead_letter::{Filter, Which},
+    incident_work::WorkCommand,
+    route_explain::ExplainArgs,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 use ingest::Written;
 use std::{path::PathBuf, str::FromStr};
@@ -95,10 +99,16 @@ pub enum Command {
         #[command(subcommand)]
         command: AlertCommand,
     },
-    /// What a running breachd knows of single incidents.
+    /// What a running breachd knows of single incidents, and what is done about them.
+    #[command(visible_alias = "incident")]
     Incidents {
         #[command(subcommand)]
         command: IncidentsCommand,
+    },
+    /// Who would have to know of an incident.
+    Route {
+        #[command(subcommand)]
+        command: RouteCommand,
     },
     /// Tests how notices are delivered.
     Channels {
@@ -335,6 +345,15 @@ pub enum IncidentsCommand {
         #[arg(long)]
         json: bool,
     },
+    #[command(flatten)]
+    Work(WorkCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RouteCommand {
+    /// A dry run: which triggers match a supposed incident and why the others do not, who is told over which channels, when it
+    /// escalates, and which time limits would run. Nobody is told.
+    Explain(ExplainArgs),
 }
 
 #[derive(Debug, Subcommand)]

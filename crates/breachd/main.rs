@@ -5,9 +5,9 @@ use breachd::{
     audit,
     cli::{
         AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, IncidentsCommand,
-        InputFile, LogFormat, ReplayArgs, VerdictArgs,
+        InputFile, LogFormat, ReplayArgs, RouteCommand, VerdictArgs,
     },
-    dead_letter, demo, discover, drill, explain, incidents, manual, replay, run,
+    dead_letter, demo, discover, drill, explain, incident_work, incidents, manual, replay, route_explain, run,
     settings::{self, Settings, Usage, load::Mistake},
     sources,
     topics::Topics,
@@ -111,6 +111,16 @@ async fn command(command: Command) -> anyhow::Result<bool> {
         Command::Incidents { command: IncidentsCommand::Show { incident, url, token_file, json } } => {
             let token = token_of(token_file)?;
             incidents::show(incidents::Request { url, token, incident, json }, &mut out).await.map(|()| true)
+        }
+        Command::Incidents { command: IncidentsCommand::Work(work) } => {
+            let (place, ask) = work.ask();
+            let token = token_of(place.token_file)?;
+            incident_work::send(&place.url, token.as_deref(), &ask, &mut out).await.map(|()| true)
+        }
+        Command::Route { command: RouteCommand::Explain(arguments) } => {
+            let settings = load(&arguments.config.files)?;
+            route_explain::explain(&settings, wall::now(), &arguments, &mut out)?;
+            Ok(true)
         }
         Command::Channels { command: ChannelsCommand::Test { config, name } } => {
             test_channels(&load(&config.files)?, name.as_deref()).await

@@ -51,6 +51,9 @@ pub struct Written {
     /// What the company knows beforehand: columns from, to, kind.
     pub calendar: FileSetting,
     pub triggers: Vec<incident::Trigger>,
+    /// Texts that triggers name, by name.
+    pub wordings: BTreeMap<String, String>,
+    pub inhibitions: Vec<incident::Inhibition>,
     pub escalation: incident::EscalationSettings,
     pub fallback: incident::FallbackSettings,
     pub awareness: incident::AwarenessSettings,
@@ -339,6 +342,8 @@ impl Written {
     fn incident_settings(&self) -> incident::Settings {
         incident::Settings {
             triggers: self.triggers.clone(),
+            wordings: self.wordings.clone(),
+            inhibitions: self.inhibitions.clone(),
             escalation: self.escalation.clone(),
             fallback: self.fallback.clone(),
             awareness: self.awareness.clone(),

@@ -12,6 +12,8 @@
 //! entity are views of the same rows: the kind with the greatest sum stands for the subject. Subjects add up, though two
 //! of them may be one person: rather too many than too few.
 
+mod absorb;
+
 use crate::{AlertFact, limits};
 use activity::{Entity, EntityKind, Record, Timestamp, printable_within};
 use detector::{Bounds, Sketch};

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! alert ─► grouping ─► incident ─► pending: severity ─► awareness ─► deadlines ─► notices ─► fallbacks
-//! command ─► commands ─┘              (what is missing now)
+//! command ─► commands, life ─┘        (what is missing now)
 //! alert that interrupts nobody ─► daily: told once a day
 //! ```
 //!
@@ -31,12 +31,16 @@ mod deadline;
 mod decision;
 mod delivery;
 mod digest;
+mod explain;
 mod grouping;
 mod incident;
+mod inhibit;
+mod life;
 pub mod limits;
 mod notice;
 mod pending;
 mod policy;
+mod rejoin;
 mod silence;
 mod state;
 mod wire;
@@ -50,9 +54,11 @@ pub use deadline::{Deadline, Settled, Settlement};
 pub use decision::{Decision, NotADecision, Opening, POLICY};
 pub use delivery::{DeliveryReport, DeliveryResult};
 pub use digest::Digest;
+pub use explain::{Condition, Explanation, Standing, Supposed, TriggerStanding};
 pub use incident::{
-    Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, TimelineEntry, Told, Verdict,
+    Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, Owner, Task, TimelineEntry, Told, Verdict,
 };
+pub use inhibit::{Inhibition, Matcher, Same};
 pub use notice::{DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeFigure, NoticeId, NoticeKind};
 pub use policy::{
     AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,

@@ -61,7 +61,9 @@ impl Facts {
             return Facts::of_digest(notice);
         }
         let classes: Vec<&str> = notice.data_classes.iter().map(|class| class.as_str()).collect();
-        let rows = vec![
+        let wording =
+            notice.wording.as_ref().map(|text| ("Please note", printable_within(text, REASON_CHARACTERS_MAX)));
+        let rows = [
             ("Incident", notice.incident.to_string()),
             ("Severity", notice.severity.as_str().to_owned()),
             ("What it is about", notice.subject.to_string()),
@@ -71,6 +73,7 @@ impl Facts {
             ("First seen", utc(notice.first_seen_at)),
             ("Decided", utc(notice.decided_at)),
         ];
+        let rows = wording.into_iter().chain(rows).collect();
         let mut reasons: Vec<String> = notice
             .reasons
             .iter()
@@ -338,6 +341,7 @@ pub(crate) fn example() -> Notice {
             simulated: false,
         }],
         n_deadlines_beyond: 0,
+        wording: None,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
         drill: None,
@@ -368,6 +372,7 @@ pub(crate) fn example_digest() -> Notice {
         affected: None,
         deadlines: Vec::new(),
         n_deadlines_beyond: 0,
+        wording: None,
         digest: vec![
             line(1, Severity::High, Some(1_200_000), Mode::Live, Some("an exception holds, Jana Weiss answers")),
             line(2, Severity::Low, None, Mode::Drill(activity::DrillId(1)), None),

@@ -246,7 +246,12 @@ impl Channel for PagerDuty {
                 for warning in self.warnings_of(notice.incident) {
                     self.enqueue(&follow_up(action, &warning)).await?;
                 }
-                self.enqueue(&follow_up(action, &key)).await?
+                let mut event = follow_up(action, &key);
+                if action == "resolve" {
+                    // Its log entry then says how it ended: closed, or merged into which other incident.
+                    event.insert("payload".into(), end(notice, &self.source));
+                }
+                self.enqueue(&event).await?
             };
             if action == "resolve" {
                 self.warnings.lock().unwrap_or_else(PoisonError::into_inner).remove(&notice.incident);
@@ -376,6 +381,18 @@ fn trigger(notice: &Notice, key: &str, source: &str) -> Map<String, Value> {
         Value::Object(event) => event,
         _ => Map::new(),
     }
+}
+
+/// How an incident ended, as a payload without what a page needs.
+fn end(notice: &Notice, source: &str) -> Value {
+    let facts = Facts::of(notice);
+    let drill = if notice.drill.is_some() { "[DRILL] " } else { "" };
+    let summary = format!("{drill}{} {}: {}", facts.severity, facts.incident, facts.title);
+    json!({
+        "summary": printable_within(&summary, SUMMARY_CHARACTERS_MAX),
+        "source": source,
+        "severity": severity(notice.severity),
+    })
 }
 
 fn follow_up(action: &str, key: &str) -> Map<String, Value> {

@@ -130,6 +130,7 @@ pub(crate) fn notice() -> Notice {
             simulated: false,
         }],
         n_deadlines_beyond: 0,
+        wording: None,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
         drill: None,
