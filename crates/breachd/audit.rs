@@ -26,6 +26,9 @@ const READ_ME: &str = "README.txt";
 /// Bytes of a file of checkpoints or keys, at most: a million checkpoints are 250 MB.
 const TEXT_BYTES_MAX: u64 = 512 << 20;
 
+/// The dash before a signature, as a saved mail may hold it: quoted-printable.
+const QUOTED_DASH: &str = "=E2=80=94";
+
 /// What an export says of itself.
 const EXPLANATION: &str = r#"breachd's journal, exported.
 
@@ -186,11 +189,37 @@ fn text_of(file: &Path) -> anyhow::Result<String> {
     read().with_context(|| format!("`{}` cannot be read", file.display()))
 }
 
+/// Without the quotes of quoted-printable (RFC 2045, section 6.7). Of a whole mail: what is not quoted so may be spoilt, and then holds no
+/// checkpoint.
+fn unquoted(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let quoted = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+        rest = match (first, behind) {
+            (b'=', [b'\r', b'\n', behind @ ..] | [b'\n', behind @ ..]) => behind,
+            (b'=', [high, low, behind @ ..]) if let Some(byte) = quoted(&[*high, *low]) => {
+                bytes.push(byte);
+                behind
+            }
+            _ => {
+                bytes.push(*first);
+                behind
+            }
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// The checkpoints in the files that were named, beside those already there.
 fn sort(trust: &Trust, mut sorted: Sorted) -> anyhow::Result<Sorted> {
     for file in &trust.checkpoints {
         let before = sorted.notes.len();
-        sorted.take(&text_of(file)?, &trust.keys);
+        let text = text_of(file)?;
+        sorted.take(&text, &trust.keys);
+        if text.contains(QUOTED_DASH) {
+            sorted.take(&unquoted(&text), &trust.keys);
+        }
         // The export of a journal that nobody signs holds an empty one.
         let own = file.file_name().is_some_and(|name| name == CHECKPOINTS);
         if sorted.notes.len() == before && !own {

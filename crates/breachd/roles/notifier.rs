@@ -323,7 +323,8 @@ impl<'a> Active<'a> {
 
     /// The digest takes what the journal is before it to people's mailboxes, where nobody can rewrite it.
     fn tell_checkpoint(&self, decisions: &mut [Decision]) {
-        let Some(checkpoint) = self.settings.journal_keys.sign(&self.tree) else { return };
+        let signed = self.settings.journal_keys.sign(&self.tree);
+        let Some(checkpoint) = signed.filter(|_| self.tree.size() > 0) else { return };
         let line = checkpoint.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         for decision in decisions {
             if let Decision::NoticeRequested { notice, .. } = decision

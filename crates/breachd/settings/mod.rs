@@ -312,6 +312,11 @@ impl Settings {
         if self.channels.is_empty() {
             notes.push("no `[[channels]]`: nobody will be told of anything".to_owned());
         }
+        if self.journal_keys.signing.is_none() {
+            notes.push(
+                "no `[audit] key_file`: nothing shows that the journal's end was cut off or written anew".to_owned(),
+            );
+        }
         if self.directory.file.is_none() {
             notes.push("no `[directory]`: all portal users are one peer group".to_owned());
         }

@@ -111,7 +111,8 @@ impl fmt::Display for SignedCheckpoint {
     }
 }
 
-/// Every signed checkpoint in a text, in its order. What is none is passed over.
+/// Every checkpoint in a text that its own journal's key, by its name, has signed first, in their order. What is none is passed over, also
+/// what was torn on the way.
 pub fn in_text(text: &str) -> Vec<SignedCheckpoint> {
     let words: Vec<&str> = text.split_whitespace().filter(|word| !matches!(*word, ">" | "-" | "*" | "|")).collect();
     let mut found: Vec<SignedCheckpoint> = Vec::new();
@@ -125,7 +126,9 @@ pub fn in_text(text: &str) -> Vec<SignedCheckpoint> {
             if last.signatures.len() < SIGNATURES_MAX {
                 last.signatures.push(signature);
             }
-        } else if let Some(stated) = at.checked_sub(3).and_then(|from| stated(&words[from..at])) {
+        } else if let Some(stated) = at.checked_sub(3).and_then(|from| stated(&words[from..at]))
+            && stated.origin == signature.name
+        {
             found.push(SignedCheckpoint { stated, signatures: vec![signature] });
         } else {
             continue;

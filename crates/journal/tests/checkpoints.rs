@@ -79,7 +79,8 @@ fn one_is_found_however_it_came() {
     let joined = note.split_whitespace().collect::<Vec<_>>().join(" ");
     let quoted: String = note.lines().map(|line| format!("> {line}\r\n")).collect();
     let mail = format!("Daily digest\n- Journal's checkpoint: {joined}\n— Jana Weiss, on call\n");
-    for text in [note.to_owned(), joined.clone(), quoted, mail, format!("x\n\n{joined} trailing")] {
+    let page = format!("<td>{joined}</td> {joined}");
+    for text in [note.to_owned(), joined.clone(), quoted, mail, page, format!("x\n\n{joined} trailing")] {
         let found = checkpoint::in_text(&text);
         assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [note], "{text}");
     }
@@ -105,10 +106,10 @@ fn others_may_sign_too_and_a_new_key_does_not_end_the_old_one() {
     assert_eq!(of(&both).verify(&keys[..1]).unwrap().size, 3);
     assert_eq!(of(&both).to_string(), both);
     // Who signs for a journal of another name vouches for nothing.
-    assert_eq!(
-        of(&signed(&witness, 3).replacen("witness.example/w1\n", "example.com/journal\n", 1)).verify(&keys),
-        Err(NotBelieved::Forged { size: 3, key: witness.public().to_string() })
-    );
+    let foreign = signed(&witness, 3).replacen("witness.example/w1\n", "example.com/journal\n", 1);
+    assert!(checkpoint::in_text(&foreign).is_empty());
+    let forged = signed(&new, 3).replacen("\n3\n", "\n4\n", 1);
+    assert_eq!(of(&forged).verify(&keys), Err(NotBelieved::Forged { size: 4, key: new.public().to_string() }));
     assert_eq!(of(&signed(&witness, 3)).verify(&keys).unwrap().origin, "witness.example/w1");
 }
 
