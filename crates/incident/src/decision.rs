@@ -2,8 +2,8 @@
 //! incidents; a [`crate::Casebook`] is what remains of them when they are applied in order.
 
 use crate::{
-    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, IncidentId, Notice, NoticeId, Settlement, Silence,
-    Verdict, wire,
+    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, IncidentId, Located, Notice, NoticeId, Settlement,
+    Silence, Verdict, wire,
 };
 use activity::{DataClasses, Entity, Mode, Timestamp};
 use detector::{AlertId, Ruling, Severity, VerdictException};
@@ -139,6 +139,15 @@ pub enum Decision {
         lower: u64,
         upper: Option<u64>,
         command: Option<String>,
+    },
+    /// The people whom alerts name were counted by where they live, through the directory as it was then.
+    PeopleLocated {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        located: Box<Located>,
     },
     /// Somebody has to know.
     NoticeRequested {
@@ -353,6 +362,7 @@ impl Decision {
             Decision::DeadlineSettled { .. } => "deadline_settled",
             Decision::MomentRecorded { .. } => "moment_recorded",
             Decision::PeopleCounted { .. } => "people_counted",
+            Decision::PeopleLocated { .. } => "people_located",
             Decision::NoticeRequested { .. } => "notice_requested",
             Decision::NoticeStopped { .. } => "notice_stopped",
             Decision::NoticeUndeliverable { .. } => "notice_undeliverable",
@@ -392,6 +402,7 @@ impl Decision {
             | Decision::VerdictSet { at, .. }
             | Decision::MomentRecorded { at, .. }
             | Decision::PeopleCounted { at, .. }
+            | Decision::PeopleLocated { at, .. }
             | Decision::AlertJudged { at, .. }
             | Decision::Noted { at, .. }
             | Decision::Closed { at, .. }
@@ -429,6 +440,7 @@ impl Decision {
             | Decision::VerdictSet { because, .. }
             | Decision::MomentRecorded { because, .. }
             | Decision::PeopleCounted { because, .. }
+            | Decision::PeopleLocated { because, .. }
             | Decision::AlertJudged { because, .. }
             | Decision::Noted { because, .. }
             | Decision::Closed { because, .. }
@@ -460,6 +472,7 @@ impl Decision {
             | Decision::VerdictSet { incident, .. }
             | Decision::MomentRecorded { incident, .. }
             | Decision::PeopleCounted { incident, .. }
+            | Decision::PeopleLocated { incident, .. }
             | Decision::Noted { incident, .. }
             | Decision::Closed { incident, .. } => Some(*incident),
             Decision::AlertRanked { .. }

@@ -6,12 +6,13 @@ mod settings;
 
 use crate::{Incident, daily::Plan, limits};
 use activity::{DataClass, DataClasses, Span};
+use detector::Residents;
 use law::Catalogue;
 pub use settings::{
     AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
-    NoticeSettings, Settings, Target, Trigger,
+    NoticeSettings, PeopleAtMost, Settings, Target, Trigger,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A checked policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Policy {
     law: Catalogue,
     /// `None`: nobody gets a daily digest.
     digest: Option<Plan>,
+    /// Where people live, as of now.
+    residents: Arc<Residents>,
 }
 
 /// Why and how a channel is to be told of an incident.
@@ -45,11 +48,25 @@ impl Policy {
                 None
             }
         };
-        if mistakes.is_empty() { Ok(Policy { settings, law, digest }) } else { Err(mistakes) }
+        if mistakes.is_empty() {
+            Ok(Policy { settings, law, digest, residents: Arc::default() })
+        } else {
+            Err(mistakes)
+        }
+    }
+
+    /// The same with this directory: what is counted from now on is counted by it.
+    #[must_use]
+    pub fn with_residents(self, residents: Arc<Residents>) -> Self {
+        Policy { residents, ..self }
     }
 
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(crate) fn residents(&self) -> &Residents {
+        &self.residents
     }
 
     /// When the daily digest is due and what of it is told, if anybody gets it.

@@ -20,6 +20,8 @@ mod grouping;
 #[cfg(test)]
 mod judged;
 #[cfg(test)]
+mod located;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod policies;
