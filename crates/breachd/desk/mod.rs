@@ -312,7 +312,7 @@ impl console::Desk for Desk {
                     incident: incident.id.to_string(),
                     title: views::title(incident),
                     mode: incident.mode,
-                    deadline: views::deadline(running, now),
+                    deadline: views::deadline(incident, running, now),
                 })
             })
             .collect();
@@ -355,7 +355,7 @@ impl console::Desk for Desk {
 
     fn incident(&self, id: &str) -> Option<shown::IncidentPage> {
         let incident = self.model.casebook().incident(IncidentId::parse(id)?)?.clone();
-        Some(views::page(&incident, &self.model, wall::now()))
+        Some(views::page(&incident, &self.model, &self.context.latest().policy(), wall::now()))
     }
 
     fn alerts(&self) -> shown::AlertsPage {

@@ -6,7 +6,7 @@ use console::{Text, views};
 use detector::{AlertId, Evidence, Ruling};
 use incident::{
     AffectedPeople, AffectedRecords, AffectedTable, AlertFact, Deadline, DeliveryState, Incident, IncidentState,
-    NoticeRecord, Settlement, Verdict,
+    NoticeRecord, Policy, Residence, Settlement, Verdict,
 };
 
 /// The verdicts a person can give: (word, label, what it sets off).
@@ -57,11 +57,11 @@ pub(super) fn row(incident: &Incident, now: Timestamp) -> views::IncidentRow {
         data_classes: incident.data_classes,
         n_alerts: incident.n_alerts,
         affected_records: incident.affected_records,
-        nearest_deadline: incident.running_deadlines().first().map(|running| deadline(running, now)),
+        nearest_deadline: incident.running_deadlines().first().map(|running| deadline(incident, running, now)),
     }
 }
 
-pub(super) fn deadline(running: &Deadline, now: Timestamp) -> views::Deadline {
+pub(super) fn deadline(incident: &Incident, running: &Deadline, now: Timestamp) -> views::Deadline {
     let state = match (&running.settled, running.simulated) {
         (_, true) => views::DeadlineState::Simulated,
         (Some(settled), false) if settled.how == Settlement::Withdrawn => views::DeadlineState::NotStarted,
@@ -81,11 +81,28 @@ pub(super) fn deadline(running: &Deadline, now: Timestamp) -> views::Deadline {
         reckoning: running.reckoning.as_str().into(),
         condition: running.condition.as_str().into(),
         assumed: running.assumed.iter().map(|assumed| assumed.as_str().into()).collect(),
+        counted: counted(incident, running).into(),
+        law: running.law.as_ref().map_or_else(String::new, ToString::to_string).into(),
+        revised: running.revision_in_words().unwrap_or_default().into(),
         after: running.after.iter().map(|id| id.as_str().into()).collect(),
     }
 }
 
-pub(super) fn page(incident: &Incident, model: &ReadModel, now: Timestamp) -> views::IncidentPage {
+/// The numbers that leave a threshold open: `12 to 640 in US-CA; at least 12 in all`.
+fn counted(incident: &Incident, running: &Deadline) -> String {
+    if running.assumed.is_empty() {
+        return String::new();
+    }
+    let people = incident.people_concerned();
+    let there = match running.residents_of.as_str() {
+        "" => String::new(),
+        place => format!("{} in {place}; ", people.residents_of(place)),
+    };
+    format!("{there}{} in all", people.total)
+}
+
+/// A policy as it is now: what does not run for want of people is not in the journal.
+pub(super) fn page(incident: &Incident, model: &ReadModel, policy: &Policy, now: Timestamp) -> views::IncidentPage {
     let open = incident.is_open();
     let decided = (incident.verdict != Verdict::Undecided).then_some(incident.verdict_at).flatten();
     let by = incident.timeline.iter().rev().find(|line| line.kind == "verdict_set").map_or("", |line| line.by.as_str());
@@ -102,7 +119,7 @@ pub(super) fn page(incident: &Incident, model: &ReadModel, now: Timestamp) -> vi
         at: now,
         summary: row(incident, now),
         life: life::life(incident, now),
-        affected: affected(&incident.affected()),
+        affected: affected(incident),
         verdict: decided.map(|at| views::Verdict {
             verdict: incident.verdict.as_str().into(),
             label: label(incident.verdict).into(),
@@ -110,7 +127,13 @@ pub(super) fn page(incident: &Incident, model: &ReadModel, now: Timestamp) -> vi
             at,
         }),
         reasons: incident.alerts.iter().filter(|alert| alert.page).map(|alert| alert.why.as_str().into()).collect(),
-        deadlines: incident.deadlines.iter().map(|running| deadline(running, now)).collect(),
+        deadlines: incident.deadlines.iter().map(|running| deadline(incident, running, now)).collect(),
+        missed_by_number: if open && incident.verdict != Verdict::NotABreach {
+            let missed = policy.missed_by_number(incident).into_iter();
+            missed.map(|(name, because)| views::Missed { name: name.into(), because: because.into() }).collect()
+        } else {
+            Vec::new()
+        },
         deliveries: incident.notices.iter().map(|record| delivery(record, now)).collect(),
         alerts: incident.alerts.iter().map(|alert| alert_row(alert, incident.mode, model)).collect(),
         timeline: incident.timeline.iter().map(moment).collect(),
@@ -269,7 +292,16 @@ fn ruling(ruling: Ruling) -> (&'static str, &'static str) {
     }
 }
 
-fn affected(affected: &AffectedRecords) -> views::Affected {
+fn affected(incident: &Incident) -> views::Affected {
+    let affected = &incident.affected();
+    let located = incident.located.as_ref();
+    let place = |of: Residence| views::AffectedPlace {
+        place: of.place.into(),
+        lower: of.count.lower,
+        upper: of.count.upper,
+        by_person: of.by_person,
+        directory: of.n_directory,
+    };
     let AffectedRecords { lower, estimate, upper, .. } = *affected;
     let people = affected.people.map(|AffectedPeople { lower, estimate, upper }| views::AffectedPeople {
         lower,
@@ -289,6 +321,9 @@ fn affected(affected: &AffectedRecords) -> views::Affected {
         reason: affected.reason.as_str().into(),
         people,
         people_reason: affected.people_reason.as_str().into(),
+        places: incident.residences().into_iter().map(place).collect(),
+        places_reason: located.map_or("", |located| &located.reason).into(),
+        directory: located.map_or("", |located| &located.directory).into(),
         tables: affected.tables.iter().map(table).collect(),
         n_tables_beyond: affected.n_tables_beyond,
     }

@@ -23,8 +23,8 @@ use crate::{
     settings::{Settings, limits},
     wall,
 };
-use detector::Alert;
-use incident::{Casebook, Command, Decision, DeliveryReport, Notice, NoticeKind};
+use detector::{Alert, Residents};
+use incident::{Casebook, Command, Decision, DeliveryReport, Notice, NoticeKind, Policy};
 use journal::{Audit, Chain, Entry, Tree};
 use notifier::{Dispatcher, Submission};
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
@@ -53,6 +53,8 @@ struct Active<'a> {
     settings: Arc<Settings>,
     /// Since when a channel's queue has had no room for a notice.
     full_since: Option<Instant>,
+    /// Version of the directory that the policy counts people by.
+    people_seen: u64,
 }
 
 /// Decisions that are applied and not yet journaled, in their order.
@@ -103,6 +105,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
             if !Arc::ptr_eq(&latest, &active.settings) {
                 active.reload(latest)?;
             }
+            active.take_directory()?;
             active.resubmit();
             active.round(pending)?;
         }
@@ -203,8 +206,9 @@ impl<'a> Active<'a> {
             reporter,
             settings,
             full_since: None,
+            people_seen: u64::MAX,
         };
-        active.casebook.set_policy(active.settings.policy());
+        active.set_policy();
         unsent.into_iter().for_each(|notice| active.submit(notice));
         // What a crash left undone is found by the first tick.
         let decisions = active.casebook.tick(wall::now());
@@ -212,6 +216,24 @@ impl<'a> Active<'a> {
         active.decide(&mut batch, decisions, Positions::new());
         active.commit(batch)?;
         Ok(Some(active))
+    }
+
+    /// The policy of the settings, with the directory as its file says now.
+    fn set_policy(&mut self) {
+        let people = self.context.people.newer(&mut self.people_seen).unwrap_or_else(|| self.context.people.get());
+        let policy = Policy::clone(&self.settings.policy()).with_residents(Arc::new(Residents::of(&people)));
+        self.casebook.set_policy(Arc::new(policy));
+    }
+
+    /// Counts people by another directory, if there is one.
+    fn take_directory(&mut self) -> Result<(), RoleError> {
+        let Some(people) = self.context.people.newer(&mut self.people_seen) else { return Ok(()) };
+        let policy = self.casebook.policy().clone().with_residents(Arc::new(Residents::of(&people)));
+        self.casebook.set_policy(Arc::new(policy));
+        let decisions = self.casebook.tick(wall::now());
+        let mut batch = Batch::default();
+        self.decide(&mut batch, decisions, Positions::new());
+        self.commit(batch)
     }
 
     /// Takes a new configuration up: who has to know, how they are told. All of it, or nothing.
@@ -232,13 +254,17 @@ impl<'a> Active<'a> {
         if self.settings.journal_keys.signs_otherwise(&before.journal_keys) {
             self.pace = Pace::default();
         }
-        self.casebook.set_policy(self.settings.policy());
+        self.set_policy();
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
         tracing::info!(
             "new triggers, channels, secrets and signature rules are in force; sources, detector and console change at a restart"
         );
-        Ok(())
+        // What they change of incidents that are open: who has to know, what runs until when.
+        let decisions = self.casebook.tick(wall::now());
+        let mut batch = Batch::default();
+        self.decide(&mut batch, decisions, Positions::new());
+        self.commit(batch)
     }
 
     /// Everything that is there now: commands, alerts, reports, and what time itself brings.
@@ -314,6 +340,7 @@ impl<'a> Active<'a> {
         self.journal(&batch)?;
         self.context.metrics.journal_entries(batch.decisions.len() as u64);
         for decision in batch.decisions {
+            warn_of_revision(&decision);
             if let Decision::NoticeRequested { notice, .. } = decision {
                 self.submit(*notice);
             }
@@ -443,6 +470,15 @@ impl<'a> Active<'a> {
         let mut batch = Batch::default();
         self.take_reports(&mut batch);
         self.commit(batch)
+    }
+}
+
+/// Another file of obligations has changed a time limit that runs.
+fn warn_of_revision(decision: &Decision) {
+    if let Decision::DeadlineArmed { incident, deadline, .. } = decision
+        && let Some(change) = deadline.revision_in_words()
+    {
+        tracing::warn!(%incident, obligation = deadline.obligation, change, "a running time limit has changed");
     }
 }
 

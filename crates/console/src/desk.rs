@@ -73,7 +73,7 @@ pub enum Action {
         /// As in [`crate::views::Deadline::obligation`]; whether it runs is for the desk to say.
         obligation: String,
         how: Settlement,
-        /// When the recipient was told; `None`: now. Only with [`Settlement::Met`].
+        /// When the recipient was told; `None`: now. The desk refuses it with [`Settlement::NotRequired`].
         told_at: Option<Timestamp>,
         comment: Option<Text>,
     },

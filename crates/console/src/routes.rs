@@ -491,7 +491,7 @@ pub(crate) fn action(words: &Words<'_>) -> Result<Asked, Mistake> {
                 "not_required" => Settlement::NotRequired,
                 _ => return mistake("settlement", "one of `met`, `not_required` is needed"),
             };
-            let told_at = time(words.at)?.filter(|_| how == Settlement::Met);
+            let told_at = time(words.at)?;
             Action::Settle { obligation: words.obligation.to_owned(), how, told_at, comment }
         }
         "record_moment" if !is_word(words.moment) => return mistake("moment", "choose what came to pass"),
@@ -618,6 +618,14 @@ mod tests {
         assert_eq!(field(words("undo")), "command");
         let met = Words { settlement: "met", at: "2026-03-02T21:14:00Z", ..settle };
         assert!(matches!(action(&met), Ok((Action::Settle { told_at: Some(_), .. }, None))));
+        let nobody = Words { at: met.at, ..settle };
+        assert!(
+            matches!(
+                action(&nobody),
+                Ok((Action::Settle { how: Settlement::NotRequired, told_at: Some(_), .. }, None))
+            ),
+            "what contradicts itself is refused by the desk, not dropped"
+        );
         assert_eq!(field(Words { at: "yesterday", ..met }), "at");
         let moment = Words { moment: "materiality", comment: "the board met", ..words("record_moment") };
         assert!(matches!(action(&moment), Ok((Action::RecordMoment { since: None, .. }, None))));

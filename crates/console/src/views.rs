@@ -92,8 +92,14 @@ pub struct Deadline {
     pub reckoning: Text,
     /// What a person has to weigh before anybody is told.
     pub condition: Text,
-    /// Thresholds that count as met because the number of people is not known well enough.
+    /// Thresholds that count as met because the number of people is not known well enough: they are open.
     pub assumed: Vec<Text>,
+    /// The numbers by which they are open; empty: none is.
+    pub counted: Text,
+    /// The file of obligations it was reckoned by: version and SHA-256.
+    pub law: Text,
+    /// What another file of obligations has changed of it; empty: nothing.
+    pub revised: Text,
     /// Obligations whose notice has to be sent before this one's.
     pub after: Vec<Text>,
 }
@@ -124,6 +130,8 @@ pub struct IncidentPage {
     /// The alerts' reasons, first first.
     pub reasons: Vec<Text>,
     pub deadlines: Vec<Deadline>,
+    /// Obligations that do not run because the number of people, as far as it is known, misses a threshold.
+    pub missed_by_number: Vec<Missed>,
     pub deliveries: Vec<Delivery>,
     pub alerts: Vec<AlertRow>,
     /// Oldest first.
@@ -201,10 +209,37 @@ pub struct Affected {
     pub people: Option<AffectedPeople>,
     /// Whom that counts, or why nobody.
     pub people_reason: Text,
+    /// The places of people who are known, the most people first.
+    pub places: Vec<AffectedPlace>,
+    /// How they were counted, and of whom nobody knows where they live; empty: they were not.
+    pub places_reason: Text,
+    /// SHA-256 of the directory by which they were; empty: by none.
+    pub directory: Text,
     /// By name.
     pub tables: Vec<AffectedTable>,
     /// Alerts that named records of further tables.
     pub n_tables_beyond: u64,
+}
+
+/// How many people of one place it concerns.
+#[derive(Clone, Debug, Serialize)]
+pub struct AffectedPlace {
+    /// ISO 3166 code; of a country with its subdivisions.
+    pub place: Text,
+    pub lower: u64,
+    /// `None`: nothing bounds it.
+    pub upper: Option<u64>,
+    /// A person recorded it; else alerts' numbers of employees were looked up in the directory.
+    pub by_person: bool,
+    /// How many people of the directory live there; `None`: it was not asked.
+    pub directory: Option<u64>,
+}
+
+/// An obligation that does not run, and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct Missed {
+    pub name: Text,
+    pub because: Text,
 }
 
 /// Different employees.
@@ -632,6 +667,9 @@ mod tests {
                 reckoning: Text::new("72 h after that"),
                 condition: Text::new(""),
                 assumed: Vec::new(),
+                counted: Text::new(""),
+                law: Text::new(""),
+                revised: Text::new(""),
                 after: Vec::new(),
             },
         };

@@ -107,6 +107,20 @@ pub(crate) fn probability(p_value: &Option<f64>) -> String {
     format!("p = {precise}, about 1 in {rough}")
 }
 
+/// `12 to 640`, `at least 12`, `12`.
+pub(crate) fn between(lower: &u64, upper: &Option<u64>) -> String {
+    match upper {
+        None => format!("at least {}", count(lower)),
+        Some(upper) if lower == upper => count(lower),
+        Some(upper) => format!("{} to {}", count(lower), count(upper)),
+    }
+}
+
+/// The first characters of a digest.
+pub(crate) fn beginning(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
+}
+
 /// Two figures are enough: "1.2", "14", "830".
 fn significant(value: f64) -> String {
     match value {

@@ -1,16 +1,23 @@
-//! Who works here: the HR directory, for the peer group of a portal user.
+//! Who works here: the HR directory, for the peer group of a portal user, and for where people live ([`crate::Residents`]) and how they
+//! are written to.
 
 use crate::{
+    contact::{is_email, is_language},
     limits::DIRECTORY_ROWS_MAX,
+    residents,
     table::{self, TableError},
 };
-use activity::Timestamp;
+use activity::{Timestamp, printable_within};
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 
 /// People by login name. A person may have several rows, one for each employment.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     people: HashMap<Box<str>, Vec<Person>>,
+    /// Employees who cannot log in.
+    without_login: Vec<Person>,
+    digest: Box<str>,
 }
 
 /// One row.
@@ -25,39 +32,78 @@ pub struct Person {
     pub to: Option<Timestamp>,
     /// IANA name of the time zone.
     pub zone: Box<str>,
+    /// Address of e-mail; empty: unknown.
+    pub email: Box<str>,
+    /// Tag of BCP 47, such as `pt-BR`; empty: unknown.
+    pub language: Box<str>,
+    /// Where the person lives, as [`crate::place`] has it; empty: unknown.
+    pub jurisdiction: Box<str>,
 }
 
 impl Directory {
-    /// Reads a CSV file with the columns user, role, department, employee_id, from, to, zone (any order; others are
-    /// ignored). `from` and `to` are empty, a date or an RFC 3339 time.
+    /// Reads a CSV file with the columns user, role, department, employee_id, from, to, zone and, where they are there, email, language,
+    /// jurisdiction (any order; others are ignored). `from` and `to` are empty, a date or an RFC 3339 time. `user` may be empty in the row
+    /// of an employee without a login who can be written to or placed.
     pub fn parse(csv: &str) -> Result<Directory, TableError> {
         let columns = ["user", "role", "department", "employee_id", "from", "to", "zone"];
-        let mut people: HashMap<Box<str>, Vec<Person>> = HashMap::new();
-        for (line, [user, role, department, employee_id, from, to, zone]) in
-            table::rows(csv, columns, DIRECTORY_ROWS_MAX)?
+        let more = ["email", "language", "jurisdiction"];
+        let digest: String = Sha256::digest(csv.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut directory = Directory { digest: digest.into(), ..Directory::default() };
+        for (line, [user, role, department, employee_id, from, to, zone], [email, language, jurisdiction]) in
+            table::rows_and_more(csv, columns, more, DIRECTORY_ROWS_MAX)?
         {
             let error = |problem: &str| TableError { line, problem: problem.to_owned() };
-            if user.is_empty() {
+            // A language alone is of no use.
+            if user.is_empty() && (employee_id.is_empty() || (email.is_empty() && jurisdiction.is_empty())) {
                 return Err(error("`user` is empty"));
             }
             let from = moment(&from, false).ok_or_else(|| error("`from` is neither a date nor an RFC 3339 time"))?;
             let to = moment(&to, true).ok_or_else(|| error("`to` is neither a date nor an RFC 3339 time"))?;
-            people.entry(user.into()).or_default().push(Person {
+            if !email.is_empty() && !is_email(&email) {
+                return Err(error("`email` is no address such as `ana@example.com`"));
+            }
+            if !language.is_empty() && !is_language(&language) {
+                return Err(error("`language` is no tag of BCP 47 such as `de` or `pt-BR`"));
+            }
+            let jurisdiction = match &*jurisdiction {
+                "" => Box::default(),
+                written => residents::place(written).map_err(|problem| {
+                    error(&format!("`jurisdiction` {problem}, but `{}`", printable_within(written, SHOWN_MAX)))
+                })?,
+            };
+            let person = Person {
                 role: role.into(),
                 department: department.into(),
                 employee_id: employee_id.into(),
                 from,
                 to,
                 zone: zone.into(),
-            });
+                email: email.into(),
+                language: language.into(),
+                jurisdiction,
+            };
+            match &*user {
+                "" => directory.without_login.push(person),
+                _ => directory.people.entry(user.into()).or_default().push(person),
+            }
         }
-        Ok(Directory { people })
+        Ok(directory)
     }
 
     /// The same people under other login names, such as pseudonyms.
     #[must_use]
     pub fn renamed(self, name: impl Fn(&str) -> Box<str>) -> Directory {
-        Directory { people: self.people.into_iter().map(|(user, rows)| (name(&user), rows)).collect() }
+        Directory { people: self.people.into_iter().map(|(user, rows)| (name(&user), rows)).collect(), ..self }
+    }
+
+    /// SHA-256 of the file, in hexadecimal; empty: there is none.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// All rows, those of one login together, in no order that means anything.
+    pub fn rows(&self) -> impl Iterator<Item = &[Person]> {
+        self.people.values().map(Vec::as_slice).chain(self.without_login.iter().map(std::slice::from_ref))
     }
 
     /// The person at that time; outside all employments, the last row.
@@ -93,6 +139,7 @@ impl Directory {
         self.person(user, at).map(|person| &*person.role).filter(|role| !role.is_empty()).unwrap_or("unknown")
     }
 
+    /// Logins.
     pub fn len(&self) -> usize {
         self.people.len()
     }
@@ -100,6 +147,9 @@ impl Directory {
         self.people.is_empty()
     }
 }
+
+/// Characters of what is wrong that an error shows.
+const SHOWN_MAX: usize = 20;
 
 /// Empty: `Some(None)`. A date: its start, or with `end` the start of the next day. No time: `None`.
 pub(crate) fn moment(text: &str, end: bool) -> Option<Option<Timestamp>> {
@@ -151,5 +201,18 @@ mod tests {
         assert_eq!(error(",ess,d,1,,,UTC,"), "line 3: `user` is empty");
         assert_eq!(error("u2,ess,d,1,yesterday,,UTC,"), "line 3: `from` is neither a date nor an RFC 3339 time");
         assert!(Directory::parse("user,role\n").unwrap_err().to_string().contains("`department` is missing"));
+        let header = "user,role,department,employee_id,from,to,zone,email,language,jurisdiction\n";
+        let parse = |row: &str| Directory::parse(&format!("{header}{row}\n"));
+        let error = |row: &str| parse(row).unwrap_err().to_string();
+        assert_eq!(error("u1,ess,d,1,,,UTC,ana at x,,"), "line 2: `email` is no address such as `ana@example.com`");
+        assert_eq!(error("u1,ess,d,1,,,UTC,,de_DE,"), "line 2: `language` is no tag of BCP 47 such as `de` or `pt-BR`");
+        let of_place = "line 2: `jurisdiction` is no code of ISO 3166 such as `DE` or `US-CA`, but `California`";
+        assert_eq!(error("u1,ess,d,1,,,UTC,,,California"), of_place);
+        assert_eq!(error(",ess,d,,,,UTC,ana@example.com,de,DE"), "line 2: `user` is empty");
+        assert_eq!(error(",ess,d,7,,,UTC,,de,"), "line 2: `user` is empty");
+        let directory = parse("u1,ess,d,1,,,UTC,ana@example.com,pt-BR,PR\n,,,2,,,,bo@example.com,,DE").unwrap();
+        assert_eq!((directory.len(), directory.rows().count()), (1, 2), "who cannot log in is no portal user");
+        let ana = directory.person("u1", Timestamp::from_secs(0)).unwrap();
+        assert_eq!((&*ana.email, &*ana.language, &*ana.jurisdiction), ("ana@example.com", "pt-BR", "US-PR"));
     }
 }

@@ -23,6 +23,7 @@ mod alert;
 mod baseline;
 mod budget;
 mod calendar;
+mod contact;
 mod detectors;
 mod directory;
 mod docket;
@@ -40,6 +41,7 @@ mod null;
 mod progress;
 mod raised;
 mod rare;
+mod residents;
 mod rollup;
 mod seen;
 mod settings;
@@ -58,6 +60,7 @@ pub use exception::{EntityName, ExceptionSettings};
 pub use footprint::Footprint;
 pub use named::{Bounds, ESTIMATE_MAX, NamedRecords, NotNamedRecords, Sketch, named_if_known};
 pub use progress::Violation;
+pub use residents::{Home, Residents, lies_in, may_lie_in, place};
 pub use rollup::Rollup;
 pub use settings::{
     BankDetailSettings, CrowdSettings, EnumerationSettings, FirstSeenSettings, LoginFailureSettings,

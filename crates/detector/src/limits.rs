@@ -158,4 +158,6 @@ pub const SHOWN_CHARACTERS_MAX: usize = 64;
 
 /// Rows of the directory and of the calendar. More are an error.
 pub const DIRECTORY_ROWS_MAX: usize = 1_000_000;
+/// Places whose people are counted apart; ISO 3166-1 and -2 have some 5,300. Beyond: those of the fewest people count as unknown.
+pub const RESIDENCE_PLACES_MAX: usize = 6_000;
 pub const CALENDAR_ROWS_MAX: usize = 10_000;

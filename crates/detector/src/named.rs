@@ -94,7 +94,11 @@ impl Sketch {
     }
 
     fn bounds_of(&self, is_counted: impl Fn(Record) -> bool) -> Bounds {
-        let held = self.iter().filter(|record| is_counted(*record)).count();
+        self.bounds_of_part(self.iter().filter(|record| is_counted(*record)).count())
+    }
+
+    /// The same, of records of whatever kind of which so many are members.
+    pub fn bounds_of_part(&self, held: usize) -> Bounds {
         let Some(below) = self.below else {
             let all = held as u64;
             return Bounds { lower: all, estimate: all, upper: all, exact: true };

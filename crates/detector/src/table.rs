@@ -14,17 +14,30 @@ pub(crate) fn rows<const N: usize>(
     names: [&str; N],
     rows_max: usize,
 ) -> Result<Vec<(usize, [String; N])>, TableError> {
+    let rows = rows_and_more(text, names, [], rows_max)?;
+    Ok(rows.into_iter().map(|(number, row, [])| (number, row)).collect())
+}
+
+/// A row: its line, the columns that must be there, and those that may be.
+pub(crate) type Row<const N: usize, const M: usize> = (usize, [String; N], [String; M]);
+
+/// The same, with columns that may be missing as a whole; then they are empty in every row.
+pub(crate) fn rows_and_more<const N: usize, const M: usize>(
+    text: &str,
+    names: [&str; N],
+    more: [&str; M],
+    rows_max: usize,
+) -> Result<Vec<Row<N, M>>, TableError> {
     let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
     let error = |line, problem: String| TableError { line, problem };
     let (_, header) = lines.next().ok_or_else(|| error(1, "the file is empty: a header is needed".into()))?;
     let header = cells(header).ok_or_else(|| error(1, "a quote is not closed".into()))?;
+    let place = |name: &str| header.iter().position(|cell| cell == name);
     let mut places = [0; N];
-    for (place, name) in places.iter_mut().zip(names) {
-        *place = header
-            .iter()
-            .position(|cell| cell == name)
-            .ok_or_else(|| error(1, format!("the column `{name}` is missing")))?;
+    for (at, name) in places.iter_mut().zip(names) {
+        *at = place(name).ok_or_else(|| error(1, format!("the column `{name}` is missing")))?;
     }
+    let more_places = more.map(place);
     let mut rows = Vec::new();
     for (number, line) in lines {
         let number = number + 1;
@@ -35,11 +48,18 @@ pub(crate) fn rows<const N: usize>(
             return Err(error(number, format!("more than {rows_max} rows")));
         }
         let cells = cells(line).ok_or_else(|| error(number, "a quote is not closed".into()))?;
+        let cell = |place: usize, name: &str| {
+            cells.get(place).cloned().ok_or_else(|| error(number, format!("`{name}` is missing")))
+        };
         let mut row = [const { String::new() }; N];
-        for ((cell, place), name) in row.iter_mut().zip(places).zip(names) {
-            cells.get(place).ok_or_else(|| error(number, format!("`{name}` is missing")))?.clone_into(cell);
+        for ((text, place), name) in row.iter_mut().zip(places).zip(names) {
+            *text = cell(place, name)?;
         }
-        rows.push((number, row));
+        let mut beside = [const { String::new() }; M];
+        for ((text, place), name) in beside.iter_mut().zip(more_places).zip(more) {
+            *text = place.map_or(Ok(String::new()), |place| cell(place, name))?;
+        }
+        rows.push((number, row, beside));
     }
     Ok(rows)
 }
@@ -96,6 +116,13 @@ mod tests {
         let rows = rows(text, ["b", "a"], 9).unwrap();
         assert_eq!(rows[0], (2, ["2".to_owned(), "1".to_owned()]));
         assert_eq!(rows[1], (4, ["say \"hi\"".to_owned(), "with, comma".to_owned()]));
+    }
+
+    #[test]
+    fn columns_that_may_be_missing_are_empty_then() {
+        let of = |text: &str| rows_and_more(text, ["a"], ["b", "c"], 9).map_err(|error| error.to_string());
+        assert_eq!(of("c,a\n1,2\n").unwrap(), [(2, ["2".to_owned()], [String::new(), "1".to_owned()])]);
+        assert_eq!(of("a,c\n1\n").unwrap_err(), "line 2: `c` is missing");
     }
 
     #[test]

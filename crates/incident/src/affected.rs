@@ -23,12 +23,14 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Affected {
     spans: Vec<AffectedSpan>,
-    beyond: u64,
+    beyond: Rows,
     /// Of all tables together.
     named: Sketch,
     tables: BTreeMap<String, Sketch>,
     n_beyond: u64,
     n_unnamed: u64,
+    n_alerts: u64,
+    n_without_records: u64,
 }
 
 /// How many different records an incident concerns, as far as alerts tell.
@@ -72,16 +74,39 @@ struct AffectedSpan {
     entity: Entity,
     from: Timestamp,
     to: Timestamp,
-    records: u64,
+    rows: Rows,
+}
+
+/// Rows or requests, and how many of them are beyond the records that their alert names.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Rows {
+    all: u64,
+    unnamed: u64,
+}
+
+impl Rows {
+    /// Of others.
+    fn and(self, more: Rows) -> Rows {
+        Rows { all: self.all.saturating_add(more.all), unnamed: self.unnamed.saturating_add(more.unnamed) }
+    }
+
+    /// The same ones, seen twice.
+    fn or(self, other: Rows) -> Rows {
+        Rows { all: self.all.max(other.all), unnamed: self.unnamed.max(other.unnamed) }
+    }
 }
 
 impl Affected {
     pub(crate) fn add(&mut self, alert: &AlertFact) {
+        self.n_alerts += 1;
+        self.n_without_records += u64::from(alert.affected_records == 0 && alert.named.is_none());
         self.add_named(alert);
         let (from, to, records) = (alert.window.from, alert.window.to, alert.affected_records);
         if records == 0 {
             return;
         }
+        let named = alert.named.as_ref().map_or(0, |named| named.records.bounds().lower);
+        let rows = Rows { all: records, unnamed: records.saturating_sub(named) };
         let is_full = self.spans.len() >= limits::AFFECTED_KEPT;
         let same = self.spans.iter_mut().find(|span| {
             span.subject == alert.subject && span.entity == alert.entity && span.from < to && from < span.to
@@ -90,13 +115,13 @@ impl Affected {
             Some(span) => {
                 span.from = span.from.min(from);
                 span.to = span.to.max(to);
-                span.records = span.records.max(records);
+                span.rows = span.rows.or(rows);
             }
             None if !is_full => {
                 let (subject, entity) = (alert.subject.clone(), alert.entity.clone());
-                self.spans.push(AffectedSpan { subject, entity, from, to, records });
+                self.spans.push(AffectedSpan { subject, entity, from, to, rows });
             }
-            None => self.beyond = self.beyond.saturating_add(records),
+            None => self.beyond = self.beyond.and(rows),
         }
     }
 
@@ -115,6 +140,26 @@ impl Affected {
             return;
         }
         self.tables.entry(table).or_default().merge(&named.records, limits::AFFECTED_TABLE_IDS_KEPT);
+    }
+
+    /// Records that were named, of all tables.
+    pub(crate) fn named(&self) -> &Sketch {
+        &self.named
+    }
+
+    /// Different employees who were named.
+    pub(crate) fn people_at_least(&self) -> u64 {
+        self.named.bounds_of_sort(Record::new("employee", "0").sort()).lower
+    }
+
+    /// Alerts that count.
+    pub(crate) fn n_page_alerts(&self) -> u64 {
+        self.n_alerts
+    }
+
+    /// Of these, alerts that tell of no records: whom they concern is not known.
+    pub(crate) fn n_without_records(&self) -> u64 {
+        self.n_without_records
     }
 
     /// Bounds and their reasons.
@@ -187,17 +232,25 @@ impl Affected {
     }
 
     pub(crate) fn total(&self) -> u64 {
+        self.sum(|rows| rows.all).max(self.named.bounds().upper)
+    }
+
+    /// Rows and requests, counted as in [`Affected::total`], beyond the records that their alerts name: each may be another one.
+    pub(crate) fn total_unnamed(&self) -> u64 {
+        self.sum(|rows| rows.unnamed)
+    }
+
+    fn sum(&self, of: impl Fn(Rows) -> u64) -> u64 {
         let mut views: BTreeMap<(&Entity, EntityKind), u64> = BTreeMap::new();
         for span in &self.spans {
             let sum = views.entry((&span.subject, span.entity.kind)).or_default();
-            *sum = sum.saturating_add(span.records);
+            *sum = sum.saturating_add(of(span.rows));
         }
         let mut subjects: BTreeMap<&Entity, u64> = BTreeMap::new();
         for ((subject, _), sum) in views {
             let greatest = subjects.entry(subject).or_default();
             *greatest = sum.max(*greatest);
         }
-        let rows = subjects.values().fold(self.beyond, |total, records| total.saturating_add(*records));
-        rows.max(self.named.bounds().upper)
+        subjects.values().fold(of(self.beyond), |total, records| total.saturating_add(*records))
     }
 }

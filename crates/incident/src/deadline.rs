@@ -7,7 +7,7 @@
 
 use crate::wire;
 use activity::{Span, Timestamp};
-use law::{Running, Standing};
+use law::{Edition, Running, Standing};
 use serde::{Deserialize, Serialize};
 
 /// One obligation, running for one incident.
@@ -41,9 +41,27 @@ pub struct Deadline {
     /// Ids of obligations whose notice has to be sent before this one's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
+    /// Where those live of whom a threshold speaks; empty: anywhere.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub residents_of: String,
+    /// The file of obligations that it was reckoned by; `None`: an entry from before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub law: Option<Edition>,
+    /// It ran before, and another file of obligations has changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revised: Option<Revised>,
     /// The greatest of [`Deadline::STEPS`] of which people were warned; 0: none yet.
     pub warned_percent: u8,
     pub settled: Option<Settled>,
+}
+
+/// What another file of obligations has changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Revised {
+    /// The file by which it ran before.
+    pub law_was: Edition,
+    #[serde(with = "wire")]
+    pub due_was: Option<Timestamp>,
 }
 
 /// How a deadline ended.
@@ -74,8 +92,8 @@ impl Deadline {
     /// Parts of the time, in percent, at which people are warned; 100: it has passed.
     pub const STEPS: [u8; 4] = [50, 75, 90, 100];
 
-    /// An obligation that runs.
-    pub fn start(standing: &Standing<'_>, running: &Running, target: Span, simulated: bool) -> Self {
+    /// An obligation that runs, by this file.
+    pub fn start(standing: &Standing<'_>, running: &Running, target: Span, simulated: bool, law: &Edition) -> Self {
         let obligation = standing.obligation;
         Deadline {
             obligation: obligation.id.clone(),
@@ -91,6 +109,9 @@ impl Deadline {
             reckoning: running.reckoning.clone(),
             assumed: standing.assumed.iter().map(|assumed| assumed.threshold.to_string()).collect(),
             after: standing.after.iter().map(|id| (*id).to_owned()).collect(),
+            residents_of: obligation.residents_of.clone(),
+            law: Some(law.clone()),
+            revised: None,
             warned_percent: 0,
             settled: None,
         }
@@ -102,6 +123,11 @@ impl Deadline {
             (deadline.starts_at, deadline.due_at, deadline.assumed.clone(), deadline.after.clone())
         };
         of(self) == of(other)
+    }
+
+    /// What another file of obligations has changed of it, in words; `None`: nothing.
+    pub fn revision_in_words(&self) -> Option<String> {
+        crate::revised::in_words(self)
     }
 
     /// When its recipient was told; `None`: not yet.

@@ -2,8 +2,8 @@
 //! incidents; a [`crate::Casebook`] is what remains of them when they are applied in order.
 
 use crate::{
-    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, IncidentId, Notice, NoticeId, Settlement, Silence,
-    Verdict, wire,
+    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, IncidentId, Located, Notice, NoticeId, Settlement,
+    Silence, Verdict, wire,
 };
 use activity::{DataClasses, Entity, Mode, Timestamp};
 use detector::{AlertId, Ruling, Severity, VerdictException};
@@ -148,6 +148,15 @@ pub enum Decision {
         lower: u64,
         upper: Option<u64>,
         command: Option<String>,
+    },
+    /// The people whom alerts name were counted by where they live, through the directory as it was then.
+    PeopleLocated {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        located: Box<Located>,
     },
     /// Somebody has to know.
     NoticeRequested {
@@ -448,6 +457,7 @@ impl Decision {
             Decision::DeadlineSettled { .. } => "deadline_settled",
             Decision::MomentRecorded { .. } => "moment_recorded",
             Decision::PeopleCounted { .. } => "people_counted",
+            Decision::PeopleLocated { .. } => "people_located",
             Decision::NoticeRequested { .. } => "notice_requested",
             Decision::NoticeStopped { .. } => "notice_stopped",
             Decision::NoticeUndeliverable { .. } => "notice_undeliverable",
@@ -495,6 +505,7 @@ impl Decision {
             | Decision::VerdictSet { at, .. }
             | Decision::MomentRecorded { at, .. }
             | Decision::PeopleCounted { at, .. }
+            | Decision::PeopleLocated { at, .. }
             | Decision::AlertJudged { at, .. }
             | Decision::Noted { at, .. }
             | Decision::Closed { at, .. }
@@ -540,6 +551,7 @@ impl Decision {
             | Decision::VerdictSet { because, .. }
             | Decision::MomentRecorded { because, .. }
             | Decision::PeopleCounted { because, .. }
+            | Decision::PeopleLocated { because, .. }
             | Decision::AlertJudged { because, .. }
             | Decision::Noted { because, .. }
             | Decision::Closed { because, .. }
@@ -579,6 +591,7 @@ impl Decision {
             | Decision::VerdictSet { incident, .. }
             | Decision::MomentRecorded { incident, .. }
             | Decision::PeopleCounted { incident, .. }
+            | Decision::PeopleLocated { incident, .. }
             | Decision::Noted { incident, .. }
             | Decision::Reopened { incident, .. }
             | Decision::OwnerSet { incident, .. }

@@ -6,13 +6,13 @@ mod split;
 mod tasks;
 
 use crate::{
-    AlertFact, Deadline, DeliveryResult, IncidentId, Notice, NoticeId, Settled, Settlement, affected::Affected,
-    affected::AffectedRecords,
+    AlertFact, Deadline, DeliveryResult, IncidentId, Located, Notice, NoticeId, Settled, Settlement,
+    affected::Affected, affected::AffectedRecords,
 };
 use crate::{Decision, Opening, limits, wire};
 use activity::{DataClasses, Entity, Mode, Timestamp, printable_within};
 use detector::{Evidence, Severity};
-use law::{Headcount, Moment, People};
+use law::{Headcount, Moment};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -110,6 +110,8 @@ pub struct Incident {
     pub moments: BTreeMap<Moment, Act>,
     /// How many people are concerned, as persons found out: by where they live, under the empty text all of them.
     pub people: BTreeMap<String, Headcount>,
+    /// The people whom alerts name, by where the directory says that they live; `None`: no directory was asked.
+    pub located: Option<Located>,
     /// In the order they were requested.
     pub notices: Vec<NoticeRecord>,
     /// How many were requested in all.
@@ -271,6 +273,7 @@ impl Incident {
             deadlines: Vec::new(),
             moments: BTreeMap::new(),
             people: BTreeMap::new(),
+            located: None,
             notices: Vec::new(),
             n_notices: 0,
             told: BTreeMap::new(),
@@ -287,6 +290,10 @@ impl Incident {
     /// How many records it concerns: bounds, per table, with their reasons.
     pub fn affected(&self) -> AffectedRecords {
         self.affected.records()
+    }
+
+    pub(crate) fn affected_so_far(&self) -> &Affected {
+        &self.affected
     }
 
     /// Takes in one decision about this incident. Total: what does not fit changes nothing but the timeline.
@@ -330,6 +337,7 @@ impl Incident {
                     self.people.insert(place.clone(), Headcount { lower: *lower, upper: *upper });
                 }
             }
+            Decision::PeopleLocated { located, .. } => self.located = Some(Located::clone(located)),
             Decision::NoticeRequested { notice, because, step, fallback_of, may_stop } => {
                 self.request(notice, because, step, fallback_of.as_ref(), may_stop);
             }
@@ -464,6 +472,8 @@ impl Incident {
             Decision::AlertGrouped { .. } | Decision::AlertInhibited { .. } => {
                 self.n_alerts > limits::ALERTS_KEPT as u64
             }
+            // With every alert there may be one; the page has the last.
+            Decision::PeopleLocated { .. } => self.timeline.iter().any(|line| line.kind == decision.kind()),
             Decision::DeliveryRecorded { report, .. } => matches!(report.result, DeliveryResult::Retrying { .. }),
             _ => false,
         };
@@ -540,21 +550,6 @@ impl Incident {
         let told =
             self.deadlines.iter().filter_map(|deadline| Some((deadline.obligation.clone(), deadline.told_at()?)));
         told.collect()
-    }
-
-    /// Who is concerned, as far as it is known. Logs give a lower bound; only a person's count gives an upper one, because logs
-    /// may not show all.
-    pub fn people_concerned(&self) -> People {
-        let named = self.affected().people.map_or(0, |people| people.lower);
-        let residents: BTreeMap<_, _> =
-            self.people.iter().filter(|(place, _)| !place.is_empty()).map(|(place, n)| (place.clone(), *n)).collect();
-        let located = residents.values().fold(0_u64, |sum, count| sum.saturating_add(count.lower));
-        // What logs prove later goes before what somebody counted earlier.
-        let counted = self.people.get("").copied().unwrap_or(Headcount::UNKNOWN);
-        let lower = counted.lower.max(named).max(located);
-        let total = Headcount { lower, upper: counted.upper.map(|upper| upper.max(lower)) };
-        let unlocated = Headcount { lower: 0, upper: total.upper.map(|upper| upper.saturating_sub(located)) };
-        People { total, residents, unlocated }
     }
 
     /// Whether a person's count for this place can be kept.

@@ -6,7 +6,7 @@
 //! and applies them.
 //!
 //! ```text
-//! alert ─► grouping ─► incident ─► pending: severity ─► awareness ─► deadlines ─► notices ─► fallbacks
+//! alert ─► grouping ─► incident ─► pending: severity ─► people by place ─► awareness ─► deadlines ─► notices ─► fallbacks
 //! command ─► commands, life ─┘        (what is missing now)
 //! alert that interrupts nobody ─► daily: told once a day
 //! ```
@@ -37,12 +37,15 @@ mod incident;
 mod inhibit;
 mod life;
 pub mod limits;
+mod located;
 mod notice;
 mod pending;
 mod policy;
 mod rejoin;
+mod revised;
 mod silence;
 mod state;
+mod unnamed;
 mod wire;
 mod words;
 
@@ -50,7 +53,7 @@ pub use affected::{AffectedPeople, AffectedRecords, AffectedTable};
 pub use alert_fact::{AlertFact, Figure};
 pub use casebook::Casebook;
 pub use command::{Action, Command, Refusal};
-pub use deadline::{Deadline, Settled, Settlement};
+pub use deadline::{Deadline, Revised, Settled, Settlement};
 pub use decision::{Decision, NotADecision, Opening, POLICY};
 pub use delivery::{DeliveryReport, DeliveryResult};
 pub use digest::Digest;
@@ -59,10 +62,14 @@ pub use incident::{
     Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, Owner, Task, TimelineEntry, Told, Verdict,
 };
 pub use inhibit::{Inhibition, Matcher, Same};
-pub use notice::{DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeFigure, NoticeId, NoticeKind};
+pub use law::Headcount;
+pub use located::{Located, LocatedPlace, Residence};
+pub use notice::{
+    DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticePlace,
+};
 pub use policy::{
     AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
-    NoticeSettings, Policy, Route, Settings, Target, Trigger,
+    NoticeSettings, PeopleAtMost, Policy, Route, Settings, Target, Trigger,
 };
 pub use silence::Silence;
 pub use state::Counts;

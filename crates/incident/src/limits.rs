@@ -109,3 +109,8 @@ pub const OBLIGATIONS_MAX: usize = 300;
 pub const NOTICE_DEADLINES: usize = 20;
 /// Places whose number of people a person recorded, per incident. There are fewer states.
 pub const PLACES_MAX: usize = 400;
+/// Places whose number of people is counted through the directory, per incident: those that obligations ask about, then those of the
+/// most people. Beyond: not told apart; nobody asks about them.
+pub const LOCATED_PLACES_MAX: usize = 800;
+/// Places told in one notice: those of the most people. The rest is counted, and stands on the incident's page.
+pub const NOTICE_PLACES: usize = 10;

@@ -3,9 +3,10 @@
 //! Channels render it; they decide nothing. It holds counts, classes, ids and reasons, never a record's value, a
 //! statement's text or a password: it leaves our boundary.
 
-use crate::{AffectedPeople, AffectedTable, wire};
+use crate::{AffectedPeople, AffectedTable, Residence, wire};
 use activity::{DataClasses, DrillId, Entity, Mode, Timestamp};
 use detector::{AlertId, Severity};
+use law::Headcount;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -135,11 +136,38 @@ pub struct NoticeAffected {
     pub people: Option<AffectedPeople>,
     /// Whom that counts, or why nobody.
     pub people_reason: String,
+    /// By where they live, those of the most people first; at most [`crate::limits::NOTICE_PLACES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<NoticePlace>,
+    /// Places beyond those.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_places_beyond: u64,
+    /// How they were counted through the directory; empty: they were not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub places_reason: String,
     /// Tables whose ids are named.
     pub n_tables: u64,
     /// Of those, with `figures = "full"` only, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<AffectedTable>,
+}
+
+/// How many people of one place it concerns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticePlace {
+    /// ISO 3166 code.
+    pub place: String,
+    #[serde(flatten)]
+    pub count: Headcount,
+    /// A person recorded it.
+    #[serde(default)]
+    pub by_person: bool,
+}
+
+impl From<Residence> for NoticePlace {
+    fn from(residence: Residence) -> Self {
+        NoticePlace { place: residence.place, count: residence.count, by_person: residence.by_person }
+    }
 }
 
 /// What a notice says of a legal time limit.
@@ -153,6 +181,9 @@ pub struct DeadlineFact {
     pub due_at: Option<Timestamp>,
     /// A drill's deadlines never run: shown as an exercise.
     pub simulated: bool,
+    /// Thresholds that count as met because the number of people is not known well enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<String>,
 }
 
 impl NoticeKind {

@@ -8,8 +8,12 @@
 
 use crate::{
     AffectedRecords, Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice,
-    NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticeRecord, Policy, Settlement, Told, Verdict, limits,
+    NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticePlace, NoticeRecord, Policy, Settlement, Told, Verdict,
+    limits,
+    located::located,
     policy::{Route, names},
+    revised::{self, notices_of_revisions},
+    unnamed,
 };
 use activity::{Span, Timestamp, printable_within};
 use law::{Case, Holds};
@@ -30,8 +34,17 @@ pub(crate) fn pending(policy: &Policy, incident: &Incident, now: Timestamp) -> V
     let mut draft = Cow::Borrowed(incident);
     let mut all = Vec::new();
     // In the order in which one makes the next one necessary, so that one pass settles it.
-    let kinds =
-        [severity, awareness, deadlines, notices_of_what_it_is, notices_of_deadlines, fallbacks, notices_of_its_end];
+    let kinds = [
+        severity,
+        located,
+        awareness,
+        deadlines,
+        notices_of_what_it_is,
+        notices_of_revisions,
+        notices_of_deadlines,
+        fallbacks,
+        notices_of_its_end,
+    ];
     for missing in kinds {
         let decisions = missing(policy, &draft, now);
         for decision in &decisions {
@@ -71,7 +84,7 @@ fn deadlines(policy: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decisio
         return running.map(|deadline| withdrawal(incident, &deadline.obligation, because.into(), at)).collect();
     }
     let (moments, sent) = (incident.moments(), incident.told_of_obligations());
-    // Counting named people takes a while; most policies do not ask for it.
+    // Most policies do not ask for it.
     let people = if policy.counts_people() { incident.people_concerned() } else { law::People::unknown() };
     let armed_anyway = &policy.settings().jurisdictions.arm_unverified;
     let classes = incident.data_classes;
@@ -82,14 +95,19 @@ fn deadlines(policy: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decisio
         let withdrawn = match &standing.holds {
             Holds::Running(running) => {
                 let target = policy.target(&obligation.id);
-                let mut deadline = Deadline::start(&standing, running, target, incident.mode.is_drill());
+                let edition = policy.law().edition();
+                let mut deadline = Deadline::start(&standing, running, target, incident.mode.is_drill(), edition);
                 let is_missing = old
                     .is_none_or(|old| Incident::may_rearm(old) && (!old.is_running() || !old.says_the_same(&deadline)));
                 if is_missing {
                     // Who was warned of this very limit is not warned again.
                     let same = old.filter(|old| (old.starts_at, old.limit()) == (deadline.starts_at, deadline.limit()));
                     deadline.warned_percent = same.filter(|old| old.is_running()).map_or(0, |old| old.warned_percent);
-                    let because = running.reckoning.clone();
+                    deadline.revised = revised::revised(old, &deadline);
+                    let because = match revised::in_words(&deadline) {
+                        Some(change) => format!("{change}; {}", running.reckoning),
+                        None => running.reckoning.clone(),
+                    };
                     decisions.push(Decision::DeadlineArmed {
                         at,
                         because,
@@ -104,6 +122,13 @@ fn deadlines(policy: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decisio
             Holds::Inapplicable(because) => Some(because.clone()),
         };
         if let Some(because) = withdrawn.filter(|_| old.is_some_and(Deadline::is_running)) {
+            let by_another = old.and_then(|old| old.law.as_ref()).filter(|law| *law != policy.law().edition());
+            let because = match by_another {
+                Some(law) => {
+                    format!("{because}; the file of obligations is {}, and was {law}", policy.law().edition())
+                }
+                None => because,
+            };
             decisions.push(withdrawal(incident, &obligation.id, because, at));
         }
     }
@@ -133,13 +158,13 @@ fn notices_of_what_it_is(policy: &Policy, incident: &Incident, now: Timestamp) -
     let routes = policy.routes(incident);
     for (channel, route) in &routes {
         if !incident.told.contains_key(channel) {
-            wanted.notice(NoticeKind::Opened, "opened", channel, Some(route), &route.because, title(incident));
+            wanted.notice(NoticeKind::Opened, "opened", channel, Some(route), &route.because, title(policy, incident));
         }
     }
     if let Some(reopened) = &incident.reopened {
         let because = format!("opened again by {}: {}", reopened.by, reopened.because);
         for channel in &incident.reopened_to {
-            let title = format!("Open again: {}", title(incident));
+            let title = format!("Open again: {}", title(policy, incident));
             wanted.notice(
                 NoticeKind::Opened,
                 &incident.step("reopened"),
@@ -160,12 +185,19 @@ fn notices_of_what_it_is(policy: &Policy, incident: &Incident, now: Timestamp) -
                 current.severity.as_str(),
                 names(current.data_classes)
             );
-            wanted.notice(NoticeKind::Escalated, &step, channel, routes.get(channel), &because, title(incident));
+            wanted.notice(
+                NoticeKind::Escalated,
+                &step,
+                channel,
+                routes.get(channel),
+                &because,
+                title(policy, incident),
+            );
         }
     }
     if escalation_at(policy, incident).is_some_and(|at| at <= now) {
         let because = format!("nobody has acknowledged it within {}", policy.settings().escalation.after);
-        let title = format!("Not acknowledged for {}: {}", policy.settings().escalation.after, title(incident));
+        let title = format!("Not acknowledged for {}: {}", policy.settings().escalation.after, title(policy, incident));
         for channel in &policy.settings().escalation.channels {
             let step = incident.step(UNACKNOWLEDGED);
             wanted.notice(NoticeKind::Escalated, &step, channel, None, &because, title.clone());
@@ -201,7 +233,7 @@ fn notices_of_deadlines(policy: &Policy, incident: &Incident, now: Timestamp) ->
     }
     for (percent, deadlines) in steps {
         let because = warning(percent, &deadlines);
-        let title = format!("{}: {}", capitalised(&because), title(incident));
+        let title = format!("{}: {}", capitalised(&because), title(policy, incident));
         let which = deadlines.iter().map(|deadline| {
             let limit = deadline.limit().unwrap_or(deadline.starts_at).as_millis();
             format!("{}:{}:{limit}", deadline.obligation, deadline.starts_at.as_millis())
@@ -293,7 +325,7 @@ fn notices_of_its_end(policy: &Policy, incident: &Incident, now: Timestamp) -> V
         None => kind.as_str().to_owned(),
     };
     let because = format!("{word} by {} at {}", act.by, act.at);
-    let title = format!("{}: {}", capitalised(&word), title(incident));
+    let title = format!("{}: {}", capitalised(&word), title(policy, incident));
     let step = incident.step(kind.as_str());
     for channel in channels {
         wanted.notice(kind, &step, channel, routes.get(channel), &because, title.clone());
@@ -302,20 +334,20 @@ fn notices_of_its_end(policy: &Policy, incident: &Incident, now: Timestamp) -> V
 }
 
 /// Collects notices, each at most once.
-struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     policy: &'a Policy,
     incident: &'a Incident,
     now: Timestamp,
     asked: BTreeSet<NoticeId>,
-    decisions: Vec<Decision>,
+    pub(crate) decisions: Vec<Decision>,
 }
 
 impl<'a> Wanted<'a> {
-    fn new(policy: &'a Policy, incident: &'a Incident, now: Timestamp) -> Self {
+    pub(crate) fn new(policy: &'a Policy, incident: &'a Incident, now: Timestamp) -> Self {
         Wanted { policy, incident, now, asked: BTreeSet::new(), decisions: Vec::new() }
     }
 
-    fn notice(
+    pub(crate) fn notice(
         &mut self,
         kind: NoticeKind,
         step: &str,
@@ -368,11 +400,8 @@ impl<'a> Wanted<'a> {
         wording: Option<String>,
     ) -> Notice {
         let (incident, settings) = (self.incident, &self.policy.settings().notices);
-        let mut reasons: Vec<_> =
-            incident.alerts.iter().take(limits::REASONS_MAX).map(|alert| alert.why.clone()).collect();
-        if reasons.is_empty() {
-            reasons.push(incident.opened_because.clone());
-        }
+        let shown = settings.figures.unwrap_or_default();
+        let reasons = unnamed::reasons(incident, shown);
         let mut told: Vec<_> = incident.deadlines.iter().filter(|deadline| deadline.is_running()).collect();
         told.sort_by_key(|deadline| (deadline.due_at.is_none(), deadline.due_at));
         Notice {
@@ -384,14 +413,14 @@ impl<'a> Wanted<'a> {
             hold_until,
             expires_at: hold_until.unwrap_or(self.now) + settings.expire_after,
             severity: incident.severity,
-            subject: incident.subject.clone(),
+            subject: unnamed::subject(incident, shown),
             data_classes: incident.data_classes,
             affected_records: incident.affected_records,
             title: printable_within(&title, limits::TITLE_MAX),
             wording,
             reasons,
-            figures: figures(incident, kind, settings.figures.unwrap_or_default()),
-            affected: affected(incident, kind, settings.figures.unwrap_or_default()),
+            figures: figures(incident, kind, shown),
+            affected: affected(incident, kind, shown),
             digest: Vec::new(),
             n_alerts: incident.n_alerts,
             first_seen_at: incident.first_seen_at,
@@ -412,6 +441,7 @@ fn fact(deadline: &Deadline) -> DeadlineFact {
         name: deadline.name.clone(),
         due_at: deadline.due_at,
         simulated: deadline.simulated,
+        assumed: deadline.assumed.clone(),
     }
 }
 
@@ -431,7 +461,23 @@ fn affected(incident: &Incident, kind: NoticeKind, shown: FiguresShown) -> Optio
     }
     let n_tables = tables.len() as u64;
     tables.retain(|_| shown == FiguresShown::Full);
-    Some(NoticeAffected { lower, estimate, upper, reason, people, people_reason, n_tables, tables })
+    let mut places: Vec<NoticePlace> = incident.residences().into_iter().map(NoticePlace::from).collect();
+    let n_places_beyond = places.len().saturating_sub(limits::NOTICE_PLACES) as u64;
+    places.truncate(limits::NOTICE_PLACES);
+    let places_reason = incident.located.as_ref().map_or_else(String::new, |located| located.reason.clone());
+    Some(NoticeAffected {
+        lower,
+        estimate,
+        upper,
+        reason,
+        people,
+        people_reason,
+        places,
+        n_places_beyond,
+        places_reason,
+        n_tables,
+        tables,
+    })
 }
 
 /// Of the gravest alert that pages, the first of several, if the incident keeps its figures.
@@ -450,10 +496,11 @@ fn figures(incident: &Incident, kind: NoticeKind, shown: FiguresShown) -> Vec<No
 }
 
 /// "Possible breach of hr data: portal_user u1042".
-fn title(incident: &Incident) -> String {
+pub(crate) fn title(policy: &Policy, incident: &Incident) -> String {
     let others = incident.subjects.len() as u64 - 1 + incident.n_subjects_beyond;
     let others = if others == 0 { String::new() } else { format!(" and {others} more") };
-    let (severity, subject) = (incident.severity.as_str(), &incident.subject);
+    let subject = unnamed::subject(incident, policy.settings().notices.figures.unwrap_or_default());
+    let severity = incident.severity.as_str();
     if incident.data_classes.is_empty() {
         return format!("Unusual activity ({severity}): {} {}{others}", subject.kind, subject.id);
     }
@@ -461,7 +508,7 @@ fn title(incident: &Incident) -> String {
     format!("Possible breach of data of class {classes} ({severity}): {} {}{others}", subject.kind, subject.id)
 }
 
-fn capitalised(text: &str) -> String {
+pub(crate) fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or(String::new(), |first| first.to_uppercase().chain(characters).collect())
 }

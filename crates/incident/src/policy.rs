@@ -8,13 +8,14 @@ mod settings;
 use crate::{Incident, daily::Plan, limits};
 use activity::{DataClass, DataClasses, Span};
 pub(crate) use conditions::CONDITIONS;
+use detector::Residents;
 use law::Catalogue;
 pub use settings::{
     AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
-    NoticeSettings, Settings, Target, Trigger,
+    NoticeSettings, PeopleAtMost, Settings, Target, Trigger,
 };
 pub(crate) use settings::{is_place, span};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A checked policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Policy {
     law: Catalogue,
     /// `None`: nobody gets a daily digest.
     digest: Option<Plan>,
+    /// Where people live, as of now.
+    residents: Arc<Residents>,
 }
 
 /// Why and how a channel is to be told of an incident.
@@ -50,11 +53,25 @@ impl Policy {
                 None
             }
         };
-        if mistakes.is_empty() { Ok(Policy { settings, law, digest }) } else { Err(mistakes) }
+        if mistakes.is_empty() {
+            Ok(Policy { settings, law, digest, residents: Arc::default() })
+        } else {
+            Err(mistakes)
+        }
+    }
+
+    /// The same with this directory: what is counted from now on is counted by it.
+    #[must_use]
+    pub fn with_residents(self, residents: Arc<Residents>) -> Self {
+        Policy { residents, ..self }
     }
 
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(crate) fn residents(&self) -> &Residents {
+        &self.residents
     }
 
     /// When the daily digest is due and what of it is told, if anybody gets it.

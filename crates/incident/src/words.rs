@@ -56,6 +56,9 @@ impl Decision {
                 let place = if place.is_empty() { String::new() } else { format!(" who live in {place}") };
                 format!("people concerned{place}: {count}: {because}")
             }
+            Decision::PeopleLocated { because, located, .. } => {
+                format!("people by where they live: {} ({because})", located.in_words())
+            }
             Decision::NoticeRequested { notice, because, .. } => {
                 let held = notice.hold_until.map_or(String::new(), |until| format!(", held until {until}"));
                 format!("notice `{}` to channel `{}`{held}: {because}", notice.kind.as_str(), notice.channel)

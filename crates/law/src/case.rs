@@ -58,7 +58,7 @@ impl fmt::Display for Moment {
 }
 
 /// A number of people, as far as it is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Headcount {
     pub lower: u64,
     /// `None`: nothing bounds it.
@@ -96,16 +96,25 @@ pub struct People {
     pub residents: BTreeMap<String, Headcount>,
     /// Those of whom it is not known.
     pub unlocated: Headcount,
+    /// Everybody who may live there, where that was worked out more closely than by adding up the two above; by code, too.
+    pub reckoned: BTreeMap<String, Headcount>,
 }
 
 impl People {
+    /// In [`People::reckoned`]: a state of the United States of which nobody is known to live there.
+    pub const ANOTHER_STATE: &str = "US-";
+
     /// Nothing is known: every threshold counts as met.
     pub fn unknown() -> Self {
-        People { total: Headcount::UNKNOWN, residents: BTreeMap::new(), unlocated: Headcount::UNKNOWN }
+        People { total: Headcount::UNKNOWN, unlocated: Headcount::UNKNOWN, ..People::default() }
     }
 
     /// Whoever may live there: those of whom it is known, and at most all of whom it is not.
     pub fn residents_of(&self, place: &str) -> Headcount {
+        if let Some(reckoned) = self.reckoned.get(place).filter(|_| !self.residents.contains_key(place)) {
+            let upper = least(reckoned.upper, self.total.upper);
+            return Headcount { lower: reckoned.lower, upper: upper.map(|upper| upper.max(reckoned.lower)) };
+        }
         let known = self.residents.get(place).copied().unwrap_or(Headcount::exactly(0));
         let upper = known.upper.zip(self.unlocated.upper).map(|(known, others)| known.saturating_add(others));
         Headcount { lower: known.lower, upper: least(upper, self.total.upper) }
@@ -113,11 +122,12 @@ impl People {
 
     /// The most that live in one state of the United States.
     pub fn residents_of_one_state(&self) -> Headcount {
-        let states = self.residents.keys().filter(|place| place.starts_with("US-"));
+        let states = self.residents.keys().chain(self.reckoned.keys()).filter(|place| place.starts_with("US-"));
         let counts: Vec<_> = states.map(|state| self.residents_of(state)).collect();
         let lower = counts.iter().map(|count| count.lower).max().unwrap_or(0);
         // A state of which nobody is known may be that of all whose place is unknown.
-        let elsewhere = least(self.unlocated.upper, self.total.upper);
+        let elsewhere = self.reckoned.get(People::ANOTHER_STATE).map_or(self.unlocated.upper, |there| there.upper);
+        let elsewhere = least(elsewhere, self.total.upper);
         let upper = counts.iter().map(|count| count.upper).chain([elsewhere]).reduce(|a, b| Some(a?.max(b?))).flatten();
         Headcount { lower, upper }
     }

@@ -1,14 +1,32 @@
 //! The file of obligations: read, checked as a whole, asked.
 
 use crate::{Calendar, Case, Limit, Obligation, Standing, standing};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt;
 
 /// All obligations known, and the days off that their limits need.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Catalogue {
-    version: String,
+    edition: Edition,
     calendars: Vec<Calendar>,
     obligations: Vec<Obligation>,
+}
+
+/// Which file of obligations it was: what it calls itself, and what proves it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edition {
+    pub version: String,
+    /// Of the whole file, in hexadecimal.
+    pub sha256: String,
+}
+
+impl fmt::Display for Edition {
+    /// `2026-11-26 (SHA-256 0123456789abcdef…)`: enough of it to tell two files apart.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let beginning = self.sha256.get(..16).unwrap_or(&self.sha256);
+        write!(f, "{} (SHA-256 {beginning}…)", self.version)
+    }
 }
 
 /// What is wrong with a file of obligations: everything, each with its obligation.
@@ -25,6 +43,8 @@ pub enum NotACatalogue {
 
 /// Version of the form of the file.
 const SCHEMA: u32 = 1;
+/// Characters of a version.
+const VERSION_MAX: usize = 100;
 /// Most obligations, and most calendars, of a file.
 const ENTRIES_MAX: usize = 2_000;
 
@@ -48,14 +68,15 @@ impl Catalogue {
         if schema_version != SCHEMA {
             return Err(NotACatalogue::Schema(schema_version));
         }
-        let catalogue = Catalogue { version, calendars, obligations };
+        let sha256 = Sha256::digest(yaml.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let catalogue = Catalogue { edition: Edition { version, sha256 }, calendars, obligations };
         let wrong = catalogue.wrong();
         if wrong.is_empty() { Ok(catalogue) } else { Err(NotACatalogue::Wrong(wrong)) }
     }
 
-    /// Version of its contents.
-    pub fn version(&self) -> &str {
-        &self.version
+    /// The file it was read from; of [`Catalogue::only`] too.
+    pub fn edition(&self) -> &Edition {
+        &self.edition
     }
 
     /// In the order of the file.
@@ -99,6 +120,9 @@ impl Catalogue {
         let mut wrong = Vec::new();
         if self.obligations.len() > ENTRIES_MAX || self.calendars.len() > ENTRIES_MAX {
             return vec![format!("more than {ENTRIES_MAX} obligations or calendars")];
+        }
+        if self.edition.version.chars().nth(VERSION_MAX).is_some() {
+            wrong.push(format!("`version` is longer than {VERSION_MAX} characters"));
         }
         for (at, calendar) in self.calendars.iter().enumerate() {
             if let Some(problem) = calendar.problem() {

@@ -32,6 +32,6 @@ mod term;
 
 pub use calendar::{Calendar, DayOff, Observed};
 pub use case::{Case, Headcount, Moment, People};
-pub use catalogue::{Catalogue, NotACatalogue};
+pub use catalogue::{Catalogue, Edition, NotACatalogue};
 pub use obligation::{Before, Latest, Limit, Obligation, Order, Recipient, Status, Threshold, Verified, Whose};
 pub use standing::{Assumed, Holds, Running, Standing};

@@ -5,7 +5,7 @@
 
 use activity::{Timestamp, printable, printable_within};
 use detector::Severity;
-use incident::{DigestLine, Notice, NoticeKind};
+use incident::{DigestLine, Notice, NoticeAffected, NoticeKind};
 
 /// Characters of a title. Beyond: cut.
 const TITLE_CHARACTERS_MAX: usize = 200;
@@ -94,6 +94,11 @@ impl Facts {
                 }
                 (None, false) => "without undue delay".to_owned(),
             };
+            let due = match deadline.assumed.is_empty() {
+                true => due,
+                false => format!("{due}; open, read strictly: {}", deadline.assumed.join("; ")),
+            };
+            let due = printable_within(&due, REASON_CHARACTERS_MAX);
             (printable_within(&deadline.name, TITLE_CHARACTERS_MAX), due)
         });
         let beyond = notice.deadlines.len().saturating_sub(ITEMS_MAX) as u64 + notice.n_deadlines_beyond;
@@ -222,6 +227,7 @@ fn affected(notice: &Notice) -> Vec<String> {
         }
         None => affected.people_reason.clone(),
     };
+    let places = (!affected.places_reason.is_empty() || !affected.places.is_empty()).then(|| places(affected));
     let tables = match (affected.n_tables, affected.tables.is_empty()) {
         (0, _) | (_, false) => None,
         (1, true) => Some("records named by their ids lie in 1 table".to_owned()),
@@ -230,8 +236,29 @@ fn affected(notice: &Notice) -> Vec<String> {
     let of_table = affected.tables.iter().map(|table| {
         format!("records of {} named by their ids: {}", table.table, bounds(table.lower, table.estimate, table.upper))
     });
-    let all = [format!("records: {records} ({})", affected.reason), people].into_iter().chain(tables).chain(of_table);
+    let all = [format!("records: {records} ({})", affected.reason), people].into_iter().chain(places);
+    let all = all.chain(tables).chain(of_table);
     all.take(ITEMS_MAX).map(shown).collect()
+}
+
+/// `people by where they live: 612 in US-CA (counted by a person), 40 to 52 in DE; and 3 more places (why)`. The reason goes last: it may be cut.
+fn places(affected: &NoticeAffected) -> String {
+    let mut words: Vec<String> = (affected.places.iter())
+        .map(|of| format!("{} in {}{}", of.count, of.place, if of.by_person { " (counted by a person)" } else { "" }))
+        .collect();
+    match affected.n_places_beyond {
+        0 => {}
+        1 => words.push("and 1 more place".into()),
+        n => words.push(format!("and {} more places", thousands(n))),
+    }
+    if words.is_empty() {
+        words.push("not known of anybody".into());
+    }
+    let reason = match affected.places_reason.as_str() {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    };
+    format!("people by where they live: {}{reason}", words.join(", "))
 }
 
 /// `at least 12, about 40, at most 1,840`; where all three are one number, that.
@@ -303,7 +330,10 @@ fn is_web_address(link: &str) -> bool {
 #[cfg(test)]
 pub(crate) fn example() -> Notice {
     use activity::{DataClass, Entity, EntityKind, Span};
-    use incident::{AffectedPeople, AffectedTable, DeadlineFact, IncidentId, NoticeAffected, NoticeFigure, NoticeId};
+    use incident::{
+        AffectedPeople, AffectedTable, DeadlineFact, Headcount, IncidentId, NoticeAffected, NoticeFigure, NoticeId,
+        NoticePlace,
+    };
     let decided_at: Timestamp = "2026-03-02T21:15:00Z".parse().expect("a time");
     Notice {
         id: NoticeId("0123456789abcdef0123456789abcdef".into()),
@@ -329,6 +359,9 @@ pub(crate) fn example() -> Notice {
             reason: "at least: different ids".into(),
             people: Some(AffectedPeople { lower: 240, estimate: 240, upper: 240 }),
             people_reason: "different employees' numbers".into(),
+            places: vec![NoticePlace { place: "US-CA".into(), count: Headcount::between(12, 40), by_person: false }],
+            n_places_beyond: 0,
+            places_reason: "each where the directory says".into(),
             n_tables: 1,
             tables: vec![AffectedTable { table: "hr.hr_payroll".into(), lower: 230, estimate: 240, upper: 250 }],
         }),
@@ -339,6 +372,7 @@ pub(crate) fn example() -> Notice {
             name: "GDPR Art. 33: tell the authority".into(),
             due_at: Some(decided_at + Span::from_hours(72)),
             simulated: false,
+            assumed: Vec::new(),
         }],
         n_deadlines_beyond: 0,
         wording: None,
@@ -488,12 +522,28 @@ See and act on it: https://breachd.example/
         let affected = notice.affected.as_mut().unwrap();
         (affected.n_tables, affected.people) = (3, None);
         affected.tables.clear();
+        affected.places.clear();
+        affected.places_reason.clear();
         affected.people_reason = "people cannot be counted: the ids are not employees' numbers".into();
         let told = Facts::of(&notice).affected;
         assert_eq!(told[1], "people cannot be counted: the ids are not employees' numbers");
         assert_eq!(told[2..], ["records named by their ids lie in 3 tables"]);
         notice.affected = None;
         assert!(!Facts::of(&notice).plain_text().contains(AFFECTED_HEADING), "no heading without anything below");
+    }
+
+    #[test]
+    fn places_and_open_thresholds_are_told() {
+        let mut notice = example();
+        let told = |notice: &Notice| Facts::of(notice).affected[2].clone();
+        assert_eq!(told(&notice), "people by where they live: 12 to 40 in US-CA (each where the directory says)");
+        let affected = notice.affected.as_mut().unwrap();
+        (affected.places[0].by_person, affected.n_places_beyond) = (true, 2);
+        affected.places_reason.clear();
+        let by_person = "people by where they live: 12 to 40 in US-CA (counted by a person), and 2 more places";
+        assert_eq!(told(&notice), by_person);
+        notice.deadlines[0].assumed = vec!["more than 500 residents".into()];
+        assert!(Facts::of(&notice).deadlines[0].1.ends_with("; open, read strictly: more than 500 residents"));
     }
 
     #[test]

@@ -141,22 +141,40 @@ impl Company {
         self.people.iter().filter(move |person| person.role == role)
     }
 
+    /// Whoever may log in, then all other employees, who have a place and mostly an address.
     pub fn directory_csv(&self) -> String {
-        let mut text = String::from("user,role,department,employee_id,from,to,zone\n");
+        let mut text = String::from("user,role,department,employee_id,from,to,zone,email,language,jurisdiction\n");
         for person in &self.people {
             // The sign of these names is the reverse of everyday use: Etc/GMT-1 is UTC+1.
             let zone = match person.zone_hours {
                 0 => "Etc/GMT".to_owned(),
                 hours => format!("Etc/GMT{:+}", -hours),
             };
+            let contact = match (person.role, person.zone_hours) {
+                (Role::Service, _) => ",,".to_owned(),
+                (_, 1) => format!("{}@example.com,de,DE", person.login),
+                (_, 0) => format!("{}@example.com,en,GB", person.login),
+                (_, _) => format!("{}@example.com,en,US-NY", person.login),
+            };
             let _ = writeln!(
                 text,
-                "{},{},d{},{},,,{zone}",
+                "{},{},d{},{},,,{zone},{contact}",
                 person.login,
                 person.role.as_str(),
                 person.department,
                 person.employee_id
             );
+        }
+        for id in (1..=self.headcount).filter(|id| self.people.iter().all(|person| person.employee_id != *id)) {
+            let (language, place) = match id % 10 {
+                0..=5 => ("de", "DE"),
+                6 | 7 => ("en", "GB"),
+                8 => ("en", "US-CA"),
+                _ => ("en", "US-NY"),
+            };
+            // Every seventh never gave an address.
+            let email = if id % 7 == 0 { String::new() } else { format!("employee{id}@example.com") };
+            let _ = writeln!(text, ",,,{id},,,,{email},{language},{place}");
         }
         text
     }

@@ -283,6 +283,9 @@ fn deadline(obligation: &str, name: &str, recipient: &str, legal: &str, hours: i
         reckoning: format!("awareness at {aware_at}; {hours} h after that").as_str().into(),
         condition: "unless a risk to people is unlikely".into(),
         assumed: vec!["at least 500 residents".into()],
+        counted: "12 to 640 in US-CA; 598 in all".into(),
+        law: "2026-11-26 (SHA-256 0123456789abcdef…)".into(),
+        revised: "".into(),
         after: vec!["us-md-ag".into()],
     }
 }
@@ -411,9 +414,22 @@ fn payroll() -> IncidentPage {
             reason: "at least: different ids in the alerts' hours, each counted once; at most: rows added up".into(),
             people: Some(AffectedPeople { lower: 598, estimate: 598, upper: 598 }),
             people_reason: "different employees' numbers, over all tables".into(),
+            places: vec![AffectedPlace {
+                place: "US-CA".into(),
+                lower: 12,
+                upper: Some(640),
+                by_person: false,
+                directory: Some(700),
+            }],
+            places_reason: "at least: different employees whom alerts name, each where the directory says".into(),
+            directory: "5f1c0e7a9b3d4e215f1c0e7a9b3d4e215f1c0e7a9b3d4e215f1c0e7a9b3d4e21".into(),
             tables: vec![AffectedTable { table: "hr.hr_payroll".into(), lower: 612, estimate: 612, upper: 612 }],
             n_tables_beyond: 0,
         },
+        missed_by_number: vec![Missed {
+            name: "Maryland: the attorney general".into(),
+            because: "it takes at least 1 residents; here it is 0".into(),
+        }],
         verdict: None,
         reasons: vec![why.into(), "first time this user reads hr.hr_bank_details; no payroll clerk has in 28 d".into()],
         deliveries: vec![

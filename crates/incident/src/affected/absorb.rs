@@ -6,9 +6,9 @@ use crate::limits;
 impl Affected {
     /// Takes in all that another one counts. Records named in both count once; views of the same rows, by entity and window, too.
     pub(crate) fn absorb(&mut self, other: &Affected) {
-        let Affected { spans, beyond, named, tables, n_beyond, n_unnamed } = other;
+        let Affected { spans, beyond, named, tables, n_beyond, n_unnamed, n_alerts, n_without_records } = other;
         spans.iter().for_each(|span| self.add_span(span));
-        self.beyond = self.beyond.saturating_add(*beyond);
+        self.beyond = self.beyond.and(*beyond);
         self.named.merge(named, limits::AFFECTED_IDS_KEPT);
         for (table, ids) in tables {
             if !self.tables.contains_key(table) && self.tables.len() >= limits::AFFECTED_TABLES_KEPT {
@@ -19,6 +19,8 @@ impl Affected {
         }
         self.n_beyond = self.n_beyond.saturating_add(*n_beyond);
         self.n_unnamed = self.n_unnamed.saturating_add(*n_unnamed);
+        self.n_alerts = self.n_alerts.saturating_add(*n_alerts);
+        self.n_without_records = self.n_without_records.saturating_add(*n_without_records);
     }
 
     fn add_span(&mut self, new: &AffectedSpan) {
@@ -30,10 +32,10 @@ impl Affected {
             Some(span) => {
                 span.from = span.from.min(new.from);
                 span.to = span.to.max(new.to);
-                span.records = span.records.max(new.records);
+                span.rows = span.rows.or(new.rows);
             }
             None if !is_full => self.spans.push(new.clone()),
-            None => self.beyond = self.beyond.saturating_add(new.records),
+            None => self.beyond = self.beyond.and(new.rows),
         }
     }
 }

@@ -9,8 +9,7 @@
 //! fallbacks, so none is lost and none comes twice; whoever had heard of it hears of its end, which names the second.
 
 use super::{Act, Deadline, Incident, IncidentState, Settlement, Task, Verdict};
-use crate::{IncidentId, limits};
-use law::Headcount;
+use crate::{IncidentId, limits, located::of_either};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Incident {
@@ -55,6 +54,7 @@ impl Incident {
             evidence,
             affected_records: _,
             affected,
+            located,
             timeline: _,
             n_timeline_beyond: _,
             deadlines,
@@ -114,6 +114,10 @@ impl Incident {
         }
         self.affected.absorb(affected);
         self.affected_records = self.affected_records.max(self.affected.total());
+        self.located = match (self.located.take(), located) {
+            (Some(ours), Some(theirs)) => Some(ours.and(theirs)),
+            (ours, theirs) => ours.or_else(|| theirs.clone()),
+        };
         for theirs in deadlines {
             match self.deadlines.iter_mut().find(|ours| ours.obligation == theirs.obligation) {
                 Some(ours) if goes_before(theirs, ours) => *ours = theirs.clone(),
@@ -123,7 +127,8 @@ impl Incident {
         }
         self.moments = moments;
         let places: BTreeSet<&String> = self.people.keys().chain(people.keys()).collect();
-        let counts = places.into_iter().map(|place| (place.clone(), both(self.people.get(place), people.get(place))));
+        let counts =
+            places.into_iter().map(|place| (place.clone(), of_either(self.people.get(place), people.get(place))));
         self.people = counts.take(limits::PLACES_MAX).collect();
     }
 
@@ -174,11 +179,4 @@ fn goes_before(one: &Deadline, other: &Deadline) -> bool {
         (rank, at, deadline.starts_at)
     };
     place(one) < place(other)
-}
-
-/// The two counts may be of the same people or of others; of whom only one incident has a count, there may be more.
-fn both(ours: Option<&Headcount>, theirs: Option<&Headcount>) -> Headcount {
-    let (ours, theirs) = (ours.copied().unwrap_or(Headcount::UNKNOWN), theirs.copied().unwrap_or(Headcount::UNKNOWN));
-    let upper = ours.upper.zip(theirs.upper).map(|(ours, theirs)| ours.saturating_add(theirs));
-    Headcount { lower: ours.lower.max(theirs.lower), upper }
 }

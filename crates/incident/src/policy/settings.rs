@@ -149,6 +149,21 @@ pub struct JurisdictionSettings {
     pub internal_target: Span,
     /// The same for single obligations, by id.
     pub targets: BTreeMap<String, Target>,
+    /// What bounds the number of people of a place from above, and so can rule out an obligation with a threshold.
+    pub people_at_most: PeopleAtMost,
+}
+
+/// How far logs and the directory may say that no more people are concerned. A person's count may always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PeopleAtMost {
+    /// Only a person's count bounds it.
+    Person,
+    /// What alerts tell does: numbers of employees, and rows or requests beyond.
+    #[default]
+    Ids,
+    /// The directory's number of people there does as well. Right only if it lists everybody whose records are held, who has left too.
+    Directory,
 }
 
 /// A length of time, such as `"48h"`.
@@ -211,6 +226,7 @@ impl Default for JurisdictionSettings {
             arm_unverified: BTreeSet::new(),
             internal_target: Span::from_hours(24),
             targets: BTreeMap::new(),
+            people_at_most: PeopleAtMost::default(),
         }
     }
 }

@@ -21,7 +21,10 @@ enum Input {
 /// With obligations that hang on another notice and on the number of people.
 fn world() -> World {
     let law = r#"applicable = ["eu-gdpr-33-authority", "eu-gdpr-34-individuals", "card-visa-notify", "us-ca-*"]"#;
-    World::with(&format!("{}[jurisdictions]\n{law}\n", crate::world::POLICY))
+    let mut world = World::with(&format!("{}[jurisdictions]\n{law}\n", crate::world::POLICY));
+    let policy = world.book.policy().clone().with_residents(crate::located::residents());
+    world.book.set_policy(std::sync::Arc::new(policy));
+    world
 }
 
 fn alerts() -> impl Strategy<Value = Input> {
@@ -32,7 +35,10 @@ fn alerts() -> impl Strategy<Value = Input> {
         |((user, n, mode), severity, classes, page, why, affected_records)| {
             let classes: DataClasses = classes.into_iter().collect();
             let live = milder(alert(&format!("u{user}"), n), severity, classes);
-            let live = identified(Alert { page: page || user == 0, why, affected_records, ..live });
+            // Some name employees, of whom a few live in another place or are not in the directory.
+            let ids = 590 + affected_records % 120..590 + affected_records % 140;
+            let named = (affected_records % 3 == 0).then(|| crate::affected::named("hr.t", "employee", ids)).flatten();
+            let live = identified(Alert { page: page || user == 0, why, affected_records, named, ..live });
             Input::Alert(Box::new(if mode == 0 { drill(live, u64::from(user % 2)) } else { live }))
         },
     )

@@ -26,6 +26,8 @@ mod judged;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod located;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod policies;

@@ -45,7 +45,11 @@ impl World {
     }
 
     pub(crate) fn with(toml: &str) -> Self {
-        World { book: Casebook::new(policy(toml)), journal: Vec::new(), now: start(), n_commands: 0 }
+        World::of(policy(toml))
+    }
+
+    pub(crate) fn of(policy: Arc<Policy>) -> Self {
+        World { book: Casebook::new(policy), journal: Vec::new(), now: start(), n_commands: 0 }
     }
 
     pub(crate) fn take(&mut self, decisions: Vec<Decision>) -> Vec<Decision> {

@@ -44,12 +44,19 @@ fn residents_lie_between_those_known_and_all_who_may_live_there() {
         total: Headcount::between(90, 100),
         residents: BTreeMap::from([("US-CA".into(), Headcount::exactly(30)), ("DE".into(), Headcount::exactly(40))]),
         unlocated: Headcount::exactly(25),
+        ..People::default()
     };
     assert_eq!(people.residents_of("US-CA"), Headcount::between(30, 55));
     assert_eq!(people.residents_of("US-NY"), Headcount::between(0, 25));
     assert_eq!(people.residents_of_one_state(), Headcount::between(30, 55));
-    let few = People { total: Headcount::between(30, 42), ..people };
+    let few = People { total: Headcount::between(30, 42), ..people.clone() };
     assert_eq!(few.residents_of("US-CA"), Headcount::between(30, 42));
+    let reckoned =
+        BTreeMap::from([("US-NY".into(), Headcount::between(4, 9)), ("US-CA".into(), Headcount::exactly(1))]);
+    let closer = People { reckoned, ..few };
+    assert_eq!(closer.residents_of("US-NY"), Headcount::between(4, 9));
+    assert_eq!(closer.residents_of("US-CA"), Headcount::between(30, 42), "a person's count stands above it");
+    assert_eq!(People { total: Headcount::between(2, 6), ..closer }.residents_of("US-NY"), Headcount::between(4, 6));
     assert_eq!(People::unknown().residents_of("US-CA"), Headcount::UNKNOWN);
     assert_eq!(People::unknown().residents_of_one_state(), Headcount::UNKNOWN);
 }

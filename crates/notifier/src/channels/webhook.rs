@@ -224,6 +224,9 @@ fn affected(notice: &Notice) -> Value {
     let tables = affected.tables.iter().map(|table| {
         json!({ "table": shown(&table.table), "lower": table.lower, "estimate": table.estimate, "upper": table.upper })
     });
+    let places = affected.places.iter().map(|of| {
+        json!({ "place": shown(&of.place), "lower": of.count.lower, "upper": of.count.upper, "by_person": of.by_person })
+    });
     json!({
         "lower": affected.lower,
         "estimate": affected.estimate,
@@ -231,6 +234,9 @@ fn affected(notice: &Notice) -> Value {
         "reason": shown(&affected.reason),
         "people": people,
         "people_reason": shown(&affected.people_reason),
+        "places": places.collect::<Vec<_>>(),
+        "n_places_beyond": affected.n_places_beyond,
+        "places_reason": shown(&affected.places_reason),
         "n_tables": affected.n_tables,
         "tables": tables.collect::<Vec<_>>(),
     })
@@ -253,6 +259,7 @@ fn event(notice: &Notice, source: &str, facts: &Facts) -> Value {
                 "name": name,
                 "due_at": deadline.due_at.map(|at| at.to_string()),
                 "simulated": deadline.simulated,
+                "assumed": deadline.assumed.iter().map(|one| activity::printable_within(one, 100)).collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -320,6 +327,7 @@ mod tests {
         assert_eq!(event["data"]["mode"], "live");
         assert_eq!(event["data"]["affected"]["lower"], 240);
         assert_eq!(event["data"]["affected"]["people"]["upper"], 240);
+        assert_eq!(event["data"]["affected"]["places"][0]["place"], "US-CA");
         assert_eq!(event["data"]["affected"]["tables"][0]["table"], "hr.hr_payroll");
         assert_eq!(event["data"]["figures"][1], json!({ "name": "normal", "words": "normal: more such hours" }));
     }

@@ -128,6 +128,7 @@ pub(crate) fn notice() -> Notice {
             name: "GDPR Art. 33: tell the authority".into(),
             due_at: Some(decided_at + Span::from_hours(72)),
             simulated: false,
+            assumed: Vec::new(),
         }],
         n_deadlines_beyond: 0,
         wording: None,

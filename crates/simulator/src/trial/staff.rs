@@ -192,7 +192,7 @@ impl Company {
     }
 
     pub(super) fn directory_csv(&self) -> String {
-        let mut text = String::from("user,role,department,employee_id,from,to,zone\n");
+        let mut text = String::from("user,role,department,employee_id,from,to,zone,email,language,jurisdiction\n");
         let date = |day: Option<i64>| {
             let civil = day.map(|day| activity::Timestamp::from_millis(self.midnight(day)).to_civil());
             civil.map(|(year, month, day, ..)| format!("{year:04}-{month:02}-{day:02}")).unwrap_or_default()
@@ -204,10 +204,14 @@ impl Company {
                 hours => format!("Etc/GMT{:+}", -hours),
             };
             let id = if person.role == Role::Service { 0 } else { self.employee_id(person.number) };
+            let (email, place) = match person.role {
+                Role::Service => (String::new(), ""),
+                _ => (format!("{}@example.com", person.login), COUNTRIES[person.country].0),
+            };
             // Writing to a `String` cannot fail.
             let _ = writeln!(
                 text,
-                "{},{},d{},{id},{},{},{zone}",
+                "{},{},d{},{id},{},{},{zone},{email},,{place}",
                 person.login,
                 person.role.as_str(),
                 person.department,
