@@ -66,6 +66,8 @@ impl World {
         let smtp = SmtpServer::start(&scratch);
         let console = format!("127.0.0.1:{}", free_port());
         scratch.write("drill-key", "a key for exercises, long enough");
+        let key = journal::SigningKey::new("example.com/journal", &[7; 32]).expect("a key");
+        scratch.write("audit-key", key.to_text());
         let channel = |name: &str| {
             let all = sandbox.settings();
             let one = notifier::Settings {
@@ -86,7 +88,7 @@ impl World {
             format!(
                 "instance = \"one\"\n[kafka]\nbootstrap_servers = \"{kafka}\"\n[topics]\nprefix = \"{prefix}\"\ntally_partitions = 3\n\
                  [ingest]\nflush_interval = \"50ms\"\nexpire_after = \"1s\"\nidle_after = \"3s\"\n\
-                 [console]\nlisten = \"{console}\"\n[drill]\nkey_file = \"drill-key\"\n\
+                 [console]\nlisten = \"{console}\"\n[drill]\nkey_file = \"drill-key\"\n[audit]\nkey_file = \"audit-key\"\n\
                  [attribution]\nsql_tags = [{{ key = \"user\", position = \"end\" }}]\n\
                  {sources}\n\
                  [[triggers]]\ndata_classes = [\"hr\"]\nchannels = [\"pager\", \"tickets\", \"hook\", \"office\"]\n\
@@ -224,6 +226,8 @@ fn real_samples_become_alerts_and_notices_and_replay_agrees() {
     assert!(status == 200 && page.contains("INC-1"), "{page}");
     let verified = Command::new(BINARY).args(["audit", "verify", "--config"]).arg(&world.config).output().unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(said.contains("signed checkpoints hold"), "{said}");
 
     // A restart raises nothing twice and tells nobody twice.
     let pages_before = sandbox.pagerduty.received().len();
