@@ -160,21 +160,15 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
         }
         Action::CountPeople { place, lower, upper, reason } => {
             must(incident.is_open(), "changed")?;
-            let is_place = |place: &str| {
-                let mut parts = place.split('-');
-                let country =
-                    parts.next().is_some_and(|code| code.len() == 2 && code.chars().all(|c| c.is_ascii_uppercase()));
-                let fits = |part: &str| {
-                    (1..=3).contains(&part.len()) && part.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-                };
-                country && parts.next().is_none_or(fits) && parts.next().is_none()
+            let place = match place.as_str() {
+                "" => String::new(),
+                written => detector::place(written).map_err(|_| Refusal::Headcount)?.into_string(),
             };
-            let fits = place.is_empty() || is_place(place);
-            if !fits || upper.is_some_and(|upper| upper < *lower) || !incident.has_room_for(place) {
+            if upper.is_some_and(|upper| upper < *lower) || !incident.has_room_for(&place) {
                 return Err(Refusal::Headcount);
             }
             let because = text("reason", reason)?;
-            let (place, lower, upper) = (place.clone(), *lower, *upper);
+            let (lower, upper) = (*lower, *upper);
             Ok(Decision::PeopleCounted { at, because, incident: id, by, place, lower, upper, command })
         }
         Action::StopNotice { notice, reason } => {
