@@ -19,6 +19,8 @@ mod harness;
 mod letters;
 #[path = "it/pipeline.rs"]
 mod pipeline;
+#[path = "it/places.rs"]
+mod places;
 #[path = "it/real.rs"]
 mod real;
 #[path = "it/real_servers.rs"]

@@ -13,7 +13,7 @@ use crate::{
     signatures::{self, SignatureSettings, Wrong},
     topics::TopicSettings,
 };
-use detector::{Calendar, Directory, Engine, EngineSpec};
+use detector::{Calendar, Directory, Engine, EngineSpec, Residents};
 use incident::Policy;
 use ingest::{Geo, Plan, Pseudonyms};
 use law::Catalogue;
@@ -44,7 +44,7 @@ pub struct Written {
     pub privacy: ingest::settings::Privacy,
     pub signatures: SignatureSettings,
     pub detector: detector::Settings,
-    /// The HR directory: columns user, role, department, employee_id, from, to, zone.
+    /// The HR directory: columns user, role, department, employee_id, from, to, zone; perhaps email, language, jurisdiction.
     pub directory: FileSetting,
     /// Where networks are: columns network, country, kind; or a MaxMind file.
     pub geo: GeoSetting,
@@ -320,6 +320,13 @@ impl Settings {
         if self.directory.file.is_none() {
             notes.push("no `[directory]`: all portal users are one peer group".to_owned());
         }
+        let of_places = self.policy.law().obligations().iter().filter(|one| !one.residents_of.is_empty()).count();
+        if of_places > 0 && self.people.rows().flatten().all(|person| person.jurisdiction.is_empty()) {
+            notes.push(format!(
+                "{of_places} obligations ask where people live, and no row of `[directory]` has a `jurisdiction`: until a person \
+                 counts, their thresholds count as met"
+            ));
+        }
         let over = self.detector.exceptions_over(now);
         notes.extend(over.into_iter().map(|(key, owner)| {
             let owner = activity::printable_within(&owner, 80);
@@ -434,7 +441,8 @@ impl Written {
             }
         };
         let journal_keys = self.audit.keys(&mut mistakes);
-        let settings = policy.map(|policy| Settings {
+        let residents = Arc::new(Residents::of(&people));
+        let settings = policy.map(|policy| policy.with_residents(residents)).map(|policy| Settings {
             written: self,
             people: Arc::new(people),
             networks: Arc::new(networks),

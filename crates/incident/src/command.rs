@@ -215,7 +215,7 @@ pub enum Refusal {
     #[error("what has come to pass does not lie in the future")]
     MomentAhead,
     #[error(
-        "a number of people: `upper` not below `lower`, `place` a code such as `DE` or `US-CA` or nothing, at most {} places",
+        "a number of people: `upper` not below `lower`, `place` a code of ISO 3166 such as `DE` or `US-CA` or nothing, at most {} places",
         limits::PLACES_MAX
     )]
     Headcount,

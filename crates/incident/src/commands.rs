@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Awareness, Casebook, Command, Decision, Incident, IncidentState, Opening, Refusal, Settlement, Silence,
-    Verdict, decision::POLICY, life, limits, policy::is_place,
+    Verdict, decision::POLICY, life, limits,
 };
 use activity::{Mode, Timestamp, printable_within};
 
@@ -161,12 +161,15 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
         }
         Action::CountPeople { place, lower, upper, reason } => {
             must(incident.is_open(), "changed")?;
-            let fits = place.is_empty() || is_place(place);
-            if !fits || upper.is_some_and(|upper| upper < *lower) || !incident.has_room_for(place) {
+            let place = match place.as_str() {
+                "" => String::new(),
+                written => detector::place(written).map_err(|_| Refusal::Headcount)?.into_string(),
+            };
+            if upper.is_some_and(|upper| upper < *lower) || !incident.has_room_for(&place) {
                 return Err(Refusal::Headcount);
             }
             let because = text("reason", reason)?;
-            let (place, lower, upper) = (place.clone(), *lower, *upper);
+            let (lower, upper) = (*lower, *upper);
             Ok(Decision::PeopleCounted { at, because, incident: id, by, place, lower, upper, command })
         }
         Action::StopNotice { notice, reason } => {

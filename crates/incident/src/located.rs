@@ -17,7 +17,7 @@
 use crate::{Decision, Incident, PeopleAtMost, Policy, affected::Affected, limits};
 use activity::{DataClass, DataClasses, Record, Timestamp};
 use detector::{Home, Residents, lies_in, may_lie_in};
-use law::{Case, Headcount, Holds, People, Whose};
+use law::{Case, Catalogue, Headcount, Holds, People, Whose};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,11 +61,9 @@ pub struct Residence {
 impl Located {
     /// Whether the numbers are the same, whatever they were counted by.
     fn says_the_same(&self, other: &Located) -> bool {
-        let of = |located: &Located| {
-            let places = located.places.iter().map(|of| (of.place.clone(), of.count)).collect::<Vec<_>>();
-            (located.total, located.unlocated, places)
-        };
-        of(self) == of(other)
+        let same = |(one, two): (&LocatedPlace, &LocatedPlace)| (&one.place, one.count) == (&two.place, two.count);
+        (self.total, self.unlocated, self.places.len()) == (other.total, other.unlocated, other.places.len())
+            && self.places.iter().zip(&other.places).all(same)
     }
 
     /// What is known of two incidents that become one, until it is counted anew. A place that only one of them has may be one of the
@@ -203,7 +201,8 @@ impl<'a> Homes<'a> {
 
     /// Every place to tell of: first those that somebody asks about, then those of the most people.
     fn places(&self, policy: &Policy) -> Vec<String> {
-        let mut all: Vec<String> = asked(policy).into_iter().collect();
+        let asked = policy.places_asked();
+        let mut all: Vec<String> = asked.iter().cloned().collect();
         let mut named: BTreeMap<&str, usize> = BTreeMap::new();
         for (code, n) in &self.of {
             *named.entry(code).or_default() += n;
@@ -213,20 +212,19 @@ impl<'a> Homes<'a> {
         }
         let mut by_size: Vec<_> = named.into_iter().collect();
         by_size.sort_by_key(|(code, n)| (std::cmp::Reverse(*n), *code));
-        let known: BTreeSet<String> = all.iter().cloned().collect();
-        all.extend(by_size.into_iter().map(|(code, _)| code.to_owned()).filter(|code| !known.contains(code)));
+        all.extend(by_size.into_iter().map(|(code, _)| code.to_owned()).filter(|code| !asked.contains(code)));
         all
     }
 }
 
 /// The places that obligations ask about.
-fn asked(policy: &Policy) -> BTreeSet<String> {
-    let obligations = policy.law().obligations();
+pub(crate) fn asked(law: &Catalogue, residents: &Residents) -> BTreeSet<String> {
+    let obligations = law.obligations();
     let mut asked: BTreeSet<String> = obligations.iter().map(|of| of.residents_of.clone()).collect();
     let of_one_state = |of: &law::Obligation| of.thresholds.iter().any(|one| one.whose() == Whose::ResidentsOfOneState);
     if obligations.iter().any(of_one_state) {
         asked.insert(People::ANOTHER_STATE.to_owned());
-        let states = policy.residents().places().filter(|place| place.starts_with(People::ANOTHER_STATE));
+        let states = residents.places().filter(|place| place.starts_with(People::ANOTHER_STATE));
         asked.extend(states.map(str::to_owned));
     }
     asked.remove("");

@@ -5,17 +5,20 @@
 mod conditions;
 mod settings;
 
-use crate::{Incident, daily::Plan, limits};
+use crate::{Incident, daily::Plan, limits, located};
 use activity::{DataClass, DataClasses, Span};
 pub(crate) use conditions::CONDITIONS;
 use detector::Residents;
 use law::Catalogue;
+pub(crate) use settings::span;
 pub use settings::{
     AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
     NoticeSettings, PeopleAtMost, Settings, Target, Trigger,
 };
-pub(crate) use settings::{is_place, span};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// A checked policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +30,8 @@ pub struct Policy {
     digest: Option<Plan>,
     /// Where people live, as of now.
     residents: Arc<Residents>,
+    /// Of which somebody asks how many.
+    places_asked: BTreeSet<String>,
 }
 
 /// Why and how a channel is to be told of an incident.
@@ -54,7 +59,7 @@ impl Policy {
             }
         };
         if mistakes.is_empty() {
-            Ok(Policy { settings, law, digest, residents: Arc::default() })
+            Ok(Policy { settings, law, digest, residents: Arc::default(), places_asked: BTreeSet::new() })
         } else {
             Err(mistakes)
         }
@@ -63,7 +68,7 @@ impl Policy {
     /// The same with this directory: what is counted from now on is counted by it.
     #[must_use]
     pub fn with_residents(self, residents: Arc<Residents>) -> Self {
-        Policy { residents, ..self }
+        Policy { places_asked: located::asked(&self.law, &residents), residents, ..self }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -72,6 +77,10 @@ impl Policy {
 
     pub(crate) fn residents(&self) -> &Residents {
         &self.residents
+    }
+
+    pub(crate) fn places_asked(&self) -> &BTreeSet<String> {
+        &self.places_asked
     }
 
     /// When the daily digest is due and what of it is told, if anybody gets it.

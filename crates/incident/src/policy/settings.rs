@@ -176,16 +176,6 @@ impl JurisdictionSettings {
     }
 }
 
-/// ISO 3166: a country, or a country and a part of it.
-pub(crate) fn is_place(place: &str) -> bool {
-    let mut parts = place.split('-');
-    let country = parts.next().is_some_and(|code| code.len() == 2 && code.chars().all(|c| c.is_ascii_uppercase()));
-    let fits = |part: &str| {
-        (1..=3).contains(&part.len()) && part.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-    };
-    country && parts.next().is_none_or(fits) && parts.next().is_none()
-}
-
 /// Whether a name means this id: the id itself, or its beginning and `*`.
 pub(super) fn matches(name: &str, id: &str) -> bool {
     name.strip_suffix('*').map_or(name == id, |beginning| id.starts_with(beginning))
@@ -264,7 +254,8 @@ impl Settings {
             if trigger.data_classes.contains(&DataClass::None) {
                 wrong(format!("triggers[{at}].data_classes"), "`none` matches nothing: leave the condition out");
             }
-            if trigger.places.len() > limits::CONDITION_NAMES_MAX || !trigger.places.iter().all(|place| is_place(place))
+            if trigger.places.len() > limits::CONDITION_NAMES_MAX
+                || !trigger.places.iter().all(|place| detector::place(place).is_ok_and(|code| *code == **place))
             {
                 wrong(format!("triggers[{at}].places"), "must be codes such as `DE`, `US` or `US-CA`, at most 64");
             }

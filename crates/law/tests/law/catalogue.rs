@@ -54,6 +54,20 @@ fn the_file_that_ships_is_whole() {
 }
 
 #[test]
+fn a_file_is_known_by_its_version_and_its_bytes() {
+    let yaml = file(&[one(&[])]);
+    let (one, same) = (Catalogue::parse(&yaml).unwrap(), Catalogue::parse(&yaml).unwrap());
+    let commented = Catalogue::parse(&format!("# reviewed\n{yaml}")).unwrap();
+    assert_eq!(one.edition(), same.only(|_| false).edition());
+    assert_eq!(one.edition().version, commented.edition().version);
+    assert_ne!(one.edition().sha256, commented.edition().sha256);
+    let told = one.edition().to_string();
+    assert!(told.starts_with("1 (SHA-256 ") && told.len() == "1 (SHA-256 …)".len() + 16, "{told}");
+    let long = yaml.replace("version: \"1\"", &format!("version: \"{}\"", "1".repeat(101)));
+    assert!(Catalogue::parse(&long).unwrap_err().to_string().contains("`version` is longer than 100 characters"));
+}
+
+#[test]
 fn every_mistake_is_told_with_its_obligation() {
     let bad = [
         one(&[("id", "a"), ("starts", "")]),
