@@ -25,7 +25,7 @@ pub struct ExplainArgs {
     /// low, medium, high or critical.
     #[arg(long, default_value = "high", value_parser = severity)]
     pub severity: Severity,
-    /// A detector that raised an alert, such as `volume`; may be repeated. Absent: a person declared it.
+    /// A detector or signature rule that raised an alert, such as `volume`; may be repeated. Absent: a person declared it.
     #[arg(long = "kind")]
     pub kinds: Vec<String>,
     /// Whom or what it is about, `KIND=ID`.
@@ -102,9 +102,12 @@ pub fn explain(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let known: Vec<&str> = detector::DETECTORS.iter().map(|detector| detector.name).collect();
-    if let Some(other) = arguments.kinds.iter().find(|kind| !known.contains(&kind.as_str())) {
+    // A signature rule's alerts carry its name.
+    let is_rule = |kind: &String| settings.rules.rules().iter().any(|rule| *rule.mark.rule == **kind);
+    if let Some(other) = arguments.kinds.iter().find(|kind| !known.contains(&kind.as_str()) && !is_rule(kind)) {
         let other = activity::printable_within(other, 60);
-        return Err(Usage(format!("there is no detector `{other}`; there are {}", known.join(", "))).into());
+        let problem = format!("there is no detector `{other}`, nor a signature rule; there are {}", known.join(", "));
+        return Err(Usage(problem).into());
     }
     let places: BTreeMap<String, Headcount> = arguments.places.iter().cloned().collect();
     let supposed = Supposed {
