@@ -203,7 +203,10 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
         | Action::JudgeAlert { .. }
         | Action::Silence { .. }
         | Action::ApproveSilence { .. }
-        | Action::EndSilence { .. } => Err(Refusal::NamesNoIncident),
+        | Action::EndSilence { .. }
+        | Action::TestContact { .. }
+        | Action::ConfirmContact { .. }
+        | Action::AttestContact { .. } => Err(Refusal::NamesNoIncident),
     }
 }
 

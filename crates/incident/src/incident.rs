@@ -1,8 +1,8 @@
 //! An incident: people's work. Plain data, changed by decisions only.
 
 use crate::{
-    AlertFact, Deadline, DeliveryResult, IncidentId, Notice, NoticeId, Settled, Settlement, affected::Affected,
-    affected::AffectedRecords,
+    AlertFact, Deadline, DeliveryResult, Escalation, IncidentId, Notice, NoticeId, Settled, Settlement,
+    affected::Affected, affected::AffectedRecords,
 };
 use crate::{Decision, Opening, limits, wire};
 use activity::{DataClasses, Entity, Mode, Timestamp, printable_within};
@@ -85,6 +85,8 @@ pub struct Incident {
     pub n_notices: u64,
     /// What each channel was last told.
     pub told: BTreeMap<String, Told>,
+    /// How far calling people has come.
+    pub escalation: Escalation,
     /// Channels that had been told of it when somebody acknowledged it. Who hears of it later (that a deadline comes
     /// near) is not to be calmed by that.
     #[serde(skip)]
@@ -230,6 +232,7 @@ impl Incident {
             notices: Vec::new(),
             n_notices: 0,
             told: BTreeMap::new(),
+            escalation: Escalation::default(),
             acknowledged_to: BTreeSet::new(),
             requested: BTreeSet::new(),
         };
@@ -324,7 +327,19 @@ impl Incident {
                     self.closed = Some(Act::of(decision));
                 }
             }
+            Decision::AcknowledgementLapsed { .. } => {
+                if self.state == IncidentState::Acknowledged {
+                    self.state = IncidentState::Open;
+                    self.acknowledged = None;
+                    self.acknowledged_to.clear();
+                }
+            }
             Decision::IncidentOpened { .. }
+            | Decision::EscalationStepped { .. }
+            | Decision::EscalationEnded { .. }
+            | Decision::ContactTested { .. }
+            | Decision::ContactConfirmed { .. }
+            | Decision::ContactAttested { .. }
             | Decision::AlertJudged { .. }
             | Decision::Noted { .. }
             | Decision::CommandRefused { .. }
@@ -335,6 +350,7 @@ impl Incident {
             | Decision::SilenceApproved { .. }
             | Decision::SilenceEnded { .. } => {}
         }
+        self.escalation.apply(decision);
         self.write_down(decision);
     }
 
@@ -391,7 +407,11 @@ impl Incident {
         if !self.requested.insert(notice.id.clone()) {
             return;
         }
-        self.told.insert(notice.channel.clone(), Told { severity: notice.severity, data_classes: notice.data_classes });
+        // One person's address is not the channel: whom that tells has not heard of it.
+        if notice.recipient.is_none() {
+            let told = Told { severity: notice.severity, data_classes: notice.data_classes };
+            self.told.insert(notice.channel.clone(), told);
+        }
         self.n_notices += 1;
         if self.notices.len() >= limits::NOTICES_KEPT
             && let Some(ended) = self.notices.iter().position(NoticeRecord::is_delivered)
@@ -509,7 +529,7 @@ impl Incident {
 }
 
 impl Act {
-    fn of(decision: &Decision) -> Self {
+    pub(crate) fn of(decision: &Decision) -> Self {
         Act { at: decision.at(), by: decision.by().to_owned(), because: decision.because().to_owned() }
     }
 }

@@ -9,6 +9,8 @@
 //! alert ─► grouping ─► incident ─► pending: severity ─► awareness ─► deadlines ─► notices ─► fallbacks
 //! command ─► commands ─┘              (what is missing now)
 //! alert that interrupts nobody ─► daily: told once a day
+//! nobody acknowledges ─► escalation: people called one after the other
+//! contact ─► reviews: tested, confirmed, attested
 //! ```
 //!
 //! Invariants
@@ -31,12 +33,14 @@ mod deadline;
 mod decision;
 mod delivery;
 mod digest;
+mod escalation;
 mod grouping;
 mod incident;
 pub mod limits;
 mod notice;
 mod pending;
 mod policy;
+mod reviews;
 mod silence;
 mod state;
 mod wire;
@@ -50,13 +54,17 @@ pub use deadline::{Deadline, Settled, Settlement};
 pub use decision::{Decision, NotADecision, Opening, POLICY};
 pub use delivery::{DeliveryReport, DeliveryResult};
 pub use digest::Digest;
+pub use escalation::Escalation;
 pub use incident::{
     Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, TimelineEntry, Told, Verdict,
 };
-pub use notice::{DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeFigure, NoticeId, NoticeKind};
-pub use policy::{
-    AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
-    NoticeSettings, Policy, Route, Settings, Target, Trigger,
+pub use notice::{
+    DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeFigure, NoticeId, NoticeKind, Recipient, Reply,
 };
+pub use policy::{
+    AwarenessSettings, Contacts, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown,
+    JurisdictionSettings, NoticeSettings, Policy, Route, Settings, Target, Trigger,
+};
+pub use reviews::ContactRecord;
 pub use silence::Silence;
 pub use state::Counts;

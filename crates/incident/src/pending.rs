@@ -8,7 +8,8 @@
 
 use crate::{
     AffectedRecords, Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice,
-    NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticeRecord, Policy, Settlement, Told, Verdict, limits,
+    NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticeRecord, Policy, Recipient, Settlement, Told, Verdict,
+    escalation, limits,
     policy::{Route, names},
 };
 use activity::{Span, Timestamp, printable_within};
@@ -30,8 +31,17 @@ pub(crate) fn pending(policy: &Policy, incident: &Incident, now: Timestamp) -> V
     let mut draft = Cow::Borrowed(incident);
     let mut all = Vec::new();
     // In the order in which one makes the next one necessary, so that one pass settles it.
-    let kinds =
-        [severity, awareness, deadlines, notices_of_what_it_is, notices_of_deadlines, fallbacks, notices_of_its_end];
+    let kinds = [
+        severity,
+        awareness,
+        deadlines,
+        escalation::lapse,
+        notices_of_what_it_is,
+        notices_of_deadlines,
+        fallbacks,
+        escalation::steps,
+        notices_of_its_end,
+    ];
     for missing in kinds {
         let decisions = missing(policy, &draft, now);
         for decision in &decisions {
@@ -149,23 +159,32 @@ fn notices_of_what_it_is(policy: &Policy, incident: &Incident, now: Timestamp) -
         }
     }
     if escalation_at(policy, incident).is_some_and(|at| at <= now) {
-        let because = format!("nobody has acknowledged it within {}", policy.settings().escalation.after);
-        let title = format!("Not acknowledged for {}: {}", policy.settings().escalation.after, title(incident));
+        let (because, title) = match incident.escalation.lapsed_at {
+            None => {
+                let after = policy.settings().escalation.after;
+                let title = format!("Not acknowledged for {after}: {}", title(incident));
+                (format!("nobody has acknowledged it within {after}"), title)
+            }
+            Some(at) => {
+                let title = format!("Acknowledged, and left lying: {}", title(incident));
+                (format!("the acknowledgement lapsed at {at}"), title)
+            }
+        };
         for channel in &policy.settings().escalation.channels {
-            wanted.notice(NoticeKind::Escalated, UNACKNOWLEDGED, channel, None, &because, title.clone());
+            let step = escalation::unacknowledged(incident);
+            wanted.notice(NoticeKind::Escalated, &step, channel, None, &because, title.clone());
         }
     }
     wanted.decisions
 }
 
-const UNACKNOWLEDGED: &str = "unacknowledged";
-
 /// When the incident escalates unless somebody acknowledges it before; `None`: it does not, or has.
 pub(crate) fn escalation_at(policy: &Policy, incident: &Incident) -> Option<Timestamp> {
-    let escalation = &policy.settings().escalation;
-    let told = |channel: &String| incident.requested.contains(&notice_id(incident, UNACKNOWLEDGED, channel));
-    let waits = incident.state == IncidentState::Open && !escalation.channels.iter().all(told);
-    waits.then_some(incident.opened_at + escalation.after)
+    let settings = &policy.settings().escalation;
+    let step = escalation::unacknowledged(incident);
+    let told = |channel: &String| incident.requested.contains(&notice_id(incident, &step, channel));
+    let waits = incident.state == IncidentState::Open && !settings.channels.iter().all(told);
+    waits.then_some(escalation::begins_at(policy, incident))
 }
 
 /// Of all limits that reached the same step at once, one notice: fifty states' limits are not fifty pages. Who dies between the notices and
@@ -231,14 +250,17 @@ fn fallbacks(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decisi
     let mut wanted = Wanted::new(policy, incident, now);
     for failed in incident.notices.iter().filter(|record| record.has_failed() && !record.undeliverable) {
         let problem = failed.problem.as_deref().unwrap_or("no reason given");
-        let others = policy.settings().fallback.channels.iter().filter(|channel| **channel != failed.notice.channel);
+        // The channel that could not reach one contact may still reach whom it tells else.
+        let is_other = |channel: &&String| **channel != failed.notice.channel || failed.notice.recipient.is_some();
+        let others = policy.settings().fallback.channels.iter().filter(is_other);
         let others: Vec<_> = others.filter(|_| failed.fallback_of.is_none()).collect();
         for channel in &others {
             let because = format!("channel `{}` could not deliver: {problem}", failed.notice.channel);
             wanted.stand_in(failed, channel, &because);
         }
         let stand_ins: Vec<_> = (incident.notices.iter())
-            .filter(|record| record.step == failed.step && others.contains(&&record.notice.channel))
+            .filter(|record| record.step == failed.step && record.notice.recipient.is_none())
+            .filter(|record| others.contains(&&record.notice.channel))
             .collect();
         let all_asked =
             others.iter().all(|channel| incident.requested.contains(&notice_id(incident, &failed.step, channel)));
@@ -271,26 +293,32 @@ fn notices_of_its_end(policy: &Policy, incident: &Incident, now: Timestamp) -> V
         }
         (None, None) => return Vec::new(),
     };
-    let step = kind.as_str();
-    let because = format!("{step} by {} at {}", act.by, act.at);
-    let title = format!("{}: {}", capitalised(step), title(incident));
+    let step = match (kind, incident.escalation.lapses) {
+        (NoticeKind::Acknowledged, lapses @ 1..) => format!("{}:{lapses}", kind.as_str()),
+        _ => kind.as_str().to_owned(),
+    };
+    let because = format!("{} by {} at {}", kind.as_str(), act.by, act.at);
+    let title = format!("{}: {}", capitalised(kind.as_str()), title(incident));
     for channel in channels {
-        wanted.notice(kind, step, channel, routes.get(channel), &because, title.clone());
+        wanted.notice(kind, &step, channel, routes.get(channel), &because, title.clone());
+    }
+    for ((channel, _), recipient) in &incident.escalation.called {
+        wanted.call(kind, &step, channel, Some(recipient), &because, title.clone());
     }
     wanted.decisions
 }
 
 /// Collects notices, each at most once.
-struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     policy: &'a Policy,
     incident: &'a Incident,
     now: Timestamp,
     asked: BTreeSet<NoticeId>,
-    decisions: Vec<Decision>,
+    pub(crate) decisions: Vec<Decision>,
 }
 
 impl<'a> Wanted<'a> {
-    fn new(policy: &'a Policy, incident: &'a Incident, now: Timestamp) -> Self {
+    pub(crate) fn new(policy: &'a Policy, incident: &'a Incident, now: Timestamp) -> Self {
         Wanted { policy, incident, now, asked: BTreeSet::new(), decisions: Vec::new() }
     }
 
@@ -316,6 +344,31 @@ impl<'a> Wanted<'a> {
             step: step.to_owned(),
             fallback_of: None,
             may_stop: route.filter(|_| hold > Span::ZERO).map_or_else(Vec::new, |route| route.may_stop.clone()),
+        });
+    }
+
+    /// A notice for one contact, or for a channel's own recipients.
+    pub(crate) fn call(
+        &mut self,
+        kind: NoticeKind,
+        step: &str,
+        channel: &str,
+        recipient: Option<&Recipient>,
+        because: &str,
+        title: String,
+    ) {
+        let Some(recipient) = recipient else { return self.notice(kind, step, channel, None, because, title) };
+        let id = notice_id(self.incident, step, &format!("{channel}/{}", recipient.contact));
+        if self.incident.requested.contains(&id) || !self.asked.insert(id.clone()) {
+            return;
+        }
+        let notice = self.written(id, kind, channel, None, title);
+        self.decisions.push(Decision::NoticeRequested {
+            notice: Box::new(Notice { recipient: Some(recipient.clone()), ..notice }),
+            because: because.to_owned(),
+            step: step.to_owned(),
+            fallback_of: None,
+            may_stop: Vec::new(),
         });
     }
 
@@ -377,6 +430,8 @@ impl<'a> Wanted<'a> {
                 .as_ref()
                 .map(|base| format!("{}/incidents/{}", base.trim_end_matches('/'), incident.id)),
             drill: incident.mode.drill(),
+            recipient: None,
+            again: incident.escalation.lapses,
         }
     }
 }
@@ -392,7 +447,7 @@ fn fact(deadline: &Deadline) -> DeadlineFact {
 
 /// Whether anything is asked of anybody still.
 const fn asks(kind: NoticeKind) -> bool {
-    !matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed | NoticeKind::Digest)
+    !matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed | NoticeKind::Digest | NoticeKind::ContactTest)
 }
 
 /// How many records and people it concerns, as far as that may leave.
@@ -425,7 +480,7 @@ fn figures(incident: &Incident, kind: NoticeKind, shown: FiguresShown) -> Vec<No
 }
 
 /// "Possible breach of hr data: portal_user u1042".
-fn title(incident: &Incident) -> String {
+pub(crate) fn title(incident: &Incident) -> String {
     let others = incident.subjects.len() as u64 - 1 + incident.n_subjects_beyond;
     let others = if others == 0 { String::new() } else { format!(" and {others} more") };
     let (severity, subject) = (incident.severity.as_str(), &incident.subject);

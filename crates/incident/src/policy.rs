@@ -2,10 +2,12 @@
 //!
 //! [`Settings`] is what was written, [`Policy`] what it means: checked, with its obligations looked up.
 
+mod contacts;
 mod settings;
 
 use crate::{Incident, daily::Plan, limits};
 use activity::{DataClass, DataClasses, Span};
+pub use contacts::Contacts;
 use law::Catalogue;
 pub use settings::{
     AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
@@ -21,6 +23,8 @@ pub struct Policy {
     law: Catalogue,
     /// `None`: nobody gets a daily digest.
     digest: Option<Plan>,
+    /// `None`: nobody is known by name.
+    contacts: Option<Contacts>,
 }
 
 /// Why and how a channel is to be told of an incident.
@@ -45,7 +49,27 @@ impl Policy {
                 None
             }
         };
-        if mistakes.is_empty() { Ok(Policy { settings, law, digest }) } else { Err(mistakes) }
+        if mistakes.is_empty() { Ok(Policy { settings, law, digest, contacts: None }) } else { Err(mistakes) }
+    }
+
+    /// With people who can be called. Errors: what of the settings does not fit them, as (key path, problem).
+    pub fn with_contacts(mut self, contacts: Option<Contacts>) -> Result<Self, Vec<(String, String)>> {
+        if let Some(name) = &self.settings.escalation.policy {
+            let wrong = |problem: String| Err(vec![("escalation.policy".to_owned(), problem)]);
+            match &contacts {
+                None => return wrong("names a policy of the file of contacts: write `[contacts] file`".into()),
+                Some(contacts) if contacts.book.policy(name).is_none() => {
+                    return wrong(format!("there is no policy `{name}` in the file of contacts"));
+                }
+                Some(_) => {}
+            }
+        }
+        self.contacts = contacts;
+        Ok(self)
+    }
+
+    pub fn contacts(&self) -> Option<&Contacts> {
+        self.contacts.as_ref()
     }
 
     pub fn settings(&self) -> &Settings {

@@ -133,6 +133,8 @@ pub(crate) fn notice() -> Notice {
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
         drill: None,
+        recipient: None,
+        again: 0,
     }
 }
 
