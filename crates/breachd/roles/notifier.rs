@@ -357,7 +357,7 @@ impl<'a> Active<'a> {
             if let Decision::NoticeRequested { notice, .. } = decision
                 && notice.kind == NoticeKind::Digest
             {
-                notice.reasons.push(line.clone());
+                notice.checkpoint = Some(line.clone());
             }
         }
     }

@@ -10,17 +10,19 @@
 //! the journal ends in the middle of what one input led to.
 
 use crate::{
-    Action, AlertFact, Command, Counts, Decision, DeliveryReport, Incident, IncidentId, Notice, NoticeId, NoticeRecord,
-    Opening, Policy, Refusal, Silence, commands,
+    Action, AlertFact, Command, ContactRecord, Counts, Decision, DeliveryReport, Incident, IncidentId, Notice,
+    NoticeId, NoticeRecord, Opening, Policy, Refusal, Silence, commands,
     daily::LEFT_TO_THE_DIGEST,
     decision::POLICY,
+    escalation::{lapse_at, step_at},
     grouping, inhibit, limits,
     pending::{escalation_at, pending},
-    rejoin,
+    rejoin, reviews,
     state::State,
 };
 use activity::{Entity, EntityKind, Mode, Timestamp, printable_within};
 use detector::{Alert, AlertId};
+use oncall::Review;
 use std::{cmp::Reverse, sync::Arc};
 
 /// All incidents, and how to decide about them.
@@ -100,6 +102,9 @@ impl Casebook {
         if self.state.commands_seen.contains(&command.id) {
             return Ok(Vec::new());
         }
+        if let Some(decided) = reviews::decide(&self.policy, &self.state.reviews, now, command) {
+            return decided;
+        }
         let decision = commands::decide(self, now, command)?;
         Ok(self.with_consequences(now, decision))
     }
@@ -115,7 +120,7 @@ impl Casebook {
             command: None,
         });
         let missing = self.looked_after(now).flat_map(|incident| pending(&self.policy, incident, now));
-        over.chain(missing).collect()
+        over.chain(missing).chain(self.state.reviews.failed(now)).collect()
     }
 
     /// What a report leads to. Every report is recorded.
@@ -127,13 +132,16 @@ impl Casebook {
             draft.apply(&decision);
             return std::iter::once(decision).chain(draft.failed(report.at)).collect();
         }
+        if let Some(decisions) = self.state.reviews.delivery(report) {
+            return decisions;
+        }
         self.with_consequences(report.at, decision)
     }
 
     /// The daily digest, if it is due and was not made. Apart from [`tick`](Self::tick): ask when every alert that is there has been
     /// taken in, or those that are still to be read wait for the next day's.
     pub fn daily(&self, now: Timestamp) -> Vec<Decision> {
-        self.state.daily.pending(&self.policy, now)
+        self.state.daily.pending(&self.policy, &self.overdue(now), now)
     }
 
     /// The only way to change.
@@ -174,6 +182,7 @@ impl Casebook {
         self.incidents()
             .flat_map(|incident| &incident.notices)
             .chain(self.digests())
+            .chain(&self.state.reviews.notices)
             .filter(|record| record.is_unsent())
             .map(|record| &record.notice)
     }
@@ -187,7 +196,9 @@ impl Casebook {
     pub fn next_due(&self) -> Option<Timestamp> {
         let of_incidents = self.incidents().filter(|incident| incident.is_open()).flat_map(|incident| {
             let escalation = escalation_at(&self.policy, incident);
-            incident.deadlines.iter().filter_map(|deadline| deadline.next_step_at()).chain(escalation)
+            let calls = [step_at(&self.policy, incident), lapse_at(&self.policy, incident)];
+            let deadlines = incident.deadlines.iter().filter_map(|deadline| deadline.next_step_at());
+            deadlines.chain(escalation).chain(calls.into_iter().flatten())
         });
         of_incidents.chain(self.silences().map(|silence| silence.until)).min()
     }
@@ -195,7 +206,31 @@ impl Casebook {
     /// A notice and what became of it; `None`: unknown, or delivered long ago and left to the journal.
     pub fn notice(&self, id: &NoticeId) -> Option<&NoticeRecord> {
         let of_incident = self.state.by_notice.get(id).and_then(|incident| self.incident(*incident)?.notice(id));
-        of_incident.or_else(|| self.state.daily.notice(id))
+        of_incident.or_else(|| self.state.daily.notice(id)).or_else(|| self.state.reviews.notice(id))
+    }
+
+    /// What the journal says of a contact; `None`: nothing.
+    pub fn contact(&self, name: &str) -> Option<&ContactRecord> {
+        self.state.reviews.get(name)
+    }
+
+    /// How the review of every contact in the policy's file stands, by its name.
+    pub fn reviews(&self) -> Vec<Review<'_>> {
+        self.policy.contacts().map_or_else(Vec::new, |contacts| self.state.reviews.reviews(contacts))
+    }
+
+    /// What the digest says of contacts that nobody has answered for in time.
+    fn overdue(&self, now: Timestamp) -> Vec<String> {
+        let reviews = self.reviews();
+        let names: Vec<&str> =
+            reviews.iter().filter(|review| review.is_overdue(now)).map(|review| review.contact.name.as_str()).collect();
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let told = names.iter().take(limits::OVERDUE_TOLD).copied().collect::<Vec<_>>().join(", ");
+        let more = names.len().saturating_sub(limits::OVERDUE_TOLD);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        vec![format!("contacts overdue for review: {told}{more}; `breachd contacts list` says since when")]
     }
 
     /// Silences in force or proposed.

@@ -15,7 +15,7 @@ pub struct Command {
     /// Wall time at which the person asked.
     #[serde(with = "wire")]
     pub at: Timestamp,
-    /// `None` only for what is not about one incident: [`Action::Declare`], [`Action::JudgeAlert`] and the silences.
+    /// `None` only for what is not about one incident: [`Action::Declare`], [`Action::JudgeAlert`], the silences and the contacts.
     #[serde(with = "wire")]
     pub incident: Option<IncidentId>,
     pub action: Action,
@@ -150,6 +150,23 @@ pub enum Action {
     EndSilence {
         silence: u64,
     },
+    /// Sends a contact a message that asks to be confirmed.
+    TestContact {
+        contact: String,
+        /// `None`: one channel of each kind that the contact has an address for.
+        #[serde(default)]
+        channel: Option<String>,
+    },
+    /// The last test message arrived: whoever says so had the link or the code in it, as checked by what received the command.
+    ConfirmContact {
+        contact: String,
+        reason: String,
+    },
+    /// The contact is right, says its owner.
+    AttestContact {
+        contact: String,
+        reason: String,
+    },
 }
 
 /// Why a command is not carried out. Nothing has changed.
@@ -231,6 +248,8 @@ pub enum Refusal {
     SamePerson,
     #[error("silence {0} is approved already")]
     Approved(u64),
+    #[error("{0}")]
+    Contact(String),
 }
 
 impl Command {

@@ -210,7 +210,10 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
         | Action::FinishTask { .. }
         | Action::ReopenTask { .. }
         | Action::Merge { .. }
-        | Action::Split { .. } => Err(Refusal::NamesNoIncident),
+        | Action::Split { .. }
+        | Action::TestContact { .. }
+        | Action::ConfirmContact { .. }
+        | Action::AttestContact { .. } => Err(Refusal::NamesNoIncident),
     }
 }
 

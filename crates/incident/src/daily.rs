@@ -192,7 +192,7 @@ impl Daily {
     }
 
     /// Everything that is missing: that a digest failed for good, and the digest of the day that is due.
-    pub(crate) fn pending(&self, policy: &Policy, now: Timestamp) -> Vec<Decision> {
+    pub(crate) fn pending(&self, policy: &Policy, todo: &[String], now: Timestamp) -> Vec<Decision> {
         let mut decisions = self.failed(now);
         let Some((plan, settings)) = policy.digest() else { return decisions };
         let Some((day, due_at)) = plan.due(now) else { return decisions };
@@ -201,14 +201,17 @@ impl Daily {
             return decisions;
         }
         let (n, step) = (self.n_awaiting(now), format!("digest:{day}"));
-        let silent = n == 0 && !settings.when_empty;
+        let silent = n == 0 && !settings.when_empty && todo.is_empty();
         let because = format!("the digest of {day} is due since {due_at}");
         let known = |channel: &String| {
             self.notices.iter().any(|record| record.step == step && record.notice.channel == *channel)
         };
         for channel in settings.channels.iter().filter(|channel| !silent && !known(channel)) {
             decisions.push(Decision::NoticeRequested {
-                notice: Box::new(self.written(policy, settings, &day, channel, now)),
+                notice: Box::new(Notice {
+                    reasons: todo.to_vec(),
+                    ..self.written(policy, settings, &day, channel, now)
+                }),
                 because: because.clone(),
                 step: step.clone(),
                 fallback_of: None,
@@ -273,8 +276,11 @@ impl Daily {
             deadlines: Vec::new(),
             n_deadlines_beyond: 0,
             wording: None,
+            checkpoint: None,
             link: notices.link_base.as_ref().map(|base| format!("{}/alerts", base.trim_end_matches('/'))),
             drill: None,
+            recipient: None,
+            again: 0,
         }
     }
 }

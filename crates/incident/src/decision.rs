@@ -199,6 +199,40 @@ pub enum Decision {
         incident: Option<IncidentId>,
         report: DeliveryReport,
     },
+    /// A step of an escalation policy was taken: all its notices have been requested.
+    EscalationStepped {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        /// Who is called, and by which schedule or override, or why nobody is.
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        policy: String,
+        /// From 0, repetitions included; begins anew when an acknowledgement has lapsed.
+        step: u32,
+        /// Names of contacts.
+        called: Vec<String>,
+        /// The next one follows then, unless somebody acknowledges.
+        #[serde(with = "wire")]
+        next_at: Timestamp,
+    },
+    /// All steps were taken and nobody has acknowledged: everybody on the list has been told so.
+    EscalationEnded {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        policy: String,
+    },
+    /// An acknowledgement that nothing followed counts no more.
+    AcknowledgementLapsed {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+    },
     Acknowledged {
         #[serde(with = "wire")]
         at: Timestamp,
@@ -388,6 +422,35 @@ pub enum Decision {
         by: String,
         command: Option<String>,
     },
+    /// A contact was sent a test message: all its notices have been requested.
+    ContactTested {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        contact: String,
+        #[serde(with = "wire")]
+        notices: Vec<NoticeId>,
+        by: String,
+        command: Option<String>,
+    },
+    /// The message arrived.
+    ContactConfirmed {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        contact: String,
+        by: String,
+        command: Option<String>,
+    },
+    /// Its owner answers for it.
+    ContactAttested {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        contact: String,
+        by: String,
+        command: Option<String>,
+    },
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
@@ -462,6 +525,9 @@ impl Decision {
             Decision::NoticeStopped { .. } => "notice_stopped",
             Decision::NoticeUndeliverable { .. } => "notice_undeliverable",
             Decision::DeliveryRecorded { .. } => "delivery_recorded",
+            Decision::EscalationStepped { .. } => "escalation_stepped",
+            Decision::EscalationEnded { .. } => "escalation_ended",
+            Decision::AcknowledgementLapsed { .. } => "acknowledgement_lapsed",
             Decision::Acknowledged { .. } => "acknowledged",
             Decision::Contained { .. } => "contained",
             Decision::VerdictSet { .. } => "verdict_set",
@@ -479,6 +545,9 @@ impl Decision {
             Decision::SilenceProposed { .. } => "silence_proposed",
             Decision::SilenceApproved { .. } => "silence_approved",
             Decision::SilenceEnded { .. } => "silence_ended",
+            Decision::ContactTested { .. } => "contact_tested",
+            Decision::ContactConfirmed { .. } => "contact_confirmed",
+            Decision::ContactAttested { .. } => "contact_attested",
         }
     }
 
@@ -519,7 +588,13 @@ impl Decision {
             | Decision::CommandRefused { at, .. }
             | Decision::SilenceProposed { at, .. }
             | Decision::SilenceApproved { at, .. }
-            | Decision::SilenceEnded { at, .. } => *at,
+            | Decision::SilenceEnded { at, .. }
+            | Decision::EscalationStepped { at, .. }
+            | Decision::EscalationEnded { at, .. }
+            | Decision::AcknowledgementLapsed { at, .. }
+            | Decision::ContactTested { at, .. }
+            | Decision::ContactConfirmed { at, .. }
+            | Decision::ContactAttested { at, .. } => *at,
         }
     }
 
@@ -565,7 +640,13 @@ impl Decision {
             | Decision::CommandRefused { because, .. }
             | Decision::SilenceProposed { because, .. }
             | Decision::SilenceApproved { because, .. }
-            | Decision::SilenceEnded { because, .. } => because,
+            | Decision::SilenceEnded { because, .. }
+            | Decision::EscalationStepped { because, .. }
+            | Decision::EscalationEnded { because, .. }
+            | Decision::AcknowledgementLapsed { because, .. }
+            | Decision::ContactTested { because, .. }
+            | Decision::ContactConfirmed { because, .. }
+            | Decision::ContactAttested { because, .. } => because,
         }
     }
 
@@ -586,6 +667,9 @@ impl Decision {
             | Decision::DeadlineWarned { incident, .. }
             | Decision::DeadlineSettled { incident, .. }
             | Decision::NoticeStopped { incident, .. }
+            | Decision::EscalationStepped { incident, .. }
+            | Decision::EscalationEnded { incident, .. }
+            | Decision::AcknowledgementLapsed { incident, .. }
             | Decision::Acknowledged { incident, .. }
             | Decision::Contained { incident, .. }
             | Decision::VerdictSet { incident, .. }
@@ -606,7 +690,10 @@ impl Decision {
             | Decision::DigestMade { .. }
             | Decision::SilenceProposed { .. }
             | Decision::SilenceApproved { .. }
-            | Decision::SilenceEnded { .. } => None,
+            | Decision::SilenceEnded { .. }
+            | Decision::ContactTested { .. }
+            | Decision::ContactConfirmed { .. }
+            | Decision::ContactAttested { .. } => None,
         }
     }
 
@@ -634,7 +721,10 @@ impl Decision {
             | Decision::IncidentSplit { by, .. }
             | Decision::CommandRefused { by, .. }
             | Decision::SilenceApproved { by, .. }
-            | Decision::SilenceEnded { by, .. } => by,
+            | Decision::SilenceEnded { by, .. }
+            | Decision::ContactTested { by, .. }
+            | Decision::ContactConfirmed { by, .. }
+            | Decision::ContactAttested { by, .. } => by,
             _ => POLICY,
         }
     }
@@ -663,7 +753,10 @@ impl Decision {
             | Decision::CommandRefused { command, .. }
             | Decision::SilenceProposed { command, .. }
             | Decision::SilenceApproved { command, .. }
-            | Decision::SilenceEnded { command, .. } => command.as_deref(),
+            | Decision::SilenceEnded { command, .. }
+            | Decision::ContactTested { command, .. }
+            | Decision::ContactConfirmed { command, .. }
+            | Decision::ContactAttested { command, .. } => command.as_deref(),
             _ => None,
         }
     }

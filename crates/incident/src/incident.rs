@@ -6,7 +6,7 @@ mod split;
 mod tasks;
 
 use crate::{
-    AlertFact, Deadline, DeliveryResult, IncidentId, Located, Notice, NoticeId, Settled, Settlement,
+    AlertFact, Deadline, DeliveryResult, Escalation, IncidentId, Located, Notice, NoticeId, Settled, Settlement,
     affected::Affected, affected::AffectedRecords,
 };
 use crate::{Decision, Opening, limits, wire};
@@ -118,6 +118,8 @@ pub struct Incident {
     pub n_notices: u64,
     /// What each channel was last told.
     pub told: BTreeMap<String, Told>,
+    /// How far calling people has come.
+    pub escalation: Escalation,
     /// Channels that had been told of it when somebody acknowledged it. Who hears of it later (that a deadline comes
     /// near) is not to be calmed by that.
     #[serde(skip)]
@@ -277,6 +279,7 @@ impl Incident {
             notices: Vec::new(),
             n_notices: 0,
             told: BTreeMap::new(),
+            escalation: Escalation::default(),
             acknowledged_to: BTreeSet::new(),
             reopened_to: BTreeSet::new(),
             requested: BTreeSet::new(),
@@ -390,7 +393,19 @@ impl Incident {
             Decision::TaskReopened { task, .. } => self.end_task(*task, None),
             // These two change two incidents each, see [`crate::state::State::apply`]; what is left here is a line in the timeline.
             Decision::IncidentMerged { .. } | Decision::IncidentSplit { .. } => {}
+            Decision::AcknowledgementLapsed { .. } => {
+                if self.state == IncidentState::Acknowledged {
+                    self.state = IncidentState::Open;
+                    self.acknowledged = None;
+                    self.acknowledged_to.clear();
+                }
+            }
             Decision::IncidentOpened { .. }
+            | Decision::EscalationStepped { .. }
+            | Decision::EscalationEnded { .. }
+            | Decision::ContactTested { .. }
+            | Decision::ContactConfirmed { .. }
+            | Decision::ContactAttested { .. }
             | Decision::AlertJudged { .. }
             | Decision::Noted { .. }
             | Decision::CommandRefused { .. }
@@ -401,6 +416,7 @@ impl Incident {
             | Decision::SilenceApproved { .. }
             | Decision::SilenceEnded { .. } => {}
         }
+        self.escalation.apply(decision);
         self.write_down(decision);
     }
 
@@ -457,7 +473,11 @@ impl Incident {
         if !self.requested.insert(notice.id.clone()) {
             return;
         }
-        self.told.insert(notice.channel.clone(), Told { severity: notice.severity, data_classes: notice.data_classes });
+        // One person's address is not the channel: whom that tells has not heard of it.
+        if notice.recipient.is_none() {
+            let told = Told { severity: notice.severity, data_classes: notice.data_classes };
+            self.told.insert(notice.channel.clone(), told);
+        }
         self.n_notices += 1;
         if self.notices.len() >= limits::NOTICES_KEPT
             && let Some(ended) = self.notices.iter().position(NoticeRecord::is_delivered)

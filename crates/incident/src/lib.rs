@@ -9,6 +9,8 @@
 //! alert ─► grouping ─► incident ─► pending: severity ─► people by place ─► awareness ─► deadlines ─► notices ─► fallbacks
 //! command ─► commands, life ─┘        (what is missing now)
 //! alert that interrupts nobody ─► daily: told once a day
+//! nobody acknowledges ─► escalation: people called one after the other
+//! contact ─► reviews: tested, confirmed, attested
 //! ```
 //!
 //! Invariants
@@ -31,6 +33,7 @@ mod deadline;
 mod decision;
 mod delivery;
 mod digest;
+mod escalation;
 mod explain;
 mod grouping;
 mod incident;
@@ -42,6 +45,7 @@ mod notice;
 mod pending;
 mod policy;
 mod rejoin;
+mod reviews;
 mod revised;
 mod silence;
 mod state;
@@ -57,6 +61,7 @@ pub use deadline::{Deadline, Revised, Settled, Settlement};
 pub use decision::{Decision, NotADecision, Opening, POLICY};
 pub use delivery::{DeliveryReport, DeliveryResult};
 pub use digest::Digest;
+pub use escalation::Escalation;
 pub use explain::{Condition, Explanation, Standing, Supposed, TriggerStanding};
 pub use incident::{
     Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, Owner, Task, TimelineEntry, Told, Verdict,
@@ -66,10 +71,12 @@ pub use law::Headcount;
 pub use located::{Located, LocatedPlace, Residence};
 pub use notice::{
     DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticePlace,
+    Recipient, Reply,
 };
 pub use policy::{
-    AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
-    NoticeSettings, PeopleAtMost, Policy, Route, Settings, Target, Trigger,
+    AwarenessSettings, Contacts, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown,
+    JurisdictionSettings, NoticeSettings, PeopleAtMost, Policy, Route, Settings, Target, Trigger,
 };
+pub use reviews::ContactRecord;
 pub use silence::Silence;
 pub use state::Counts;

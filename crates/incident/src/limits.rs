@@ -72,6 +72,20 @@ pub const DIGEST_LINES_MAX: usize = 100;
 pub const DIGEST_WHY_MAX: usize = 300;
 /// Notices of daily digests remembered; beyond, those whose sending ended longest ago go.
 pub const DIGEST_NOTICES_KEPT: usize = 100;
+/// Contacts remembered with their last test and attestation; beyond, the one of which nothing was heard for longest goes.
+pub const CONTACTS_REMEMBERED: usize = 2_000;
+/// Notices of contacts' tests remembered; beyond, those whose sending ended longest ago go.
+pub const CONTACT_NOTICES_KEPT: usize = 500;
+/// Ids of notices kept of a contact's last test.
+pub const CONTACT_TESTS_KEPT: usize = 8;
+/// A test message can be confirmed for so long.
+pub const TEST_VALID: Span = Span::from_hours(7 * 24);
+/// A contact can be attested so long after a test of it was confirmed.
+pub const CONFIRMATION_VALID: Span = Span::from_hours(30 * 24);
+/// People called about an incident who are remembered, with the channel; others hear nothing of its end.
+pub const CALLED_KEPT: usize = 400;
+/// Names of contacts overdue for review in a digest; the rest is counted.
+pub const OVERDUE_TOLD: usize = 20;
 /// Days of a digest that is written to a file; beyond, the oldest go.
 pub const DIGEST_DAYS_KEPT: usize = 4_000;
 /// Silences in force or proposed at one time.

@@ -32,13 +32,15 @@ pub enum NoticeKind {
     Closed,
     /// Of no incident: what interrupted nobody since the last one.
     Digest,
+    /// Of no incident: whether a contact can be reached.
+    ContactTest,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
     #[serde(with = "wire")]
     pub id: NoticeId,
-    /// [`IncidentId::NONE`]: a digest.
+    /// [`IncidentId::NONE`]: a digest, or a contact's test.
     #[serde(with = "wire")]
     pub incident: IncidentId,
     pub kind: NoticeKind,
@@ -65,8 +67,11 @@ pub struct Notice {
     /// What its recipient is told before anything else, as the policy words it for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wording: Option<String>,
-    /// The alerts' `why`s, first first; at most 10. Of a digest: the signed checkpoint of the journal, if one is made.
+    /// The alerts' `why`s, first first; at most 10. Of a digest: what is to be done about contacts.
     pub reasons: Vec<String>,
+    /// Of a digest: the signed checkpoint of the journal, in one line, if one is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
     /// The figures behind the gravest alert, as far as `[notices] figures` lets them leave: what was seen, what is usual, for peers too,
     /// how improbable it is, what contributed, what would make it normal. Empty where nothing is asked of anybody any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -92,6 +97,36 @@ pub struct Notice {
     /// Set: this is a drill, and every rendering must say so first.
     #[serde(with = "wire")]
     pub drill: Option<DrillId>,
+    /// Set: it is for this contact, at this address, instead of whom the channel tells else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<Recipient>,
+    /// How often an acknowledgement of the incident had lapsed by then.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub again: u32,
+}
+
+/// The contact that a notice is for, as the contacts said when it was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// Name of the contact.
+    pub contact: String,
+    /// As people call it.
+    pub title: String,
+    /// Of the kind that the channel needs.
+    pub address: String,
+    /// How this very contact can answer. Put in when the notice is handed over, and never journaled: whoever reads the journal
+    /// could answer in the contact's name.
+    #[serde(skip)]
+    pub reply: Option<Reply>,
+}
+
+/// What whoever has it can answer with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Opens a page that asks for a confirmation.
+    pub link: Option<String>,
+    /// To be typed in instead.
+    pub code: Option<String>,
 }
 
 /// One alert in a digest.
@@ -187,13 +222,14 @@ pub struct DeadlineFact {
 }
 
 impl NoticeKind {
-    pub const ALL: [NoticeKind; 6] = [
+    pub const ALL: [NoticeKind; 7] = [
         NoticeKind::Opened,
         NoticeKind::Escalated,
         NoticeKind::DeadlineWarning,
         NoticeKind::Acknowledged,
         NoticeKind::Closed,
         NoticeKind::Digest,
+        NoticeKind::ContactTest,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -204,6 +240,7 @@ impl NoticeKind {
             NoticeKind::Acknowledged => "acknowledged",
             NoticeKind::Closed => "closed",
             NoticeKind::Digest => "digest",
+            NoticeKind::ContactTest => "contact_test",
         }
     }
 }
@@ -232,6 +269,17 @@ impl fmt::Display for NoticeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+impl Recipient {
+    pub(crate) fn of(contact: &oncall::Contact, address: &str) -> Self {
+        let (contact, title) = (contact.name.clone(), contact.title.clone());
+        Recipient { contact, title, address: address.to_owned(), reply: None }
+    }
+}
+
+fn is_none_yet(n: &u32) -> bool {
+    *n == 0
 }
 
 fn is_zero(n: &u64) -> bool {

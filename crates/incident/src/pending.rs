@@ -8,8 +8,8 @@
 
 use crate::{
     AffectedRecords, Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice,
-    NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticePlace, NoticeRecord, Policy, Settlement, Told, Verdict,
-    limits,
+    NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticePlace, NoticeRecord, Policy, Recipient, Settlement, Told,
+    Verdict, escalation, limits,
     located::located,
     policy::{Route, names},
     revised::{self, notices_of_revisions},
@@ -39,10 +39,12 @@ pub(crate) fn pending(policy: &Policy, incident: &Incident, now: Timestamp) -> V
         located,
         awareness,
         deadlines,
+        escalation::lapse,
         notices_of_what_it_is,
         notices_of_revisions,
         notices_of_deadlines,
         fallbacks,
+        escalation::steps,
         notices_of_its_end,
     ];
     for missing in kinds {
@@ -196,25 +198,32 @@ fn notices_of_what_it_is(policy: &Policy, incident: &Incident, now: Timestamp) -
         }
     }
     if escalation_at(policy, incident).is_some_and(|at| at <= now) {
-        let because = format!("nobody has acknowledged it within {}", policy.settings().escalation.after);
-        let title = format!("Not acknowledged for {}: {}", policy.settings().escalation.after, title(policy, incident));
+        let (because, title) = match incident.escalation.lapsed_at {
+            None => {
+                let after = policy.settings().escalation.after;
+                let title = format!("Not acknowledged for {after}: {}", title(policy, incident));
+                (format!("nobody has acknowledged it within {after}"), title)
+            }
+            Some(at) => {
+                let title = format!("Acknowledged, and left lying: {}", title(policy, incident));
+                (format!("the acknowledgement lapsed at {at}"), title)
+            }
+        };
         for channel in &policy.settings().escalation.channels {
-            let step = incident.step(UNACKNOWLEDGED);
+            let step = escalation::unacknowledged(incident);
             wanted.notice(NoticeKind::Escalated, &step, channel, None, &because, title.clone());
         }
     }
     wanted.decisions
 }
 
-const UNACKNOWLEDGED: &str = "unacknowledged";
-
 /// When the incident escalates unless somebody acknowledges it before; `None`: it does not, or has.
 pub(crate) fn escalation_at(policy: &Policy, incident: &Incident) -> Option<Timestamp> {
-    let escalation = &policy.settings().escalation;
-    let step = incident.step(UNACKNOWLEDGED);
+    let settings = &policy.settings().escalation;
+    let step = escalation::unacknowledged(incident);
     let told = |channel: &String| incident.requested.contains(&notice_id(incident, &step, channel));
-    let waits = incident.state == IncidentState::Open && !escalation.channels.iter().all(told);
-    waits.then_some(incident.waits_since() + escalation.after)
+    let waits = incident.state == IncidentState::Open && !settings.channels.iter().all(told);
+    waits.then_some(escalation::begins_at(policy, incident))
 }
 
 /// Of all limits that reached the same step at once, one notice: fifty states' limits are not fifty pages. Who dies between the notices and
@@ -280,14 +289,17 @@ fn fallbacks(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decisi
     let mut wanted = Wanted::new(policy, incident, now);
     for failed in incident.notices.iter().filter(|record| record.has_failed() && !record.undeliverable) {
         let problem = failed.problem.as_deref().unwrap_or("no reason given");
-        let others = policy.settings().fallback.channels.iter().filter(|channel| **channel != failed.notice.channel);
+        // The channel that could not reach one contact may still reach whom it tells else.
+        let is_other = |channel: &&String| **channel != failed.notice.channel || failed.notice.recipient.is_some();
+        let others = policy.settings().fallback.channels.iter().filter(is_other);
         let others: Vec<_> = others.filter(|_| failed.fallback_of.is_none()).collect();
         for channel in &others {
             let because = format!("channel `{}` could not deliver: {problem}", failed.notice.channel);
             wanted.stand_in(failed, channel, &because);
         }
         let stand_ins: Vec<_> = (incident.notices.iter())
-            .filter(|record| record.step == failed.step && others.contains(&&record.notice.channel))
+            .filter(|record| record.step == failed.step && record.notice.recipient.is_none())
+            .filter(|record| others.contains(&&record.notice.channel))
             .collect();
         let all_asked =
             others.iter().all(|channel| incident.requested.contains(&notice_id(incident, &failed.step, channel)));
@@ -324,11 +336,18 @@ fn notices_of_its_end(policy: &Policy, incident: &Incident, now: Timestamp) -> V
         Some(into) => format!("merged into {into}"),
         None => kind.as_str().to_owned(),
     };
+    let step = match (kind, incident.escalation.lapses) {
+        (NoticeKind::Acknowledged, lapses @ 1..) => format!("{}:{lapses}", kind.as_str()),
+        _ => kind.as_str().to_owned(),
+    };
+    let step = incident.step(&step);
     let because = format!("{word} by {} at {}", act.by, act.at);
     let title = format!("{}: {}", capitalised(&word), title(policy, incident));
-    let step = incident.step(kind.as_str());
     for channel in channels {
         wanted.notice(kind, &step, channel, routes.get(channel), &because, title.clone());
+    }
+    for ((channel, _), recipient) in &incident.escalation.called {
+        wanted.call(kind, &step, channel, Some(recipient), &because, title.clone());
     }
     wanted.decisions
 }
@@ -370,6 +389,31 @@ impl<'a> Wanted<'a> {
             step: step.to_owned(),
             fallback_of: None,
             may_stop: route.filter(|_| hold > Span::ZERO).map_or_else(Vec::new, |route| route.may_stop.clone()),
+        });
+    }
+
+    /// A notice for one contact, or for a channel's own recipients.
+    pub(crate) fn call(
+        &mut self,
+        kind: NoticeKind,
+        step: &str,
+        channel: &str,
+        recipient: Option<&Recipient>,
+        because: &str,
+        title: String,
+    ) {
+        let Some(recipient) = recipient else { return self.notice(kind, step, channel, None, because, title) };
+        let id = notice_id(self.incident, step, &format!("{channel}/{}", recipient.contact));
+        if self.incident.requested.contains(&id) || !self.asked.insert(id.clone()) {
+            return;
+        }
+        let notice = self.written(id, kind, channel, None, title, None);
+        self.decisions.push(Decision::NoticeRequested {
+            notice: Box::new(Notice { recipient: Some(recipient.clone()), ..notice }),
+            because: because.to_owned(),
+            step: step.to_owned(),
+            fallback_of: None,
+            may_stop: Vec::new(),
         });
     }
 
@@ -418,6 +462,7 @@ impl<'a> Wanted<'a> {
             affected_records: incident.affected_records,
             title: printable_within(&title, limits::TITLE_MAX),
             wording,
+            checkpoint: None,
             reasons,
             figures: figures(incident, kind, shown),
             affected: affected(incident, kind, shown),
@@ -431,6 +476,8 @@ impl<'a> Wanted<'a> {
                 .as_ref()
                 .map(|base| format!("{}/incidents/{}", base.trim_end_matches('/'), incident.id)),
             drill: incident.mode.drill(),
+            recipient: None,
+            again: incident.escalation.lapses,
         }
     }
 }
@@ -447,7 +494,7 @@ fn fact(deadline: &Deadline) -> DeadlineFact {
 
 /// Whether anything is asked of anybody still.
 const fn asks(kind: NoticeKind) -> bool {
-    !matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed | NoticeKind::Digest)
+    !matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed | NoticeKind::Digest | NoticeKind::ContactTest)
 }
 
 /// How many records and people it concerns, as far as that may leave.

@@ -3,11 +3,13 @@
 //! [`Settings`] is what was written, [`Policy`] what it means: checked, with its obligations looked up.
 
 mod conditions;
+mod contacts;
 mod settings;
 
 use crate::{Incident, daily::Plan, limits, located};
 use activity::{DataClass, DataClasses, Span};
 pub(crate) use conditions::CONDITIONS;
+pub use contacts::Contacts;
 use detector::Residents;
 use law::Catalogue;
 pub(crate) use settings::span;
@@ -32,6 +34,8 @@ pub struct Policy {
     residents: Arc<Residents>,
     /// Of which somebody asks how many.
     places_asked: BTreeSet<String>,
+    /// `None`: nobody is known by name.
+    contacts: Option<Contacts>,
 }
 
 /// Why and how a channel is to be told of an incident.
@@ -59,7 +63,8 @@ impl Policy {
             }
         };
         if mistakes.is_empty() {
-            Ok(Policy { settings, law, digest, residents: Arc::default(), places_asked: BTreeSet::new() })
+            let (residents, places_asked) = (Arc::default(), BTreeSet::new());
+            Ok(Policy { settings, law, digest, residents, places_asked, contacts: None })
         } else {
             Err(mistakes)
         }
@@ -69,6 +74,26 @@ impl Policy {
     #[must_use]
     pub fn with_residents(self, residents: Arc<Residents>) -> Self {
         Policy { places_asked: located::asked(&self.law, &residents), residents, ..self }
+    }
+
+    /// With people who can be called. Errors: what of the settings does not fit them, as (key path, problem).
+    pub fn with_contacts(mut self, contacts: Option<Contacts>) -> Result<Self, Vec<(String, String)>> {
+        if let Some(name) = &self.settings.escalation.policy {
+            let wrong = |problem: String| Err(vec![("escalation.policy".to_owned(), problem)]);
+            match &contacts {
+                None => return wrong("names a policy of the file of contacts: write `[contacts] file`".into()),
+                Some(contacts) if contacts.book.policy(name).is_none() => {
+                    return wrong(format!("there is no policy `{name}` in the file of contacts"));
+                }
+                Some(_) => {}
+            }
+        }
+        self.contacts = contacts;
+        Ok(self)
+    }
+
+    pub fn contacts(&self) -> Option<&Contacts> {
+        self.contacts.as_ref()
     }
 
     pub fn settings(&self) -> &Settings {

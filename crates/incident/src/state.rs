@@ -3,6 +3,7 @@
 
 use crate::{
     AlertFact, Decision, DeliveryReport, Incident, IncidentId, NoticeId, NoticeKind, Silence, daily::Daily, limits,
+    reviews::Reviews,
 };
 use activity::{Entity, Mode, Timestamp};
 use detector::{AlertId, Evidence, Severity};
@@ -29,6 +30,7 @@ pub(crate) struct State {
     pub(crate) ranked: Vec<(Timestamp, Mode, AlertFact)>,
     /// The daily digest's own.
     pub(crate) daily: Daily,
+    pub(crate) reviews: Reviews,
     pub(crate) counts: Counts,
 }
 
@@ -95,6 +97,7 @@ impl State {
             last_silence: 0,
             ranked: Vec::new(),
             daily: Daily::default(),
+            reviews: Reviews::default(),
             counts: Counts::default(),
         }
     }
@@ -167,14 +170,22 @@ impl State {
             Decision::SilenceEnded { silence, .. } => drop(self.silences.remove(silence)),
             Decision::DigestMade { .. } => self.daily.apply(decision),
             Decision::NoticeRequested { notice, .. } if notice.kind == NoticeKind::Digest => self.daily.apply(decision),
+            Decision::NoticeRequested { notice, .. } if notice.kind == NoticeKind::ContactTest => {
+                self.reviews.apply(decision);
+            }
+            Decision::ContactTested { .. } | Decision::ContactConfirmed { .. } | Decision::ContactAttested { .. } => {
+                self.reviews.apply(decision);
+            }
             Decision::NoticeUndeliverable { incident: IncidentId::NONE, .. } => {
                 self.counts.notices_undeliverable += 1;
+                self.reviews.apply(decision);
                 self.daily.apply(decision);
             }
             Decision::DeliveryRecorded { incident: None, report } => {
-                if self.daily.notice(&report.notice).is_none() {
+                if self.daily.notice(&report.notice).is_none() && self.reviews.notice(&report.notice).is_none() {
                     self.counts.reports_unknown += 1;
                 }
+                self.reviews.apply(decision);
                 self.daily.apply(decision);
             }
             about_an_incident => {

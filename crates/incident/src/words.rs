@@ -61,7 +61,8 @@ impl Decision {
             }
             Decision::NoticeRequested { notice, because, .. } => {
                 let held = notice.hold_until.map_or(String::new(), |until| format!(", held until {until}"));
-                format!("notice `{}` to channel `{}`{held}: {because}", notice.kind.as_str(), notice.channel)
+                let to = notice.recipient.as_ref().map_or(String::new(), |to| format!(" for contact `{}`", to.contact));
+                format!("notice `{}` to channel `{}`{to}{held}: {because}", notice.kind.as_str(), notice.channel)
             }
             Decision::NoticeStopped { because, notice, .. } => format!("notice {notice} stopped: {because}"),
             Decision::NoticeUndeliverable { because, notice, .. } => {
@@ -75,6 +76,16 @@ impl Decision {
                 self.because()
             ),
             Decision::Acknowledged { .. } => "acknowledged".to_owned(),
+            Decision::EscalationStepped { because, next_at, .. } => {
+                format!("escalated, the next step at {next_at}: {because}")
+            }
+            Decision::EscalationEnded { because, .. } => format!("escalation is at its end: {because}"),
+            Decision::AcknowledgementLapsed { because, .. } => format!("acknowledgement lapsed: {because}"),
+            Decision::ContactTested { because, .. } => because.clone(),
+            Decision::ContactConfirmed { because, contact, .. } => {
+                format!("test of contact `{contact}` confirmed: {because}")
+            }
+            Decision::ContactAttested { because, contact, .. } => format!("contact `{contact}` attested: {because}"),
             Decision::Contained { because, .. } => format!("contained: {because}"),
             Decision::VerdictSet { because, verdict, .. } => format!("verdict `{verdict}`: {because}"),
             Decision::AlertJudged { because, alert, verdict, exception, .. } => {

@@ -24,6 +24,11 @@ pub(crate) trait Channel: Send + Sync {
     /// `attempt` counts from 1. From the second on, an earlier try may have arrived although its answer was lost.
     fn send<'a>(&'a self, notice: &'a Notice, attempt: u32) -> Answer<'a, Receipt>;
 
+    /// Whether it brings a notice to the address of one contact ([`Notice::recipient`]), and so can test one.
+    fn reaches_contacts(&self) -> bool {
+        false
+    }
+
     /// Whether the service can be asked if it shows what it accepted.
     fn can_confirm(&self) -> bool {
         false

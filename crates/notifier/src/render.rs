@@ -27,10 +27,12 @@ pub(crate) const AFFECTED_HEADING: &str = "How many it concerns";
 
 const DIGEST: &str = "DIGEST";
 
+const TEST: &str = "TEST";
+
 /// A notice in words. Everything in it is printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// `DRILL`, `INCIDENT` or `DIGEST`.
+    /// `DRILL`, `INCIDENT`, `DIGEST` or `TEST`.
     pub(crate) mark: &'static str,
     /// `CRITICAL`, `HIGH`, …
     pub(crate) severity: &'static str,
@@ -53,12 +55,25 @@ pub(crate) struct Facts {
     /// Name and when it is due.
     pub(crate) deadlines: Vec<(String, String)>,
     pub(crate) link: Option<String>,
+    /// How whom it is for can answer.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// How the contact whom a notice is for can answer it. Whoever has this can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) heading: String,
+    pub(crate) link: Option<String>,
+    pub(crate) words: Vec<String>,
 }
 
 impl Facts {
     pub(crate) fn of(notice: &Notice) -> Self {
         if notice.kind == NoticeKind::Digest {
             return Facts::of_digest(notice);
+        }
+        if notice.kind == NoticeKind::ContactTest {
+            return Facts::of_test(notice);
         }
         let classes: Vec<&str> = notice.data_classes.iter().map(|class| class.as_str()).collect();
         let wording =
@@ -117,6 +132,7 @@ impl Facts {
             figures: figures(notice),
             deadlines: deadlines.chain(beyond).collect(),
             link: link(notice),
+            answer: answer(notice),
         }
     }
 
@@ -139,9 +155,10 @@ impl Facts {
                 ("Alerts that interrupted nobody", thousands(notice.n_alerts)),
             ]
             .into_iter()
-            .chain(notice.reasons.iter().take(1).map(|checkpoint| {
+            .chain(notice.checkpoint.iter().map(|checkpoint| {
                 ("Checkpoint of the journal, to be kept", printable_within(checkpoint, CHECKPOINT_CHARACTERS_MAX))
             }))
+            .chain(notice.reasons.iter().map(|todo| ("To be done", printable_within(todo, DIGEST_LINE_CHARACTERS_MAX))))
             .collect(),
             reasons_heading: "The worst first",
             reasons: lines,
@@ -149,12 +166,34 @@ impl Facts {
             figures: Vec::new(),
             deadlines: Vec::new(),
             link: link(notice),
+            answer: None,
+        }
+    }
+
+    fn of_test(notice: &Notice) -> Self {
+        let to = notice.recipient.as_ref().map(|to| (to.contact.as_str(), to.address.as_str())).unwrap_or_default();
+        let shown = |text: &str| printable_within(text, TITLE_CHARACTERS_MAX);
+        Facts {
+            mark: mark(notice),
+            severity: severity_word(notice.severity),
+            incident: "contact".into(),
+            headline: headline(notice.kind),
+            title: shown(&notice.title),
+            drill: None,
+            rows: vec![("Contact", shown(to.0)), ("Address", shown(to.1)), ("Sent", utc(notice.decided_at))],
+            reasons_heading: "Why",
+            reasons: notice.reasons.iter().map(|reason| printable_within(reason, REASON_CHARACTERS_MAX)).collect(),
+            affected: Vec::new(),
+            figures: Vec::new(),
+            deadlines: Vec::new(),
+            link: None,
+            answer: answer(notice),
         }
     }
 
     /// `[INCIDENT] CRITICAL INC-7: title`, or `[DIGEST] title`: a digest is nothing to be alarmed by.
     pub(crate) fn subject_line(&self) -> String {
-        if self.mark == DIGEST {
+        if self.mark == DIGEST || self.mark == TEST {
             return format!("[{}] {}", self.mark, self.title);
         }
         format!("[{}] {} {}: {}", self.mark, self.severity, self.incident, self.title)
@@ -184,6 +223,11 @@ impl Facts {
             line(&format!("\n{AFFECTED_HEADING}"));
             self.affected.iter().for_each(|words| line(&format!("- {words}")));
         }
+        if let Some(Answer { heading, link, words }) = &self.answer {
+            let link = link.as_ref().map_or(String::new(), |link| format!(": {link}"));
+            line(&format!("\n{heading}{link}"));
+            words.iter().for_each(|words| line(words));
+        }
         if let Some(link) = &self.link {
             line(&format!("\nSee and act on it: {link}"));
         }
@@ -194,6 +238,30 @@ impl Facts {
         }
         text
     }
+}
+
+fn answer(notice: &Notice) -> Option<Answer> {
+    let to = notice.recipient.as_ref()?;
+    let reply = to.reply.as_ref()?;
+    let title = printable_within(&to.title, TITLE_CHARACTERS_MAX);
+    let link = reply.link.as_deref().filter(|link| is_web_address(link)).map(|link| printable(link).into_owned());
+    let (heading, what) = match notice.kind {
+        NoticeKind::ContactTest => (format!("Confirm as {title} that this arrived"), "the test"),
+        _ => (format!("Acknowledge it as {title}"), "the incident"),
+    };
+    let page = link.as_ref().map(|_| {
+        format!("The page asks once more; opening it changes nothing. Whoever has the link answers for {what} in your name: do not pass it on.")
+    });
+    let code = reply.code.as_ref().map(|code| {
+        format!(
+            "Or give the code {} to whoever runs breachd: breachd contacts confirm {} {}",
+            printable(code),
+            to.contact,
+            printable(code)
+        )
+    });
+    let words: Vec<String> = page.into_iter().chain(code).collect();
+    (!words.is_empty()).then_some(Answer { heading, link, words })
 }
 
 fn link(notice: &Notice) -> Option<String> {
@@ -277,6 +345,7 @@ fn figures(notice: &Notice) -> Vec<(String, String)> {
 pub(crate) fn mark(notice: &Notice) -> &'static str {
     match (notice.kind, notice.drill) {
         (NoticeKind::Digest, _) => DIGEST,
+        (NoticeKind::ContactTest, _) => TEST,
         (_, Some(_)) => "DRILL",
         (_, None) => "INCIDENT",
     }
@@ -294,11 +363,12 @@ pub(crate) const fn severity_word(severity: Severity) -> &'static str {
 const fn headline(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::Opened => "New incident",
-        NoticeKind::Escalated => "Incident got graver",
+        NoticeKind::Escalated => "Incident escalated",
         NoticeKind::DeadlineWarning => "Deadline near",
         NoticeKind::Acknowledged => "Incident acknowledged",
         NoticeKind::Closed => "Incident closed",
         NoticeKind::Digest => "Daily digest",
+        NoticeKind::ContactTest => "Contact test",
     }
 }
 
@@ -376,9 +446,12 @@ pub(crate) fn example() -> Notice {
         }],
         n_deadlines_beyond: 0,
         wording: None,
+        checkpoint: None,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
         drill: None,
+        recipient: None,
+        again: 0,
     }
 }
 
@@ -407,6 +480,7 @@ pub(crate) fn example_digest() -> Notice {
         deadlines: Vec::new(),
         n_deadlines_beyond: 0,
         wording: None,
+        checkpoint: None,
         digest: vec![
             line(1, Severity::High, Some(1_200_000), Mode::Live, Some("an exception holds, Jana Weiss answers")),
             line(2, Severity::Low, None, Mode::Drill(activity::DrillId(1)), None),
@@ -486,6 +560,38 @@ See and act on it: https://breachd.example/
         );
         let nothing = Notice { n_alerts: 0, digest: Vec::new(), title: "nothing to report".into(), ..example_digest() };
         assert!(Facts::of(&nothing).plain_text().contains("\nAlerts that interrupted nobody: 0\n"));
+    }
+
+    #[test]
+    fn a_contact_is_told_how_to_answer() {
+        let mut notice = example();
+        assert_eq!(Facts::of(&notice).answer, None);
+        let link = Some("https://breachd.example/ack/abc".to_owned());
+        let reply = Some(incident::Reply { link, code: None });
+        let to = incident::Recipient {
+            contact: "ada".into(),
+            title: "Ada\r\nLovelace".into(),
+            address: "ada@example.com".into(),
+            reply: None,
+        };
+        notice.recipient = Some(to.clone());
+        assert_eq!(Facts::of(&notice).answer, None, "the way to answer is put in when it is handed over");
+        notice.recipient = Some(incident::Recipient { reply, ..to.clone() });
+        let text = Facts::of(&notice).plain_text();
+        assert!(
+            text.contains("\nAcknowledge it as Ada␍␊Lovelace: https://breachd.example/ack/abc\nThe page asks"),
+            "{text}"
+        );
+        let json = serde_json::to_string(&notice).unwrap();
+        assert!(json.contains("ada@example.com") && !json.contains("/ack/"), "never journaled: {json}");
+        let reply = Some(incident::Reply { link: Some("javascript:alert(1)".into()), code: Some("12345678".into()) });
+        let (kind, title) = (NoticeKind::ContactTest, "a test for Ada".to_owned());
+        let test = Notice { kind, title, recipient: Some(incident::Recipient { reply, ..to }), ..example() };
+        let facts = Facts::of(&test);
+        assert_eq!(facts.subject_line(), "[TEST] a test for Ada");
+        let text = facts.plain_text();
+        assert!(text.contains("breachd contacts confirm ada 12345678\n") && !text.contains("javascript"), "{text}");
+        assert!(!text.contains("Records concerned"), "{text}");
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Incident {
             notices: _,
             n_notices: _,
             told: _,
+            escalation: _,
             acknowledged_to: _,
             reopened_to: _,
             requested: _,

@@ -66,9 +66,15 @@ pub struct Trigger {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EscalationSettings {
-    /// So long after the opening.
+    /// So long after the opening. With a `policy`, `0s` means at once.
     #[serde(with = "span")]
     pub after: Span,
+    /// Name of an escalation policy of the file of contacts: its steps are gone through, from `after` on, until somebody
+    /// acknowledges. Absent: only the channels hear of it, and whom they call is theirs to know.
+    pub policy: Option<String>,
+    /// An acknowledgement lapses when nobody does anything about the incident for so long, unless it is contained: it is asked
+    /// for again, and all begins anew. Absent: it holds for ever.
+    pub unacknowledge_after: Option<Target>,
     /// Who hears of it; empty: nobody. They also hear when 90 % of a time limit are gone.
     pub channels: Vec<String>,
 }
@@ -183,7 +189,12 @@ pub(super) fn matches(name: &str, id: &str) -> bool {
 
 impl Default for EscalationSettings {
     fn default() -> Self {
-        EscalationSettings { after: Span::from_minutes(15), channels: Vec::new() }
+        EscalationSettings {
+            after: Span::from_minutes(15),
+            policy: None,
+            unacknowledge_after: None,
+            channels: Vec::new(),
+        }
     }
 }
 
@@ -272,8 +283,13 @@ impl Settings {
         if self.wordings.len() > limits::WORDINGS_MAX {
             wrong("wordings".into(), &format!("there are more than {} texts", limits::WORDINGS_MAX));
         }
-        if self.escalation.after <= Span::ZERO || DAY < self.escalation.after {
+        let at_once = self.escalation.after == Span::ZERO && self.escalation.policy.is_some();
+        if (self.escalation.after <= Span::ZERO && !at_once) || DAY < self.escalation.after {
             wrong("escalation.after".into(), "must lie above `0s` and within `24h`");
+        }
+        let lapse = self.escalation.unacknowledge_after.map(|target| target.0);
+        if lapse.is_some_and(|span| span < Span::from_minutes(5) || Span::from_hours(24 * 7) < span) {
+            wrong("escalation.unacknowledge_after".into(), "must lie between `5m` and `7d`");
         }
         if self.notices.expire_after < Span::from_minutes(1) || Span::from_hours(24 * 7) < self.notices.expire_after {
             wrong("notices.expire_after".into(), "must lie between `1m` and `7d`");

@@ -6,6 +6,8 @@ mod world;
 #[cfg(test)]
 mod affected;
 #[cfg(test)]
+mod contacts;
+#[cfg(test)]
 mod daily;
 #[cfg(test)]
 mod deadlines;
@@ -13,6 +15,8 @@ mod deadlines;
 mod deliveries;
 #[cfg(test)]
 mod digest;
+#[cfg(test)]
+mod escalation;
 #[cfg(test)]
 mod explained;
 #[cfg(test)]

@@ -49,6 +49,9 @@ use std::{
 /// the same Message-ID.
 const PARTLY_SENT_MAX: usize = 1000;
 
+/// Characters of a contact's name beside the address. Beyond: cut.
+const TITLE_CHARACTERS_MAX: usize = 100;
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmailSettings {
@@ -62,7 +65,7 @@ pub struct EmailSettings {
     pub tls: SmtpTls,
     /// Sender: `name <address>` or an address.
     pub from: String,
-    /// Recipients: each gets a mail of their own.
+    /// Recipients: each gets a mail of their own. A notice that is for one contact goes to that contact instead.
     pub to: Vec<String>,
     /// Account at the relay, if it wants one.
     pub user: Option<String>,
@@ -212,6 +215,16 @@ impl Email {
         }
     }
 
+    /// The contact that the notice is for, or whom this channel tells else.
+    fn recipients(&self, notice: &Notice) -> Result<Vec<Mailbox>, Failure> {
+        let Some(recipient) = &notice.recipient else { return Ok(self.to.clone()) };
+        let address = recipient.address.parse().map_err(|_| {
+            Failure::refused(format!("the address of contact `{}` is no mail address", recipient.contact))
+        })?;
+        let title = activity::printable_within(&recipient.title, TITLE_CHARACTERS_MAX);
+        Ok(vec![Mailbox::new(Some(title), address)])
+    }
+
     fn told(&self, notice: &Notice) -> Told {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).get(&notice.id).cloned().unwrap_or_default()
     }
@@ -232,7 +245,8 @@ impl Channel for Email {
     fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
         Box::pin(async move {
             let mut told = self.told(notice);
-            for (index, to) in self.to.iter().enumerate() {
+            let all = self.recipients(notice)?;
+            for (index, to) in all.iter().enumerate() {
                 if told.taken.contains(&index) || told.refused.contains(&index) {
                     continue;
                 }
@@ -254,16 +268,17 @@ impl Channel for Email {
                 }
             }
             self.remember(notice, None);
-            let (n_taken, n_refused, n) = (told.taken.len(), told.refused.len(), self.to.len());
+            let (n_taken, n_refused, n) = (told.taken.len(), told.refused.len(), all.len());
             if n_refused > 0 {
                 let reason = format!("{n_refused} of {n} recipients refused, {n_taken} taken: {}", told.refusal);
                 return Err(Failure::refused(reason));
             }
-            Ok(Receipt(format!(
-                "the relay took {n_taken} of {n} mails, {}",
-                message::id(notice, &self.from, &self.to[0])
-            )))
+            Ok(Receipt(format!("the relay took {n_taken} of {n} mails, {}", message::id(notice, &self.from, &all[0]))))
         })
+    }
+
+    fn reaches_contacts(&self) -> bool {
+        true
     }
 
     fn probe(&self) -> Answer<'_, String> {

@@ -2,7 +2,7 @@
 //!
 //! An incident is one alert there: `Opened` and `Escalated` trigger under the same dedup key, `Acknowledged` acknowledges,
 //! `Closed` resolves. A deadline warning gets a dedup key of its own (`…/deadline/…`), since a repeated trigger of an
-//! acknowledged alert notifies nobody; it is acknowledged and resolved together with its incident as long as this
+//! acknowledged alert notifies nobody, and so does what is escalated after an acknowledgement lapsed (`…/again/…`); it is acknowledged and resolved together with its incident as long as this
 //! process remembers it, and by hand after a restart.
 //!
 //! ```toml
@@ -206,10 +206,15 @@ impl PagerDuty {
         Ok(key.unwrap_or_else(|| "202 without a dedup key".into()))
     }
 
+    fn incident_key(&self, notice: &Notice) -> String {
+        format!("{}/{}", self.source, notice.incident)
+    }
+
     fn key(&self, notice: &Notice) -> String {
-        let incident = format!("{}/{}", self.source, notice.incident);
+        let incident = self.incident_key(notice);
         match notice.kind {
             NoticeKind::DeadlineWarning => format!("{incident}/deadline/{}", notice.id),
+            NoticeKind::Escalated if notice.again > 0 => format!("{incident}/again/{}", notice.again),
             _ => incident,
         }
     }
@@ -238,7 +243,7 @@ impl Channel for PagerDuty {
             let key = self.key(notice);
             let receipt = if action == "trigger" {
                 let receipt = self.enqueue(&trigger(notice, &key, &self.source)).await?;
-                if notice.kind == NoticeKind::DeadlineWarning {
+                if key != self.incident_key(notice) {
                     self.remember_warning(notice);
                 }
                 receipt
@@ -312,7 +317,7 @@ const fn action(kind: NoticeKind) -> Option<&'static str> {
         NoticeKind::Opened | NoticeKind::Escalated | NoticeKind::DeadlineWarning => "trigger",
         NoticeKind::Acknowledged => "acknowledge",
         NoticeKind::Closed => "resolve",
-        NoticeKind::Digest => return None,
+        NoticeKind::Digest | NoticeKind::ContactTest => return None,
     })
 }
 

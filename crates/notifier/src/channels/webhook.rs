@@ -205,7 +205,7 @@ fn digest(notice: &Notice, source: &str, facts: &Facts) -> Value {
             "title": facts.title,
             "since": notice.first_seen_at.to_string(),
             "until": notice.decided_at.to_string(),
-            "checkpoint": notice.reasons.first().map(|checkpoint| shown(checkpoint)),
+            "checkpoint": notice.checkpoint.as_ref().map(|checkpoint| shown(checkpoint)),
             "n_alerts": notice.n_alerts,
             "n_left_out": notice.n_alerts.saturating_sub(alerts.len() as u64),
             "alerts": alerts,

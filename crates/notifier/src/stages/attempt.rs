@@ -9,6 +9,7 @@ use crate::{
     ATTEMPT_MAX, REASON_CHARACTERS_MAX,
     channel::{AnyChannel, Confirmation, Receipt},
 };
+use incident::NoticeKind;
 
 /// What one try brought.
 #[derive(Debug)]
@@ -20,6 +21,10 @@ pub(crate) enum Tried {
 pub(crate) async fn attempt(channel: AnyChannel, job: Job) -> Tried {
     let guarded = async {
         match job.phase {
+            // The configuration offers such a channel for no test; this keeps one from telling somebody else.
+            Phase::Sending if job.notice.kind == NoticeKind::ContactTest && !channel.reaches_contacts() => {
+                Tried::Sent(Err(Failure::refused("this kind of channel reaches no contact by an address")))
+            }
             Phase::Sending => Tried::Sent(channel.send(&job.notice, job.attempts + 1).await),
             Phase::Confirming { .. } => Tried::Asked(channel.confirm(&job.notice).await),
         }

@@ -2,7 +2,7 @@ use crate::{
     compliance::{Channel, assert_channel_compliance},
     support::{World, file, follow_up, notice, only, with},
 };
-use incident::{DeliveryResult, NoticeKind};
+use incident::{DeliveryResult, Notice, NoticeKind, Recipient, Reply};
 use mailparse::MailHeaderMap;
 use notifier::sandbox::{Fault, Received, Sandbox, SmtpOptions, SmtpSandbox};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -148,4 +148,29 @@ async fn an_incidents_mails_are_one_thread() {
     assert_eq!(header(&received[0], "References"), header(&received[1], "References"));
     assert_ne!(header(&received[0], "Message-ID"), header(&received[1], "Message-ID"));
     assert!(received[0].summary.starts_with("to dpo@example.com: [INCIDENT] HIGH INC-"), "{}", received[0].summary);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_for_one_contact_goes_to_its_address_alone() {
+    let sandbox = start(SmtpOptions::default()).await;
+    let mut world = World::new(only(&plain(&sandbox)));
+    let to = |address: &str| {
+        let link = Some("https://breachd.example/ack/abc".to_owned());
+        let reply = Some(Reply { link, code: None });
+        Some(Recipient { contact: "ada".into(), title: "Lovelace, Ada <x@y.z>".into(), address: address.into(), reply })
+    };
+    let called = Notice { kind: NoticeKind::Escalated, recipient: to("ada@example.com"), ..notice() };
+    assert_eq!(world.deliver(&called).await, ["accepted"]);
+    let received = sandbox.received();
+    assert_eq!(received.len(), 1);
+    let parsed = mailparse::parse_mail(&received[0].raw).unwrap();
+    let to_header = mailparse::addrparse_header(parsed.headers.get_first_header("To").unwrap()).unwrap();
+    let mailparse::MailAddr::Single(one) = &to_header[0] else { panic!("{to_header:?}") };
+    assert_eq!((one.addr.as_str(), one.display_name.as_deref()), ("ada@example.com", Some("Lovelace, Ada <x@y.z>")));
+    assert_eq!(to_header.len(), 1);
+    let bodies: Vec<String> = parsed.subparts.iter().map(|part| part.get_body().unwrap()).collect();
+    assert!(bodies.iter().all(|body| body.contains("https://breachd.example/ack/abc")), "{bodies:?}");
+    let broken = Notice { recipient: to("ada@example.com>, <eve@example.com"), ..notice() };
+    assert_eq!(world.deliver(&broken).await, ["rejected"]);
+    assert_eq!(sandbox.received().len(), 1);
 }

@@ -68,6 +68,28 @@ async fn each_deadline_warning_notifies_though_the_incident_is_acknowledged() {
     assert!(sandbox.alerts().values().all(|alert| alert.status == "resolved"), "the warnings end with their incident");
 }
 
+/// The same for what is escalated after an acknowledgement lapsed.
+#[tokio::test(start_paused = true)]
+async fn a_lapsed_acknowledgement_notifies_again() {
+    let sandbox = sandbox().await;
+    let mut world = World::new(only(&table(&sandbox)));
+    let opened = notice();
+    for (kind, again) in [
+        (NoticeKind::Opened, 0),
+        (NoticeKind::Acknowledged, 0),
+        (NoticeKind::Escalated, 1),
+        (NoticeKind::Escalated, 1),
+        (NoticeKind::Acknowledged, 1),
+        (NoticeKind::Escalated, 2),
+    ] {
+        assert_eq!(world.deliver(&Notice { again, ..follow_up(&opened, kind) }).await, ["accepted"]);
+    }
+    let notified: u32 = sandbox.alerts().values().map(|alert| alert.notified).sum();
+    assert_eq!((notified, sandbox.alerts().len()), (3, 3), "once for each time somebody is needed");
+    assert_eq!(world.deliver(&follow_up(&opened, NoticeKind::Closed)).await, ["accepted"]);
+    assert!(sandbox.alerts().values().all(|alert| alert.status == "resolved"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_repeat_after_a_lost_answer_joins_the_alert() {
     let sandbox = sandbox().await;

@@ -132,9 +132,12 @@ pub(crate) fn notice() -> Notice {
         }],
         n_deadlines_beyond: 0,
         wording: None,
+        checkpoint: None,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
         drill: None,
+        recipient: None,
+        again: 0,
     }
 }
 

@@ -79,6 +79,7 @@ fn thread(notice: &Notice, from: &Mailbox, to: &Mailbox) -> String {
     // A digest is a thread of its own: a year of them in one is no help.
     let (kind, number) = match notice.kind {
         NoticeKind::Digest => ("digest", notice.id.to_string()),
+        NoticeKind::ContactTest => ("contact test", notice.id.to_string()),
         _ => ("incident", notice.incident.to_string()),
     };
     let parts: [&str; 4] = [kind, &number, &drill, to.email.as_ref()];
