@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test's helper fails the test, and says why")]
 
+#[path = "it/audit.rs"]
+mod audit;
 #[path = "it/cli.rs"]
 mod cli;
 #[path = "it/digest.rs"]
@@ -29,6 +31,10 @@ mod reload;
 mod repository;
 #[path = "it/signatures.rs"]
 mod signatures;
+#[path = "it/smtp.rs"]
+mod smtp;
+#[path = "it/told.rs"]
+mod told;
 #[path = "it/torn.rs"]
 mod torn;
 #[path = "it/verdicts.rs"]

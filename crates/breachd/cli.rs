@@ -1,6 +1,10 @@
 //! The command line: what breachd can be told to do.
 
-use crate::dead_letter::{Filter, Which};
+use crate::{
+    dead_letter::{Filter, Which},
+    incident_work::WorkCommand,
+    route_explain::ExplainArgs,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 use ingest::Written;
 use std::{path::PathBuf, str::FromStr};
@@ -95,10 +99,16 @@ pub enum Command {
         #[command(subcommand)]
         command: AlertCommand,
     },
-    /// What a running breachd knows of single incidents.
+    /// What a running breachd knows of single incidents, and what is done about them.
+    #[command(visible_alias = "incident")]
     Incidents {
         #[command(subcommand)]
         command: IncidentsCommand,
+    },
+    /// Who would have to know of an incident.
+    Route {
+        #[command(subcommand)]
+        command: RouteCommand,
     },
     /// Tests how notices are delivered.
     Channels {
@@ -335,6 +345,15 @@ pub enum IncidentsCommand {
         #[arg(long)]
         json: bool,
     },
+    #[command(flatten)]
+    Work(WorkCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RouteCommand {
+    /// A dry run: which triggers match a supposed incident and why the others do not, who is told over which channels, when it
+    /// escalates, and which time limits would run. Nobody is told.
+    Explain(ExplainArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -355,18 +374,42 @@ pub enum DrillCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Verifies the journal's hash chain: a file of entries, one a line, or the journal topic.
+    /// Verifies the journal: that every entry follows from the one before, and that signed checkpoints agree. Names the first bad entry.
     Verify {
-        /// A file of journal entries; `-` for standard input. Absent: the topic, by the configuration.
+        /// A file of journal entries, one a line (.gz and .zst too; `-` for standard input), or the folder of an export. Absent: the
+        /// topics, by the configuration.
         #[arg(long, conflicts_with = "config")]
         file: Option<PathBuf>,
         #[arg(long, required_unless_present = "file")]
         config: Vec<PathBuf>,
+        /// A file with checkpoints in it: notes, or a saved mail. They are compared beside those of the topic or the export.
+        #[arg(long)]
+        checkpoints: Vec<PathBuf>,
+        /// A public key, as `breachd audit key` shows it: beside those of the configuration, instead of those of the export.
+        #[arg(long = "key", value_parser = |text: &str| journal::PublicKey::parse(text))]
+        keys: Vec<journal::PublicKey>,
     },
-    /// Writes the journal topic's entries, one a line, to standard output.
+    /// Makes the key pair that signs checkpoints: the private key into a new file, the public key on standard output.
+    Keygen {
+        /// Whose journal it is, such as `example.com/breachd`: the checkpoints' origin. A new key keeps it.
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Shows the public key of a private one.
+    Key {
+        /// The private key's file.
+        #[arg(long)]
+        file: PathBuf,
+    },
+    /// Writes the journal topic's entries, one a line, to standard output; or all that an auditor needs to a folder.
     Export {
         #[command(flatten)]
         config: ConfigFiles,
+        /// The folder: entries, checkpoints, public keys, and what they are. It is verified on the way.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
 }
 

@@ -7,6 +7,7 @@
 //! know to `incident`, how they are told to `notifier`.
 
 pub mod audit;
+pub mod checkpoints;
 pub mod cli;
 pub mod context;
 pub mod dead_letter;
@@ -16,12 +17,14 @@ pub mod discover;
 pub mod drill;
 pub mod explain;
 pub mod health;
+pub mod incident_work;
 pub mod incidents;
 pub mod manual;
 pub mod metrics;
 pub mod reload;
 pub mod replay;
 pub mod roles;
+pub mod route_explain;
 pub mod rules_watch;
 pub mod run;
 pub mod settings;

@@ -5,9 +5,9 @@ use breachd::{
     audit,
     cli::{
         AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, IncidentsCommand,
-        InputFile, LogFormat, ReplayArgs, VerdictArgs,
+        InputFile, LogFormat, ReplayArgs, RouteCommand, VerdictArgs,
     },
-    dead_letter, demo, discover, drill, explain, incidents, manual, replay, run,
+    dead_letter, demo, discover, drill, explain, incident_work, incidents, manual, replay, route_explain, run,
     settings::{self, Settings, Usage, load::Mistake},
     sources,
     topics::Topics,
@@ -112,6 +112,16 @@ async fn command(command: Command) -> anyhow::Result<bool> {
             let token = token_of(token_file)?;
             incidents::show(incidents::Request { url, token, incident, json }, &mut out).await.map(|()| true)
         }
+        Command::Incidents { command: IncidentsCommand::Work(work) } => {
+            let (place, ask) = work.ask();
+            let token = token_of(place.token_file)?;
+            incident_work::send(&place.url, token.as_deref(), &ask, &mut out).await.map(|()| true)
+        }
+        Command::Route { command: RouteCommand::Explain(arguments) } => {
+            let settings = load(&arguments.config.files)?;
+            route_explain::explain(&settings, wall::now(), &arguments, &mut out)?;
+            Ok(true)
+        }
         Command::Channels { command: ChannelsCommand::Test { config, name } } => {
             test_channels(&load(&config.files)?, name.as_deref()).await
         }
@@ -139,18 +149,30 @@ async fn blocking(work: impl FnOnce() -> anyhow::Result<bool> + Send + 'static) 
 fn audit_command(command: AuditCommand) -> anyhow::Result<bool> {
     let mut out = BufWriter::new(io::stdout());
     match command {
-        AuditCommand::Verify { file: Some(file), .. } => audit::verify_file(&file, &mut out)?,
-        AuditCommand::Verify { file: None, config } => {
+        AuditCommand::Verify { file: Some(file), keys, checkpoints, .. } => {
+            audit::verify_file(&file, &audit::Trust { keys, checkpoints }, &mut out)?;
+        }
+        AuditCommand::Verify { file: None, config, mut keys, checkpoints } => {
             let settings = load(&config)?;
+            keys.extend(settings.journal_keys.public.iter().cloned());
             audit::verify_topic(
                 stream::kafka(&settings.kafka)?.as_ref(),
                 &Topics::new(settings.topics.clone()),
+                &audit::Trust { keys, checkpoints },
                 &mut out,
             )?;
         }
-        AuditCommand::Export { config } => {
+        AuditCommand::Keygen { name, out: file } => audit::keygen(&name, &file, &mut out)?,
+        AuditCommand::Key { file } => audit::show_key(&file, &mut out)?,
+        AuditCommand::Export { config, out: folder } => {
             let settings = load(&config.files)?;
-            audit::export(stream::kafka(&settings.kafka)?.as_ref(), &Topics::new(settings.topics.clone()), &mut out)?;
+            let (broker, topics) = (stream::kafka(&settings.kafka)?, Topics::new(settings.topics.clone()));
+            match folder {
+                None => audit::export(broker.as_ref(), &topics, &mut out)?,
+                Some(folder) => {
+                    audit::export_to(broker.as_ref(), &topics, &settings.journal_keys, &folder, &mut out)?;
+                }
+            }
         }
     }
     out.flush()?;

@@ -83,11 +83,12 @@ impl Topics {
         alerts = "alerts",
         journal = "journal",
         commands = "commands",
+        checkpoints = "checkpoints",
         dead_letter = "dead-letter",
         state = "state",
     }
 
-    /// What has to exist. Baselines and checkpoints are named by the design and created when something writes them.
+    /// What has to exist. Baselines are named by the design and created when something writes them.
     pub fn specs(&self) -> Vec<TopicSpec> {
         let spec = |name, partitions, retention| TopicSpec {
             name,
@@ -103,6 +104,8 @@ impl Topics {
             spec(self.alerts(), 1, Some(Span::from_hours(400 * 24))),
             // Never expires: it is the audit trail. -1 in Kafka's terms.
             spec(self.journal(), 1, None),
+            // What proves the journal lives as long.
+            spec(self.checkpoints(), 1, None),
             spec(self.commands(), 1, Some(Span::from_hours(35 * 24))),
             spec(self.dead_letter(), 1, Some(Span::from_hours(35 * 24))),
             TopicSpec { compacted: true, ..spec(self.state(), 1, None) },

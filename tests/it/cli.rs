@@ -15,7 +15,9 @@ fn text(bytes: &[u8]) -> String {
 fn help_names_every_command_and_usage_errors_exit_2() {
     let help = breachd(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for command in ["demo", "run", "replay", "check", "formats", "explain", "channels", "incidents", "drill", "audit"] {
+    for command in
+        ["demo", "run", "replay", "check", "formats", "explain", "channels", "incidents", "route", "drill", "audit"]
+    {
         assert!(text(&help.stdout).contains(command), "{command}");
     }
     assert_eq!(breachd(&["run"]).status.code(), Some(2));
@@ -261,4 +263,50 @@ fn the_headless_demo_finds_and_delivers() {
     assert!(said.contains("every breach was found and every notice delivered"), "{said}");
     assert_eq!(said.matches("   found ").count(), 4, "{said}");
     assert!(said.contains("time limits") && said.contains("left, until"), "{said}");
+}
+
+#[test]
+fn route_explain_says_who_would_be_told_and_why_nobody_else() {
+    let scratch = Scratch::new("route");
+    let file = scratch.write(
+        "breachd.toml",
+        "[wordings]\ncouncil = \"For the works council.\"\n\n\
+         [[triggers]]\ndata_classes = [\"hr\"]\nplaces = [\"DE\"]\nchannels = [\"hook\"]\nwording = \"council\"\n\n\
+         [[triggers]]\ndata_classes = [\"payment\"]\nseverity_at_least = \"critical\"\nchannels = [\"hook\"]\n\n\
+         [[channels]]\nname = \"hook\"\nkind = \"webhook\"\nurl = \"https://hooks.example.com/breachd\"\nsecret_file = \"key\"\n",
+    );
+    scratch.write("key", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    let explain = |arguments: &[&str]| {
+        let all = [&["route", "explain", "--config", file.to_str().unwrap()], arguments].concat();
+        breachd(&all)
+    };
+    let output = explain(&[
+        "--data-class",
+        "hr",
+        "--severity",
+        "critical",
+        "--kind",
+        "volume",
+        "--affected",
+        "1200",
+        "--place",
+        "DE=300",
+    ]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for expected in [
+        "1 matches: hook",
+        "met: places = DE; there is DE: 300",
+        "2 does not match: hook",
+        "NOT met: data_classes = payment; there is hr",
+        "hook (webhook), at once",
+        "begins with: For the works council.",
+        "(eu-gdpr-33-authority)",
+    ] {
+        assert!(said.contains(expected), "{expected} in\n{said}");
+    }
+    let output = explain(&["--data-class", "payroll"]);
+    assert_eq!(output.status.code(), Some(2));
+    let output = explain(&["--kind", "volum"]);
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("there is no detector `volum`"));
 }

@@ -3,12 +3,13 @@
 use crate::harness::{
     BINARY, Daemon, Scratch, broker, contents, free_port, get, kafka_address, lines, post, sample, topic, unique, until,
 };
+use crate::smtp::SmtpServer;
 use detector::Alert;
 use notifier::sandbox::{All, Sandbox};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
 };
 use stream::{Broker, Outgoing};
 
@@ -48,55 +49,6 @@ fn alerts_in(broker: &dyn Broker, topic: &str) -> BTreeMap<String, Alert> {
         .map(|(_, payload)| Alert::from_json(payload).expect("an alert"))
         .map(|alert| (alert.id.to_string(), alert))
         .collect()
-}
-
-/// A real SMTP server that demands STARTTLS and keeps what it gets as a maildir.
-struct SmtpServer {
-    child: Child,
-    port: u16,
-    maildir: PathBuf,
-    certificate: PathBuf,
-}
-
-impl SmtpServer {
-    fn start(scratch: &Scratch) -> SmtpServer {
-        let identity = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
-            .expect("a certificate");
-        let certificate = scratch.write("smtp.pem", identity.cert.pem());
-        let key = scratch.write("smtp.key", identity.signing_key.serialize_pem());
-        let (port, maildir) = (free_port(), scratch.0.join("maildir"));
-        let child = Command::new("/usr/bin/python3")
-            .args(["-m", "aiosmtpd", "-n", "-c", "aiosmtpd.handlers.Mailbox"])
-            .arg("-l")
-            .arg(format!("127.0.0.1:{port}"))
-            .arg("--tlscert")
-            .arg(&certificate)
-            .arg("--tlskey")
-            .arg(&key)
-            .arg(&maildir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("python3 with aiosmtpd: tests/run installs it");
-        until("the SMTP server listens", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
-        SmtpServer { child, port, maildir, certificate }
-    }
-
-    fn mails(&self) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(self.maildir.join("new")) else { return Vec::new() };
-        entries
-            .filter_map(|entry| std::fs::read(entry.ok()?.path()).ok())
-            .map(|mail| String::from_utf8_lossy(&mail).into_owned())
-            .collect()
-    }
-}
-
-impl Drop for SmtpServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 struct World {

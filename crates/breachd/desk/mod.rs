@@ -1,6 +1,7 @@
 //! The console's other side: answers from the read model, and sends commands where everybody's commands go.
 
 pub mod follower;
+mod life;
 mod views;
 
 use crate::{context::Context, drill::inject, settings::limits, sources, wall};
@@ -114,6 +115,14 @@ impl Desk {
                 incident::Action::StopNotice { notice: incident::NoticeId(notice.clone()), reason: reason(comment) }
             }
             Action::Close => incident::Action::Close,
+            Action::Reopen { .. }
+            | Action::Assign { .. }
+            | Action::Unassign { .. }
+            | Action::AddTask { .. }
+            | Action::FinishTask { .. }
+            | Action::ReopenTask { .. }
+            | Action::Merge { .. }
+            | Action::Split { .. } => life::action(&request.action)?,
         };
         let command = Command {
             id: self.command_id(now),
@@ -294,15 +303,7 @@ impl console::Desk for Desk {
     fn overview(&self) -> shown::Overview {
         let now = wall::now();
         let casebook = self.model.casebook();
-        let mut incidents: Vec<&Incident> = casebook.incidents().collect();
-        incidents.sort_by_key(|incident| {
-            (
-                !incident.is_open(),
-                incident.mode.is_drill(),
-                std::cmp::Reverse(incident.severity),
-                std::cmp::Reverse(incident.id),
-            )
-        });
+        let incidents = casebook.by_urgency();
         let mut deadlines: Vec<shown::DeadlineOf> = incidents
             .iter()
             .filter(|incident| incident.is_open())

@@ -1,6 +1,6 @@
 //! Incidents as the console shows them.
 
-use super::follower::ReadModel;
+use super::{follower::ReadModel, life};
 use activity::{Mode, Timestamp};
 use console::{Text, views};
 use detector::{AlertId, Evidence, Ruling};
@@ -51,7 +51,7 @@ pub(super) fn row(incident: &Incident, now: Timestamp) -> views::IncidentRow {
         severity: severity(incident.severity),
         state: state(incident.state),
         open: incident.is_open(),
-        owner: incident.acknowledged.as_ref().map(|act| act.by.as_str().into()),
+        owner: incident.looked_after_by().map(Into::into),
         mode: incident.mode,
         opened_at: incident.opened_at,
         data_classes: incident.data_classes,
@@ -118,6 +118,7 @@ pub(super) fn page(incident: &Incident, model: &ReadModel, policy: &Policy, now:
     views::IncidentPage {
         at: now,
         summary: row(incident, now),
+        life: life::life(incident, now),
         affected: affected(incident),
         verdict: decided.map(|at| views::Verdict {
             verdict: incident.verdict.as_str().into(),
@@ -141,6 +142,8 @@ pub(super) fn page(incident: &Incident, model: &ReadModel, policy: &Policy, now:
             note: true,
             contain: matches!(incident.state, IncidentState::Open | IncidentState::Acknowledged),
             close: open,
+            reopen: !open && incident.merged_into.is_none(),
+            organise: open,
             verdicts: if open {
                 VERDICTS.into_iter().filter(|(verdict, ..)| *verdict != incident.verdict).map(choice).collect()
             } else {
@@ -226,8 +229,12 @@ pub(super) fn alert_row(fact: &AlertFact, mode: Mode, model: &ReadModel) -> view
 pub(super) fn alert_page(id: AlertId, model: &ReadModel, now: Timestamp) -> Option<views::AlertPage> {
     let raised = model.alert(id);
     let casebook = model.casebook();
-    let kept = casebook
-        .incidents()
+    // Where it goes on, if its incident was merged into another one.
+    let (merged, others): (Vec<&Incident>, Vec<&Incident>) =
+        casebook.incidents().partition(|incident| incident.merged_into.is_some());
+    let kept = others
+        .into_iter()
+        .chain(merged)
         .find_map(|incident| Some((incident.id, incident.mode, incident.alerts.iter().find(|fact| fact.id == id)?)));
     let incident = kept.map(|(incident, ..)| incident.to_string());
     let (fact, mode) = match (&raised, kept) {

@@ -28,22 +28,26 @@ pub struct Lines {
     line: Vec<u8>,
 }
 
+/// Opens a file; `-` is standard input. The compression is told by the name's end.
+pub fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    let raw: Box<dyn Read> = if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let plain: Box<dyn Read> = match ending {
+        "gz" => Box::new(flate2::read::MultiGzDecoder::new(raw)),
+        "zst" => {
+            let mut decoder = zstd::stream::read::Decoder::new(raw)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+            Box::new(decoder)
+        }
+        _ => raw,
+    };
+    Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, plain)))
+}
+
 impl Lines {
-    /// Opens a file; `-` is standard input. The compression is told by the name's end.
+    /// As [`open`].
     pub fn open(path: &Path) -> io::Result<Lines> {
-        let raw: Box<dyn Read> =
-            if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
-        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        let plain: Box<dyn Read> = match ending {
-            "gz" => Box::new(flate2::read::MultiGzDecoder::new(raw)),
-            "zst" => {
-                let mut decoder = zstd::stream::read::Decoder::new(raw)?;
-                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-                Box::new(decoder)
-            }
-            _ => raw,
-        };
-        Ok(Lines::new(BufReader::with_capacity(BUFFER_BYTES, plain)))
+        Ok(Lines { reader: open(path)?, number: 0, bytes: 0, line: Vec::new() })
     }
 
     pub fn new(reader: impl BufRead + 'static) -> Lines {

@@ -23,7 +23,7 @@ mod reader;
 mod summary;
 
 pub use compare::{Comparison, Side};
-pub use input::{LINE_BYTES_MAX, Lines, written};
+pub use input::{LINE_BYTES_MAX, Lines, open, written};
 pub use summary::Summary;
 
 use crate::{cli::InputFile, settings::Settings};

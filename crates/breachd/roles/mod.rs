@@ -16,7 +16,7 @@ pub enum RoleError {
     Stream(#[from] StreamError),
     #[error("a transaction could not be committed: {0}")]
     Commit(#[from] CommitError),
-    #[error("the journal's hash chain is broken: {0}; nothing is notified until a person has looked at it")]
+    #[error("the journal cannot be trusted: {0}; nothing is notified until a person has looked at it")]
     JournalBroken(String),
     #[error("a panic; its message is in the log")]
     Panicked,

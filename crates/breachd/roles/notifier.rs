@@ -1,23 +1,31 @@
 //! The notifier role: alerts and commands in, decisions into the journal, notices out.
 //!
 //! One instance is active at a time: the owner of the only partition of `breachd.commands`. It folds the journal from its
-//! start into a [`Casebook`], then goes on from the positions that the journal's last entries name. A decision is
-//! journaled, together with the positions of what caused it, *before* it is applied or sent: one transaction of one
-//! topic. So a crash at any instant leaves the journal either with the decision and its position or with neither (the daily
+//! start into a [`Casebook`], then goes on from the positions that the journal's last entries name. Each decision is
+//! journaled together with the positions of what caused it, and nothing of it leaves before it is committed. So a crash at any
+//! instant leaves the journal either with the decision and its position or with neither (the daily
 //! digest, too, is made once a day because the journal says of which day the last one was), and
 //! notices that are requested but have no final report are handed to the dispatcher again, under the same idempotency
 //! key. A standby that takes over fences the old one by the transactional id; the old one's next commit fails and it ends.
+//!
+//! What one look at the topics brought is one transaction ([`Batch`]): a commit waits for the broker, and one for each of 10,000
+//! alerts a minute would leave the page about the last of them waiting for all the others'. The price: in memory a
+//! decision is applied before it is committed, so after a commit that fails for good the casebook is worth nothing. The role then
+//! ends, and whoever takes over folds the journal.
+//! Signed checkpoints of the journal ([`crate::checkpoints`]) are written in the same transactions. A journal that does not agree with the
+//! last one, because it was cut off, rolled back or written anew, is refused like one whose chain is broken.
 
 use super::RoleError;
 use crate::cli::RoleName as Role;
 use crate::{
+    checkpoints::{self, Pace},
     context::Context,
     settings::{Settings, limits},
     wall,
 };
 use detector::{Alert, Residents};
-use incident::{Casebook, Command, Decision, DeliveryReport, Notice, Policy};
-use journal::{Chain, Entry};
+use incident::{Casebook, Command, Decision, DeliveryReport, Notice, NoticeKind, Policy};
+use journal::{Audit, Chain, Entry, Tree};
 use notifier::{Dispatcher, Submission};
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use stream::{CommitError, GroupSpec, Member, Outgoing, Polled, Reader, Start, Transactor};
@@ -30,6 +38,9 @@ struct Active<'a> {
     context: &'a Context,
     transactor: Box<dyn Transactor>,
     chain: Chain,
+    /// Over the lines that the chain links.
+    tree: Tree,
+    pace: Pace,
     casebook: Casebook,
     positions: Positions,
     alerts: Box<dyn Reader>,
@@ -46,9 +57,20 @@ struct Active<'a> {
     people_seen: u64,
 }
 
+/// Decisions that are applied and not yet journaled, in their order.
+#[derive(Default)]
+struct Batch {
+    decisions: Vec<Decision>,
+    /// What was reached with each.
+    positions: Vec<Positions>,
+}
+
 /// What the journal says so far.
 pub struct Folded {
     pub chain: Chain,
+    pub tree: Tree,
+    /// After the last checkpoint.
+    pub pace: Pace,
     pub casebook: Casebook,
     pub positions: Positions,
 }
@@ -74,7 +96,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
                 tracing::info!("standing by: another instance notifies");
                 active = None;
             }
-            Polled::Rebalanced => active = Some(Active::take_over(context, member.as_mut())?),
+            Polled::Rebalanced => active = Active::take_over(context, member.as_mut())?,
             Polled::Records(_) | Polled::Idle => {}
         }
         let pending = std::mem::take(&mut commands);
@@ -95,37 +117,40 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
     Ok(())
 }
 
-/// Reads the journal from its start and folds it; refuses a journal whose chain is broken.
-pub fn fold(context: &Context) -> Result<Folded, RoleError> {
+/// Reads the journal from its start and folds it; refuses a journal whose chain is broken, and one that does not agree with the last
+/// checkpoint. `None`: the word to stop came first.
+pub fn fold(context: &Context) -> Result<Option<Folded>, RoleError> {
     let topic = context.topics.journal();
+    // Before the journal: what a checkpoint covers is visible as soon as the checkpoint is.
+    let latest = checkpoints::latest(context.broker.as_ref(), &context.topics, &context.latest().journal_keys)?;
     let mut reader = context.broker.read(&[(&topic, Vec::new())])?;
-    let mut verifier = journal::Verifier::new();
+    let mut audit = Audit::new(&latest);
     let mut folded = Folded {
         chain: Chain::new(),
+        tree: Tree::new(),
+        pace: Pace::after(latest.as_ref()),
         casebook: Casebook::new(Arc::clone(&context.policy)),
         positions: Positions::new(),
     };
     let mut broken = None;
-    while !reader.caught_up() && !context.stop.requested() {
+    while !reader.caught_up() {
+        if context.stop.requested() {
+            return Ok(None);
+        }
         reader.poll(limits::POLL_RECORDS, limits::POLL_WAIT, &mut |record| {
-            let line = record.payload.unwrap_or_default();
             if broken.is_some() {
                 return;
             }
-            if let Err(error) = verifier.push(line) {
-                broken = Some(error.to_string());
-                return;
-            }
-            match Entry::from_line(line) {
+            match audit.push(record.payload.unwrap_or_default()) {
                 Ok(entry) => folded.push(&entry),
-                Err(error) => broken = Some(error.to_string()),
+                Err(finding) => broken = Some(finding),
             }
         })?;
     }
-    match broken {
-        Some(why) => Err(RoleError::JournalBroken(why)),
-        None => Ok(folded),
-    }
+    let audited =
+        broken.map_or_else(|| audit.finish(), Err).map_err(|finding| RoleError::JournalBroken(finding.to_string()))?;
+    folded.tree = audited.tree;
+    Ok(Some(folded))
 }
 
 impl Folded {
@@ -142,10 +167,11 @@ impl Folded {
 }
 
 impl<'a> Active<'a> {
-    fn take_over(context: &'a Context, member: &mut dyn Member) -> Result<Self, RoleError> {
+    /// `None`: the word to stop came before the journal was read.
+    fn take_over(context: &'a Context, member: &mut dyn Member) -> Result<Option<Self>, RoleError> {
         // First fence whoever was active, then read: nothing can be appended behind our back.
         let transactor = context.broker.transactor(&format!("{}-notifier", context.topics.prefix()))?;
-        let Folded { chain, casebook, positions } = fold(context)?;
+        let Some(Folded { chain, tree, pace, casebook, positions }) = fold(context)? else { return Ok(None) };
         let next = |topic: &str, partition: i32| positions.get(&place(topic, partition)).copied();
         let commands = context.topics.commands();
         if let Some(offset) = next(&commands, 0) {
@@ -170,6 +196,8 @@ impl<'a> Active<'a> {
             context,
             transactor,
             chain,
+            tree,
+            pace,
             casebook,
             positions,
             alerts,
@@ -184,8 +212,10 @@ impl<'a> Active<'a> {
         unsent.into_iter().for_each(|notice| active.submit(notice));
         // What a crash left undone is found by the first tick.
         let decisions = active.casebook.tick(wall::now());
-        active.decide(decisions, Positions::new())?;
-        Ok(active)
+        let mut batch = Batch::default();
+        active.decide(&mut batch, decisions, Positions::new());
+        active.commit(batch)?;
+        Ok(Some(active))
     }
 
     /// The policy of the settings, with the directory as its file says now.
@@ -200,8 +230,7 @@ impl<'a> Active<'a> {
         let Some(people) = self.context.people.newer(&mut self.people_seen) else { return Ok(()) };
         let policy = self.casebook.policy().clone().with_residents(Arc::new(Residents::of(&people)));
         self.casebook.set_policy(Arc::new(policy));
-        let decisions = self.casebook.tick(wall::now());
-        self.decide(decisions, Positions::new())
+        self.tick()
     }
 
     /// Takes a new configuration up: who has to know, how they are told. All of it, or nothing.
@@ -219,6 +248,9 @@ impl<'a> Active<'a> {
         };
         self.end_dispatcher(limits::RELOAD_DRAIN)?;
         self.dispatcher = Some(next);
+        if self.settings.journal_keys.signs_otherwise(&before.journal_keys) {
+            self.pace = Pace::default();
+        }
         self.set_policy();
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
@@ -226,12 +258,20 @@ impl<'a> Active<'a> {
             "new triggers, channels, secrets and signature rules are in force; sources, detector and console change at a restart"
         );
         // What they change of incidents that are open: who has to know, what runs until when.
+        self.tick()
+    }
+
+    /// Journals what the time, or another policy, has made necessary.
+    fn tick(&mut self) -> Result<(), RoleError> {
         let decisions = self.casebook.tick(wall::now());
-        self.decide(decisions, Positions::new())
+        let mut batch = Batch::default();
+        self.decide(&mut batch, decisions, Positions::new());
+        self.commit(batch)
     }
 
     /// Everything that is there now: commands, alerts, reports, and what time itself brings.
     fn round(&mut self, commands: Vec<(i64, Vec<u8>)>) -> Result<(), RoleError> {
+        let mut batch = Batch::default();
         let topic = self.context.topics.commands();
         for (offset, payload) in commands {
             let decisions = match Command::from_json(&payload) {
@@ -244,8 +284,10 @@ impl<'a> Active<'a> {
                     Vec::new()
                 }
             };
-            self.decide(decisions, [(place(&topic, 0), offset + 1)].into())?;
+            self.decide(&mut batch, decisions, [(place(&topic, 0), offset + 1)].into());
         }
+        // Somebody waits for the answer; alerts that are still to come are not awaited.
+        self.commit(std::mem::take(&mut batch))?;
         let mut alerts = Vec::new();
         self.alerts.poll(limits::POLL_ALERTS, limits::NOTIFIER_WAIT, &mut |record| {
             alerts.push((record.partition, record.offset, Alert::from_json(record.payload.unwrap_or_default())));
@@ -260,61 +302,99 @@ impl<'a> Active<'a> {
                     Vec::new()
                 }
             };
-            self.decide(decisions, [(place(&topic, partition), offset + 1)].into())?;
+            self.decide(&mut batch, decisions, [(place(&topic, partition), offset + 1)].into());
         }
-        self.journal_reports()?;
+        self.take_reports(&mut batch);
         if self.casebook.next_due().is_some_and(|due| due <= wall::now()) {
             let decisions = self.casebook.tick(wall::now());
-            self.decide(decisions, Positions::new())?;
+            self.decide(&mut batch, decisions, Positions::new());
         }
         // The digest tells what there is: not before what was there at the take-over has been read.
         if self.alerts.caught_up() {
-            let decisions = self.casebook.daily(wall::now());
-            self.decide(decisions, Positions::new())?;
+            let mut decisions = self.casebook.daily(wall::now());
+            self.tell_checkpoint(&mut decisions);
+            self.decide(&mut batch, decisions, Positions::new());
+        }
+        self.commit(batch)?;
+        if self.checkpoint_due(&self.tree, &[]) {
+            self.journal(&Batch::default())?;
         }
         self.context.metrics.casebook(&self.casebook, wall::now());
         Ok(())
     }
 
-    /// Journals, then applies, then sends.
-    fn decide(&mut self, decisions: Vec<Decision>, positions: Positions) -> Result<(), RoleError> {
-        self.positions.extend(positions.clone());
-        if decisions.is_empty() {
-            // Nothing was decided: the position travels with the next decision. Reading it again after a crash decides nothing again.
+    /// Applies decisions, for what is decided next to see them; nothing leaves before [`commit`](Self::commit).
+    fn decide(&mut self, batch: &mut Batch, decisions: Vec<Decision>, positions: Positions) {
+        // Where nothing was decided, the position travels with the next decision. Reading it again after a crash decides nothing again.
+        self.positions.extend(positions);
+        for decision in decisions {
+            self.casebook.apply(&decision);
+            batch.decisions.push(decision);
+            batch.positions.push(self.positions.clone());
+        }
+    }
+
+    /// Journals, then sends.
+    fn commit(&mut self, batch: Batch) -> Result<(), RoleError> {
+        if batch.decisions.is_empty() {
             return Ok(());
         }
-        let chain = self.journal(&decisions)?;
-        self.chain = chain;
-        self.context.metrics.journal_entries(decisions.len() as u64);
-        for decision in &decisions {
-            self.casebook.apply(decision);
-            warn_of_revision(decision);
+        self.journal(&batch)?;
+        self.context.metrics.journal_entries(batch.decisions.len() as u64);
+        for decision in batch.decisions {
+            warn_of_revision(&decision);
             if let Decision::NoticeRequested { notice, .. } = decision {
-                self.submit((**notice).clone());
+                self.submit(*notice);
             }
         }
         Ok(())
     }
 
-    /// One transaction with all of them. An aborted one has left nothing behind and is tried again; the chain's new end.
-    fn journal(&mut self, decisions: &[Decision]) -> Result<Chain, RoleError> {
+    /// The digest takes what the journal is before it to people's mailboxes, where nobody can rewrite it.
+    fn tell_checkpoint(&self, decisions: &mut [Decision]) {
+        let signed = self.settings.journal_keys.sign(&self.tree);
+        let Some(checkpoint) = signed.filter(|_| self.tree.size() > 0) else { return };
+        let line = checkpoint.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        for decision in decisions {
+            if let Decision::NoticeRequested { notice, .. } = decision
+                && notice.kind == NoticeKind::Digest
+            {
+                notice.reasons.push(line.clone());
+            }
+        }
+    }
+
+    fn checkpoint_due(&self, tree: &Tree, decisions: &[Decision]) -> bool {
+        self.settings.journal_keys.signing.is_some() && self.pace.due(&self.settings.audit, tree.size(), decisions)
+    }
+
+    /// One transaction with all of them, and with a checkpoint if one is due. An aborted one has left nothing behind and is tried again.
+    fn journal(&mut self, batch: &Batch) -> Result<(), RoleError> {
         let mut aborted = String::new();
         for _ in 0..limits::JOURNAL_TRIES {
-            let mut chain = self.chain.clone();
+            let (mut chain, mut tree) = (self.chain.clone(), self.tree.clone());
             self.transactor.begin()?;
-            for decision in decisions {
+            for (decision, positions) in batch.decisions.iter().zip(&batch.positions) {
                 let entry =
-                    chain.append(wall::now().as_millis(), decision.kind(), decision.to_json(), self.positions.clone());
-                self.transactor.send(Outgoing {
-                    topic: self.context.topics.journal(),
-                    partition: Some(0),
-                    key: None,
-                    payload: entry.to_line().into(),
-                    headers: Vec::new(),
-                })?;
+                    chain.append(wall::now().as_millis(), decision.kind(), decision.to_json(), positions.clone());
+                let line = entry.to_line();
+                tree.push(line.as_bytes());
+                self.send(self.context.topics.journal(), line)?;
+            }
+            let due = self.checkpoint_due(&tree, &batch.decisions);
+            let checkpoint = if due { self.settings.journal_keys.sign(&tree) } else { None };
+            let made = checkpoint.is_some();
+            if let Some(checkpoint) = checkpoint {
+                self.send(self.context.topics.checkpoints(), checkpoint.to_string())?;
             }
             match self.transactor.commit(None) {
-                Ok(()) => return Ok(chain),
+                Ok(()) => {
+                    if made {
+                        self.pace.made(tree.size());
+                    }
+                    (self.chain, self.tree) = (chain, tree);
+                    return Ok(());
+                }
                 Err(CommitError::Aborted(reason)) => {
                     tracing::warn!(%reason, "a decision's transaction was aborted; it is tried again");
                     aborted = reason;
@@ -323,6 +403,12 @@ impl<'a> Active<'a> {
             }
         }
         Err(RoleError::JournalAborted(aborted))
+    }
+
+    /// Within the transaction.
+    fn send(&mut self, topic: String, text: String) -> Result<(), RoleError> {
+        let message = Outgoing { topic, partition: Some(0), key: None, payload: text.into(), headers: Vec::new() };
+        Ok(self.transactor.send(message)?)
     }
 
     /// Hands what is requested and has no room yet over again, now and then.
@@ -373,12 +459,19 @@ impl<'a> Active<'a> {
         Ok(())
     }
 
-    fn journal_reports(&mut self) -> Result<(), RoleError> {
-        while let Ok(report) = self.reports.try_recv() {
+    /// As many as may wait: while these are taken, more may come.
+    fn take_reports(&mut self, batch: &mut Batch) {
+        for _ in 0..limits::REPORTS {
+            let Ok(report) = self.reports.try_recv() else { break };
             let decisions = self.casebook.delivery(&report);
-            self.decide(decisions, Positions::new())?;
+            self.decide(batch, decisions, Positions::new());
         }
-        Ok(())
+    }
+
+    fn journal_reports(&mut self) -> Result<(), RoleError> {
+        let mut batch = Batch::default();
+        self.take_reports(&mut batch);
+        self.commit(batch)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod limits;
 pub mod load;
 
 use crate::{
+    checkpoints::{AuditSettings, Keys},
     cli::InputFile,
     drill::mark::DrillKey,
     signatures::{self, SignatureSettings, Wrong},
@@ -50,6 +51,9 @@ pub struct Written {
     /// What the company knows beforehand: columns from, to, kind.
     pub calendar: FileSetting,
     pub triggers: Vec<incident::Trigger>,
+    /// Texts that triggers name, by name.
+    pub wordings: BTreeMap<String, String>,
+    pub inhibitions: Vec<incident::Inhibition>,
     pub escalation: incident::EscalationSettings,
     pub fallback: incident::FallbackSettings,
     pub awareness: incident::AwarenessSettings,
@@ -61,6 +65,7 @@ pub struct Written {
     pub channels: Vec<notifier::ChannelSettings>,
     pub console: console::Settings,
     pub drill: DrillSettings,
+    pub audit: AuditSettings,
 }
 
 /// A section that names a CSV file.
@@ -113,6 +118,8 @@ pub struct Settings {
     pub privacy: Arc<Pseudonyms>,
     policy: Arc<Policy>,
     key: Option<DrillKey>,
+    /// Who signs the journal's checkpoints, and who did.
+    pub journal_keys: Arc<Keys>,
 }
 
 impl ops::Deref for Settings {
@@ -305,6 +312,11 @@ impl Settings {
         if self.channels.is_empty() {
             notes.push("no `[[channels]]`: nobody will be told of anything".to_owned());
         }
+        if self.journal_keys.signing.is_none() {
+            notes.push(
+                "no `[audit] key_file`: nothing shows that the journal's end was cut off or written anew".to_owned(),
+            );
+        }
         if self.directory.file.is_none() {
             notes.push("no `[directory]`: all portal users are one peer group".to_owned());
         }
@@ -342,6 +354,8 @@ impl Written {
     fn incident_settings(&self) -> incident::Settings {
         incident::Settings {
             triggers: self.triggers.clone(),
+            wordings: self.wordings.clone(),
+            inhibitions: self.inhibitions.clone(),
             escalation: self.escalation.clone(),
             fallback: self.fallback.clone(),
             awareness: self.awareness.clone(),
@@ -427,6 +441,7 @@ impl Written {
             }
         };
         let residents = Arc::new(Residents::of(&people));
+        let journal_keys = self.audit.keys(&mut mistakes);
         let settings = policy.map(|policy| policy.with_residents(residents)).map(|policy| Settings {
             written: self,
             people: Arc::new(people),
@@ -436,6 +451,7 @@ impl Written {
             privacy: Arc::new(privacy),
             policy: Arc::new(policy),
             key,
+            journal_keys: Arc::new(journal_keys),
         });
         (settings, mistakes)
     }

@@ -56,11 +56,18 @@ pub enum Action {
     /// What was written beside it follows as a note.
     Acknowledge,
     /// The word is one of those offered, or the desk refuses it.
-    Verdict { verdict: String, comment: Option<Text> },
+    Verdict {
+        verdict: String,
+        comment: Option<Text>,
+    },
     /// Never empty.
-    Note { text: Text },
+    Note {
+        text: Text,
+    },
     /// No more data gets out.
-    Contain { comment: Option<Text> },
+    Contain {
+        comment: Option<Text>,
+    },
     /// The obligation's recipient has been told, or need not be.
     Settle {
         /// As in [`crate::views::Deadline::obligation`]; whether it runs is for the desk to say.
@@ -95,6 +102,45 @@ pub enum Action {
     },
     /// What was written beside it has come before, as a note.
     Close,
+    /// It is not over.
+    Reopen {
+        reason: Text,
+    },
+    /// Whose work it is: a name, checked as [`CommandRequest::by`] is.
+    Assign {
+        owner: String,
+        comment: Option<Text>,
+    },
+    /// Nobody's in particular.
+    Unassign {
+        comment: Option<Text>,
+    },
+    AddTask {
+        title: Text,
+        owner: Option<String>,
+        due_at: Option<Timestamp>,
+    },
+    FinishTask {
+        /// As in [`crate::views::Task::task`].
+        task: u32,
+        comment: Option<Text>,
+    },
+    ReopenTask {
+        task: u32,
+        comment: Option<Text>,
+    },
+    /// It goes on in another incident.
+    Merge {
+        /// Id of that one.
+        into: String,
+        reason: Text,
+    },
+    /// Some of its alerts become an incident of their own.
+    Split {
+        /// Their ids; at least one.
+        alerts: Vec<String>,
+        reason: Text,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +161,14 @@ impl Action {
             Action::CountPeople { .. } => "count_people",
             Action::StopNotice { .. } => "stop_notice",
             Action::Close => "close",
+            Action::Reopen { .. } => "reopen",
+            Action::Assign { .. } => "assign",
+            Action::Unassign { .. } => "unassign",
+            Action::AddTask { .. } => "add_task",
+            Action::FinishTask { .. } => "finish_task",
+            Action::ReopenTask { .. } => "reopen_task",
+            Action::Merge { .. } => "merge",
+            Action::Split { .. } => "split",
         }
     }
 }

@@ -20,6 +20,7 @@
 mod access;
 mod alerts;
 mod desk;
+mod life;
 pub mod limits;
 mod openapi;
 mod pages;

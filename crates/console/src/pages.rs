@@ -3,6 +3,7 @@
 use crate::{
     Action, Settlement,
     access::Caller,
+    life::{self, LifeWords},
     limits::ROWS_MAX,
     problem::{Kind, Problem},
     routes::{self, Mistake, Office, Words},
@@ -21,7 +22,10 @@ use axum::{
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 const STYLE: &str = include_str!("../assets/console.css");
 
@@ -155,6 +159,14 @@ fn said(done: &str) -> Option<&'static str> {
         "count_people" => Some("The number is recorded. Deadlines that need more people are withdrawn."),
         "stop_notice" => Some("The notice is stopped."),
         "close" => Some("The incident is closed."),
+        "reopen" => Some("The incident is open again. Nobody looks after it until somebody acknowledges it."),
+        "assign" => Some("The incident has an owner."),
+        "unassign" => Some("The incident has no owner any more."),
+        "add_task" => Some("The task is added."),
+        "finish_task" => Some("The task is done."),
+        "reopen_task" => Some("The task is open again."),
+        "merge" => Some("The incident goes on in the other one."),
+        "split" => Some("The alerts have become an incident of their own."),
         _ => None,
     }
 }
@@ -175,7 +187,18 @@ pub(crate) struct CommandForm {
     lower: String,
     upper: String,
     notice: String,
+    owner: String,
+    title: String,
+    task_owner: String,
+    due: String,
+    task: String,
+    into: String,
+    /// Ids with spaces between them: those ticked, on the page that asks again.
+    alerts: String,
     comment: String,
+    /// Boxes: a browser sends those that are ticked, `alert_` and the id.
+    #[serde(flatten)]
+    ticked: BTreeMap<String, String>,
     /// `yes` on the page that asks before what sets something off or ends something.
     confirmed: String,
 }
@@ -199,8 +222,20 @@ impl CommandForm {
             place: &self.place,
             lower: &self.lower,
             upper: &self.upper,
+            life: LifeWords {
+                owner: if command == "add_task" { &self.task_owner } else { &self.owner },
+                title: &self.title,
+                due: &self.due,
+                task: &self.task,
+                into: &self.into,
+                alerts: &self.alerts,
+            },
             comment: &self.comment,
         }
+    }
+
+    fn has(&self, alert: &str) -> bool {
+        self.alerts.split_whitespace().any(|ticked| ticked == alert)
     }
 }
 
@@ -217,6 +252,13 @@ pub(crate) async fn command(
     if form.by.trim().is_empty() {
         form.by = caller.name.unwrap_or_default();
     }
+    let ticked: Vec<String> = std::mem::take(&mut form.ticked)
+        .into_keys()
+        .filter_map(|key| Some(key.strip_prefix("alert_")?.to_owned()))
+        .collect();
+    if !ticked.is_empty() {
+        form.alerts = ticked.join(" ");
+    }
     // Browsers send line breaks as CR LF; a comment is one paragraph.
     form.comment = form.comment.split_whitespace().collect::<Vec<_>>().join(" ");
     let parsed = routes::name(&form.by)
@@ -228,6 +270,13 @@ pub(crate) async fn command(
             // The form has a field of its own for the time of each command.
             if mistake.field == "at" {
                 mistake.field = if form.command == "record_moment" { "since" } else { "told_at" };
+            }
+            if mistake.field == "owner" && form.command == "add_task" {
+                mistake.field = "task_owner";
+            }
+            // The page's list of all alerts has that name.
+            if mistake.field == "alerts" {
+                mistake.field = "split";
             }
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             return Ok(show_incident(&office, &headers, status, view, form, Some(mistake), None));
@@ -305,6 +354,7 @@ fn consequence(view: &IncidentPage, action: &Action) -> Result<Option<(String, S
         }
         Action::Close => Ok(Some(("Close the incident".into(), "It no longer counts as open work.".into()))),
         Action::Acknowledge | Action::Note { .. } | Action::Contain { .. } => Ok(None),
+        life => Ok(life::consequence(view, life)),
     }
 }
 

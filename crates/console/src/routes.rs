@@ -4,7 +4,9 @@ use crate::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
     JudgeRequest, Settlement, Text,
     access::{Access, Caller},
-    alerts, limits,
+    alerts,
+    life::{self, LifeWords},
+    limits,
     openapi::OPENAPI,
     pages,
     problem::{Kind, Problem},
@@ -293,6 +295,12 @@ struct CommandBody {
     place: Option<String>,
     lower: Option<u64>,
     upper: Option<u64>,
+    owner: Option<String>,
+    title: Option<String>,
+    due_at: Option<String>,
+    task: Option<u32>,
+    into: Option<String>,
+    alerts: Option<Vec<String>>,
     comment: Option<String>,
 }
 
@@ -318,6 +326,14 @@ async fn command(
         place: &given(&body.place),
         lower: &number(body.lower),
         upper: &number(body.upper),
+        life: LifeWords {
+            owner: &given(&body.owner),
+            title: &given(&body.title),
+            due: &given(&body.due_at),
+            task: &number(body.task.map(u64::from)),
+            into: &given(&body.into),
+            alerts: &body.alerts.unwrap_or_default().join(" "),
+        },
         comment: &given(&body.comment),
     };
     let action = action(&words)
@@ -446,6 +462,7 @@ pub(crate) struct Words<'a> {
     pub(crate) place: &'a str,
     pub(crate) lower: &'a str,
     pub(crate) upper: &'a str,
+    pub(crate) life: LifeWords<'a>,
     pub(crate) comment: &'a str,
 }
 
@@ -497,19 +514,23 @@ pub(crate) fn action(words: &Words<'_>) -> Result<Asked, Mistake> {
         }
         "stop_notice" if is_id(words.notice) => Action::StopNotice { notice: words.notice.to_owned(), comment },
         "stop_notice" => return mistake("notice", "choose one of the notices that are held"),
-        _ => {
-            return mistake(
-                "command",
-                "one of `acknowledge`, `verdict`, `note`, `contain`, `settle`, `record_moment`, `count_people`, `stop_notice`, \
-                 `close` is needed",
-            );
-        }
+        other => match life::action(other, &words.life, comment) {
+            Some(action) => action?,
+            None => {
+                let problem = format!(
+                    "one of `acknowledge`, `verdict`, `note`, `contain`, `settle`, `record_moment`, `count_people`, `stop_notice`, \
+                     `close`, {} is needed",
+                    life::COMMANDS
+                );
+                return mistake("command", &problem);
+            }
+        },
     };
     Ok((action, None))
 }
 
 /// A time, as in `2026-03-02T21:14:00Z`; `None`: not given.
-fn time(text: &str) -> Result<Option<activity::Timestamp>, Mistake> {
+pub(crate) fn time(text: &str) -> Result<Option<activity::Timestamp>, Mistake> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -544,7 +565,7 @@ fn is_word(word: &str) -> bool {
     (1..=limits::WORD_BYTES_MAX).contains(&word.len()) && word.bytes().all(fits)
 }
 
-fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     (1..=limits::ID_BYTES_MAX).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
@@ -594,7 +615,7 @@ mod tests {
         assert_eq!(field(Words { obligation: "", ..settle }), "obligation");
         assert_eq!(field(Words { settlement: "withdrawn", ..settle }), "settlement");
         assert_eq!(field(Words { notice: "../x", ..words("stop_notice") }), "notice");
-        assert_eq!(field(words("reopen")), "command");
+        assert_eq!(field(words("undo")), "command");
         let met = Words { settlement: "met", at: "2026-03-02T21:14:00Z", ..settle };
         assert!(matches!(action(&met), Ok((Action::Settle { told_at: Some(_), .. }, None))));
         let nobody = Words { at: met.at, ..settle };

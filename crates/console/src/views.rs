@@ -123,6 +123,8 @@ pub struct IncidentPage {
     pub at: Timestamp,
     #[serde(flatten)]
     pub summary: IncidentRow,
+    #[serde(flatten)]
+    pub life: Life,
     pub affected: Affected,
     pub verdict: Option<Verdict>,
     /// The alerts' reasons, first first.
@@ -135,6 +137,64 @@ pub struct IncidentPage {
     /// Oldest first.
     pub timeline: Vec<Moment>,
     pub actions: Actions,
+}
+
+/// Whose work it is, what is still to be done, and what other incidents have to do with it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Life {
+    /// Who gave it to its owner; `None`: nobody did, the summary's `owner` has acknowledged it.
+    pub assigned_by: Option<Text>,
+    /// In the order they were added.
+    pub tasks: Vec<Task>,
+    /// The incident in which this one goes on.
+    pub merged_into: Option<String>,
+    /// Incidents that go on in this one.
+    pub merged: Vec<String>,
+    /// The incident some of whose alerts this one began with.
+    pub split_from: Option<String>,
+    pub split_into: Vec<String>,
+    /// How often it was opened again.
+    pub n_reopened: u64,
+    /// Alerts that would have opened incidents of their own, had an inhibition not kept them quiet.
+    pub n_inhibited: u64,
+}
+
+/// Something to be done.
+#[derive(Clone, Debug, Serialize)]
+pub struct Task {
+    /// Its number, by which commands name it.
+    pub task: u32,
+    pub title: Text,
+    pub owner: Option<Text>,
+    /// Wall time.
+    #[serde(serialize_with = "time_or_null")]
+    pub due_at: Option<Timestamp>,
+    pub state: TaskState,
+    pub added_by: Text,
+    pub done_by: Option<Text>,
+    #[serde(serialize_with = "time_or_null")]
+    pub done_at: Option<Timestamp>,
+    /// What came of it.
+    pub outcome: Option<Text>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskState {
+    Open,
+    /// Open, and its time is past.
+    Overdue,
+    Done,
+}
+
+impl TaskState {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TaskState::Open => "open",
+            TaskState::Overdue => "overdue",
+            TaskState::Done => "done",
+        }
+    }
 }
 
 /// How many different records it concerns; the greatest number is the summary's `affected_records`.
@@ -382,6 +442,10 @@ pub struct Actions {
     pub note: bool,
     pub contain: bool,
     pub close: bool,
+    /// Open it again.
+    pub reopen: bool,
+    /// Give it to somebody, add and end tasks, merge it, split alerts off.
+    pub organise: bool,
     pub verdicts: Vec<VerdictChoice>,
 }
 

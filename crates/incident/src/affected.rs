@@ -12,6 +12,8 @@
 //! entity are views of the same rows: the kind with the greatest sum stands for the subject. Subjects add up, though two
 //! of them may be one person: rather too many than too few.
 
+mod absorb;
+
 use crate::{AlertFact, limits};
 use activity::{Entity, EntityKind, Record, Timestamp, printable_within};
 use detector::{Bounds, Sketch};
@@ -82,6 +84,16 @@ struct Rows {
     unnamed: u64,
 }
 
+impl Rows {
+    fn greatest(self, other: Rows) -> Rows {
+        Rows { all: self.all.max(other.all), unnamed: self.unnamed.max(other.unnamed) }
+    }
+
+    fn plus(self, other: Rows) -> Rows {
+        Rows { all: self.all.saturating_add(other.all), unnamed: self.unnamed.saturating_add(other.unnamed) }
+    }
+}
+
 impl Affected {
     pub(crate) fn add(&mut self, alert: &AlertFact) {
         self.n_alerts += 1;
@@ -92,7 +104,7 @@ impl Affected {
             return;
         }
         let named = alert.named.as_ref().map_or(0, |named| named.records.bounds().lower);
-        let unnamed = records.saturating_sub(named);
+        let rows = Rows { all: records, unnamed: records.saturating_sub(named) };
         let is_full = self.spans.len() >= limits::AFFECTED_KEPT;
         let same = self.spans.iter_mut().find(|span| {
             span.subject == alert.subject && span.entity == alert.entity && span.from < to && from < span.to
@@ -101,16 +113,13 @@ impl Affected {
             Some(span) => {
                 span.from = span.from.min(from);
                 span.to = span.to.max(to);
-                span.rows = Rows { all: span.rows.all.max(records), unnamed: span.rows.unnamed.max(unnamed) };
+                span.rows = span.rows.greatest(rows);
             }
             None if !is_full => {
                 let (subject, entity) = (alert.subject.clone(), alert.entity.clone());
-                self.spans.push(AffectedSpan { subject, entity, from, to, rows: Rows { all: records, unnamed } });
+                self.spans.push(AffectedSpan { subject, entity, from, to, rows });
             }
-            None => {
-                let Rows { all, unnamed: others } = self.beyond;
-                self.beyond = Rows { all: all.saturating_add(records), unnamed: others.saturating_add(unnamed) };
-            }
+            None => self.beyond = self.beyond.plus(rows),
         }
     }
 

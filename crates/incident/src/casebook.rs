@@ -14,13 +14,14 @@ use crate::{
     Opening, Policy, Refusal, Silence, commands,
     daily::LEFT_TO_THE_DIGEST,
     decision::POLICY,
-    grouping, limits,
+    grouping, inhibit, limits,
     pending::{escalation_at, pending},
+    rejoin,
     state::State,
 };
 use activity::{Entity, EntityKind, Mode, Timestamp, printable_within};
 use detector::{Alert, AlertId};
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 /// All incidents, and how to decide about them.
 #[derive(Clone, Debug)]
@@ -67,6 +68,9 @@ impl Casebook {
                 },
             );
             return vec![Decision::AlertRanked { at: now, because, mode, alert: fact }];
+        }
+        if let Some((incident, because)) = inhibit::inhibits(&self.policy, self.incidents(), now, mode, &fact) {
+            return self.with_consequences(now, Decision::AlertInhibited { at: now, because, incident, alert: fact });
         }
         let (subject, because) = if self.state.is_storm(now, fact.severity) {
             let all = Entity::new(EntityKind::Fleet, "all");
@@ -139,20 +143,21 @@ impl Casebook {
 
     /// A decision, and what its incident lacks when it has been applied.
     fn with_consequences(&self, now: Timestamp, decision: Decision) -> Vec<Decision> {
-        let draft = match &decision {
+        let drafts: Vec<Incident> = match &decision {
             Decision::IncidentOpened { at, because, incident, opening } => {
-                Some(Incident::open(*incident, *at, because, opening))
+                vec![Incident::open(*incident, *at, because, opening)]
             }
-            other => other.incident().and_then(|id| self.incident(id)).cloned(),
+            Decision::IncidentMerged { .. } | Decision::IncidentSplit { .. } => {
+                rejoin::after(&self.state, &decision).map_or_else(Vec::new, Vec::from)
+            }
+            other => {
+                let mut draft = other.incident().and_then(|id| self.incident(id)).cloned();
+                draft.iter_mut().for_each(|draft| draft.apply(other));
+                draft.into_iter().collect()
+            }
         };
-        let mut decisions = vec![decision];
-        if let Some(mut draft) = draft {
-            if !matches!(decisions[0], Decision::IncidentOpened { .. }) {
-                draft.apply(&decisions[0]);
-            }
-            decisions.extend(pending(&self.policy, &draft, now));
-        }
-        decisions
+        let missing = drafts.iter().flat_map(|draft| pending(&self.policy, draft, now));
+        std::iter::once(decision).chain(missing.collect::<Vec<_>>()).collect()
     }
 
     /// In the order of their opening.
@@ -215,11 +220,20 @@ impl Casebook {
         })
     }
 
-    /// The incident that keeps this alert.
+    /// The incident that keeps this alert: where it goes on, if its incident was merged into another one.
     pub(crate) fn incident_of(&self, alert: AlertId) -> Option<IncidentId> {
-        self.incidents()
-            .find(|incident| incident.alerts.iter().any(|fact| fact.id == alert))
-            .map(|incident| incident.id)
+        let keeps = |incident: &&Incident| incident.alerts.iter().any(|fact| fact.id == alert);
+        let found = self.incidents().filter(keeps).min_by_key(|incident| (incident.merged_into.is_some(), incident.id));
+        found.map(|incident| incident.id)
+    }
+
+    /// What people should look at first: open before closed, live before drills, the gravest first, then the newest.
+    pub fn by_urgency(&self) -> Vec<&Incident> {
+        let mut incidents: Vec<&Incident> = self.incidents().collect();
+        incidents.sort_by_key(|incident| {
+            (!incident.is_open(), incident.mode.is_drill(), Reverse(incident.severity), Reverse(incident.id))
+        });
+        incidents
     }
 
     pub(crate) fn next_id(&self) -> IncidentId {

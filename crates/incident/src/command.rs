@@ -84,6 +84,48 @@ pub enum Action {
         reason: String,
     },
     Close,
+    /// A closed incident is not over.
+    Reopen {
+        reason: String,
+    },
+    /// Whose work it is from now on.
+    Assign {
+        /// A person's name.
+        owner: String,
+        reason: String,
+    },
+    Unassign {
+        reason: String,
+    },
+    AddTask {
+        title: String,
+        #[serde(default)]
+        owner: Option<String>,
+        /// Wall time; not in the past.
+        #[serde(with = "wire", default)]
+        due_at: Option<Timestamp>,
+    },
+    FinishTask {
+        task: u32,
+        /// What came of it.
+        reason: String,
+    },
+    ReopenTask {
+        task: u32,
+        reason: String,
+    },
+    /// The incident goes on in another one, with all its alerts and legal times.
+    Merge {
+        #[serde(with = "wire")]
+        into: IncidentId,
+        reason: String,
+    },
+    /// Some of its alerts become an incident of their own.
+    Split {
+        #[serde(with = "wire")]
+        alerts: Vec<AlertId>,
+        reason: String,
+    },
     /// Opens an incident without an alert: somebody saw something.
     Declare {
         #[serde(with = "wire")]
@@ -125,6 +167,40 @@ pub enum Refusal {
         "time limits are running: {0}; meet them, or give the verdict `not_a_breach`, or say why they are not required"
     )]
     DeadlinesRun(String),
+    #[error("tasks are open: {0}; record what came of them first")]
+    TasksOpen(String),
+    #[error("`{field}`: a name of at most {} characters is needed, and not that of the policy", limits::NAME_MAX)]
+    Name { field: &'static str },
+    #[error("incident `{0}` is {1}'s already")]
+    OwnerAlready(IncidentId, String),
+    #[error("incident `{0}` has no owner")]
+    NoOwner(IncidentId),
+    #[error("incident `{0}` has {max} tasks already, which is as many as there can be", max = limits::TASKS_MAX)]
+    TooManyTasks(IncidentId),
+    #[error("incident `{0}` has no task {1}")]
+    NoSuchTask(IncidentId, u32),
+    #[error("task {0} is done already")]
+    TaskDone(u32),
+    #[error("task {0} is open already")]
+    TaskOpen(u32),
+    #[error("a task's time lies ahead, not behind")]
+    TaskDue,
+    #[error("incident `{0}` was merged into `{1}`: what is new belongs there")]
+    GoesOnElsewhere(IncidentId, IncidentId),
+    #[error("an incident is not merged into itself")]
+    Itself,
+    #[error("`{0}` and `{1}` are not of one mode: a drill and a live incident, or two drills, never meet")]
+    Modes(IncidentId, IncidentId),
+    #[error("`{0}` has taken in {max} incidents already, which is as many as it can", max = limits::MERGED_MAX)]
+    TooManyMerged(IncidentId),
+    #[error("together the incidents have more than {} tasks: record what came of some first", limits::TASKS_MAX)]
+    TooManyTasksTogether,
+    #[error("incident `{0}` keeps no alert `{1}` (it keeps its first {max})", max = limits::ALERTS_KEPT)]
+    NotItsAlert(IncidentId, AlertId),
+    #[error("name the alerts that are about something else: at least one, and not all that `{0}` keeps")]
+    SplitsNothing(IncidentId),
+    #[error("`{0}` has been split {max} times already, which is as often as it can be", max = limits::SPLITS_MAX)]
+    TooManySplits(IncidentId),
     #[error("`aware_at` must not lie in the future, and goes only with the verdict `breach`")]
     AwareAt,
     /// The detector refuses it as well.

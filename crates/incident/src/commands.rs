@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Awareness, Casebook, Command, Decision, Incident, IncidentState, Opening, Refusal, Settlement, Silence,
-    Verdict, decision::POLICY, limits,
+    Verdict, decision::POLICY, life, limits,
 };
 use activity::{Mode, Timestamp, printable_within};
 
@@ -85,18 +85,19 @@ pub(crate) fn decide(casebook: &Casebook, now: Timestamp, command: &Command) -> 
             let id = command.incident.ok_or(Refusal::NamesNoIncident)?;
             let incident = casebook.incident(id).ok_or(Refusal::NoSuchIncident(id))?;
             let asked_at = command.at.min(now);
-            about_incident(incident, Asked { now, asked_at, by, command: command_id }, action)
+            let asked = Asked { now, asked_at, by, command: command_id };
+            life::decide(casebook, incident, &asked, action).unwrap_or_else(|| about_incident(incident, asked, action))
         }
     }
 }
 
 /// Who asks for something, and when.
-struct Asked {
-    now: Timestamp,
+pub(crate) struct Asked {
+    pub(crate) now: Timestamp,
     /// When the person asked; not after `now`.
     asked_at: Timestamp,
-    by: String,
-    command: Option<String>,
+    pub(crate) by: String,
+    pub(crate) command: Option<String>,
 }
 
 fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<Decision, Refusal> {
@@ -187,6 +188,10 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
             if !running.is_empty() {
                 return Err(Refusal::DeadlinesRun(running.join("; ")));
             }
+            let tasks: Vec<_> = incident.open_tasks().map(|task| format!("{} {}", task.number, task.title)).collect();
+            if !tasks.is_empty() {
+                return Err(Refusal::TasksOpen(printable_within(&tasks.join("; "), limits::TEXT_MAX)));
+            }
             let because = match incident.verdict {
                 Verdict::Undecided => format!("by {by}, without a verdict"),
                 verdict => format!("by {by}, with the verdict `{verdict}`"),
@@ -197,7 +202,15 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
         | Action::JudgeAlert { .. }
         | Action::Silence { .. }
         | Action::ApproveSilence { .. }
-        | Action::EndSilence { .. } => Err(Refusal::NamesNoIncident),
+        | Action::EndSilence { .. }
+        | Action::Reopen { .. }
+        | Action::Assign { .. }
+        | Action::Unassign { .. }
+        | Action::AddTask { .. }
+        | Action::FinishTask { .. }
+        | Action::ReopenTask { .. }
+        | Action::Merge { .. }
+        | Action::Split { .. } => Err(Refusal::NamesNoIncident),
     }
 }
 

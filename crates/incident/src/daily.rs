@@ -272,6 +272,7 @@ impl Daily {
             first_seen_at: since,
             deadlines: Vec::new(),
             n_deadlines_beyond: 0,
+            wording: None,
             link: notices.link_base.as_ref().map(|base| format!("{}/alerts", base.trim_end_matches('/'))),
             drill: None,
         }

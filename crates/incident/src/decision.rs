@@ -32,6 +32,15 @@ pub enum Decision {
         incident: IncidentId,
         alert: Box<AlertFact>,
     },
+    /// An alert that would have opened an incident joins another one instead, because the policy says that it follows from that.
+    AlertInhibited {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        alert: Box<AlertFact>,
+    },
     /// An alert waits for the daily digest.
     AlertRanked {
         #[serde(with = "wire")]
@@ -259,6 +268,91 @@ pub enum Decision {
         by: String,
         command: Option<String>,
     },
+    /// A closed incident is open again.
+    Reopened {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        command: Option<String>,
+    },
+    /// Whose work it is from now on.
+    OwnerSet {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        /// `None`: nobody's.
+        owner: Option<String>,
+        command: Option<String>,
+    },
+    TaskAdded {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        /// The task's title.
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        task: u32,
+        owner: Option<String>,
+        #[serde(with = "wire")]
+        due_at: Option<Timestamp>,
+        command: Option<String>,
+    },
+    TaskDone {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        /// What came of it.
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        task: u32,
+        command: Option<String>,
+    },
+    TaskReopened {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        task: u32,
+        command: Option<String>,
+    },
+    /// An incident goes on in another one. One decision for both, so that a journal cut off anywhere has it for both or for
+    /// neither.
+    IncidentMerged {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        #[serde(with = "wire")]
+        into: IncidentId,
+        by: String,
+        command: Option<String>,
+    },
+    /// Alerts of an incident become one of their own. One decision for both.
+    IncidentSplit {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        /// The new one.
+        #[serde(with = "wire")]
+        into: IncidentId,
+        #[serde(with = "wire")]
+        alerts: Vec<AlertId>,
+        by: String,
+        command: Option<String>,
+    },
     /// A person asked for what cannot be.
     CommandRefused {
         #[serde(with = "wire")]
@@ -352,6 +446,7 @@ impl Decision {
         match self {
             Decision::IncidentOpened { .. } => "incident_opened",
             Decision::AlertGrouped { .. } => "alert_grouped",
+            Decision::AlertInhibited { .. } => "alert_inhibited",
             Decision::AlertRanked { .. } => "alert_ranked",
             Decision::AlertSilenced { .. } => "alert_silenced",
             Decision::DigestMade { .. } => "digest_made",
@@ -373,6 +468,13 @@ impl Decision {
             Decision::AlertJudged { .. } => "alert_judged",
             Decision::Noted { .. } => "noted",
             Decision::Closed { .. } => "closed",
+            Decision::Reopened { .. } => "reopened",
+            Decision::OwnerSet { .. } => "owner_set",
+            Decision::TaskAdded { .. } => "task_added",
+            Decision::TaskDone { .. } => "task_done",
+            Decision::TaskReopened { .. } => "task_reopened",
+            Decision::IncidentMerged { .. } => "incident_merged",
+            Decision::IncidentSplit { .. } => "incident_split",
             Decision::CommandRefused { .. } => "command_refused",
             Decision::SilenceProposed { .. } => "silence_proposed",
             Decision::SilenceApproved { .. } => "silence_approved",
@@ -387,6 +489,7 @@ impl Decision {
             Decision::DeliveryRecorded { report, .. } => report.at,
             Decision::IncidentOpened { at, .. }
             | Decision::AlertGrouped { at, .. }
+            | Decision::AlertInhibited { at, .. }
             | Decision::AlertRanked { at, .. }
             | Decision::AlertSilenced { at, .. }
             | Decision::DigestMade { at, .. }
@@ -406,6 +509,13 @@ impl Decision {
             | Decision::AlertJudged { at, .. }
             | Decision::Noted { at, .. }
             | Decision::Closed { at, .. }
+            | Decision::Reopened { at, .. }
+            | Decision::OwnerSet { at, .. }
+            | Decision::TaskAdded { at, .. }
+            | Decision::TaskDone { at, .. }
+            | Decision::TaskReopened { at, .. }
+            | Decision::IncidentMerged { at, .. }
+            | Decision::IncidentSplit { at, .. }
             | Decision::CommandRefused { at, .. }
             | Decision::SilenceProposed { at, .. }
             | Decision::SilenceApproved { at, .. }
@@ -425,6 +535,7 @@ impl Decision {
             Decision::NoticeRequested { because, .. }
             | Decision::IncidentOpened { because, .. }
             | Decision::AlertGrouped { because, .. }
+            | Decision::AlertInhibited { because, .. }
             | Decision::AlertRanked { because, .. }
             | Decision::AlertSilenced { because, .. }
             | Decision::DigestMade { because, .. }
@@ -444,6 +555,13 @@ impl Decision {
             | Decision::AlertJudged { because, .. }
             | Decision::Noted { because, .. }
             | Decision::Closed { because, .. }
+            | Decision::Reopened { because, .. }
+            | Decision::OwnerSet { because, .. }
+            | Decision::TaskAdded { because, .. }
+            | Decision::TaskDone { because, .. }
+            | Decision::TaskReopened { because, .. }
+            | Decision::IncidentMerged { because, .. }
+            | Decision::IncidentSplit { because, .. }
             | Decision::CommandRefused { because, .. }
             | Decision::SilenceProposed { because, .. }
             | Decision::SilenceApproved { because, .. }
@@ -461,6 +579,7 @@ impl Decision {
             | Decision::AlertJudged { incident, .. } => *incident,
             Decision::IncidentOpened { incident, .. }
             | Decision::AlertGrouped { incident, .. }
+            | Decision::AlertInhibited { incident, .. }
             | Decision::SeverityRaised { incident, .. }
             | Decision::AwarenessSet { incident, .. }
             | Decision::DeadlineArmed { incident, .. }
@@ -474,6 +593,13 @@ impl Decision {
             | Decision::PeopleCounted { incident, .. }
             | Decision::PeopleLocated { incident, .. }
             | Decision::Noted { incident, .. }
+            | Decision::Reopened { incident, .. }
+            | Decision::OwnerSet { incident, .. }
+            | Decision::TaskAdded { incident, .. }
+            | Decision::TaskDone { incident, .. }
+            | Decision::TaskReopened { incident, .. }
+            | Decision::IncidentMerged { incident, .. }
+            | Decision::IncidentSplit { incident, .. }
             | Decision::Closed { incident, .. } => Some(*incident),
             Decision::AlertRanked { .. }
             | Decision::AlertSilenced { .. }
@@ -499,6 +625,13 @@ impl Decision {
             | Decision::AlertJudged { by, .. }
             | Decision::Noted { by, .. }
             | Decision::Closed { by, .. }
+            | Decision::Reopened { by, .. }
+            | Decision::OwnerSet { by, .. }
+            | Decision::TaskAdded { by, .. }
+            | Decision::TaskDone { by, .. }
+            | Decision::TaskReopened { by, .. }
+            | Decision::IncidentMerged { by, .. }
+            | Decision::IncidentSplit { by, .. }
             | Decision::CommandRefused { by, .. }
             | Decision::SilenceApproved { by, .. }
             | Decision::SilenceEnded { by, .. } => by,
@@ -520,6 +653,13 @@ impl Decision {
             | Decision::AlertJudged { command, .. }
             | Decision::Noted { command, .. }
             | Decision::Closed { command, .. }
+            | Decision::Reopened { command, .. }
+            | Decision::OwnerSet { command, .. }
+            | Decision::TaskAdded { command, .. }
+            | Decision::TaskDone { command, .. }
+            | Decision::TaskReopened { command, .. }
+            | Decision::IncidentMerged { command, .. }
+            | Decision::IncidentSplit { command, .. }
             | Decision::CommandRefused { command, .. }
             | Decision::SilenceProposed { command, .. }
             | Decision::SilenceApproved { command, .. }

@@ -1,5 +1,10 @@
 //! An incident: people's work. Plain data, changed by decisions only.
 
+mod merge;
+mod reopen;
+mod split;
+mod tasks;
+
 use crate::{
     AlertFact, Deadline, DeliveryResult, IncidentId, Located, Notice, NoticeId, Settled, Settlement,
     affected::Affected, affected::AffectedRecords,
@@ -13,6 +18,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
+pub use tasks::{Owner, Task};
 
 /// All there is to know of one incident.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -38,6 +44,10 @@ pub struct Incident {
     /// Wall time.
     #[serde(with = "wire")]
     pub opened_at: Timestamp,
+    /// Wall time since when something has been suspected: its own opening, or that of an older incident it was merged with
+    /// or split from.
+    #[serde(with = "wire")]
+    pub suspected_at: Timestamp,
     pub opened_because: String,
     /// The incident of the same subject that was closed before this one.
     #[serde(with = "wire")]
@@ -53,10 +63,31 @@ pub struct Incident {
     pub acknowledged: Option<Act>,
     pub contained: Option<Act>,
     pub closed: Option<Act>,
+    /// The last time it was opened again.
+    pub reopened: Option<Act>,
+    pub n_reopened: u32,
+    /// Whose work it is; `None`: nobody's in particular.
+    pub owner: Option<Owner>,
+    /// In the order they were added.
+    pub tasks: Vec<Task>,
+    /// The incident in which this one goes on.
+    #[serde(with = "wire")]
+    pub merged_into: Option<IncidentId>,
+    /// Incidents that go on in this one.
+    #[serde(with = "wire")]
+    pub merged: Vec<IncidentId>,
+    /// The incident some of whose alerts this one began with.
+    #[serde(with = "wire")]
+    pub split_from: Option<IncidentId>,
+    /// Incidents that began with alerts of this one.
+    #[serde(with = "wire")]
+    pub split_into: Vec<IncidentId>,
     /// The first [`limits::ALERTS_KEPT`] alerts, in the order they joined.
     pub alerts: Vec<AlertFact>,
     /// How many there are in all.
     pub n_alerts: u64,
+    /// How many of them would have opened incidents of their own, had an inhibition not kept them quiet.
+    pub n_inhibited: u64,
     /// The greatest severity of an alert that may interrupt people.
     pub worst_alert: Severity,
     /// All subjects its alerts are about, its own first.
@@ -91,6 +122,9 @@ pub struct Incident {
     /// near) is not to be calmed by that.
     #[serde(skip)]
     pub(crate) acknowledged_to: BTreeSet<String>,
+    /// Channels that had been told of it when it was opened again.
+    #[serde(skip)]
+    pub(crate) reopened_to: BTreeSet<String>,
     /// Ids of all notices ever requested.
     #[serde(skip)]
     pub(crate) requested: BTreeSet<NoticeId>,
@@ -207,6 +241,7 @@ impl Incident {
             severity: opening.severity,
             data_classes: opening.data_classes,
             opened_at: at,
+            suspected_at: at,
             opened_because: because.to_owned(),
             follows: opening.follows,
             first_seen_at: seen_at,
@@ -215,8 +250,17 @@ impl Incident {
             acknowledged: None,
             contained: None,
             closed: None,
+            reopened: None,
+            n_reopened: 0,
+            owner: None,
+            tasks: Vec::new(),
+            merged_into: None,
+            merged: Vec::new(),
+            split_from: None,
+            split_into: Vec::new(),
             alerts: Vec::new(),
             n_alerts: 0,
+            n_inhibited: 0,
             worst_alert: opening.severity,
             subjects: vec![opening.subject.clone()],
             n_subjects_beyond: 0,
@@ -234,6 +278,7 @@ impl Incident {
             n_notices: 0,
             told: BTreeMap::new(),
             acknowledged_to: BTreeSet::new(),
+            reopened_to: BTreeSet::new(),
             requested: BTreeSet::new(),
         };
         if let Some(alert) = &opening.alert {
@@ -255,6 +300,10 @@ impl Incident {
     pub(crate) fn apply(&mut self, decision: &Decision) {
         match decision {
             Decision::AlertGrouped { alert, .. } => self.join(alert),
+            Decision::AlertInhibited { alert, .. } => {
+                self.join(alert);
+                self.n_inhibited += 1;
+            }
             Decision::SeverityRaised { to, .. } => self.severity = self.severity.max(*to),
             Decision::AwarenessSet { aware_at, because, .. } => {
                 self.aware = Some(Awareness { at: *aware_at, by: decision.by().to_owned(), because: because.clone() });
@@ -332,6 +381,15 @@ impl Incident {
                     self.closed = Some(Act::of(decision));
                 }
             }
+            Decision::Reopened { .. } => self.reopen(Act::of(decision)),
+            Decision::OwnerSet { at, by, owner, .. } => self.set_owner(*at, by, owner.as_deref()),
+            Decision::TaskAdded { at, because, by, task, owner, due_at, .. } => {
+                self.add_task(Task::new(*task, because, by, *at, owner.as_deref(), *due_at));
+            }
+            Decision::TaskDone { task, .. } => self.end_task(*task, Some(Act::of(decision))),
+            Decision::TaskReopened { task, .. } => self.end_task(*task, None),
+            // These two change two incidents each, see [`crate::state::State::apply`]; what is left here is a line in the timeline.
+            Decision::IncidentMerged { .. } | Decision::IncidentSplit { .. } => {}
             Decision::IncidentOpened { .. }
             | Decision::AlertJudged { .. }
             | Decision::Noted { .. }
@@ -413,7 +471,9 @@ impl Incident {
         let dull = match decision {
             // With every alert there may be one; the page has the last.
             Decision::PeopleLocated { .. } => self.timeline.iter().any(|line| line.kind == decision.kind()),
-            Decision::AlertGrouped { .. } => self.n_alerts > limits::ALERTS_KEPT as u64,
+            Decision::AlertGrouped { .. } | Decision::AlertInhibited { .. } => {
+                self.n_alerts > limits::ALERTS_KEPT as u64
+            }
             Decision::DeliveryRecorded { report, .. } => matches!(report.result, DeliveryResult::Retrying { .. }),
             _ => false,
         };
@@ -473,7 +533,7 @@ impl Incident {
         if self.verdict == Verdict::NotABreach {
             return BTreeMap::new();
         }
-        let mut moments = BTreeMap::from([(Moment::Suspicion, self.opened_at)]);
+        let mut moments = BTreeMap::from([(Moment::Suspicion, self.suspected_at)]);
         let recorded = self.moments.get(&Moment::Awareness).map(|act| act.at);
         if let Some(aware) = recorded.or(self.aware.as_ref().map(|aware| aware.at)) {
             moments.extend([Moment::Awareness, Moment::Discovery].map(|moment| (moment, aware)));
@@ -504,7 +564,7 @@ impl Incident {
 }
 
 impl Act {
-    fn of(decision: &Decision) -> Self {
+    pub(crate) fn of(decision: &Decision) -> Self {
         Act { at: decision.at(), by: decision.by().to_owned(), because: decision.because().to_owned() }
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! alert ─► grouping ─► incident ─► pending: severity ─► people by place ─► awareness ─► deadlines ─► notices ─► fallbacks
-//! command ─► commands ─┘              (what is missing now)
+//! command ─► commands, life ─┘        (what is missing now)
 //! alert that interrupts nobody ─► daily: told once a day
 //! ```
 //!
@@ -31,13 +31,17 @@ mod deadline;
 mod decision;
 mod delivery;
 mod digest;
+mod explain;
 mod grouping;
 mod incident;
+mod inhibit;
+mod life;
 pub mod limits;
 mod located;
 mod notice;
 mod pending;
 mod policy;
+mod rejoin;
 mod revised;
 mod silence;
 mod state;
@@ -53,9 +57,11 @@ pub use deadline::{Deadline, Revised, Settled, Settlement};
 pub use decision::{Decision, NotADecision, Opening, POLICY};
 pub use delivery::{DeliveryReport, DeliveryResult};
 pub use digest::Digest;
+pub use explain::{Condition, Explanation, Standing, Supposed, TriggerStanding};
 pub use incident::{
-    Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, TimelineEntry, Told, Verdict,
+    Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, Owner, Task, TimelineEntry, Told, Verdict,
 };
+pub use inhibit::{Inhibition, Matcher, Same};
 pub use law::Headcount;
 pub use located::{Located, LocatedPlace, Residence};
 pub use notice::{

@@ -38,6 +38,12 @@ pub const TIMELINE_FIRST: usize = 100;
 pub const NOTICES_KEPT: usize = 400;
 /// Receipts kept per notice: the first ones.
 pub const RECEIPTS_KEPT: usize = 4;
+/// Tasks of one incident, done ones included. Beyond: refused.
+pub const TASKS_MAX: usize = 100;
+/// Incidents merged into one. Beyond: refused.
+pub const MERGED_MAX: usize = 100;
+/// Incidents split from one. Beyond: refused.
+pub const SPLITS_MAX: usize = 100;
 
 /// Incidents remembered, the last closed ones included; beyond, those closed longest ago are left to the journal.
 pub const INCIDENTS_KEPT: usize = 5_000;
@@ -87,6 +93,14 @@ pub const AFTER_CLOSING: Span = Span::from_hours(48);
 
 /// Triggers of a policy.
 pub const TRIGGERS_MAX: usize = 64;
+/// Inhibitions of a policy.
+pub const INHIBITIONS_MAX: usize = 32;
+/// Longest time after its opening in which an incident keeps other alerts quiet, wall time.
+pub const INHIBITION_MAX: Span = Span::from_hours(8);
+/// Names in one list of an inhibition's, or of a trigger's places.
+pub const CONDITION_NAMES_MAX: usize = 64;
+/// Wordings of a policy.
+pub const WORDINGS_MAX: usize = 64;
 /// Channels a policy names.
 pub const CHANNELS_MAX: usize = 32;
 /// Obligations a policy applies.

@@ -99,7 +99,7 @@ fn locate(policy: &Policy, incident: &Incident) -> Located {
     let homes = Homes::of(affected, residents);
     let bounds = |held: usize| affected.named().bounds_of_part(held);
     let (all, unsaid) = (bounds(homes.n_all), bounds(homes.n_unsaid + homes.n_unlisted));
-    let beyond = Beyond::of(affected, incident.data_classes, homes.n_others);
+    let beyond = Beyond::of(incident, homes.n_others);
     let of_employees_only = are_employees(incident.data_classes);
     let covers = at_most == PeopleAtMost::Directory && of_employees_only;
     // Numbers the directory does not have are people whom it does not bound.
@@ -212,9 +212,11 @@ struct Beyond {
 }
 
 impl Beyond {
-    fn of(affected: &Affected, classes: DataClasses, n_others: usize) -> Self {
+    fn of(incident: &Incident, n_others: usize) -> Self {
+        let affected = incident.affected_so_far();
         let causes = [
-            (!are_employees(classes), "its data is not that of employees alone"),
+            (!are_employees(incident.data_classes), "its data is not that of employees alone"),
+            (incident.split_from.is_some(), "it was split off, and whom its alerts named is not known any more"),
             (n_others > 0, "records of other kinds were named, whose people are not known"),
             (affected.n_page_alerts() == 0, "no alert tells whom it concerns"),
             (affected.n_without_records() > 0, "some of its alerts tell of no records"),

@@ -62,7 +62,10 @@ pub struct Notice {
     pub affected_records: u64,
     /// One line, printable, without marks such as `[DRILL]` (channels add them).
     pub title: String,
-    /// The alerts' `why`s, first first; at most 10.
+    /// What its recipient is told before anything else, as the policy words it for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wording: Option<String>,
+    /// The alerts' `why`s, first first; at most 10. Of a digest: the signed checkpoint of the journal, if one is made.
     pub reasons: Vec<String>,
     /// The figures behind the gravest alert, as far as `[notices] figures` lets them leave: what was seen, what is usual, for peers too,
     /// how improbable it is, what contributed, what would make it normal. Empty where nothing is asked of anybody any more.

@@ -60,7 +60,8 @@ fn severity(_: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decision> {
         return Vec::new();
     }
     let (from, to) = (incident.severity, incident.worst_alert);
-    let because = format!("an alert of severity {} joined", to.as_str());
+    let what = if incident.merged.is_empty() { "an alert" } else { "an alert or an incident" };
+    let because = format!("{what} of severity {} joined", to.as_str());
     vec![Decision::SeverityRaised { at, because, incident: incident.id, from, to }]
 }
 
@@ -69,7 +70,7 @@ fn awareness(policy: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decisio
         return Vec::new();
     }
     let Some(because) = policy.awareness(incident) else { return Vec::new() };
-    vec![Decision::AwarenessSet { at, because, incident: incident.id, aware_at: incident.opened_at }]
+    vec![Decision::AwarenessSet { at, because, incident: incident.id, aware_at: incident.suspected_at }]
 }
 
 fn deadlines(policy: &Policy, incident: &Incident, at: Timestamp) -> Vec<Decision> {
@@ -160,6 +161,20 @@ fn notices_of_what_it_is(policy: &Policy, incident: &Incident, now: Timestamp) -
             wanted.notice(NoticeKind::Opened, "opened", channel, Some(route), &route.because, title(policy, incident));
         }
     }
+    if let Some(reopened) = &incident.reopened {
+        let because = format!("opened again by {}: {}", reopened.by, reopened.because);
+        for channel in &incident.reopened_to {
+            let title = format!("Open again: {}", title(policy, incident));
+            wanted.notice(
+                NoticeKind::Opened,
+                &incident.step("reopened"),
+                channel,
+                routes.get(channel),
+                &because,
+                title,
+            );
+        }
+    }
     for (channel, told) in &incident.told {
         if told.severity < current.severity || told.data_classes.union(current.data_classes) != told.data_classes {
             let step = format!("changed:{}:{}", current.severity.as_str(), names(current.data_classes));
@@ -184,7 +199,8 @@ fn notices_of_what_it_is(policy: &Policy, incident: &Incident, now: Timestamp) -
         let because = format!("nobody has acknowledged it within {}", policy.settings().escalation.after);
         let title = format!("Not acknowledged for {}: {}", policy.settings().escalation.after, title(policy, incident));
         for channel in &policy.settings().escalation.channels {
-            wanted.notice(NoticeKind::Escalated, UNACKNOWLEDGED, channel, None, &because, title.clone());
+            let step = incident.step(UNACKNOWLEDGED);
+            wanted.notice(NoticeKind::Escalated, &step, channel, None, &because, title.clone());
         }
     }
     wanted.decisions
@@ -195,9 +211,10 @@ const UNACKNOWLEDGED: &str = "unacknowledged";
 /// When the incident escalates unless somebody acknowledges it before; `None`: it does not, or has.
 pub(crate) fn escalation_at(policy: &Policy, incident: &Incident) -> Option<Timestamp> {
     let escalation = &policy.settings().escalation;
-    let told = |channel: &String| incident.requested.contains(&notice_id(incident, UNACKNOWLEDGED, channel));
+    let step = incident.step(UNACKNOWLEDGED);
+    let told = |channel: &String| incident.requested.contains(&notice_id(incident, &step, channel));
     let waits = incident.state == IncidentState::Open && !escalation.channels.iter().all(told);
-    waits.then_some(incident.opened_at + escalation.after)
+    waits.then_some(incident.waits_since() + escalation.after)
 }
 
 /// Of all limits that reached the same step at once, one notice: fifty states' limits are not fifty pages. Who dies between the notices and
@@ -303,11 +320,15 @@ fn notices_of_its_end(policy: &Policy, incident: &Incident, now: Timestamp) -> V
         }
         (None, None) => return Vec::new(),
     };
-    let step = kind.as_str();
-    let because = format!("{step} by {} at {}", act.by, act.at);
-    let title = format!("{}: {}", capitalised(step), title(policy, incident));
+    let word = match incident.merged_into {
+        Some(into) => format!("merged into {into}"),
+        None => kind.as_str().to_owned(),
+    };
+    let because = format!("{word} by {} at {}", act.by, act.at);
+    let title = format!("{}: {}", capitalised(&word), title(policy, incident));
+    let step = incident.step(kind.as_str());
     for channel in channels {
-        wanted.notice(kind, step, channel, routes.get(channel), &because, title.clone());
+        wanted.notice(kind, &step, channel, routes.get(channel), &because, title.clone());
     }
     wanted.decisions
 }
@@ -341,7 +362,8 @@ impl<'a> Wanted<'a> {
         }
         let hold = route.map_or(Span::ZERO, |route| route.hold);
         let hold_until = (hold > Span::ZERO).then(|| self.now + hold);
-        let notice = self.written(id, kind, channel, hold_until, title);
+        let wording = route.and_then(|route| route.wording.clone());
+        let notice = self.written(id, kind, channel, hold_until, title, wording);
         self.decisions.push(Decision::NoticeRequested {
             notice: Box::new(notice),
             because: because.to_owned(),
@@ -357,7 +379,8 @@ impl<'a> Wanted<'a> {
         if self.incident.requested.contains(&id) || !self.asked.insert(id.clone()) {
             return;
         }
-        let notice = self.written(id, failed.notice.kind, channel, None, failed.notice.title.clone());
+        let (title, wording) = (failed.notice.title.clone(), failed.notice.wording.clone());
+        let notice = self.written(id, failed.notice.kind, channel, None, title, wording);
         self.decisions.push(Decision::NoticeRequested {
             notice: Box::new(notice),
             because: because.to_owned(),
@@ -374,6 +397,7 @@ impl<'a> Wanted<'a> {
         channel: &str,
         hold_until: Option<Timestamp>,
         title: String,
+        wording: Option<String>,
     ) -> Notice {
         let (incident, settings) = (self.incident, &self.policy.settings().notices);
         let shown = settings.figures.unwrap_or_default();
@@ -393,6 +417,7 @@ impl<'a> Wanted<'a> {
             data_classes: incident.data_classes,
             affected_records: incident.affected_records,
             title: printable_within(&title, limits::TITLE_MAX),
+            wording,
             reasons,
             figures: figures(incident, kind, shown),
             affected: affected(incident, kind, shown),

@@ -2,12 +2,15 @@
 //!
 //! [`Settings`] is what was written, [`Policy`] what it means: checked, with its obligations looked up.
 
+mod conditions;
 mod settings;
 
 use crate::{Incident, daily::Plan, limits, located};
 use activity::{DataClass, DataClasses, Span};
+pub(crate) use conditions::CONDITIONS;
 use detector::Residents;
 use law::Catalogue;
+pub(crate) use settings::span;
 pub use settings::{
     AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
     NoticeSettings, PeopleAtMost, Settings, Target, Trigger,
@@ -38,6 +41,8 @@ pub struct Route {
     /// How long a notice waits for somebody to stop it.
     pub hold: Span,
     pub may_stop: Vec<String>,
+    /// What its recipient is told before anything else.
+    pub wording: Option<String>,
 }
 
 impl Policy {
@@ -95,7 +100,7 @@ impl Policy {
     }
 
     /// Every channel that has to know of this incident. All matching triggers count; of several for one channel the
-    /// shortest hold wins. If none matches, the fallback channels: an incident of which nobody hears is the one outcome
+    /// shortest hold wins, and the first wording. If none matches, the fallback channels: an incident of which nobody hears is the one outcome
     /// that is certainly wrong.
     pub fn routes(&self, incident: &Incident) -> BTreeMap<String, Route> {
         let mut routes: BTreeMap<String, Route> = BTreeMap::new();
@@ -103,16 +108,24 @@ impl Policy {
             let Some(because) = trigger.matches(incident) else { continue };
             let because = format!("trigger {}: {because}", at + 1);
             for channel in &trigger.channels {
-                let route = Route { because: because.clone(), hold: trigger.hold, may_stop: trigger.may_stop.clone() };
+                let (because, hold, may_stop) = (because.clone(), trigger.hold, trigger.may_stop.clone());
+                let wording = trigger.wording.as_ref().and_then(|name| self.settings.wordings.get(name)).cloned();
+                let mut route = Route { because, hold, may_stop, wording };
                 match routes.get_mut(channel) {
-                    Some(other) if other.hold <= route.hold => {}
-                    Some(other) => *other = route,
+                    Some(other) => {
+                        let wording = other.wording.take().or(route.wording.take());
+                        if route.hold < other.hold {
+                            *other = route;
+                        }
+                        other.wording = wording;
+                    }
                     None => drop(routes.insert(channel.clone(), route)),
                 }
             }
         }
         if routes.is_empty() {
-            let route = Route { because: "no trigger matches".into(), hold: Span::ZERO, may_stop: Vec::new() };
+            let because = "no trigger matches".into();
+            let route = Route { because, hold: Span::ZERO, may_stop: Vec::new(), wording: None };
             routes.extend(self.settings.fallback.channels.iter().map(|channel| (channel.clone(), route.clone())));
         }
         routes
@@ -167,14 +180,7 @@ fn wrong_obligations(written: &JurisdictionSettings, all: &Catalogue, law: &Cata
 impl Trigger {
     /// What of it matches, in words; `None`: it does not.
     fn matches(&self, incident: &Incident) -> Option<String> {
-        let kind_fits = self.kinds.is_empty() || self.kinds.iter().any(|kind| incident.detectors.contains(kind));
-        let subject_fits =
-            self.subjects.is_empty() || incident.subjects.iter().any(|subject| self.subjects.contains(&subject.kind));
-        let fits = meets(&self.data_classes, incident.data_classes)
-            && incident.severity >= self.severity_at_least
-            && kind_fits
-            && subject_fits
-            && incident.affected_records >= self.affected_at_least;
+        let fits = CONDITIONS.iter().all(|condition| (condition.met)(self, incident));
         fits.then(|| {
             format!(
                 "severity {}, data of class {}, about {} records",
@@ -187,7 +193,7 @@ impl Trigger {
 }
 
 /// Whether a list of classes (empty: any) is met.
-fn meets(wanted: &[DataClass], classes: DataClasses) -> bool {
+pub(crate) fn meets(wanted: &[DataClass], classes: DataClasses) -> bool {
     wanted.is_empty() || wanted.iter().any(|class| classes.contains(*class))
 }
 

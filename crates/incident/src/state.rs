@@ -40,6 +40,8 @@ pub struct Counts {
     pub alerts_grouped: u64,
     pub alerts_ranked: u64,
     pub alerts_silenced: u64,
+    /// Alerts that would have opened incidents of their own, had an inhibition not kept them quiet.
+    pub alerts_inhibited: u64,
     /// Alerts that found no place in the digest.
     pub digest_beyond: u64,
     /// Reports on notices that are not known here.
@@ -126,6 +128,17 @@ impl State {
                     self.joined(*incident, mode, alert);
                 }
             }
+            Decision::AlertInhibited { incident, alert, .. } => {
+                // Neither its subject nor its evidence leads later alerts there: whether they follow from it is asked anew.
+                self.alerts_seen.insert(alert.id);
+                self.counts.alerts_inhibited += 1;
+                if let Some(grown) = self.incidents.get_mut(incident) {
+                    grown.apply(decision);
+                }
+            }
+            Decision::IncidentMerged { .. } => self.merge(decision),
+            Decision::IncidentSplit { .. } => self.split(decision),
+            Decision::Reopened { incident, .. } => self.reopen(*incident, decision),
             Decision::AlertRanked { at, mode, alert, .. } => {
                 self.counts.alerts_ranked += 1;
                 self.alerts_seen.insert(alert.id);
@@ -221,7 +234,7 @@ impl State {
     }
 
     /// Leaves the incidents closed longest ago to the journal when there are too many.
-    fn forget_closed(&mut self) {
+    pub(crate) fn forget_closed(&mut self) {
         if self.incidents.len() <= limits::INCIDENTS_KEPT {
             return;
         }

@@ -15,6 +15,9 @@ impl Decision {
             Decision::AlertGrouped { because, alert, .. } => {
                 format!("alert of `{}` joined ({because}): {}", alert.detector, alert.why)
             }
+            Decision::AlertInhibited { because, alert, .. } => {
+                format!("alert of `{}` kept quiet ({because}): {}", alert.detector, alert.why)
+            }
             Decision::AlertRanked { because, alert, .. } => {
                 format!("alert of `{}` left to the digest ({because}): {}", alert.detector, alert.why)
             }
@@ -82,6 +85,22 @@ impl Decision {
             }
             Decision::Noted { because, .. } => format!("note: {because}"),
             Decision::Closed { because, .. } => format!("closed: {because}"),
+            Decision::Reopened { because, .. } => format!("opened again: {because}"),
+            Decision::OwnerSet { because, owner: Some(owner), .. } => format!("given to {owner}: {because}"),
+            Decision::OwnerSet { because, owner: None, .. } => format!("has no owner any more: {because}"),
+            Decision::TaskAdded { because, task, owner, due_at, .. } => {
+                let owner = owner.as_ref().map_or(String::new(), |owner| format!(" for {owner}"));
+                let due = due_at.map_or(String::new(), |due_at| format!(", due {due_at}"));
+                format!("task {task}{owner}{due}: {because}")
+            }
+            Decision::TaskDone { because, task, .. } => format!("task {task} done: {because}"),
+            Decision::TaskReopened { because, task, .. } => format!("task {task} open again: {because}"),
+            Decision::IncidentMerged { because, incident, into, .. } => {
+                format!("{incident} merged into {into}: {because}")
+            }
+            Decision::IncidentSplit { because, incident, into, alerts, .. } => {
+                format!("{} alerts of {incident} split off as {into}: {because}", alerts.len())
+            }
             Decision::CommandRefused { because, .. } => format!("a command was refused: {because}"),
             Decision::SilenceProposed { because, silence, .. } => {
                 format!(

@@ -44,7 +44,7 @@ pub enum NotAnEntry {
 impl Entry {
     /// The entry as one line of JSON, without a line break.
     pub fn to_line(&self) -> String {
-        self.canonical(true).expect("a chain appends only what is canonical")
+        self.canonical().expect("a chain appends only what is canonical").0
     }
 
     /// Reads one line, without its line break. The hash is checked; whether the entry fits after another one is the
@@ -56,7 +56,7 @@ impl Entry {
             seq: take(&mut members, "seq", |value| value.as_u64())?,
             at: take(&mut members, "at", |value| value.as_i64())?,
             kind: take(&mut members, "kind", |value| value.as_str().map(str::to_owned))?,
-            body: take(&mut members, "body", |value| Some(value.clone()))?,
+            body: members.remove("body").ok_or(NotAnEntry::Member("body"))?,
             positions: take(&mut members, "positions", |value| {
                 value.as_object()?.iter().map(|(name, next)| Some((name.clone(), next.as_i64()?))).collect()
             })?,
@@ -66,10 +66,9 @@ impl Entry {
         if let Some((name, _)) = members.into_iter().next() {
             return Err(NotAnEntry::Unknown(name));
         }
-        if entry.canonical(true).is_none_or(|canonical| canonical.as_bytes() != line) {
-            return Err(NotAnEntry::NotCanonical);
-        }
-        match entry.content_hash() {
+        let canonical = entry.canonical().filter(|(text, _)| text.as_bytes() == line);
+        let (text, hash_at) = canonical.ok_or(NotAnEntry::NotCanonical)?;
+        match hash_without(&text, hash_at) {
             computed if computed == entry.hash => Ok(entry),
             computed => Err(NotAnEntry::WrongHash { stated: entry.hash, computed }),
         }
@@ -82,20 +81,19 @@ impl Entry {
 
     /// What the hash should be.
     pub(crate) fn content_hash(&self) -> Hash {
-        let content = self.canonical(false).expect("a chain appends only what is canonical, a reader checks it first");
-        let digest = Sha256::new().chain_update("breachd journal 1\n").chain_update(content).finalize();
-        Hash(std::array::from_fn(|at| digest[at]))
+        let (text, hash_at) = self.canonical().expect("a chain appends only what is canonical");
+        hash_without(&text, hash_at)
     }
 
-    /// Members in sorted order: at, body, (hash), kind, positions, prev, seq. `None`: the body holds a fraction.
-    fn canonical(&self, with_hash: bool) -> Option<String> {
+    /// Members in sorted order: at, body, hash, kind, positions, prev, seq; and where the hash's begins. `None`: the body holds a
+    /// fraction.
+    fn canonical(&self) -> Option<(String, usize)> {
         let mut out = format!("{{\"at\":{},\"body\":", self.at);
         if !canonical::write(&self.body, &mut out) {
             return None;
         }
-        if with_hash {
-            out.push_str(&format!(",\"hash\":\"{}\"", self.hash));
-        }
+        let hash_at = out.len();
+        out.push_str(&format!(",\"hash\":\"{}\"", self.hash));
         out.push_str(",\"kind\":");
         canonical::write_string(&self.kind, &mut out);
         out.push_str(",\"positions\":{");
@@ -107,8 +105,16 @@ impl Entry {
             out.push_str(&format!(":{next}"));
         }
         out.push_str(&format!("}},\"prev\":\"{}\",\"seq\":{}}}", self.prev, self.seq));
-        Some(out)
+        Some((out, hash_at))
     }
+}
+
+/// Of a canonical line without the member that holds its hash.
+fn hash_without(text: &str, hash_at: usize) -> Hash {
+    const MEMBER_BYTES: usize = r#","hash":"""#.len() + 64;
+    let (before, after) = (&text[..hash_at], &text[hash_at + MEMBER_BYTES..]);
+    let digest = Sha256::new().chain_update("breachd journal 1\n").chain_update(before).chain_update(after).finalize();
+    Hash(std::array::from_fn(|at| digest[at]))
 }
 
 fn take<T>(

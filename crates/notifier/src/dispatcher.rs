@@ -119,6 +119,7 @@ impl Dispatcher {
                 channel,
                 retry: pace.retry,
                 limit: Limit::new(&pace),
+                looks: Limit::new(&pace),
                 ids: ids.clone(),
                 surroundings: surroundings.clone(),
                 record: Record { channel: name, reports: reports.clone(), observer: observer.clone() },

@@ -15,12 +15,13 @@ use crate::{
         classify::{Failure, FailureKind},
         confirm,
         dedup::Ids,
-        hold::{Agenda, Job, Phase, Sequence},
+        hold::{Agenda, Free, Job, Phase, Sequence},
         limit::Limit,
         record::Record,
         retry,
     },
 };
+use activity::Timestamp;
 use incident::{DeliveryResult, Notice};
 use std::{
     collections::HashMap,
@@ -44,6 +45,8 @@ pub(crate) struct Lane {
     pub(crate) channel: AnyChannel,
     pub(crate) retry: Retry,
     pub(crate) limit: Limit,
+    /// Of the questions whether the service shows what it took: in a storm they would take every second attempt from the notices.
+    pub(crate) looks: Limit,
     /// Shared with the submitting side; held for a set operation, never across an await.
     pub(crate) ids: Arc<Mutex<Ids>>,
     pub(crate) surroundings: Surroundings,
@@ -111,10 +114,7 @@ impl Lane {
     /// How long until something is due; `None`: only a command or a finished attempt brings work.
     fn wait(&self) -> Option<Duration> {
         let now = self.surroundings.now();
-        let wake = match self.running.jobs.len() < self.limit.width() {
-            true => self.agenda.next_wake(self.limit.free_at(now)),
-            false => None,
-        };
+        let wake = self.agenda.next_wake(self.free(now));
         wake.map(|at| until(at, now))
     }
 
@@ -129,13 +129,22 @@ impl Lane {
     fn start_due(&mut self) {
         loop {
             let now = self.surroundings.now();
-            if self.running.jobs.len() >= self.limit.width() || self.limit.free_at(now) > now {
-                return;
+            let Some((sequence, job)) = self.agenda.take_due(now, self.free(now)) else { return };
+            match job.is_sending() {
+                true => self.limit.start(now),
+                false => self.looks.start(now),
             }
-            let Some((sequence, job)) = self.agenda.take_due(now) else { return };
-            self.limit.start(now);
             let task = self.running.tasks.spawn(attempt::attempt(self.channel.clone(), job.clone()));
             self.running.jobs.insert(task.id(), Started { sequence, job, at: Instant::now() });
+        }
+    }
+
+    fn free(&self, now: Timestamp) -> Free {
+        let sends = self.running.jobs.values().filter(|started| started.job.is_sending()).count();
+        let looks = self.running.jobs.len() - sends;
+        Free {
+            send: (sends < self.limit.width()).then(|| self.limit.free_at(now)),
+            look: (looks < self.looks.width()).then(|| self.looks.free_at(now)),
         }
     }
 
@@ -201,15 +210,15 @@ impl Lane {
         let tries = tries + 1;
         match asked {
             Ok(Confirmation::Shown(receipt)) => {
-                self.limit.succeed();
+                self.looks.succeed();
                 self.agenda.remove(sequence);
                 return self.settle(&job.notice, job.attempts, DeliveryResult::Confirmed { receipt: receipt.0 }).await;
             }
-            Ok(Confirmation::NotYet) => self.limit.succeed(),
+            Ok(Confirmation::NotYet) => self.looks.succeed(),
             Err(Failure { reason, kind }) => {
                 tracing::info!(channel = %self.record.channel, notice = %job.notice.id, reason, "confirmation failed");
                 if let FailureKind::Passing { retry_after } = kind {
-                    self.limit.fail(now, retry_after);
+                    self.looks.fail(now, retry_after);
                 }
             }
         }

@@ -19,6 +19,9 @@ const ITEMS_MAX: usize = 10;
 /// Characters of a digest's line: what its parts may come to. Beyond: cut.
 const DIGEST_LINE_CHARACTERS_MAX: usize = 1_200;
 
+/// Characters of a checkpoint: two names of its key and a signature. One that is cut verifies nothing.
+const CHECKPOINT_CHARACTERS_MAX: usize = 600;
+
 /// What stands above the sentences on how many records and people it concerns.
 pub(crate) const AFFECTED_HEADING: &str = "How many it concerns";
 
@@ -58,7 +61,9 @@ impl Facts {
             return Facts::of_digest(notice);
         }
         let classes: Vec<&str> = notice.data_classes.iter().map(|class| class.as_str()).collect();
-        let rows = vec![
+        let wording =
+            notice.wording.as_ref().map(|text| ("Please note", printable_within(text, REASON_CHARACTERS_MAX)));
+        let rows = [
             ("Incident", notice.incident.to_string()),
             ("Severity", notice.severity.as_str().to_owned()),
             ("What it is about", notice.subject.to_string()),
@@ -68,6 +73,7 @@ impl Facts {
             ("First seen", utc(notice.first_seen_at)),
             ("Decided", utc(notice.decided_at)),
         ];
+        let rows = wording.into_iter().chain(rows).collect();
         let mut reasons: Vec<String> = notice
             .reasons
             .iter()
@@ -127,11 +133,16 @@ impl Facts {
             headline: headline(notice.kind),
             title: printable_within(&notice.title, TITLE_CHARACTERS_MAX),
             drill: None,
-            rows: vec![
+            rows: [
                 ("Since", utc(notice.first_seen_at)),
                 ("Until", utc(notice.decided_at)),
                 ("Alerts that interrupted nobody", thousands(notice.n_alerts)),
-            ],
+            ]
+            .into_iter()
+            .chain(notice.reasons.iter().take(1).map(|checkpoint| {
+                ("Checkpoint of the journal, to be kept", printable_within(checkpoint, CHECKPOINT_CHARACTERS_MAX))
+            }))
+            .collect(),
             reasons_heading: "The worst first",
             reasons: lines,
             affected: Vec::new(),
@@ -364,6 +375,7 @@ pub(crate) fn example() -> Notice {
             assumed: Vec::new(),
         }],
         n_deadlines_beyond: 0,
+        wording: None,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
         drill: None,
@@ -394,6 +406,7 @@ pub(crate) fn example_digest() -> Notice {
         affected: None,
         deadlines: Vec::new(),
         n_deadlines_beyond: 0,
+        wording: None,
         digest: vec![
             line(1, Severity::High, Some(1_200_000), Mode::Live, Some("an exception holds, Jana Weiss answers")),
             line(2, Severity::Low, None, Mode::Drill(activity::DrillId(1)), None),
@@ -463,6 +476,14 @@ See and act on it: https://breachd.example/
         let facts = Facts::of(&example_digest());
         assert_eq!(facts.plain_text(), expected);
         assert_eq!(facts.subject_line(), "[DIGEST] 5 alerts that interrupted nobody, 2026-03-03");
+        let checkpoint =
+            "example.com/journal 7 d3HO6fpv8VJBQbdMO+Z0VsVoS4m1e5QcthaXFkC0Rm8= — example.com/journal 56ry";
+        let signed = Notice { reasons: vec![checkpoint.into()], ..example_digest() };
+        assert!(
+            Facts::of(&signed)
+                .plain_text()
+                .contains(&format!("\nCheckpoint of the journal, to be kept: {checkpoint}\n"))
+        );
         let nothing = Notice { n_alerts: 0, digest: Vec::new(), title: "nothing to report".into(), ..example_digest() };
         assert!(Facts::of(&nothing).plain_text().contains("\nAlerts that interrupted nobody: 0\n"));
     }

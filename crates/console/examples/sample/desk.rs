@@ -301,6 +301,8 @@ fn actions() -> Actions {
         note: true,
         contain: true,
         close: true,
+        reopen: false,
+        organise: true,
         verdicts: vec![
             choice("breach", "Breach", "Five deadlines start now; the first is the 72 hours of GDPR article 33."),
             choice("authorised", "Unusual but authorised", "No deadline runs. breachd learns this level for the user."),
@@ -373,8 +375,38 @@ fn payroll() -> IncidentPage {
         problem: None,
     };
     let at = |seconds| Some(summary.opened_at + Span::from_secs(seconds));
+    let task = |task, title: &str, due_at, state| Task {
+        task,
+        title: title.into(),
+        owner: Some("Grace Hopper".into()),
+        due_at,
+        state,
+        added_by: "Ada".into(),
+        done_by: None,
+        done_at: None,
+        outcome: None,
+    };
+    let done = Task {
+        done_by: Some("Grace Hopper".into()),
+        done_at: Some(NOW - Span::from_minutes(12)),
+        outcome: Some("locked at 21:40".into()),
+        ..task(1, "lock the account", None, TaskState::Done)
+    };
     IncidentPage {
         at: NOW,
+        life: Life {
+            assigned_by: Some("Ada".into()),
+            tasks: vec![
+                done,
+                task(2, "ask the payroll office", Some(NOW - Span::from_minutes(5)), TaskState::Overdue),
+                task(3, "keep the access logs", None, TaskState::Open),
+            ],
+            merged: vec!["INC-5".into()],
+            split_into: vec!["INC-8".into()],
+            n_reopened: 1,
+            n_inhibited: 3,
+            ..Life::default()
+        },
         affected: Affected {
             lower: 612,
             estimate: 612,
@@ -500,6 +532,10 @@ fn hostile(text: &str) -> IncidentPage {
     let mut page = payroll();
     page.summary = row("INC-8", text, Entity::new(EntityKind::PortalUser, text), Severity::High);
     page.summary.owner = Some(text.into());
+    page.life.assigned_by = Some(text.into());
+    page.life.tasks[0].title = text.into();
+    page.life.tasks[0].outcome = Some(text.into());
+    page.life.tasks[1].owner = Some(text.into());
     page.reasons = vec![text.into(), "x".repeat(400).into()];
     page.affected.tables[0].table = text.into();
     page.deadlines.truncate(1);
@@ -566,6 +602,7 @@ fn closed() -> IncidentPage {
         by: "Grace Hopper".into(),
         at: NOW - Span::from_hours(20),
     });
+    page.life = Life { merged_into: Some("INC-7".into()), ..Life::default() };
     page.actions = Actions::default();
     page
 }

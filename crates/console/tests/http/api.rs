@@ -202,3 +202,51 @@ async fn what_is_sent_is_what_is_described() {
     // The check itself can fail.
     assert_eq!(schema::mistakes(&document, &schema, &receipt.json()).len(), 7);
 }
+
+#[tokio::test]
+async fn an_incidents_life_is_commanded_and_shown() {
+    let console = Console::start().await;
+    let path = "/api/v1/incidents/INC-7/commands";
+    for body in [
+        r#"{"command":"assign","by":"Ada","owner":"Grace Hopper"}"#,
+        r#"{"command":"unassign","by":"Ada","comment":"on leave"}"#,
+        r#"{"command":"add_task","by":"Ada","title":"call the bank","owner":"Bob","due_at":"2026-03-05T09:00:00Z"}"#,
+        r#"{"command":"finish_task","by":"Bob","task":2,"comment":"called"}"#,
+        r#"{"command":"reopen_task","by":"Bob","task":2}"#,
+        r#"{"command":"merge","by":"Ada","into":"INC-8","comment":"same thief"}"#,
+        r#"{"command":"split","by":"Ada","alerts":["0a","0b"],"comment":"another matter"}"#,
+        r#"{"command":"reopen","by":"Ada","comment":"a copy was found"}"#,
+    ] {
+        assert_eq!(console.post_json(path, body).await.status, 200, "{body}");
+    }
+    let due_at = Some("2026-03-05T09:00:00Z".parse().unwrap());
+    let expected = [
+        Action::Assign { owner: "Grace Hopper".into(), comment: None },
+        Action::Unassign { comment: Some("on leave".into()) },
+        Action::AddTask { title: "call the bank".into(), owner: Some("Bob".into()), due_at },
+        Action::FinishTask { task: 2, comment: Some("called".into()) },
+        Action::ReopenTask { task: 2, comment: None },
+        Action::Merge { into: "INC-8".into(), reason: "same thief".into() },
+        Action::Split { alerts: vec!["0a".into(), "0b".into()], reason: "another matter".into() },
+        Action::Reopen { reason: "a copy was found".into() },
+    ];
+    let arrived: Vec<Action> =
+        console.desk.commands.lock().unwrap().iter().map(|command| command.action.clone()).collect();
+    assert_eq!(arrived, expected);
+    for (body, field) in [
+        (r#"{"command":"merge","by":"Ada","into":"INC-8"}"#, "`comment`"),
+        (r#"{"command":"merge","by":"Ada","comment":"why"}"#, "`into`"),
+        (r#"{"command":"split","by":"Ada","alerts":[],"comment":"why"}"#, "`alerts`"),
+        (r#"{"command":"add_task","by":"Ada"}"#, "`title`"),
+        (r#"{"command":"assign","by":"Ada","owner":" "}"#, "`owner`"),
+    ] {
+        let refused = console.post_json(path, body).await;
+        assert_eq!(refused.status, 422, "{body}");
+        assert!(refused.body.contains(field), "{}", refused.body);
+    }
+    let incident = console.get("/api/v1/incidents/INC-7").await.json();
+    assert_eq!(
+        (incident["tasks"][1]["state"].as_str(), incident["merged"][0].as_str()),
+        (Some("overdue"), Some("INC-5"))
+    );
+}

@@ -314,3 +314,44 @@ async fn a_form_from_elsewhere_is_refused() {
     assert_eq!(bare.status, 403, "no browser sends a form without Origin");
     assert!(console.desk.commands.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn merging_and_splitting_are_asked_about_first_and_tasks_are_shown() {
+    let console = Console::start().await;
+    let form = open(&console, "INC-7").await;
+    let page = console.get("/incidents/INC-7").await.body;
+    for text in [
+        "ask the payroll office",
+        "<strong>overdue</strong>",
+        "Merged into it",
+        "href=\"/incidents/INC-5\"",
+        "done by Grace Hopper",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    let merge = "command=merge&by=Ada&into=inc-8&comment=same+thief";
+    let question = submit(&console, "INC-7", &form, merge).await;
+    assert!(question.status == 200 && question.body.contains("Let INC-7 go on in INC-8?"), "{}", question.body);
+    assert!(question.body.contains("name=\"into\" value=\"inc-8\""));
+    assert!(console.desk.commands.lock().unwrap().is_empty(), "nothing was done yet");
+    let answer = submit(&console, "INC-7", &form, &format!("{merge}&confirmed=yes")).await;
+    assert_eq!(answer.header("location"), Some("/incidents/INC-7?done=merge"));
+
+    let split = "command=split&by=Ada&alert_0b=yes&alert_0a=yes&comment=another+matter";
+    let question = submit(&console, "INC-7", &form, split).await;
+    assert!(question.body.contains("Let 2 of its alerts become an incident of their own?"), "{}", question.body);
+    assert!(question.body.contains("name=\"alerts\" value=\"0a 0b\""), "what was ticked is carried along");
+    let carried = "command=split&by=Ada&alerts=0a+0b&comment=another+matter&confirmed=yes";
+    assert_eq!(submit(&console, "INC-7", &form, carried).await.status, 303);
+    let commands: Vec<_> = console.desk.commands.lock().unwrap().drain(..).map(|command| command.action).collect();
+    assert!(matches!(&commands[1], console::Action::Split { alerts, .. } if *alerts == ["0a", "0b"]), "{commands:?}");
+
+    let none = submit(&console, "INC-7", &form, "command=split&by=Ada&comment=x").await;
+    assert!(
+        none.status == 422 && none.body.contains("<a href=\"#split\">") && none.body.contains("id=\"split-mistake\"")
+    );
+    let task = submit(&console, "INC-7", &form, "command=add_task&by=Ada&title=x&task_owner=%20&due=noon").await;
+    assert!(task.status == 422 && task.body.contains("id=\"due-mistake\""));
+    let added = submit(&console, "INC-7", &form, "command=add_task&by=Ada&title=call+them&task_owner=Bob").await;
+    assert_eq!(added.header("location"), Some("/incidents/INC-7?done=add_task"));
+}

@@ -1,16 +1,19 @@
 //! What can be written about who has to know. The comments are the manual.
 
-use crate::{limits, wire};
+use crate::{Inhibition, inhibit, limits, wire};
 use activity::{DataClass, EntityKind, Span};
 use detector::Severity;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The sections `[[triggers]]`, `[escalation]`, `[fallback]`, `[awareness]`, `[notices]`, `[digest]` and `[jurisdictions]`.
+/// The sections `[[triggers]]`, `[wordings]`, `[[inhibitions]]`, `[escalation]`, `[fallback]`, `[awareness]`, `[notices]`, `[digest]` and `[jurisdictions]`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     pub triggers: Vec<Trigger>,
+    /// Texts that triggers name: what their recipients are told before anything else.
+    pub wordings: BTreeMap<String, String>,
+    pub inhibitions: Vec<Inhibition>,
     pub escalation: EscalationSettings,
     pub fallback: FallbackSettings,
     pub awareness: AwarenessSettings,
@@ -39,6 +42,13 @@ pub struct Trigger {
     /// At least so many records are concerned, by the upper estimate.
     #[serde(default)]
     pub affected_at_least: u64,
+    /// At least so many people are concerned, as far as it is known: where nothing bounds their number, by the upper estimate of records.
+    #[serde(default)]
+    pub people_at_least: u64,
+    /// Somebody concerned may live in any of these places, by ISO 3166 code such as `DE`, `US` or `US-CA`. Where nobody knows where
+    /// they live, they may live there.
+    #[serde(default)]
+    pub places: Vec<String>,
     /// Names of channels (`[[channels]] name`).
     pub channels: Vec<String>,
     /// Approval by exception: a notice waits so long, and goes out unless somebody stops it. At most one day.
@@ -47,6 +57,9 @@ pub struct Trigger {
     /// Who is expected to look at a held notice; written to the journal with it.
     #[serde(default)]
     pub may_stop: Vec<String>,
+    /// Name of a text in `[wordings]`.
+    #[serde(default)]
+    pub wording: Option<String>,
 }
 
 /// `[escalation]`: what happens if nobody acknowledges an incident.
@@ -163,6 +176,16 @@ impl JurisdictionSettings {
     }
 }
 
+/// ISO 3166: a country, or a country and a part of it.
+fn is_place(place: &str) -> bool {
+    let mut parts = place.split('-');
+    let country = parts.next().is_some_and(|code| code.len() == 2 && code.chars().all(|c| c.is_ascii_uppercase()));
+    let fits = |part: &str| {
+        (1..=3).contains(&part.len()) && part.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+    };
+    country && parts.next().is_none_or(fits) && parts.next().is_none()
+}
+
 /// Whether a name means this id: the id itself, or its beginning and `*`.
 pub(super) fn matches(name: &str, id: &str) -> bool {
     name.strip_suffix('*').map_or(name == id, |beginning| id.starts_with(beginning))
@@ -241,6 +264,22 @@ impl Settings {
             if trigger.data_classes.contains(&DataClass::None) {
                 wrong(format!("triggers[{at}].data_classes"), "`none` matches nothing: leave the condition out");
             }
+            if trigger.places.len() > limits::CONDITION_NAMES_MAX || !trigger.places.iter().all(|place| is_place(place))
+            {
+                wrong(format!("triggers[{at}].places"), "must be codes such as `DE`, `US` or `US-CA`, at most 64");
+            }
+            if let Some(name) = trigger.wording.as_ref().filter(|name| !self.wordings.contains_key(*name)) {
+                wrong(format!("triggers[{at}].wording"), &format!("there is no text `{name}` in `[wordings]`"));
+            }
+        }
+        for (name, text) in &self.wordings {
+            if !(1..=limits::TEXT_MAX).contains(&text.trim().chars().count()) {
+                let problem = format!("must be a text of at most {} characters", limits::TEXT_MAX);
+                wrong(format!("wordings.{name}"), &problem);
+            }
+        }
+        if self.wordings.len() > limits::WORDINGS_MAX {
+            wrong("wordings".into(), &format!("there are more than {} texts", limits::WORDINGS_MAX));
         }
         if self.escalation.after <= Span::ZERO || DAY < self.escalation.after {
             wrong("escalation.after".into(), "must lie above `0s` and within `24h`");
@@ -263,6 +302,8 @@ impl Settings {
                 wrong(format!("jurisdictions.{key}"), "must lie between `1m` and one year");
             }
         }
+        let inhibitions = inhibit::check(&self.inhibitions);
+        inhibitions.iter().for_each(|(key, problem)| wrong(key.clone(), problem));
         let channels = self.channels();
         if channels.iter().map(|(_, name)| name).collect::<BTreeSet<_>>().len() > limits::CHANNELS_MAX {
             wrong("triggers".into(), &format!("more than {} channels are named", limits::CHANNELS_MAX));
@@ -291,11 +332,11 @@ impl Settings {
 }
 
 /// Lengths of time as people write them: a whole number and `ms`, `s`, `m`, `h` or `d`.
-mod span {
+pub(crate) mod span {
     use activity::Span;
     use serde::{Deserialize, Deserializer, de::Error};
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
         let text = String::deserialize(deserializer)?;
         parse(&text).ok_or_else(|| {
             D::Error::custom(format!("`{text}` is no length of time; write a whole number and ms, s, m, h or d: `15m`"))

@@ -65,6 +65,15 @@ fn actions() -> impl Strategy<Value = Action> {
             |(place, lower, more, reason)| Action::CountPeople { place: place.into(), lower, upper: Some(lower + more), reason }
         ),
         2 => Just(Action::Close),
+        2 => reason.clone().prop_map(|reason| Action::Reopen { reason }),
+        1 => ("[a-z]{0,3}", reason.clone()).prop_map(|(owner, reason)| Action::Assign { owner, reason }),
+        1 => reason.clone().prop_map(|reason| Action::Unassign { reason }),
+        1 => reason.clone().prop_map(|title| Action::AddTask { title, owner: None, due_at: None }),
+        1 => (1..3u32, reason.clone()).prop_map(|(task, reason)| Action::FinishTask { task, reason }),
+        1 => (1..3u32, reason.clone()).prop_map(|(task, reason)| Action::ReopenTask { task, reason }),
+        3 => (1..5u64, reason.clone()).prop_map(|(into, reason)| Action::Merge { into: IncidentId(into), reason }),
+        // Which alerts is filled in when there is an incident.
+        2 => reason.clone().prop_map(|reason| Action::Split { alerts: Vec::new(), reason }),
         2 => (prop::sample::select(&Ruling::ALL[..]), 0..4u8, 0..4u32, reason.clone()).prop_map(|(verdict, user, n, reason)| {
             let alert = crate::world::alert(&format!("u{user}"), n).id;
             let until = crate::world::start() + Span::from_hours(24);
@@ -114,12 +123,18 @@ impl World {
         match input {
             Input::Alert(alert) => self.alert(alert),
             Input::Command { by, incident, action } => {
+                let mut action = action.clone();
+                if let (Action::Split { alerts, .. }, Some(of)) =
+                    (&mut action, self.book.incident(IncidentId(*incident)))
+                {
+                    alerts.extend(of.alerts.last().map(|alert| alert.id));
+                }
                 let command = Command {
                     id: format!("r{}", self.journal.len()),
                     by: format!("p{by}"),
                     at: self.now,
                     incident: Some(IncidentId(*incident)),
-                    action: action.clone(),
+                    action,
                 };
                 match self.book.command(self.now, &command) {
                     Ok(decisions) => self.take(decisions),

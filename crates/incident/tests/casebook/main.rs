@@ -14,11 +14,17 @@ mod deliveries;
 #[cfg(test)]
 mod digest;
 #[cfg(test)]
+mod explained;
+#[cfg(test)]
 mod folding;
 #[cfg(test)]
 mod grouping;
 #[cfg(test)]
+mod inhibitions;
+#[cfg(test)]
 mod judged;
+#[cfg(test)]
+mod life;
 #[cfg(test)]
 mod located;
 #[cfg(test)]

@@ -81,8 +81,8 @@ pub struct PagerDutySettings {
     /// Longest wait for an answer.
     #[serde(default = "settings::default_timeout")]
     pub timeout: Period,
-    /// Attempts in any 60 seconds; PagerDuty takes about 120 per key.
-    #[serde(default = "settings::default_rate_per_minute")]
+    /// Attempts in any 60 seconds; PagerDuty takes about 120 per key, by its own clock.
+    #[serde(default = "default_rate_per_minute")]
     pub rate_per_minute: u32,
     /// Attempts at once.
     #[serde(default = "settings::default_concurrency")]
@@ -117,6 +117,10 @@ impl Region {
 
 fn default_source() -> String {
     "breachd".into()
+}
+
+const fn default_rate_per_minute() -> u32 {
+    110
 }
 
 impl PagerDutySettings {
@@ -242,7 +246,12 @@ impl Channel for PagerDuty {
                 for warning in self.warnings_of(notice.incident) {
                     self.enqueue(&follow_up(action, &warning)).await?;
                 }
-                self.enqueue(&follow_up(action, &key)).await?
+                let mut event = follow_up(action, &key);
+                if action == "resolve" {
+                    // Its log entry then says how it ended: closed, or merged into which other incident.
+                    event.insert("payload".into(), end(notice, &self.source));
+                }
+                self.enqueue(&event).await?
             };
             if action == "resolve" {
                 self.warnings.lock().unwrap_or_else(PoisonError::into_inner).remove(&notice.incident);
@@ -372,6 +381,18 @@ fn trigger(notice: &Notice, key: &str, source: &str) -> Map<String, Value> {
         Value::Object(event) => event,
         _ => Map::new(),
     }
+}
+
+/// How an incident ended, as a payload without what a page needs.
+fn end(notice: &Notice, source: &str) -> Value {
+    let facts = Facts::of(notice);
+    let drill = if notice.drill.is_some() { "[DRILL] " } else { "" };
+    let summary = format!("{drill}{} {}: {}", facts.severity, facts.incident, facts.title);
+    json!({
+        "summary": printable_within(&summary, SUMMARY_CHARACTERS_MAX),
+        "source": source,
+        "severity": severity(notice.severity),
+    })
 }
 
 fn follow_up(action: &str, key: &str) -> Map<String, Value> {

@@ -173,7 +173,7 @@ fn body(notice: &Notice, source: &str) -> Vec<u8> {
 }
 
 fn digest(notice: &Notice, source: &str, facts: &Facts) -> Value {
-    let shown = |text: &str| activity::printable_within(text, 400);
+    let shown = |text: &str| activity::printable_within(text, 600);
     // The facts' lines may have been cut to fit; what is left off is counted in both.
     let alerts: Vec<Value> = notice
         .digest
@@ -205,6 +205,7 @@ fn digest(notice: &Notice, source: &str, facts: &Facts) -> Value {
             "title": facts.title,
             "since": notice.first_seen_at.to_string(),
             "until": notice.decided_at.to_string(),
+            "checkpoint": notice.reasons.first().map(|checkpoint| shown(checkpoint)),
             "n_alerts": notice.n_alerts,
             "n_left_out": notice.n_alerts.saturating_sub(alerts.len() as u64),
             "alerts": alerts,

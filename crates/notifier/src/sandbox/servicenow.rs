@@ -1,8 +1,9 @@
-//! ServiceNow's Table API, as far as a ticket needs it.
+//! ServiceNow's Table API, as far as a ticket needs it, and a client that looks after it: PySNC, which others wrote for the
+//! real one, reads and writes records here.
 //!
 //! Like the real one: nothing is unique but `sys_id`, unknown fields and unknown groups are dropped without a word, every
 //! value is a string, too long text is cut, priority follows from impact and urgency, and work notes can be read only as
-//! display values.
+//! display values. Stricter in one thing: a query that it does not understand is refused, where the real one may answer with everything.
 
 use super::{
     Base, Sandbox,
@@ -115,16 +116,26 @@ impl Desk {
             return error(400, "Invalid table", "");
         };
         let sys_id = below.strip_prefix('/');
+        let of_one = |record: &Record| record.field("sys_id") == sys_id.unwrap_or_default();
         match (asked.method.as_str(), sys_id) {
-            ("GET", None) => self.list(records, asked),
+            ("GET", None) => list(records, asked),
+            ("GET", Some(_)) => match records.iter().find(|record| of_one(record)) {
+                Some(record) => Said::json(200, &json!({ "result": record.shown(&named(asked), View::of(asked)) })),
+                None => nowhere(),
+            },
+            ("DELETE", Some(_)) => {
+                let n_before = records.len();
+                records.retain(|record| !of_one(record));
+                if records.len() < n_before { Said { status: 204, ..Said::default() } } else { nowhere() }
+            }
             ("POST", None) => self.write(asked, |fields| {
                 let mut record = Record::numbered(records.len());
                 record.set(fields, &self.group);
                 records.push(record.clone());
                 Ok((201, record))
             }),
-            ("PATCH" | "PUT", Some(sys_id)) => self.write(asked, |fields| {
-                let record = records.iter_mut().find(|record| record.fields["sys_id"] == sys_id).ok_or(())?;
+            ("PATCH" | "PUT", Some(_)) => self.write(asked, |fields| {
+                let record = records.iter_mut().find(|record| of_one(record)).ok_or(())?;
                 record.set(fields, &self.group);
                 Ok((200, record.clone()))
             }),
@@ -140,33 +151,83 @@ impl Desk {
             return error(400, "Exception while reading request", "The payload is not valid JSON.");
         };
         match write(&fields) {
-            Err(()) => error(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval"),
+            Err(()) => nowhere(),
             Ok((status, record)) => {
                 let verb = if status == 201 { "created" } else { "updated" };
                 let line = format!("{} {verb}: {}", record.fields["number"], record.field("short_description"));
                 let location = format!("{}/{}", self.path, record.fields["sys_id"]);
-                let mut said = Said::json(status, &json!({ "result": record.shown(&[], false) }));
+                let mut said = Said::json(status, &json!({ "result": record.shown(&[], View::of(asked)) }));
                 said.headers.push(("location", location));
                 said.about(record.field("correlation_id"), short(&line))
             }
         }
     }
+}
 
-    fn list(&self, records: &[Record], asked: &Asked) -> Said {
-        let query = asked.query.get("sysparm_query").map(String::as_str).unwrap_or_default();
-        let conditions: Vec<(&str, &str)> = query
-            .split('^')
-            .filter(|part| !part.starts_with("ORDERBY"))
-            .filter_map(|part| part.split_once('='))
-            .collect();
-        let fields = asked.query.get("sysparm_fields").map(String::as_str).unwrap_or_default();
-        let fields: Vec<&str> = fields.split(',').filter(|name| !name.is_empty()).collect();
-        let display = asked.query.get("sysparm_display_value").is_some_and(|value| value == "true");
-        let limit = asked.query.get("sysparm_limit").and_then(|limit| limit.parse().ok()).unwrap_or(10_000);
-        let found = records.iter().filter(|record| conditions.iter().all(|(name, value)| record.field(name) == *value));
-        let found: Vec<Value> = found.take(limit).map(|record| record.shown(&fields, display)).collect();
-        Said::json(200, &json!({ "result": found }))
+/// `sysparm_display_value`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    Values,
+    Displayed,
+    All,
+}
+
+impl View {
+    fn of(asked: &Asked) -> View {
+        match parameter(asked, "sysparm_display_value") {
+            "true" => View::Displayed,
+            "all" => View::All,
+            _ => View::Values,
+        }
     }
+}
+
+fn parameter<'a>(asked: &'a Asked, name: &str) -> &'a str {
+    asked.query.get(name).map(String::as_str).unwrap_or_default()
+}
+
+/// `sysparm_fields`; empty: all.
+fn named(asked: &Asked) -> Vec<&str> {
+    parameter(asked, "sysparm_fields").split(',').filter(|name| !name.is_empty()).collect()
+}
+
+fn list(records: &[Record], asked: &Asked) -> Said {
+    let parts = parameter(asked, "sysparm_query").split('^').filter(|part| !part.is_empty());
+    let (orders, conditions): (Vec<&str>, Vec<&str>) = parts.partition(|part| part.starts_with("ORDERBY"));
+    let Some(conditions) = conditions.iter().map(|part| condition(part)).collect::<Option<Vec<_>>>() else {
+        return error(400, "Invalid query", "A condition has no operator that is known here.");
+    };
+    let meets =
+        |record: &&Record| conditions.iter().all(|(name, holds, value)| holds(record.field(name).as_str(), value));
+    let mut found: Vec<&Record> = records.iter().filter(meets).collect();
+    for order in orders.iter().rev() {
+        match order.strip_prefix("ORDERBYDESC") {
+            Some(name) => found.sort_by_key(|record| std::cmp::Reverse(record.field(name))),
+            None => found.sort_by_key(|record| record.field(&order["ORDERBY".len()..])),
+        }
+    }
+    let number = |name: &str, otherwise| parameter(asked, name).parse().unwrap_or(otherwise);
+    let total = found.len().to_string();
+    let page = found.into_iter().skip(number("sysparm_offset", 0)).take(number("sysparm_limit", 10_000));
+    let page: Vec<Value> = page.map(|record| record.shown(&named(asked), View::of(asked))).collect();
+    let mut said = Said::json(200, &json!({ "result": page }));
+    said.headers.push(("x-total-count", total));
+    said
+}
+
+type Holds = fn(&str, &str) -> bool;
+
+/// `nameOPERATORvalue`.
+fn condition(part: &str) -> Option<(&str, Holds, &str)> {
+    let operators: [(&str, Holds); 4] = [
+        ("!=", |field, value| field != value),
+        ("=", |field, value| field == value),
+        ("STARTSWITH", |field, value| field.starts_with(value)),
+        ("LIKE", |field, value| field.contains(value)),
+    ];
+    let first = operators.into_iter().filter_map(|(operator, holds)| Some((part.find(operator)?, operator, holds)));
+    let (at, operator, holds) = first.min_by_key(|(at, ..)| *at)?;
+    Some((&part[..at], holds, &part[at + operator.len()..]))
 }
 
 impl Record {
@@ -208,23 +269,27 @@ impl Record {
         notes.join("\n")
     }
 
-    fn shown(&self, names: &[&str], display: bool) -> Value {
-        let mut shown = Map::new();
-        for (name, value) in &self.fields {
-            let shown_value = match (name.as_str(), value.as_str()) {
-                ("assignment_group", "") => Value::String(String::new()),
-                ("assignment_group", group) if display => json!({ "link": "x", "display_value": group }),
-                ("assignment_group", group) => json!({ "link": "x", "value": group }),
-                (_, value) => value.into(),
+    fn shown(&self, names: &[&str], view: View) -> Value {
+        let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value.clone(), value.clone()));
+        let notes = ("work_notes", String::new(), self.journal());
+        let wanted = |name: &str| names.is_empty() || names.contains(&name);
+        let shown = fields.chain([notes]).filter(|(name, ..)| wanted(name)).map(|(name, value, displayed)| {
+            let is_reference = name == "assignment_group" && !value.is_empty();
+            let value = match view {
+                View::Values if is_reference => json!({ "link": "x", "value": value }),
+                View::Displayed if is_reference => json!({ "link": "x", "display_value": displayed }),
+                View::Values => value.into(),
+                View::Displayed => displayed.into(),
+                View::All => json!({ "value": value, "display_value": displayed }),
             };
-            shown.insert(name.clone(), shown_value);
-        }
-        shown.insert("work_notes".into(), if display { self.journal().into() } else { "".into() });
-        if !names.is_empty() {
-            shown.retain(|name, _| names.contains(&name.as_str()));
-        }
-        Value::Object(shown)
+            (name.to_owned(), value)
+        });
+        Value::Object(shown.collect())
     }
+}
+
+fn nowhere() -> Said {
+    error(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
 }
 
 fn error(status: u16, message: &str, detail: &str) -> Said {
@@ -252,12 +317,24 @@ mod tests {
     }
 
     #[test]
+    fn conditions_are_taken_at_their_first_operator() {
+        let holds = |part: &str, field: &str| {
+            condition(part).map(|(name, holds, value)| (name.to_owned(), holds(field, value)))
+        };
+        assert_eq!(holds("state!=7", "7"), Some(("state".into(), false)));
+        assert_eq!(holds("correlation_id=a=b", "a=b"), Some(("correlation_id".into(), true)));
+        assert_eq!(holds("short_descriptionLIKEpayroll", "read payroll"), Some(("short_description".into(), true)));
+        assert_eq!(holds("numberSTARTSWITHINC", "TASK1"), Some(("number".into(), false)));
+        assert!(condition("stateISEMPTY").is_none());
+    }
+
+    #[test]
     fn work_notes_show_as_display_values_only() {
         let mut record = Record::numbered(0);
         record.set(&fields(json!({ "work_notes": "first" })), "");
         record.set(&fields(json!({ "work_notes": "second" })), "");
-        assert_eq!(record.shown(&["work_notes"], false), json!({ "work_notes": "" }));
-        let shown = record.shown(&[], true)["work_notes"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(record.shown(&["work_notes"], View::Values), json!({ "work_notes": "" }));
+        let shown = record.shown(&[], View::Displayed)["work_notes"].as_str().unwrap_or_default().to_owned();
         assert!(shown.find("second") < shown.find("first"));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A notice with `hold_until` waits, and while it waits it holds up nobody. From then on the notices of one incident stand in
 //! line and leave one after the other. Among incidents the live go before drills, the graver before the lighter, the
-//! older before the younger. Every operation costs a logarithm of what is in hand: the outbox is fullest when least time
+//! older before the younger. Looks at what a service shows go by a pace of their own ([`Free`]): they keep no notice waiting. Every operation costs a logarithm of what is in hand: the outbox is fullest when least time
 //! is to be lost.
 
 use crate::channel::Receipt;
@@ -40,12 +40,19 @@ pub(crate) enum Phase {
 /// Order of submission within a channel.
 pub(crate) type Sequence = u64;
 
+/// When the next try, and the next look, may start; `None`: not before one that runs has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Free {
+    pub(crate) send: Option<Timestamp>,
+    pub(crate) look: Option<Timestamp>,
+}
+
 /// What leaves first: live, not asked about, grave, old.
 type Rank = (bool, bool, Reverse<Severity>, Sequence);
 
 /// The notices of one channel that are not settled.
 ///
-/// A notice is in at most one of `timers` (held, or waiting for its next try or look) and `ready`; if in neither, it
+/// A notice is in at most one of `timers` (held, or waiting for its next try or look), `ready` and `looks`; if in none, it
 /// runs or stands in line behind another.
 #[derive(Debug, Default)]
 pub(crate) struct Agenda {
@@ -54,7 +61,10 @@ pub(crate) struct Agenda {
     /// Unsent notices whose hold is over, by incident; only the first of a line is tried.
     lines: HashMap<IncidentId, VecDeque<Sequence>>,
     timers: BTreeSet<(Timestamp, Sequence)>,
+    /// To be sent.
     ready: BTreeSet<Rank>,
+    /// To be asked about.
+    looks: BTreeSet<Rank>,
     /// End of the unsent that do not run.
     expiring: BTreeSet<(Timestamp, Sequence)>,
     /// When the unsent were decided.
@@ -77,15 +87,21 @@ impl Agenda {
         }
     }
 
-    /// The notice to try now, if any: it counts as running until it is given back or removed.
-    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<(Sequence, Job)> {
+    /// The notice to try or to ask about now, if any: it counts as running until it is given back or removed.
+    pub(crate) fn take_due(&mut self, now: Timestamp, free: Free) -> Option<(Sequence, Job)> {
         while let Some((at, sequence)) = self.timers.first().copied()
             && at <= now
         {
             self.timers.pop_first();
             self.ripen(sequence);
         }
-        let (.., sequence) = self.ready.pop_first()?;
+        let may = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        let send = self.ready.first().filter(|_| may(free.send));
+        let look = self.looks.first().filter(|_| may(free.look));
+        let rank = *send.into_iter().chain(look).min()?;
+        let (.., sequence) = rank;
+        self.ready.remove(&rank);
+        self.looks.remove(&rank);
         let job = self.jobs.get(&sequence)?.clone();
         self.expiring.remove(&(job.notice.expires_at, sequence));
         Some((sequence, job))
@@ -119,17 +135,19 @@ impl Agenda {
         let job = self.jobs.remove(&sequence)?;
         self.timers.remove(&(job.due_at, sequence));
         self.ready.remove(&rank(sequence, &job));
+        self.looks.remove(&rank(sequence, &job));
         self.expiring.remove(&(job.notice.expires_at, sequence));
         self.decided.remove(&(job.notice.decided_at, sequence));
         Some(job)
     }
 
-    /// When something will be due or expire; `None`: nothing waits. `free_at`: see [`super::limit::Limit::free_at`].
-    pub(crate) fn next_wake(&self, free_at: Timestamp) -> Option<Timestamp> {
-        let ready = self.ready.first().map(|_| free_at);
-        let timer = self.timers.first().map(|(at, _)| (*at).max(free_at));
+    /// When something will be due or expire, after [`take_due`](Self::take_due) had nothing; `None`: nothing waits.
+    pub(crate) fn next_wake(&self, free: Free) -> Option<Timestamp> {
+        let send = self.ready.first().and(free.send);
+        let look = self.looks.first().and(free.look);
+        let timer = self.timers.first().map(|(at, _)| *at);
         let expiry = self.expiring.first().map(|(at, _)| *at);
-        ready.into_iter().chain(timer).chain(expiry).min()
+        send.into_iter().chain(look).chain(timer).chain(expiry).min()
     }
 
     /// Notices not sent yet, and the time the oldest of them was decided.
@@ -141,7 +159,9 @@ impl Agenda {
     fn ripen(&mut self, sequence: Sequence) {
         let Some(job) = self.jobs.get(&sequence) else { return };
         let in_line = self.lines.get(&job.notice.incident).is_some_and(|line| line.front() == Some(&sequence));
-        if in_line || !job.is_sending() {
+        if !job.is_sending() {
+            self.looks.insert(rank(sequence, job));
+        } else if in_line {
             self.ready.insert(rank(sequence, job));
         } else {
             self.stand_in_line(sequence);
@@ -211,8 +231,11 @@ mod tests {
         Arc::new(notice)
     }
 
+    /// Nothing stands in the way.
+    const ALL: Free = Free { send: Some(Timestamp::MIN), look: Some(Timestamp::MIN) };
+
     fn taken(agenda: &mut Agenda, now: Timestamp) -> Vec<(u64, Severity)> {
-        std::iter::from_fn(|| agenda.take_due(now))
+        std::iter::from_fn(|| agenda.take_due(now, ALL))
             .map(|(_, job)| (job.notice.incident.0, job.notice.severity))
             .collect()
     }
@@ -222,12 +245,12 @@ mod tests {
         let mut agenda = Agenda::default();
         agenda.add(notice(1, |notice| notice.severity = Severity::Low), at(0));
         agenda.add(notice(1, |notice| notice.severity = Severity::Critical), at(0));
-        let (first, _) = agenda.take_due(at(0)).unwrap();
-        assert!(agenda.take_due(at(0)).is_none(), "the second waits while the first runs");
+        let (first, _) = agenda.take_due(at(0), ALL).unwrap();
+        assert!(agenda.take_due(at(0), ALL).is_none(), "the second waits while the first runs");
         agenda.postpone(first, 1, at(5), "down".into());
-        assert!(agenda.take_due(at(4)).is_none(), "and while it waits for its next try");
-        assert_eq!(agenda.next_wake(at(4)), Some(at(5)));
-        let (first, job) = agenda.take_due(at(5)).unwrap();
+        assert!(agenda.take_due(at(4), ALL).is_none(), "and while it waits for its next try");
+        assert_eq!(agenda.next_wake(ALL), Some(at(5)));
+        let (first, job) = agenda.take_due(at(5), ALL).unwrap();
         assert_eq!((job.attempts, job.notice.severity), (1, Severity::Low));
         agenda.remove(first);
         assert_eq!(taken(&mut agenda, at(5)), [(1, Severity::Critical)]);
@@ -248,8 +271,8 @@ mod tests {
         agenda.add(notice(1, |notice| notice.hold_until = Some(at(60))), at(0));
         agenda.add(notice(1, |notice| notice.severity = Severity::Low), at(0));
         assert_eq!(taken(&mut agenda, at(0)), [(1, Severity::Low)]);
-        assert_eq!(agenda.next_wake(at(0)), Some(at(60)));
-        assert!(agenda.take_due(at(59)).is_none());
+        assert_eq!(agenda.next_wake(ALL), Some(at(60)));
+        assert!(agenda.take_due(at(59), ALL).is_none());
     }
 
     #[test]
@@ -261,7 +284,7 @@ mod tests {
         assert_eq!(agenda.pending(), (0, None));
 
         agenda.add(notice(1, |notice| notice.expires_at = at(10)), at(0));
-        let (sequence, _) = agenda.take_due(at(0)).unwrap();
+        let (sequence, _) = agenda.take_due(at(0), ALL).unwrap();
         assert!(agenda.take_expired(at(11)).is_none(), "a running try is awaited");
         agenda.postpone(sequence, 1, at(20), "HTTP 500".into());
         assert!(agenda.take_expired(at(11)).unwrap().expiry_reason().contains("HTTP 500"));
@@ -272,12 +295,31 @@ mod tests {
         let mut agenda = Agenda::default();
         agenda.add(notice(1, |_| {}), at(0));
         agenda.add(notice(1, |_| {}), at(0));
-        let (sequence, _) = agenda.take_due(at(0)).unwrap();
+        let (sequence, _) = agenda.take_due(at(0), ALL).unwrap();
         let phase = Phase::Confirming { accepted_at: at(0), tries: 0, receipt: Receipt("key".into()) };
         agenda.confirm_at(sequence, 1, phase, at(1));
         assert_eq!(agenda.pending().0, 1);
         assert_eq!(taken(&mut agenda, at(0)).len(), 1);
-        assert_eq!(agenda.next_wake(at(0)), Some(at(1)));
+        assert_eq!(agenda.next_wake(ALL), Some(at(1)));
+    }
+
+    #[test]
+    fn looks_and_sends_keep_each_other_waiting_for_nothing() {
+        let mut agenda = Agenda::default();
+        agenda.add(notice(1, |_| {}), at(0));
+        let (asked, _) = agenda.take_due(at(0), ALL).unwrap();
+        let phase = Phase::Confirming { accepted_at: at(0), tries: 0, receipt: Receipt("key".into()) };
+        agenda.confirm_at(asked, 1, phase, at(1));
+        agenda.add(notice(2, |_| {}), at(0));
+        let sends_wait = Free { send: Some(at(30)), look: Some(at(0)) };
+        let (sequence, job) = agenda.take_due(at(1), sends_wait).unwrap();
+        assert!(sequence == asked && !job.is_sending());
+        assert!(agenda.take_due(at(1), sends_wait).is_none());
+        assert_eq!(agenda.next_wake(sends_wait), Some(at(30)));
+        let (_, job) = agenda.take_due(at(1), Free { send: Some(at(1)), look: None }).unwrap();
+        assert_eq!((job.notice.incident, job.is_sending()), (IncidentId(2), true));
+        agenda.confirm_at(asked, 1, job.phase, at(5));
+        assert_eq!(agenda.next_wake(Free { send: None, look: None }), Some(at(5)), "a timer is due whoever runs");
     }
 
     proptest::proptest! {
@@ -296,7 +338,7 @@ mod tests {
                         added += 1;
                     }
                     1 => {
-                        while let Some((sequence, job)) = agenda.take_due(now) {
+                        while let Some((sequence, job)) = agenda.take_due(now, ALL) {
                             let rival = running.iter().any(|(_, other)| other.is_sending() && other.notice.incident == job.notice.incident);
                             proptest::prop_assert!(!(job.is_sending() && rival));
                             running.push((sequence, job));
@@ -331,7 +373,7 @@ mod tests {
             for (sequence, _) in running {
                 agenda.postpone(sequence, 1, now, "down".into());
             }
-            while let Some((sequence, job)) = agenda.take_due(now + Span::from_hours(1)) {
+            while let Some((sequence, job)) = agenda.take_due(now + Span::from_hours(1), ALL) {
                 if job.is_sending() {
                     sent.entry(job.notice.incident.0).or_default().push(sequence);
                 }
@@ -340,7 +382,7 @@ mod tests {
             }
             proptest::prop_assert_eq!(gone, added);
             proptest::prop_assert!(sent.values().all(|sequences| sequences.is_sorted()));
-            proptest::prop_assert!(agenda.lines.is_empty() && agenda.ready.is_empty() && agenda.timers.is_empty());
+            proptest::prop_assert!(agenda.lines.is_empty() && agenda.ready.is_empty() && agenda.looks.is_empty() && agenda.timers.is_empty());
             proptest::prop_assert!(agenda.expiring.is_empty() && agenda.decided.is_empty());
         }
     }

@@ -131,6 +131,7 @@ pub(crate) fn notice() -> Notice {
             assumed: Vec::new(),
         }],
         n_deadlines_beyond: 0,
+        wording: None,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
         drill: None,
