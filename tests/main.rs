@@ -7,6 +7,8 @@
 
 #[path = "it/cli.rs"]
 mod cli;
+#[path = "it/contacts.rs"]
+mod contacts;
 #[path = "it/digest.rs"]
 mod digest;
 #[path = "it/exact.rs"]

@@ -8,6 +8,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod contacts;
 pub mod context;
 pub mod dead_letter;
 pub mod demo;
@@ -17,6 +18,7 @@ pub mod drill;
 pub mod explain;
 pub mod health;
 pub mod incidents;
+pub mod links;
 pub mod manual;
 pub mod metrics;
 pub mod reload;

@@ -70,6 +70,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
         match polled {
             Polled::Rebalanced if member.assignment().is_empty() => {
                 tracing::info!("standing by: another instance notifies");
+                context.metrics.contact_review_due(None);
                 active = None;
             }
             Polled::Rebalanced => active = Some(Active::take_over(context, member.as_mut())?),
@@ -177,6 +178,7 @@ impl<'a> Active<'a> {
             full_since: None,
         };
         active.casebook.set_policy(active.settings.policy());
+        active.measure_contacts();
         unsent.into_iter().for_each(|notice| active.submit(notice));
         // What a crash left undone is found by the first tick.
         let decisions = active.casebook.tick(wall::now());
@@ -200,6 +202,7 @@ impl<'a> Active<'a> {
         self.end_dispatcher(limits::RELOAD_DRAIN)?;
         self.dispatcher = Some(next);
         self.casebook.set_policy(self.settings.policy());
+        self.measure_contacts();
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
         tracing::info!(
@@ -270,7 +273,17 @@ impl<'a> Active<'a> {
                 self.submit((**notice).clone());
             }
         }
+        if decisions.iter().any(|decision| matches!(decision, Decision::ContactAttested { .. })) {
+            self.measure_contacts();
+        }
         Ok(())
+    }
+
+    /// When the first contact has to be attested again; one that never was: since always.
+    fn measure_contacts(&self) {
+        let reviews = self.casebook.reviews();
+        let due = reviews.iter().map(|review| review.due_at.unwrap_or_default()).min();
+        self.context.metrics.contact_review_due(due);
     }
 
     /// One transaction with all of them. An aborted one has left nothing behind and is tried again; the chain's new end.
@@ -315,6 +328,7 @@ impl<'a> Active<'a> {
     /// Hands a notice over; a full channel is no loss: the notice is requested in the journal, and handed over again.
     fn submit(&mut self, notice: Notice) {
         let Some(dispatcher) = &self.dispatcher else { return };
+        let notice = self.settings.links().answerable(notice, self.settings.notices.link_base.as_deref());
         let (id, channel) = (notice.id.clone(), notice.channel.clone());
         if dispatcher.submit(notice) == Submission::Full {
             if self.full_since.is_none() {

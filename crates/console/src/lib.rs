@@ -21,6 +21,7 @@ mod access;
 mod alerts;
 mod desk;
 pub mod limits;
+mod links;
 mod openapi;
 mod pages;
 mod problem;
@@ -32,7 +33,7 @@ mod words;
 
 pub use desk::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
-    JudgeRequest, Pending, Readiness, Settlement,
+    JudgeRequest, LinkPage, LinkRefusal, Pending, Readiness, Settlement,
 };
 pub use server::{ServeError, Server, serve};
 pub use settings::Settings;
