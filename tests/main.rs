@@ -9,6 +9,8 @@
 mod audit;
 #[path = "it/cli.rs"]
 mod cli;
+#[path = "it/contacts.rs"]
+mod contacts;
 #[path = "it/digest.rs"]
 mod digest;
 #[path = "it/exact.rs"]

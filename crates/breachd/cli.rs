@@ -120,6 +120,11 @@ pub enum Command {
         #[command(subcommand)]
         command: DeadLetterCommand,
     },
+    /// People who are called: tested, confirmed, attested; who is on call.
+    Contacts {
+        #[command(subcommand)]
+        command: ContactsCommand,
+    },
     /// Exercises: a simulated breach through the real path.
     Drill {
         #[command(subcommand)]
@@ -234,6 +239,54 @@ pub enum ChannelsCommand {
         config: ConfigFiles,
         /// The channel's name; absent: all.
         name: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ContactsCommand {
+    /// Every contact with its addresses and review, who is on call now, and what has to be done about them.
+    List {
+        #[command(flatten)]
+        config: ConfigFiles,
+        /// Exit with 1 if something has to be done.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Sends a contact a message that asks to be confirmed, by its link or its code.
+    Test {
+        #[command(flatten)]
+        config: ConfigFiles,
+        name: String,
+        /// Over this channel; absent: one of each kind that the contact has an address for.
+        #[arg(long)]
+        channel: Option<String>,
+        /// Who asks.
+        #[arg(long)]
+        by: String,
+    },
+    /// Says that a test message arrived, by the code in it.
+    Confirm {
+        #[command(flatten)]
+        config: ConfigFiles,
+        name: String,
+        code: String,
+        /// Who says so; absent: the contact itself.
+        #[arg(long)]
+        by: Option<String>,
+    },
+    /// Answers for a contact, for as long as `[contacts] review_every` says.
+    ///
+    /// Only its owner can, and only after a test was confirmed; for an authority's address, after looking it up.
+    Attest {
+        #[command(flatten)]
+        config: ConfigFiles,
+        name: String,
+        /// The contact's owner.
+        #[arg(long)]
+        by: String,
+        /// How you know.
+        #[arg(long)]
+        reason: String,
     },
 }
 

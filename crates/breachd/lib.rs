@@ -9,6 +9,7 @@
 pub mod audit;
 pub mod checkpoints;
 pub mod cli;
+pub mod contacts;
 pub mod context;
 pub mod dead_letter;
 pub mod demo;
@@ -19,6 +20,7 @@ pub mod explain;
 pub mod health;
 pub mod incident_work;
 pub mod incidents;
+pub mod links;
 pub mod manual;
 pub mod metrics;
 pub mod reload;

@@ -4,10 +4,11 @@ use anyhow::Context as _;
 use breachd::{
     audit,
     cli::{
-        AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, IncidentsCommand,
-        InputFile, LogFormat, ReplayArgs, RouteCommand, VerdictArgs,
+        AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, ContactsCommand, DeadLetterCommand, DrillCommand,
+        IncidentsCommand, InputFile, LogFormat, ReplayArgs, RouteCommand, VerdictArgs,
     },
-    dead_letter, demo, discover, drill, explain, incident_work, incidents, manual, replay, route_explain, run,
+    contacts, dead_letter, demo, discover, drill, explain, incident_work, incidents, manual, replay, route_explain,
+    run,
     settings::{self, Settings, Usage, load::Mistake},
     sources,
     topics::Topics,
@@ -125,6 +126,7 @@ async fn command(command: Command) -> anyhow::Result<bool> {
         Command::Channels { command: ChannelsCommand::Test { config, name } } => {
             test_channels(&load(&config.files)?, name.as_deref()).await
         }
+        Command::Contacts { command } => blocking(move || contacts_command(command)).await,
         Command::DeadLetter { command } => blocking(move || dead_letters(command)).await,
         Command::Drill { command: DrillCommand::Run { url, token_file, wait_seconds } } => {
             let token = token_of(token_file)?;
@@ -177,6 +179,34 @@ fn audit_command(command: AuditCommand) -> anyhow::Result<bool> {
     }
     out.flush()?;
     Ok(true)
+}
+
+fn contacts_command(command: ContactsCommand) -> anyhow::Result<bool> {
+    let mut out = BufWriter::new(io::stdout());
+    let out = &mut out;
+    let broker = |settings: &Settings| stream::kafka(&settings.kafka);
+    let well = match command {
+        ContactsCommand::List { config, check } => {
+            let settings = load(&config.files)?;
+            let well = contacts::list(broker(&settings)?.as_ref(), &settings, wall::now(), out)?;
+            well || !check
+        }
+        ContactsCommand::Test { config, name, channel, by } => {
+            let settings = load(&config.files)?;
+            contacts::test(broker(&settings)?.as_ref(), &settings, (name, channel), by, out).map(|()| true)?
+        }
+        ContactsCommand::Confirm { config, name, code, by } => {
+            let settings = load(&config.files)?;
+            let by = by.unwrap_or_else(|| name.clone());
+            contacts::confirm(broker(&settings)?.as_ref(), &settings, (name, &code), by, out).map(|()| true)?
+        }
+        ContactsCommand::Attest { config, name, by, reason } => {
+            let settings = load(&config.files)?;
+            contacts::attest(broker(&settings)?.as_ref(), &settings, (name, reason), by, out).map(|()| true)?
+        }
+    };
+    out.flush()?;
+    Ok(well)
 }
 
 fn dead_letters(command: DeadLetterCommand) -> anyhow::Result<bool> {

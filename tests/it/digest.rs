@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, path::PathBuf, process::Command, sync::Arc};
 use stream::{Broker, Outgoing};
 
 /// An alert that interrupts nobody.
-fn quiet(user: &str) -> Alert {
+pub(crate) fn quiet(user: &str) -> Alert {
     let subject = Entity::new(EntityKind::PortalUser, user);
     let from = Timestamp::from_secs(1_772_485_200);
     let window = AlertWindow { from, to: Timestamp::from_secs(1_772_488_800) };
@@ -54,7 +54,7 @@ fn config(scratch: &Scratch, instance: &str, prefix: &str, smtp: &SmtpSandbox) -
     scratch.write(&format!("{instance}.toml"), text)
 }
 
-fn raise(broker: &dyn Broker, topics: &Topics, alert: &Alert) {
+pub(crate) fn raise(broker: &dyn Broker, topics: &Topics, alert: &Alert) {
     let mut appender = broker.appender().unwrap();
     let payload = alert.to_json().into_bytes();
     appender
@@ -70,7 +70,7 @@ fn journaled(broker: &dyn Broker, topics: &Topics, kind: &str) -> usize {
     entries.iter().filter(|(_, line)| String::from_utf8_lossy(line).contains(&kind)).count()
 }
 
-fn mails(smtp: &SmtpSandbox) -> Vec<String> {
+pub(crate) fn mails(smtp: &SmtpSandbox) -> Vec<String> {
     // Soft line breaks of quoted-printable are none of the text's.
     smtp.received().iter().map(|mail| String::from_utf8_lossy(&mail.raw).replace("=\r\n", "")).collect()
 }

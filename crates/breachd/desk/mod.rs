@@ -2,13 +2,14 @@
 
 pub mod follower;
 mod life;
+mod links;
 mod views;
 
 use crate::{context::Context, drill::inject, settings::limits, sources, wall};
 use activity::{DrillId, Mode, Timestamp};
 use console::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, DrillRequest, DrillStarted, JudgeReceipt, JudgeRequest,
-    Pending, Readiness, views as shown,
+    LinkPage, LinkRefusal, Pending, Readiness, views as shown,
 };
 use detector::{AlertId, Ruling, VerdictException};
 use follower::ReadModel;
@@ -400,5 +401,20 @@ impl console::Desk for Desk {
 
     fn start_drill(&self, request: DrillRequest) -> Pending<'_, DrillStarted> {
         Box::pin(self.begin_drill(request))
+    }
+
+    fn link(&self, token: &str) -> Result<LinkPage, LinkRefusal> {
+        links::page(&self.context, &self.model, token, wall::now())
+    }
+
+    fn answer_link(&self, token: String) -> Pending<'_, ()> {
+        Box::pin(async move {
+            let command = links::command(&self.context, &self.model, &token, wall::now())?;
+            // Pressed twice: it is in the journal already.
+            if self.model.carried_out(&command.id).is_none() {
+                self.journaled(command).await?;
+            }
+            Ok(())
+        })
     }
 }

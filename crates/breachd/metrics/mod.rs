@@ -293,8 +293,9 @@ impl Metrics {
         self.0.outbox_oldest.set_or_remove(&[channel], oldest.map(seconds));
     }
 
-    pub fn contact_review_due(&self, at: Timestamp) {
-        self.0.contact_review_due.at(&[]).set(seconds(at));
+    /// `None`: no contacts are known, or another instance says when.
+    pub fn contact_review_due(&self, at: Option<Timestamp>) {
+        self.0.contact_review_due.set_or_remove(&[], at.map(seconds));
     }
 
     pub fn drill_due(&self, at: Timestamp) {
@@ -466,7 +467,7 @@ mod tests {
         metrics.attempt("pager", "retrying");
         metrics.event_to_notification("pager", Span::from_millis(2_500));
         metrics.outbox("pager", 2, Some(at));
-        metrics.contact_review_due(at);
+        metrics.contact_review_due(Some(at));
         metrics.drill_due(at);
         metrics.journal_entries(5);
         metrics.reload_successful(false);

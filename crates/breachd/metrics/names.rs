@@ -176,7 +176,7 @@ pub(super) const OUTBOX_OLDEST: MetricSpec = gauge(
 pub(super) const CONTACT_REVIEW_DUE: MetricSpec = gauge(
     "breachd_contact_review_due_timestamp_seconds",
     &[],
-    "When the contacts have to be attested again, in Unix seconds.",
+    "When the first contact has to be attested again, in Unix seconds; absent without contacts, and where another instance notifies.",
 );
 pub(super) const DRILL_DUE: MetricSpec =
     gauge("breachd_drill_due_timestamp_seconds", &[], "When the next drill is due, in Unix seconds.");

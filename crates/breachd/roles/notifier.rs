@@ -94,6 +94,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
         match polled {
             Polled::Rebalanced if member.assignment().is_empty() => {
                 tracing::info!("standing by: another instance notifies");
+                context.metrics.contact_review_due(None);
                 active = None;
             }
             Polled::Rebalanced => active = Active::take_over(context, member.as_mut())?,
@@ -209,12 +210,10 @@ impl<'a> Active<'a> {
             people_seen: u64::MAX,
         };
         active.set_policy();
+        active.measure_contacts();
         unsent.into_iter().for_each(|notice| active.submit(notice));
         // What a crash left undone is found by the first tick.
-        let decisions = active.casebook.tick(wall::now());
-        let mut batch = Batch::default();
-        active.decide(&mut batch, decisions, Positions::new());
-        active.commit(batch)?;
+        active.tick()?;
         Ok(Some(active))
     }
 
@@ -230,10 +229,7 @@ impl<'a> Active<'a> {
         let Some(people) = self.context.people.newer(&mut self.people_seen) else { return Ok(()) };
         let policy = self.casebook.policy().clone().with_residents(Arc::new(Residents::of(&people)));
         self.casebook.set_policy(Arc::new(policy));
-        let decisions = self.casebook.tick(wall::now());
-        let mut batch = Batch::default();
-        self.decide(&mut batch, decisions, Positions::new());
-        self.commit(batch)
+        self.tick()
     }
 
     /// Takes a new configuration up: who has to know, how they are told. All of it, or nothing.
@@ -255,12 +251,18 @@ impl<'a> Active<'a> {
             self.pace = Pace::default();
         }
         self.set_policy();
+        self.measure_contacts();
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
         tracing::info!(
             "new triggers, channels, secrets and signature rules are in force; sources, detector and console change at a restart"
         );
         // What they change of incidents that are open: who has to know, what runs until when.
+        self.tick()
+    }
+
+    /// Journals what the time, or another policy, has made necessary.
+    fn tick(&mut self) -> Result<(), RoleError> {
         let decisions = self.casebook.tick(wall::now());
         let mut batch = Batch::default();
         self.decide(&mut batch, decisions, Positions::new());
@@ -339,6 +341,9 @@ impl<'a> Active<'a> {
         }
         self.journal(&batch)?;
         self.context.metrics.journal_entries(batch.decisions.len() as u64);
+        if batch.decisions.iter().any(|decision| matches!(decision, Decision::ContactAttested { .. })) {
+            self.measure_contacts();
+        }
         for decision in batch.decisions {
             warn_of_revision(&decision);
             if let Decision::NoticeRequested { notice, .. } = decision {
@@ -364,6 +369,13 @@ impl<'a> Active<'a> {
 
     fn checkpoint_due(&self, tree: &Tree, decisions: &[Decision]) -> bool {
         self.settings.journal_keys.signing.is_some() && self.pace.due(&self.settings.audit, tree.size(), decisions)
+    }
+
+    /// When the first contact has to be attested again; one that never was: since always.
+    fn measure_contacts(&self) {
+        let reviews = self.casebook.reviews();
+        let due = reviews.iter().map(|review| review.due_at.unwrap_or_default()).min();
+        self.context.metrics.contact_review_due(due);
     }
 
     /// One transaction with all of them, and with a checkpoint if one is due. An aborted one has left nothing behind and is tried again.
@@ -422,6 +434,7 @@ impl<'a> Active<'a> {
     /// Hands a notice over; a full channel is no loss: the notice is requested in the journal, and handed over again.
     fn submit(&mut self, notice: Notice) {
         let Some(dispatcher) = &self.dispatcher else { return };
+        let notice = self.settings.links().answerable(notice, self.settings.notices.link_base.as_deref());
         let (id, channel) = (notice.id.clone(), notice.channel.clone());
         if dispatcher.submit(notice) == Submission::Full {
             if self.full_since.is_none() {

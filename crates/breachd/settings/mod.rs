@@ -9,7 +9,9 @@ pub mod load;
 use crate::{
     checkpoints::{AuditSettings, Keys},
     cli::InputFile,
+    contacts,
     drill::mark::DrillKey,
+    links::LinkKey,
     signatures::{self, SignatureSettings, Wrong},
     topics::TopicSettings,
 };
@@ -63,6 +65,7 @@ pub struct Written {
     /// Another file of legal obligations instead of the one that ships with breachd.
     pub obligations: FileSetting,
     pub channels: Vec<notifier::ChannelSettings>,
+    pub contacts: ContactSettings,
     pub console: console::Settings,
     pub drill: DrillSettings,
     pub audit: AuditSettings,
@@ -106,6 +109,18 @@ pub struct DrillSettings {
     pub key_file: Option<PathBuf>,
 }
 
+/// `[contacts]`: people who are called one by one, and what they answer with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContactSettings {
+    /// File of contacts, teams, on-call schedules and escalation policies. Absent: none; channels know themselves whom they tell.
+    pub file: Option<PathBuf>,
+    /// How long an attestation of a contact holds.
+    pub review_every: notifier::Period,
+    /// File with the key (at least 16 bytes) that signs the links and codes contacts answer with. Absent: mails hold none.
+    pub key_file: Option<PathBuf>,
+}
+
 /// The configuration, checked, and what the files it names say.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -120,6 +135,7 @@ pub struct Settings {
     key: Option<DrillKey>,
     /// Who signs the journal's checkpoints, and who did.
     pub journal_keys: Arc<Keys>,
+    links: LinkKey,
 }
 
 impl ops::Deref for Settings {
@@ -139,12 +155,19 @@ impl Default for IngestSettings {
     }
 }
 
+impl Default for ContactSettings {
+    fn default() -> Self {
+        ContactSettings { file: None, review_every: notifier::Period::from_secs(90 * 24 * 3600), key_file: None }
+    }
+}
+
 impl Settings {
     /// Reads, merges, checks. Errors: every mistake, in the order of the files.
     pub fn load(files: &[PathBuf], environment: &[(String, String)]) -> Result<Settings, Vec<Mistake>> {
         let tree = Tree::read(files, environment)?;
         let written: Written = tree.parse()?;
         let rules = signatures::read(&written.signatures);
+        let book = contacts::read(&written.contacts);
         let (mut settings, mistakes) = written.resolve();
         if let Some(settings) = &mut settings
             && !tree.writes("detector.maxima")
@@ -173,9 +196,41 @@ impl Settings {
                 Wrong::Setting { key, problem } => tree.mistake(&format!("signatures.{key}"), problem),
             })),
         }
+        match (book, &mut settings) {
+            (Ok(book), Some(settings)) => {
+                for (of_file, key, problem) in settings.take_contacts(book) {
+                    let mistake = if of_file {
+                        contacts::mistake(&settings.contacts, &key, problem)
+                    } else {
+                        tree.mistake(&key, problem)
+                    };
+                    mistakes.push(mistake);
+                }
+            }
+            (Ok(_), None) => {}
+            (Err(wrong), _) => mistakes.extend(wrong),
+        }
         mistakes.sort();
         mistakes.dedup();
         settings.filter(|_| mistakes.is_empty()).ok_or(mistakes)
+    }
+
+    /// Puts the people who can be called into the policy. What does not fit: whether it is in their file, its key, the problem.
+    fn take_contacts(&mut self, book: Option<oncall::Book>) -> Vec<(bool, String, String)> {
+        let channels = self.channels.iter().map(|channel| (channel.name().to_owned(), channel.kind().to_owned()));
+        let review_every = i64::try_from(self.contacts.review_every.as_millis()).unwrap_or(i64::MAX);
+        let contacts = book.map(|book| incident::Contacts {
+            book: Arc::new(book),
+            channels: channels.collect(),
+            review_every: activity::Span::from_millis(review_every),
+        });
+        let wrong = contacts.as_ref().map_or_else(Vec::new, incident::Contacts::check);
+        let mut wrong: Vec<_> = wrong.into_iter().map(|(key, problem)| (true, key, problem)).collect();
+        match Policy::clone(&self.policy).with_contacts(contacts) {
+            Ok(policy) => self.policy = Arc::new(policy),
+            Err(found) => wrong.extend(found.into_iter().map(|(key, problem)| (false, key, problem))),
+        }
+        wrong
     }
 
     /// With an HR directory and no `[detector.maxima]` written, the budget reckons with the people in it: one and a quarter
@@ -198,6 +253,11 @@ impl Settings {
     /// The channels as the notifier takes them.
     pub fn notifier(&self) -> notifier::Settings {
         notifier::Settings { channels: self.channels.clone() }
+    }
+
+    /// What links and codes of contacts are signed with.
+    pub fn links(&self) -> &LinkKey {
+        &self.links
     }
 
     pub fn drill_key(&self) -> DrillKey {
@@ -327,6 +387,17 @@ impl Settings {
                  counts, their thresholds count as met"
             ));
         }
+        let book = self.policy.contacts().map(|contacts| (&contacts.book, contacts.review_every));
+        let reviews = book.into_iter().flat_map(|(book, every)| book.contacts().map(move |of| (of, every)));
+        let reviews: Vec<_> = reviews.map(|(contact, every)| oncall::Review::of(contact, None, every)).collect();
+        // What was attested since is in the journal, which a check does not read.
+        notes.extend(contacts::findings(&self.policy, &reviews, now));
+        if !reviews.is_empty() && (!self.links.is_set() || self.notices.link_base.is_none()) {
+            notes.push(
+                "mails to contacts hold no link to acknowledge with: write `[contacts] key_file` and `[notices] link_base`"
+                    .to_owned(),
+            );
+        }
         let over = self.detector.exceptions_over(now);
         notes.extend(over.into_iter().map(|(key, owner)| {
             let owner = activity::printable_within(&owner, 80);
@@ -441,6 +512,23 @@ impl Written {
             }
         };
         let journal_keys = self.audit.keys(&mut mistakes);
+        if !(Duration::from_secs(24 * 3600)..=Duration::from_secs(731 * 24 * 3600))
+            .contains(&self.contacts.review_every.0)
+        {
+            mistakes.push(("contacts.review_every".into(), "must lie between `1d` and `731d`".into()));
+        }
+        let links = match self.contacts.key_file.as_deref().map(std::fs::read).transpose() {
+            Ok(None) => LinkKey::default(),
+            Ok(Some(bytes)) => LinkKey::new(&bytes).unwrap_or_else(|| {
+                let problem = format!("holds a key that is too short; write at least {} bytes", LinkKey::BYTES_MIN);
+                mistakes.push(("contacts.key_file".into(), problem));
+                LinkKey::default()
+            }),
+            Err(error) => {
+                mistakes.push(("contacts.key_file".into(), format!("cannot be read: {error}")));
+                LinkKey::default()
+            }
+        };
         let residents = Arc::new(Residents::of(&people));
         let settings = policy.map(|policy| policy.with_residents(residents)).map(|policy| Settings {
             written: self,
@@ -452,6 +540,7 @@ impl Written {
             policy: Arc::new(policy),
             key,
             journal_keys: Arc::new(journal_keys),
+            links,
         });
         (settings, mistakes)
     }

@@ -32,6 +32,10 @@ pub trait Desk: Send + Sync + 'static {
     /// What one alert was. Resolves once the journal has it.
     fn judge_alert(&self, request: JudgeRequest) -> Pending<'_, JudgeReceipt>;
     fn start_drill(&self, request: DrillRequest) -> Pending<'_, DrillStarted>;
+    /// What a signed link of a message asks. Changes nothing: scanners of mail open every link.
+    fn link(&self, token: &str) -> Result<LinkPage, LinkRefusal>;
+    /// Answers it, in the name of whom it was made for. Resolves once the journal has it; a second time changes nothing.
+    fn answer_link(&self, token: String) -> Pending<'_, ()>;
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -205,6 +209,32 @@ pub struct JudgeReceipt {
     pub verdict: String,
     /// Number of the journal's entry.
     pub entry: u64,
+}
+
+/// What a signed link asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkPage {
+    /// What its button says, such as "Acknowledge INC-7".
+    pub question: Text,
+    /// What it is about, in a sentence.
+    pub about: Text,
+    /// In whose name it answers.
+    pub who: Text,
+    pub until: Timestamp,
+    pub drill: bool,
+    /// Nothing is left to answer, and why.
+    pub done: Option<Text>,
+}
+
+/// Why a link is not answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkRefusal {
+    /// 403
+    #[error("{0}")]
+    Forged(String),
+    /// 410
+    #[error("{0}")]
+    Expired(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

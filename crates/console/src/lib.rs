@@ -22,6 +22,7 @@ mod alerts;
 mod desk;
 mod life;
 pub mod limits;
+mod links;
 mod openapi;
 mod pages;
 mod problem;
@@ -33,7 +34,7 @@ mod words;
 
 pub use desk::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
-    JudgeRequest, Pending, Readiness, Settlement,
+    JudgeRequest, LinkPage, LinkRefusal, Pending, Readiness, Settlement,
 };
 pub use server::{ServeError, Server, serve};
 pub use settings::Settings;

@@ -32,6 +32,9 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// Bytes of an incident's or a drill's id in a path; a longer one does not exist (404).
 pub const ID_BYTES_MAX: usize = 64;
 
+/// Bytes of the token of a signed link.
+pub const LINK_BYTES_MAX: usize = 300;
+
 /// Characters of the reason for a verdict about an alert; more are refused with 422.
 pub const REASON_CHARACTERS_MAX: usize = 400;
 

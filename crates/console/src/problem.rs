@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     ForeignHost,
     ForeignOrigin,
     FormExpired,
+    LinkForged,
+    LinkExpired,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -33,12 +35,14 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// In the order in which the help page and the API's description show them.
-    pub(crate) const ALL: [Kind; 12] = [
+    pub(crate) const ALL: [Kind; 14] = [
         Kind::Malformed,
         Kind::Unauthorized,
         Kind::ForeignHost,
         Kind::ForeignOrigin,
         Kind::FormExpired,
+        Kind::LinkForged,
+        Kind::LinkExpired,
         Kind::NotFound,
         Kind::MethodNotAllowed,
         Kind::Conflict,
@@ -55,6 +59,8 @@ impl Kind {
             Kind::ForeignHost => "foreign-host",
             Kind::ForeignOrigin => "foreign-origin",
             Kind::FormExpired => "form-expired",
+            Kind::LinkForged => "link-forged",
+            Kind::LinkExpired => "link-expired",
             Kind::NotFound => "not-found",
             Kind::MethodNotAllowed => "method-not-allowed",
             Kind::Conflict => "conflict",
@@ -72,6 +78,8 @@ impl Kind {
             Kind::ForeignHost => "This console is not known by that name",
             Kind::ForeignOrigin => "The request comes from another site",
             Kind::FormExpired => "The form is out of date",
+            Kind::LinkForged => "This link is not one of ours",
+            Kind::LinkExpired => "This link is over",
             Kind::NotFound => "There is nothing here",
             Kind::MethodNotAllowed => "This address does not do that",
             Kind::Conflict => "That is not possible now",
@@ -87,7 +95,8 @@ impl Kind {
             Kind::Malformed => StatusCode::BAD_REQUEST,
             Kind::Unauthorized => StatusCode::UNAUTHORIZED,
             Kind::ForeignHost => StatusCode::MISDIRECTED_REQUEST,
-            Kind::ForeignOrigin | Kind::FormExpired => StatusCode::FORBIDDEN,
+            Kind::ForeignOrigin | Kind::FormExpired | Kind::LinkForged => StatusCode::FORBIDDEN,
+            Kind::LinkExpired => StatusCode::GONE,
             Kind::NotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Conflict => StatusCode::CONFLICT,

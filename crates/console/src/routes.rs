@@ -6,7 +6,7 @@ use crate::{
     access::{Access, Caller},
     alerts,
     life::{self, LifeWords},
-    limits,
+    limits, links,
     openapi::OPENAPI,
     pages,
     problem::{Kind, Problem},
@@ -47,9 +47,11 @@ enum Audience {
     Person,
     /// Style only: no token.
     Asset,
+    /// A person who has a signed link: the link is the token.
+    Link,
 }
 
-use Audience::{Asset, Person, Probe, Program};
+use Audience::{Asset, Link, Person, Probe, Program};
 
 /// The whole surface.
 pub(crate) const ROUTES: &[Route] = &[
@@ -62,6 +64,8 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { method: Method::GET, path: "/alerts", handler: |filter| on(filter, alerts::list) },
     Route { method: Method::GET, path: "/alerts/{id}", handler: |filter| on(filter, alerts::show) },
     Route { method: Method::POST, path: "/alerts/{id}", handler: |filter| on(filter, alerts::judge) },
+    Route { method: Method::GET, path: "/ack/{token}", handler: |filter| on(filter, links::ask) },
+    Route { method: Method::POST, path: "/ack/{token}", handler: |filter| on(filter, links::answer) },
     Route { method: Method::GET, path: "/help", handler: |filter| on(filter, pages::help) },
     Route { method: Method::GET, path: "/assets/{file}", handler: |filter| on(filter, pages::asset) },
     Route { method: Method::GET, path: "/api/v1/incidents", handler: |filter| on(filter, overview) },
@@ -122,7 +126,7 @@ async fn guard(State(office): State<Arc<Office>>, request: Request, next: Next) 
         response.extensions().get::<Problem>().is_some() || response.extensions().get::<pages::Written>().is_some();
     if response.status().is_client_error() && !own {
         response = Problem::new(Kind::Malformed, "the address or its query cannot be read").respond(audience);
-    } else if audience == Person
+    } else if audience.sees_pages()
         && let Some(problem) = response.extensions_mut().remove::<Problem>()
     {
         response = problem.page();
@@ -164,19 +168,26 @@ async fn admit(office: &Office, audience: Audience, mut request: Request) -> Res
     Ok(request)
 }
 
+impl Audience {
+    fn sees_pages(self) -> bool {
+        matches!(self, Person | Link)
+    }
+}
+
 /// By path alone, so that unknown addresses have one too.
 fn audience(path: &str) -> Audience {
     match path {
         "/livez" | "/readyz" | "/metrics" => Probe,
         _ if path.starts_with("/api/") => Program,
         _ if path.starts_with("/assets/") => Asset,
+        _ if path.starts_with("/ack/") => Link,
         _ => Person,
     }
 }
 
 impl Problem {
     fn respond(&self, audience: Audience) -> Response {
-        if audience == Person { self.page() } else { self.json() }
+        if audience.sees_pages() { self.page() } else { self.json() }
     }
 }
 
@@ -582,6 +593,7 @@ mod tests {
         let pages = ["/", "/incidents/{id}", "/incidents/{id}", "/alerts", "/alerts/{id}", "/alerts/{id}", "/help"];
         assert_eq!(of(Person), pages);
         assert_eq!(of(Asset), ["/assets/{file}"]);
+        assert_eq!(of(Link), ["/ack/{token}"; 2]);
         assert!(of(Program).iter().all(|path| path.starts_with("/api/v1/")));
     }
 

@@ -127,6 +127,10 @@ pub(crate) fn step_at(policy: &Policy, incident: &Incident) -> Option<Timestamp>
 /// All notices of the last step, and those that stood in for them, have failed.
 fn all_failed(incident: &Incident) -> bool {
     let Some(last) = incident.escalation.steps.checked_sub(1) else { return false };
+    // Asked at every look at what is due: the cheap question first.
+    if !incident.notices.iter().any(NoticeRecord::has_failed) {
+        return false;
+    }
     let step = step_id(incident, last);
     let mut of_step = incident.notices.iter().filter(|record| record.step == step).peekable();
     of_step.peek().is_some() && of_step.all(NoticeRecord::has_failed)

@@ -6,7 +6,7 @@
 use activity::{DataClass, DrillId, Entity, EntityKind, Mode, Span, Timestamp};
 use console::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
-    JudgeRequest, Pending, Readiness, Text, views::*,
+    JudgeRequest, LinkPage, LinkRefusal, Pending, Readiness, Text, views::*,
 };
 use std::sync::{
     Mutex,
@@ -27,6 +27,8 @@ pub(crate) struct SampleDesk {
     pub(crate) hostile: Mutex<String>,
     pub(crate) commands: Mutex<Vec<CommandRequest>>,
     pub(crate) judged: Mutex<Vec<JudgeRequest>>,
+    /// Tokens of links whose button was pressed.
+    pub(crate) answered: Mutex<Vec<String>>,
     pub(crate) unready: AtomicBool,
     pub(crate) stuck: AtomicBool,
     /// A note `wait` has arrived, and waits for `release`.
@@ -40,6 +42,7 @@ impl Default for SampleDesk {
             hostile: Mutex::new(HOSTILE.into()),
             commands: Mutex::default(),
             judged: Mutex::default(),
+            answered: Mutex::default(),
             unready: AtomicBool::default(),
             stuck: AtomicBool::default(),
             arrived: Notify::default(),
@@ -189,6 +192,29 @@ impl Desk for SampleDesk {
             match request.scenario.as_str() {
                 "payroll_dump" => Ok(DrillStarted { drill_id: DRILL.to_string() }),
                 _ => Err(CommandRefusal::NotFound),
+            }
+        })
+    }
+
+    fn link(&self, token: &str) -> Result<LinkPage, LinkRefusal> {
+        let until = NOW + Span::from_hours(72);
+        let about = Text::from(self.hostile.lock().expect("no test panics while it holds this").as_str());
+        let page =
+            LinkPage { question: "Acknowledge INC-7".into(), about, who: "Ada".into(), until, drill: true, done: None };
+        match token {
+            "good.tag" => Ok(page),
+            "done.tag" => Ok(LinkPage { done: Some("Ben looks after it.".into()), ..page }),
+            "old.tag" => Err(LinkRefusal::Expired("its time is over".into())),
+            _ => Err(LinkRefusal::Forged("it is not one of ours".into())),
+        }
+    }
+
+    fn answer_link(&self, token: String) -> Pending<'_, ()> {
+        self.answered.lock().expect("no test panics while it holds this").push(token.clone());
+        Box::pin(async move {
+            match token.as_str() {
+                "good.tag" => Ok(()),
+                _ => Err(CommandRefusal::Conflict("Ben looks after it already".into())),
             }
         })
     }

@@ -93,3 +93,11 @@ fn an_authority_answers_for_nobody() {
         mistakes("[[contacts]]\nname = \"dpa\"\ntitle = \"Authority\"\nobligations = [\"eu-gdpr-33-authority\"]\n");
     assert_eq!(found, ["contacts: `owner` of contact `dpa`: `dpa` is no contact of your own"]);
 }
+
+#[test]
+fn the_example_is_sound_and_somebody_is_on_call() {
+    let text = include_str!("../../../../config/examples/contacts.toml");
+    let book = oncall::Book::new(toml::from_str(text).unwrap(), &|_| Err("no file".into())).unwrap();
+    assert_eq!(book.gaps(crate::support::at("2026-03-02T09:00:00Z")), [""; 0]);
+    assert_eq!(book.policy("privacy").unwrap().length(), 6);
+}
