@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// Which of ours each crate may know; an arrow is added here after it has been discussed.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("activity", &[]),
     ("formats", &["activity"]),
     ("tally", &["activity"]),
@@ -11,8 +11,9 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("ingest", &["activity", "formats", "signatures", "tally"]),
     ("detector", &["activity", "tally"]),
     ("law", &["activity"]),
-    ("incident", &["activity", "detector", "law"]),
-    ("notifier", &["activity", "detector", "incident"]),
+    ("draft", &["activity", "law"]),
+    ("incident", &["activity", "detector", "draft", "law"]),
+    ("notifier", &["activity", "detector", "draft", "incident"]),
     ("console", &["activity", "incident"]),
     ("journal", &[]),
     ("stream", &["activity"]),
@@ -20,7 +21,8 @@ const ARROWS: [(&str, &[&str]); 13] = [
 ];
 
 /// Crates that stay a pure function of time and input.
-const PURE: [&str; 8] = ["activity", "tally", "formats", "signatures", "ingest", "detector", "law", "incident"];
+const PURE: [&str; 9] =
+    ["activity", "tally", "formats", "signatures", "ingest", "detector", "law", "draft", "incident"];
 
 const IMPURE: [&str; 8] = ["tokio", "rdkafka", "reqwest", "axum", "lettre", "rand", "getrandom", "tracing"];
 
