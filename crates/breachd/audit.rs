@@ -48,7 +48,7 @@ pub fn export(broker: &dyn Broker, topics: &Topics, out: &mut dyn Write) -> anyh
     })
 }
 
-fn each_line(
+pub(crate) fn each_line(
     broker: &dyn Broker,
     topics: &Topics,
     each: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,

@@ -5,9 +5,9 @@ use breachd::{
     audit,
     cli::{
         AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, DeadLetterCommand, DrillCommand, IncidentsCommand,
-        InputFile, LogFormat, ReplayArgs, VerdictArgs,
+        InputFile, LogFormat, RegisterCommand, ReplayArgs, VerdictArgs,
     },
-    dead_letter, demo, discover, drill, explain, incidents, manual, replay, run,
+    dead_letter, demo, discover, drafts, drill, explain, incidents, manual, register, replay, run,
     settings::{self, Settings, Usage, load::Mistake},
     sources,
     topics::Topics,
@@ -111,6 +111,24 @@ async fn command(command: Command) -> anyhow::Result<bool> {
         Command::Incidents { command: IncidentsCommand::Show { incident, url, token_file, json } } => {
             let token = token_of(token_file)?;
             incidents::show(incidents::Request { url, token, incident, json }, &mut out).await.map(|()| true)
+        }
+        Command::Drafts { command } => {
+            let running = command.running();
+            let place = drafts::Place { url: running.url.clone(), token: token_of(running.token_file.clone())? };
+            drafts::run(&place, command, &mut out).await.map(|()| true)
+        }
+        Command::Register { command: RegisterCommand::Export { config, format, from, to, dismissed } } => {
+            let settings = load(&config.files)?;
+            blocking(move || {
+                let mut out = BufWriter::new(io::stdout());
+                let topics = Topics::new(settings.topics.clone());
+                let request = register::Request { format, from, to, dismissed };
+                let broker = stream::kafka(&settings.kafka)?;
+                register::export(broker.as_ref(), &topics, settings.policy(), &request, &mut out)?;
+                out.flush()?;
+                Ok(true)
+            })
+            .await
         }
         Command::Channels { command: ChannelsCommand::Test { config, name } } => {
             test_channels(&load(&config.files)?, name.as_deref()).await

@@ -110,6 +110,7 @@ pub(super) fn page(incident: &Incident, model: &ReadModel, now: Timestamp) -> vi
         }),
         reasons: incident.alerts.iter().filter(|alert| alert.page).map(|alert| alert.why.as_str().into()).collect(),
         deadlines: incident.deadlines.iter().map(|running| deadline(running, now)).collect(),
+        drafts: incident.drafts.iter().map(|draft| super::drafts::row(incident, draft)).collect(),
         deliveries: incident.notices.iter().map(|record| delivery(record, now)).collect(),
         alerts: incident.alerts.iter().map(|alert| alert_row(alert, incident.mode, model)).collect(),
         timeline: incident.timeline.iter().map(moment).collect(),

@@ -20,6 +20,7 @@
 mod access;
 mod alerts;
 mod desk;
+mod drafts;
 pub mod limits;
 mod openapi;
 mod pages;
@@ -31,7 +32,7 @@ pub mod views;
 mod words;
 
 pub use desk::{
-    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DraftAct, DrillRequest, DrillStarted, JudgeReceipt,
     JudgeRequest, Pending, Readiness, Settlement,
 };
 pub use server::{ServeError, Server, serve};

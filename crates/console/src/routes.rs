@@ -4,7 +4,7 @@ use crate::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
     JudgeRequest, Settlement, Text,
     access::{Access, Caller},
-    alerts, limits,
+    alerts, drafts, limits,
     openapi::OPENAPI,
     pages,
     problem::{Kind, Problem},
@@ -57,6 +57,8 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { method: Method::GET, path: "/", handler: |filter| on(filter, pages::overview) },
     Route { method: Method::GET, path: "/incidents/{id}", handler: |filter| on(filter, pages::incident) },
     Route { method: Method::POST, path: "/incidents/{id}", handler: |filter| on(filter, pages::command) },
+    Route { method: Method::GET, path: "/incidents/{id}/drafts/{number}", handler: |filter| on(filter, drafts::show) },
+    Route { method: Method::POST, path: "/incidents/{id}/drafts/{number}", handler: |filter| on(filter, drafts::act) },
     Route { method: Method::GET, path: "/alerts", handler: |filter| on(filter, alerts::list) },
     Route { method: Method::GET, path: "/alerts/{id}", handler: |filter| on(filter, alerts::show) },
     Route { method: Method::POST, path: "/alerts/{id}", handler: |filter| on(filter, alerts::judge) },
@@ -64,6 +66,11 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { method: Method::GET, path: "/assets/{file}", handler: |filter| on(filter, pages::asset) },
     Route { method: Method::GET, path: "/api/v1/incidents", handler: |filter| on(filter, overview) },
     Route { method: Method::GET, path: "/api/v1/incidents/{id}", handler: |filter| on(filter, incident) },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/incidents/{id}/drafts/{number}",
+        handler: |filter| on(filter, drafts::api),
+    },
     Route { method: Method::POST, path: "/api/v1/incidents/{id}/commands", handler: |filter| on(filter, command) },
     Route { method: Method::GET, path: "/api/v1/alerts", handler: |filter| on(filter, alerts_ranked) },
     Route { method: Method::GET, path: "/api/v1/alerts/{id}", handler: |filter| on(filter, alert) },
@@ -293,6 +300,11 @@ struct CommandBody {
     place: Option<String>,
     lower: Option<u64>,
     upper: Option<u64>,
+    draft: Option<u32>,
+    version: Option<u32>,
+    field: Option<String>,
+    text: Option<String>,
+    phase: Option<String>,
     comment: Option<String>,
 }
 
@@ -318,6 +330,11 @@ async fn command(
         place: &given(&body.place),
         lower: &number(body.lower),
         upper: &number(body.upper),
+        draft: &number(body.draft.map(u64::from)),
+        version: &number(body.version.map(u64::from)),
+        field: &given(&body.field),
+        text: &given(&body.text),
+        phase: &given(&body.phase),
         comment: &given(&body.comment),
     };
     let action = action(&words)
@@ -446,6 +463,12 @@ pub(crate) struct Words<'a> {
     pub(crate) place: &'a str,
     pub(crate) lower: &'a str,
     pub(crate) upper: &'a str,
+    /// Of a draft: its number, its version, a field and that field's text, a phase.
+    pub(crate) draft: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) field: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) phase: &'a str,
     pub(crate) comment: &'a str,
 }
 
@@ -497,11 +520,12 @@ pub(crate) fn action(words: &Words<'_>) -> Result<Asked, Mistake> {
         }
         "stop_notice" if is_id(words.notice) => Action::StopNotice { notice: words.notice.to_owned(), comment },
         "stop_notice" => return mistake("notice", "choose one of the notices that are held"),
+        word if word.starts_with("draft_") => drafts::action(words, comment)?,
         _ => {
             return mistake(
                 "command",
                 "one of `acknowledge`, `verdict`, `note`, `contain`, `settle`, `record_moment`, `count_people`, `stop_notice`, \
-                 `close` is needed",
+                 `draft_make`, `draft_edit`, `draft_redraft`, `draft_approve`, `draft_stop`, `draft_send`, `close` is needed",
             );
         }
     };
@@ -519,7 +543,7 @@ fn time(text: &str) -> Result<Option<activity::Timestamp>, Mistake> {
 }
 
 /// A number of people; `None`: not given.
-fn number(text: &str, field: &'static str) -> Result<Option<u64>, Mistake> {
+pub(crate) fn number(text: &str, field: &'static str) -> Result<Option<u64>, Mistake> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -539,12 +563,12 @@ pub(crate) fn name(text: &str) -> Result<String, Mistake> {
     }
 }
 
-fn is_word(word: &str) -> bool {
+pub(crate) fn is_word(word: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     (1..=limits::WORD_BYTES_MAX).contains(&word.len()) && word.bytes().all(fits)
 }
 
-fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     (1..=limits::ID_BYTES_MAX).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
@@ -558,7 +582,9 @@ mod tests {
         let of =
             |wanted| ROUTES.iter().map(|route| route.path).filter(|path| audience(path) == wanted).collect::<Vec<_>>();
         assert_eq!(of(Probe), ["/livez", "/readyz", "/metrics"]);
-        let pages = ["/", "/incidents/{id}", "/incidents/{id}", "/alerts", "/alerts/{id}", "/alerts/{id}", "/help"];
+        let draft = "/incidents/{id}/drafts/{number}";
+        let incident = "/incidents/{id}";
+        let pages = ["/", incident, incident, draft, draft, "/alerts", "/alerts/{id}", "/alerts/{id}", "/help"];
         assert_eq!(of(Person), pages);
         assert_eq!(of(Asset), ["/assets/{file}"]);
         assert!(of(Program).iter().all(|path| path.starts_with("/api/v1/")));

@@ -32,13 +32,17 @@ impl Document {
             let _ = writeln!(html, "<div class=\"document\" lang=\"{language}\" dir=\"ltr\">");
         }
         let mut in_list = false;
+        let mut section = "";
         for block in &self.blocks {
             let is_item = matches!(block, Block::Item(_));
             if in_list != is_item {
                 html.push_str(if is_item { "<ul>\n" } else { "</ul>\n" });
                 in_list = is_item;
             }
-            block.html(looks, &mut html);
+            if let Block::Heading(_, text) = block {
+                section = text;
+            }
+            block.html(looks, section, &mut html);
         }
         if in_list {
             html.push_str("</ul>\n");
@@ -52,7 +56,8 @@ impl Document {
 }
 
 impl Block {
-    fn html(&self, looks: Looks, html: &mut String) {
+    /// `section`: the heading above, which is a table's caption too.
+    fn html(&self, looks: Looks, section: &str, html: &mut String) {
         let style = |css: &str| match looks {
             Looks::Mail => format!(" style=\"{css}\""),
             Looks::Part => String::new(),
@@ -76,7 +81,12 @@ impl Block {
             }
             Block::Table { header, rows } => {
                 let cell = style("text-align:left;vertical-align:top;padding:4px 16px 4px 0");
-                let _ = writeln!(html, "<table{}>\n<thead>\n<tr>", style("border-collapse:collapse"));
+                let _ = writeln!(html, "<table{}>", style("border-collapse:collapse"));
+                if !section.is_empty() {
+                    let css = style("text-align:left;padding:4px 0");
+                    let _ = writeln!(html, "<caption{css}>{}</caption>", escaped(section));
+                }
+                html.push_str("<thead>\n<tr>\n");
                 for text in header {
                     let _ = writeln!(html, "<th scope=\"col\"{cell}>{}</th>", escaped(text));
                 }
@@ -173,6 +183,7 @@ mod tests {
         assert_eq!(mail.matches("lang=\"de\"").count(), 2, "on html and on a wrapper that mail programs keep");
         assert!(mail.contains("<title>Meldung &#60;b&#62;</title>"));
         assert_eq!((mail.matches("<h1").count(), mail.matches("<h2").count(), mail.matches("<ul>").count()), (1, 1, 1));
+        assert!(mail.contains("<caption style=\"text-align:left;padding:4px 0\">Zahlen</caption>"));
         assert_eq!(mail.matches("<th scope=\"col\"").count(), 2);
         assert_eq!(mail.matches("<th scope=\"row\"").count(), 1);
         let part = document.html(Looks::Part);

@@ -182,7 +182,8 @@ impl Casebook {
     pub fn next_due(&self) -> Option<Timestamp> {
         let of_incidents = self.incidents().filter(|incident| incident.is_open()).flat_map(|incident| {
             let escalation = escalation_at(&self.policy, incident);
-            incident.deadlines.iter().filter_map(|deadline| deadline.next_step_at()).chain(escalation)
+            let drafts = incident.drafts.iter().filter_map(|draft| incident.draft_goes_at(draft));
+            incident.deadlines.iter().filter_map(|deadline| deadline.next_step_at()).chain(escalation).chain(drafts)
         });
         of_incidents.chain(self.silences().map(|silence| silence.until)).min()
     }

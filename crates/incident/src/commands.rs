@@ -1,5 +1,7 @@
 //! What a command does, or why it does nothing.
 
+mod drafts;
+
 use crate::{
     Action, Awareness, Casebook, Command, Decision, Incident, IncidentState, Opening, Refusal, Settlement, Silence,
     Verdict, decision::POLICY, limits,
@@ -85,7 +87,11 @@ pub(crate) fn decide(casebook: &Casebook, now: Timestamp, command: &Command) -> 
             let id = command.incident.ok_or(Refusal::NamesNoIncident)?;
             let incident = casebook.incident(id).ok_or(Refusal::NoSuchIncident(id))?;
             let asked_at = command.at.min(now);
-            about_incident(incident, Asked { now, asked_at, by, command: command_id }, action)
+            let asked = Asked { now, asked_at, by, command: command_id };
+            if let Action::Draft { draft, act, reason } = action {
+                return drafts::decide(casebook.policy(), incident, asked, *draft, act, reason);
+            }
+            about_incident(incident, asked, action)
         }
     }
 }
@@ -200,6 +206,7 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
             Ok(Decision::Closed { at, because, incident: id, by, command })
         }
         Action::Declare { .. }
+        | Action::Draft { .. }
         | Action::JudgeAlert { .. }
         | Action::Silence { .. }
         | Action::ApproveSilence { .. }

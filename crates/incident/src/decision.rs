@@ -2,8 +2,8 @@
 //! incidents; a [`crate::Casebook`] is what remains of them when they are applied in order.
 
 use crate::{
-    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, IncidentId, Notice, NoticeId, Settlement, Silence,
-    Verdict, wire,
+    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, DraftChange, IncidentId, Notice, NoticeId,
+    Settlement, Silence, Verdict, wire,
 };
 use activity::{DataClasses, Entity, Mode, Timestamp};
 use detector::{AlertId, Ruling, Severity, VerdictException};
@@ -138,6 +138,19 @@ pub enum Decision {
         place: String,
         lower: u64,
         upper: Option<u64>,
+        command: Option<String>,
+    },
+    /// A document that the law wants was written, changed, approved, stopped or sent; its texts are kept here and nowhere else.
+    DraftChanged {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        /// Its number within the incident.
+        draft: u32,
+        change: Box<DraftChange>,
         command: Option<String>,
     },
     /// Somebody has to know.
@@ -353,6 +366,7 @@ impl Decision {
             Decision::DeadlineSettled { .. } => "deadline_settled",
             Decision::MomentRecorded { .. } => "moment_recorded",
             Decision::PeopleCounted { .. } => "people_counted",
+            Decision::DraftChanged { .. } => "draft_changed",
             Decision::NoticeRequested { .. } => "notice_requested",
             Decision::NoticeStopped { .. } => "notice_stopped",
             Decision::NoticeUndeliverable { .. } => "notice_undeliverable",
@@ -392,6 +406,7 @@ impl Decision {
             | Decision::VerdictSet { at, .. }
             | Decision::MomentRecorded { at, .. }
             | Decision::PeopleCounted { at, .. }
+            | Decision::DraftChanged { at, .. }
             | Decision::AlertJudged { at, .. }
             | Decision::Noted { at, .. }
             | Decision::Closed { at, .. }
@@ -429,6 +444,7 @@ impl Decision {
             | Decision::VerdictSet { because, .. }
             | Decision::MomentRecorded { because, .. }
             | Decision::PeopleCounted { because, .. }
+            | Decision::DraftChanged { because, .. }
             | Decision::AlertJudged { because, .. }
             | Decision::Noted { because, .. }
             | Decision::Closed { because, .. }
@@ -460,6 +476,7 @@ impl Decision {
             | Decision::VerdictSet { incident, .. }
             | Decision::MomentRecorded { incident, .. }
             | Decision::PeopleCounted { incident, .. }
+            | Decision::DraftChanged { incident, .. }
             | Decision::Noted { incident, .. }
             | Decision::Closed { incident, .. } => Some(*incident),
             Decision::AlertRanked { .. }
@@ -483,6 +500,7 @@ impl Decision {
             | Decision::VerdictSet { by, .. }
             | Decision::MomentRecorded { by, .. }
             | Decision::PeopleCounted { by, .. }
+            | Decision::DraftChanged { by, .. }
             | Decision::AlertJudged { by, .. }
             | Decision::Noted { by, .. }
             | Decision::Closed { by, .. }
@@ -504,6 +522,7 @@ impl Decision {
             | Decision::VerdictSet { command, .. }
             | Decision::MomentRecorded { command, .. }
             | Decision::PeopleCounted { command, .. }
+            | Decision::DraftChanged { command, .. }
             | Decision::AlertJudged { command, .. }
             | Decision::Noted { command, .. }
             | Decision::Closed { command, .. }

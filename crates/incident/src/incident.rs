@@ -4,7 +4,7 @@ use crate::{
     AlertFact, Deadline, DeliveryResult, IncidentId, Notice, NoticeId, Settled, Settlement, affected::Affected,
     affected::AffectedRecords,
 };
-use crate::{Decision, Opening, limits, wire};
+use crate::{Decision, Draft, NoticeKind, Opening, drafts, limits, wire};
 use activity::{DataClasses, Entity, Mode, Timestamp, printable_within};
 use detector::{Evidence, Severity};
 use law::{Headcount, Moment, People};
@@ -79,6 +79,8 @@ pub struct Incident {
     pub moments: BTreeMap<Moment, Act>,
     /// How many people are concerned, as persons found out: by where they live, under the empty text all of them.
     pub people: BTreeMap<String, Headcount>,
+    /// What the law wants told, by number.
+    pub drafts: Vec<Draft>,
     /// In the order they were requested.
     pub notices: Vec<NoticeRecord>,
     /// How many were requested in all.
@@ -227,6 +229,7 @@ impl Incident {
             deadlines: Vec::new(),
             moments: BTreeMap::new(),
             people: BTreeMap::new(),
+            drafts: Vec::new(),
             notices: Vec::new(),
             n_notices: 0,
             told: BTreeMap::new(),
@@ -281,6 +284,7 @@ impl Incident {
                     self.people.insert(place.clone(), Headcount { lower: *lower, upper: *upper });
                 }
             }
+            Decision::DraftChanged { draft, change, .. } => drafts::apply(&mut self.drafts, *draft, change, decision),
             Decision::NoticeRequested { notice, because, step, fallback_of, may_stop } => {
                 self.request(notice, because, step, fallback_of.as_ref(), may_stop);
             }
@@ -391,7 +395,11 @@ impl Incident {
         if !self.requested.insert(notice.id.clone()) {
             return;
         }
-        self.told.insert(notice.channel.clone(), Told { severity: notice.severity, data_classes: notice.data_classes });
+        // An authority is told its document, and not how the incident goes on.
+        if notice.kind != NoticeKind::Draft {
+            let told = Told { severity: notice.severity, data_classes: notice.data_classes };
+            self.told.insert(notice.channel.clone(), told);
+        }
         self.n_notices += 1;
         if self.notices.len() >= limits::NOTICES_KEPT
             && let Some(ended) = self.notices.iter().position(NoticeRecord::is_delivered)
@@ -495,6 +503,11 @@ impl Incident {
         let total = Headcount { lower, upper: counted.upper.map(|upper| upper.max(lower)) };
         let unlocated = Headcount { lower: 0, upper: total.upper.map(|upper| upper.saturating_sub(located)) };
         People { total, residents, unlocated }
+    }
+
+    /// Number of the draft that is made next.
+    pub(crate) fn next_draft(&self) -> u32 {
+        self.drafts.iter().map(|draft| draft.number).max().unwrap_or(0) + 1
     }
 
     /// Whether a person's count for this place can be kept.

@@ -6,7 +6,7 @@
 //! and applies them.
 //!
 //! ```text
-//! alert ─► grouping ─► incident ─► pending: severity ─► awareness ─► deadlines ─► notices ─► fallbacks
+//! alert ─► grouping ─► incident ─► pending: severity ─► awareness ─► deadlines ─► drafts ─► notices ─► fallbacks
 //! command ─► commands ─┘              (what is missing now)
 //! alert that interrupts nobody ─► daily: told once a day
 //! ```
@@ -31,6 +31,7 @@ mod deadline;
 mod decision;
 mod delivery;
 mod digest;
+mod drafts;
 mod grouping;
 mod incident;
 pub mod limits;
@@ -50,13 +51,19 @@ pub use deadline::{Deadline, Settled, Settlement};
 pub use decision::{Decision, NotADecision, Opening, POLICY};
 pub use delivery::{DeliveryReport, DeliveryResult};
 pub use digest::Digest;
+pub use drafts::{
+    Answer, Approval, Draft, DraftAct, DraftApproval, DraftChange, DraftSent, DraftState, DraftVersion, Terms,
+    VersionText,
+};
 pub use incident::{
     Act, Awareness, DeliveryState, Incident, IncidentState, NoticeRecord, TimelineEntry, Told, Verdict,
 };
-pub use notice::{DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeFigure, NoticeId, NoticeKind};
+pub use notice::{
+    DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeDocument, NoticeFigure, NoticeId, NoticeKind,
+};
 pub use policy::{
-    AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
-    NoticeSettings, Policy, Route, Settings, Target, Trigger,
+    AwarenessSettings, DigestSettings, DraftRule, EscalationSettings, FallbackSettings, FiguresShown,
+    JurisdictionSettings, NoticeSettings, Policy, Route, Settings, Target, Trigger,
 };
 pub use silence::Silence;
 pub use state::Counts;

@@ -6,6 +6,7 @@
 use crate::{AffectedPeople, AffectedTable, wire};
 use activity::{DataClasses, DrillId, Entity, Mode, Timestamp};
 use detector::{AlertId, Severity};
+use draft::Language;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -31,6 +32,8 @@ pub enum NoticeKind {
     Closed,
     /// Of no incident: what interrupted nobody since the last one.
     Digest,
+    /// What the law wants told, to whom it wants it told: [`Notice::document`], and nothing else of the incident.
+    Draft,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +77,9 @@ pub struct Notice {
     /// Of a digest: the worst of its alerts, the worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub digest: Vec<DigestLine>,
+    /// Of [`NoticeKind::Draft`]: all that may be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Box<NoticeDocument>>,
     /// How many alerts there are in all.
     pub n_alerts: u64,
     /// Event time of the first alert; of a digest, wall time from which on it tells.
@@ -109,6 +115,18 @@ pub struct DigestLine {
     pub mode: Mode,
     /// Why it did not page, if that was not the budget's doing: an exception or a silence, and who answers for it.
     pub note: Option<String>,
+}
+
+/// A version of a draft, as approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeDocument {
+    pub draft: u32,
+    pub version: u32,
+    /// Of the text's bytes.
+    pub sha256: String,
+    pub language: Language,
+    /// From which the HTML is written too.
+    pub text: String,
 }
 
 /// One figure behind an alert, in words.
@@ -153,13 +171,14 @@ pub struct DeadlineFact {
 }
 
 impl NoticeKind {
-    pub const ALL: [NoticeKind; 6] = [
+    pub const ALL: [NoticeKind; 7] = [
         NoticeKind::Opened,
         NoticeKind::Escalated,
         NoticeKind::DeadlineWarning,
         NoticeKind::Acknowledged,
         NoticeKind::Closed,
         NoticeKind::Digest,
+        NoticeKind::Draft,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -170,6 +189,7 @@ impl NoticeKind {
             NoticeKind::Acknowledged => "acknowledged",
             NoticeKind::Closed => "closed",
             NoticeKind::Digest => "digest",
+            NoticeKind::Draft => "draft",
         }
     }
 }

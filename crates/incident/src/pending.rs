@@ -6,6 +6,8 @@
 //!
 //! Invariant: applying what is returned makes it not missing any more.
 
+mod drafts;
+
 use crate::{
     AffectedRecords, Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice,
     NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticeRecord, Policy, Settlement, Told, Verdict, limits,
@@ -30,8 +32,17 @@ pub(crate) fn pending(policy: &Policy, incident: &Incident, now: Timestamp) -> V
     let mut draft = Cow::Borrowed(incident);
     let mut all = Vec::new();
     // In the order in which one makes the next one necessary, so that one pass settles it.
-    let kinds =
-        [severity, awareness, deadlines, notices_of_what_it_is, notices_of_deadlines, fallbacks, notices_of_its_end];
+    let kinds = [
+        severity,
+        awareness,
+        deadlines,
+        drafts::drafts,
+        drafts::releases,
+        notices_of_what_it_is,
+        notices_of_deadlines,
+        fallbacks,
+        notices_of_its_end,
+    ];
     for missing in kinds {
         let decisions = missing(policy, &draft, now);
         for decision in &decisions {
@@ -183,7 +194,11 @@ fn notices_of_deadlines(policy: &Policy, incident: &Incident, now: Timestamp) ->
         }
     }
     for (percent, deadlines) in steps {
-        let because = warning(percent, &deadlines);
+        let obligations: Vec<&str> = deadlines.iter().map(|deadline| deadline.obligation.as_str()).collect();
+        let because = match (warning(percent, &deadlines), incident.drafts_wait(&obligations)) {
+            (warning, waits) if waits.is_empty() => warning,
+            (warning, waits) => format!("{warning}; {waits}"),
+        };
         let title = format!("{}: {}", capitalised(&because), title(incident));
         let which = deadlines.iter().map(|deadline| {
             let limit = deadline.limit().unwrap_or(deadline.starts_at).as_millis();
@@ -325,7 +340,15 @@ impl<'a> Wanted<'a> {
         if self.incident.requested.contains(&id) || !self.asked.insert(id.clone()) {
             return;
         }
-        let notice = self.written(id, failed.notice.kind, channel, None, failed.notice.title.clone());
+        let (kind, title) = match failed.notice.kind {
+            // What was meant for an authority is nothing for a pager: people hear that it has not got out.
+            NoticeKind::Draft => {
+                let title = format!("Not delivered over `{}`: {}", failed.notice.channel, failed.notice.title);
+                (NoticeKind::Escalated, title)
+            }
+            kind => (kind, failed.notice.title.clone()),
+        };
+        let notice = self.written(id, kind, channel, None, title);
         self.decisions.push(Decision::NoticeRequested {
             notice: Box::new(notice),
             because: because.to_owned(),
@@ -368,6 +391,7 @@ impl<'a> Wanted<'a> {
             figures: figures(incident, kind, settings.figures.unwrap_or_default()),
             affected: affected(incident, kind, settings.figures.unwrap_or_default()),
             digest: Vec::new(),
+            document: None,
             n_alerts: incident.n_alerts,
             first_seen_at: incident.first_seen_at,
             deadlines: told.iter().take(limits::NOTICE_DEADLINES).map(|deadline| fact(deadline)).collect(),
@@ -392,7 +416,7 @@ fn fact(deadline: &Deadline) -> DeadlineFact {
 
 /// Whether anything is asked of anybody still.
 const fn asks(kind: NoticeKind) -> bool {
-    !matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed | NoticeKind::Digest)
+    !matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed | NoticeKind::Digest | NoticeKind::Draft)
 }
 
 /// How many records and people it concerns, as far as that may leave.

@@ -8,8 +8,8 @@ use crate::{Incident, daily::Plan, limits};
 use activity::{DataClass, DataClasses, Span};
 use law::Catalogue;
 pub use settings::{
-    AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
-    NoticeSettings, Settings, Target, Trigger,
+    AwarenessSettings, DigestSettings, DraftRule, EscalationSettings, FallbackSettings, FiguresShown,
+    JurisdictionSettings, NoticeSettings, Settings, Target, Trigger,
 };
 use std::collections::BTreeMap;
 
@@ -38,6 +38,10 @@ impl Policy {
         let mut mistakes = settings.check();
         let law = catalogue.only(|obligation| settings.jurisdictions.applies(&obligation.id));
         mistakes.extend(wrong_obligations(&settings.jurisdictions, catalogue, &law));
+        for (at, rule) in settings.drafts.iter().enumerate() {
+            let wrong = rule.check_law(&law).into_iter();
+            mistakes.extend(wrong.map(|(key, problem)| (format!("drafts[{at}].{key}"), problem)));
+        }
         let digest = match Plan::new(&settings.digest) {
             Ok(plan) => (!settings.digest.channels.is_empty()).then_some(plan),
             Err(wrong) => {
@@ -55,6 +59,11 @@ impl Policy {
     /// When the daily digest is due and what of it is told, if anybody gets it.
     pub(crate) fn digest(&self) -> Option<(&Plan, &DigestSettings)> {
         Some((self.digest.as_ref()?, &self.settings.digest))
+    }
+
+    /// What an obligation's draft goes by; `None`: it gets one only if a person asks.
+    pub fn draft_rule(&self, obligation: &str) -> Option<&DraftRule> {
+        self.settings.drafts.iter().find(|rule| rule.names(obligation))
     }
 
     /// Whether any of them depends on how many people are concerned.

@@ -261,6 +261,7 @@ const fn headline(kind: NoticeKind) -> &'static str {
         NoticeKind::Acknowledged => "Incident acknowledged",
         NoticeKind::Closed => "Incident closed",
         NoticeKind::Digest => "Daily digest",
+        NoticeKind::Draft => "What the law wants told",
     }
 }
 
@@ -332,6 +333,7 @@ pub(crate) fn example() -> Notice {
         n_deadlines_beyond: 0,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
+        document: None,
         drill: None,
     }
 }

@@ -14,6 +14,8 @@ mod deliveries;
 #[cfg(test)]
 mod digest;
 #[cfg(test)]
+mod drafts;
+#[cfg(test)]
 mod folding;
 #[cfg(test)]
 mod grouping;

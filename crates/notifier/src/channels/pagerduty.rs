@@ -303,7 +303,7 @@ const fn action(kind: NoticeKind) -> Option<&'static str> {
         NoticeKind::Opened | NoticeKind::Escalated | NoticeKind::DeadlineWarning => "trigger",
         NoticeKind::Acknowledged => "acknowledge",
         NoticeKind::Closed => "resolve",
-        NoticeKind::Digest => return None,
+        NoticeKind::Digest | NoticeKind::Draft => return None,
     })
 }
 

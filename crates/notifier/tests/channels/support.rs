@@ -132,6 +132,7 @@ pub(crate) fn notice() -> Notice {
         n_deadlines_beyond: 0,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
+        document: None,
         drill: None,
     }
 }
