@@ -234,7 +234,7 @@ fn sort(trust: &Trust, mut sorted: Sorted) -> anyhow::Result<Sorted> {
     Ok(sorted)
 }
 
-fn each_line(
+pub(crate) fn each_line(
     broker: &dyn Broker,
     topics: &Topics,
     each: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,

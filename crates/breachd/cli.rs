@@ -110,6 +110,16 @@ pub enum Command {
         #[command(subcommand)]
         command: RouteCommand,
     },
+    /// What the law wants told, of incidents of a running breachd: written from what is known, approved, sent.
+    Drafts {
+        #[command(subcommand)]
+        command: DraftsCommand,
+    },
+    /// The register of breaches (GDPR Art. 33(5)).
+    Register {
+        #[command(subcommand)]
+        command: RegisterCommand,
+    },
     /// Tests how notices are delivered.
     Channels {
         #[command(subcommand)]
@@ -407,6 +417,177 @@ pub enum RouteCommand {
     /// A dry run: which triggers match a supposed incident and why the others do not, who is told over which channels, when it
     /// escalates, and which time limits would run. Nobody is told.
     Explain(ExplainArgs),
+}
+
+/// Who asks for something about a draft, and why; and where the running breachd is.
+#[derive(Debug, clap::Args)]
+pub struct DraftActArgs {
+    /// Who says so: the journal keeps it.
+    #[arg(long)]
+    pub by: String,
+    /// Why.
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+/// A running breachd.
+#[derive(Debug, clap::Args)]
+pub struct RunningArgs {
+    /// The running breachd.
+    #[arg(long, default_value = "http://127.0.0.1:8420")]
+    pub url: String,
+    /// File with the API token, where the daemon asks for one.
+    #[arg(long)]
+    pub token_file: Option<PathBuf>,
+}
+
+fn incident_id(text: &str) -> Result<incident::IncidentId, &'static str> {
+    incident::IncidentId::parse(text).ok_or("an incident's id is INC- and a number")
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DraftsCommand {
+    /// Shows a draft: how it stands, what nobody knows yet, and its text.
+    Show {
+        /// Such as `INC-7`.
+        #[arg(value_parser = incident_id)]
+        incident: incident::IncidentId,
+        /// Its number within the incident.
+        draft: u32,
+        /// The newest version's text and nothing else, byte for byte: `sha256sum` of it is its hash.
+        #[arg(long, conflicts_with = "json")]
+        text: bool,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        running: RunningArgs,
+    },
+    /// Makes a first version for an obligation.
+    Make {
+        /// Such as `INC-7`.
+        #[arg(value_parser = incident_id)]
+        incident: incident::IncidentId,
+        /// Its id in the file of jurisdictions, such as `eu-gdpr-33-authority`.
+        obligation: String,
+        #[command(flatten)]
+        act: DraftActArgs,
+        #[command(flatten)]
+        running: RunningArgs,
+    },
+    /// Writes one field into a new version.
+    Edit {
+        /// Such as `INC-7`.
+        #[arg(value_parser = incident_id)]
+        incident: incident::IncidentId,
+        draft: u32,
+        /// nature, information, consequences, measures, advice, contact, delay, monitoring or remarks: which of them, the form says.
+        #[arg(long)]
+        field: String,
+        /// Its text; without text or file what was written is taken out.
+        #[arg(long)]
+        text: Option<String>,
+        /// Or a file with it, one paragraph a line.
+        #[arg(long, conflicts_with = "text")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        act: DraftActArgs,
+        #[command(flatten)]
+        running: RunningArgs,
+    },
+    /// Writes a new version by what is known now.
+    Redraft {
+        /// Such as `INC-7`.
+        #[arg(value_parser = incident_id)]
+        incident: incident::IncidentId,
+        draft: u32,
+        /// follow_up or final, once something has been sent.
+        #[arg(long)]
+        phase: Option<String>,
+        #[command(flatten)]
+        act: DraftActArgs,
+        #[command(flatten)]
+        running: RunningArgs,
+    },
+    /// Approves the newest version; with a channel it goes out at once.
+    Approve {
+        /// Such as `INC-7`.
+        #[arg(value_parser = incident_id)]
+        incident: incident::IncidentId,
+        draft: u32,
+        /// The newest version's number, as a sign that it was read.
+        #[arg(long)]
+        version: u32,
+        #[command(flatten)]
+        act: DraftActArgs,
+        #[command(flatten)]
+        running: RunningArgs,
+    },
+    /// Stops it: it does not go out until somebody approves it after all.
+    Stop {
+        /// Such as `INC-7`.
+        #[arg(value_parser = incident_id)]
+        incident: incident::IncidentId,
+        draft: u32,
+        #[command(flatten)]
+        act: DraftActArgs,
+        #[command(flatten)]
+        running: RunningArgs,
+    },
+    /// Sends the newest version over its channel; without one: records that a person has sent it.
+    Send {
+        /// Such as `INC-7`.
+        #[arg(value_parser = incident_id)]
+        incident: incident::IncidentId,
+        draft: u32,
+        /// The newest version's number.
+        #[arg(long)]
+        version: u32,
+        #[command(flatten)]
+        act: DraftActArgs,
+        #[command(flatten)]
+        running: RunningArgs,
+    },
+}
+
+impl DraftsCommand {
+    pub fn running(&self) -> &RunningArgs {
+        match self {
+            DraftsCommand::Show { running, .. }
+            | DraftsCommand::Make { running, .. }
+            | DraftsCommand::Edit { running, .. }
+            | DraftsCommand::Redraft { running, .. }
+            | DraftsCommand::Approve { running, .. }
+            | DraftsCommand::Stop { running, .. }
+            | DraftsCommand::Send { running, .. } => running,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RegisterCommand {
+    /// Writes the register, one incident a row, from the journal topic: facts, effects, remedial action, who was told and who was not.
+    Export {
+        #[command(flatten)]
+        config: ConfigFiles,
+        #[arg(long, value_enum, default_value_t = RegisterFormat::Csv)]
+        format: RegisterFormat,
+        /// Incidents opened from then on, RFC 3339.
+        #[arg(long)]
+        from: Option<activity::Timestamp>,
+        /// Incidents opened before then, RFC 3339.
+        #[arg(long)]
+        to: Option<activity::Timestamp>,
+        /// Also those that were found to be no breach, with the reason.
+        #[arg(long)]
+        dismissed: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RegisterFormat {
+    Csv,
+    Jsonl,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,10 +5,10 @@ use breachd::{
     audit,
     cli::{
         AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, ContactsCommand, DeadLetterCommand, DrillCommand,
-        IncidentsCommand, InputFile, LogFormat, ReplayArgs, RouteCommand, VerdictArgs,
+        IncidentsCommand, InputFile, LogFormat, RegisterCommand, ReplayArgs, RouteCommand, VerdictArgs,
     },
-    contacts, dead_letter, demo, discover, drill, explain, incident_work, incidents, manual, replay, route_explain,
-    run,
+    contacts, dead_letter, demo, discover, drafts, drill, explain, incident_work, incidents, manual, register, replay,
+    route_explain, run,
     settings::{self, Settings, Usage, load::Mistake},
     sources,
     topics::Topics,
@@ -122,6 +122,24 @@ async fn command(command: Command) -> anyhow::Result<bool> {
             let settings = load(&arguments.config.files)?;
             route_explain::explain(&settings, wall::now(), &arguments, &mut out)?;
             Ok(true)
+        }
+        Command::Drafts { command } => {
+            let running = command.running();
+            let place = drafts::Place { url: running.url.clone(), token: token_of(running.token_file.clone())? };
+            drafts::run(&place, command, &mut out).await.map(|()| true)
+        }
+        Command::Register { command: RegisterCommand::Export { config, format, from, to, dismissed } } => {
+            let settings = load(&config.files)?;
+            blocking(move || {
+                let mut out = BufWriter::new(io::stdout());
+                let topics = Topics::new(settings.topics.clone());
+                let request = register::Request { format, from, to, dismissed };
+                let broker = stream::kafka(&settings.kafka)?;
+                register::export(broker.as_ref(), &topics, settings.policy(), &request, &mut out)?;
+                out.flush()?;
+                Ok(true)
+            })
+            .await
         }
         Command::Channels { command: ChannelsCommand::Test { config, name } } => {
             test_channels(&load(&config.files)?, name.as_deref()).await

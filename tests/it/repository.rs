@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// Which of ours each crate may know; an arrow is added here after it has been discussed.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("activity", &[]),
     ("formats", &["activity"]),
     ("tally", &["activity"]),
@@ -12,8 +12,9 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("detector", &["activity", "tally"]),
     ("law", &["activity"]),
     ("oncall", &["activity"]),
-    ("incident", &["activity", "detector", "law", "oncall"]),
-    ("notifier", &["activity", "detector", "incident"]),
+    ("draft", &["activity", "law"]),
+    ("incident", &["activity", "detector", "draft", "law", "oncall"]),
+    ("notifier", &["activity", "detector", "draft", "incident"]),
     ("console", &["activity", "incident"]),
     ("journal", &[]),
     ("stream", &["activity"]),
@@ -21,8 +22,8 @@ const ARROWS: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates that stay a pure function of time and input.
-const PURE: [&str; 9] =
-    ["activity", "tally", "formats", "signatures", "ingest", "detector", "law", "oncall", "incident"];
+const PURE: [&str; 10] =
+    ["activity", "tally", "formats", "signatures", "ingest", "detector", "law", "draft", "oncall", "incident"];
 
 const IMPURE: [&str; 8] = ["tokio", "rdkafka", "reqwest", "axum", "lettre", "rand", "getrandom", "tracing"];
 

@@ -64,6 +64,14 @@ channels = ["mail"]
 severity_at_least = "high"
 data_classes = ["hr", "payment", "credentials"]
 
+[organisation]
+name = "Example Trading GmbH"
+address = "Beispielweg 1, 10115 Berlin"
+contact = "Data protection officer, dpo@example.com, +49 30 123456"
+
+[[drafts]]
+obligations = ["eu-gdpr-33-authority", "eu-gdpr-34-individuals"]
+
 [ingest]
 flush_interval = "100ms"
 expire_after = "500ms"

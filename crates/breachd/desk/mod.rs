@@ -1,5 +1,6 @@
 //! The console's other side: answers from the read model, and sends commands where everybody's commands go.
 
+mod drafts;
 pub mod follower;
 mod life;
 mod links;
@@ -114,6 +115,9 @@ impl Desk {
             },
             Action::StopNotice { notice, comment } => {
                 incident::Action::StopNotice { notice: incident::NoticeId(notice.clone()), reason: reason(comment) }
+            }
+            Action::Draft { draft, act, comment } => {
+                incident::Action::Draft { draft: *draft, act: drafts::act(act)?, reason: reason(comment) }
             }
             Action::Close => incident::Action::Close,
             Action::Reopen { .. }
@@ -357,6 +361,12 @@ impl console::Desk for Desk {
     fn incident(&self, id: &str) -> Option<shown::IncidentPage> {
         let incident = self.model.casebook().incident(IncidentId::parse(id)?)?.clone();
         Some(views::page(&incident, &self.model, &self.context.latest().policy(), wall::now()))
+    }
+
+    fn draft(&self, incident: &str, number: u32) -> Option<shown::DraftPage> {
+        let casebook = self.model.casebook();
+        let incident = casebook.incident(IncidentId::parse(incident)?)?;
+        drafts::page(casebook.policy(), incident, incident.draft(number)?, wall::now())
     }
 
     fn alerts(&self) -> shown::AlertsPage {

@@ -134,6 +134,7 @@ pub(super) fn page(incident: &Incident, model: &ReadModel, policy: &Policy, now:
         } else {
             Vec::new()
         },
+        drafts: incident.drafts.iter().map(|draft| super::drafts::row(incident, draft)).collect(),
         deliveries: incident.notices.iter().map(|record| delivery(record, now)).collect(),
         alerts: incident.alerts.iter().map(|alert| alert_row(alert, incident.mode, model)).collect(),
         timeline: incident.timeline.iter().map(moment).collect(),

@@ -62,6 +62,9 @@ pub struct Written {
     pub notices: incident::NoticeSettings,
     pub digest: incident::DigestSettings,
     pub jurisdictions: incident::JurisdictionSettings,
+    /// Who you are, as it stands in what the law wants told.
+    pub organisation: draft::Organisation,
+    pub drafts: Vec<incident::DraftRule>,
     /// Another file of legal obligations instead of the one that ships with breachd.
     pub obligations: FileSetting,
     pub channels: Vec<notifier::ChannelSettings>,
@@ -433,6 +436,8 @@ impl Written {
             notices: self.notice_settings(),
             digest: self.digest.clone(),
             jurisdictions: self.jurisdictions.clone(),
+            organisation: self.organisation.clone(),
+            drafts: self.drafts.clone(),
         }
     }
 
@@ -588,6 +593,15 @@ impl Written {
         check("escalation.channels".into(), &self.escalation.channels);
         check("fallback.channels".into(), &self.fallback.channels);
         check("digest.channels".into(), &self.digest.channels);
+        let drafts = self.drafts.iter().enumerate().filter_map(|(at, rule)| Some((at, rule.channel.as_ref()?)));
+        drafts.clone().for_each(|(at, name)| check(format!("drafts[{at}].channel"), std::slice::from_ref(name)));
+        let unfit =
+            |name: &String| self.channels.iter().any(|channel| channel.name() == name && !channel.takes_documents());
+        for (at, name) in drafts.filter(|(_, name)| unfit(name)) {
+            let problem =
+                format!("`{name}` cannot bring a document and nothing else: name a channel of the kind `email`");
+            mistakes.push((format!("drafts[{at}].channel"), problem));
+        }
         let interrupts =
             |name: &String| self.channels.iter().any(|channel| channel.name() == name && !channel.takes_digests());
         for name in self.digest.channels.iter().filter(|name| interrupts(name)) {

@@ -1,6 +1,6 @@
 //! What the root crate gives the console: answers, and a place to send commands.
 
-use crate::views::{AlertPage, AlertsPage, DrillReport, IncidentPage, Overview, Text};
+use crate::views::{AlertPage, AlertsPage, DraftPage, DrillReport, IncidentPage, Overview, Text};
 use activity::Timestamp;
 use serde::Serialize;
 use std::{future::Future, pin::Pin};
@@ -15,6 +15,8 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, CommandRefusal>>
 pub trait Desk: Send + Sync + 'static {
     fn overview(&self) -> Overview;
     fn incident(&self, id: &str) -> Option<IncidentPage>;
+    /// A draft of an incident, by its number.
+    fn draft(&self, incident: &str, number: u32) -> Option<DraftPage>;
     /// Those that interrupted nobody in the last day, the worst first.
     fn alerts(&self) -> AlertsPage;
     fn alert(&self, id: &str) -> Option<AlertPage>;
@@ -104,6 +106,12 @@ pub enum Action {
         notice: String,
         comment: Option<Text>,
     },
+    /// About what the law wants told.
+    Draft {
+        draft: u32,
+        act: DraftAct,
+        comment: Option<Text>,
+    },
     /// What was written beside it has come before, as a note.
     Close,
     /// It is not over.
@@ -147,6 +155,32 @@ pub enum Action {
     },
 }
 
+/// What to do about a draft; whether it fits is for the desk to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DraftAct {
+    /// A first version for an obligation.
+    Make {
+        obligation: String,
+    },
+    /// One field's text, one paragraph a line; empty: what was written is taken out.
+    Edit {
+        field: String,
+        text: String,
+    },
+    /// Written again by what is known now; `Some`: as the notice of this phase.
+    Redraft {
+        phase: Option<String>,
+    },
+    Approve {
+        version: u32,
+    },
+    Stop,
+    /// It goes out, or a person has sent it.
+    Send {
+        version: u32,
+    },
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
     Met,
@@ -164,6 +198,12 @@ impl Action {
             Action::RecordMoment { .. } => "record_moment",
             Action::CountPeople { .. } => "count_people",
             Action::StopNotice { .. } => "stop_notice",
+            Action::Draft { act: DraftAct::Make { .. }, .. } => "draft_make",
+            Action::Draft { act: DraftAct::Edit { .. }, .. } => "draft_edit",
+            Action::Draft { act: DraftAct::Redraft { .. }, .. } => "draft_redraft",
+            Action::Draft { act: DraftAct::Approve { .. }, .. } => "draft_approve",
+            Action::Draft { act: DraftAct::Stop, .. } => "draft_stop",
+            Action::Draft { act: DraftAct::Send { .. }, .. } => "draft_send",
             Action::Close => "close",
             Action::Reopen { .. } => "reopen",
             Action::Assign { .. } => "assign",

@@ -20,6 +20,7 @@
 mod access;
 mod alerts;
 mod desk;
+mod drafts;
 mod life;
 pub mod limits;
 mod links;
@@ -33,7 +34,7 @@ pub mod views;
 mod words;
 
 pub use desk::{
-    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DraftAct, DrillRequest, DrillStarted, JudgeReceipt,
     JudgeRequest, LinkPage, LinkRefusal, Pending, Readiness, Settlement,
 };
 pub use server::{ServeError, Server, serve};

@@ -44,6 +44,9 @@ pub const NAME_CHARACTERS_MAX: usize = 80;
 /// Characters of a comment; more are refused with 422.
 pub const COMMENT_CHARACTERS_MAX: usize = TEXT_CHARACTERS_MAX;
 
+/// Characters of one field of a draft; more are refused with 422.
+pub const DRAFT_FIELD_CHARACTERS_MAX: usize = 4_000;
+
 /// Bytes of a verdict's or scenario's word; more are refused with 422.
 pub const WORD_BYTES_MAX: usize = 48;
 

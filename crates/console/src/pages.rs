@@ -158,6 +158,7 @@ fn said(done: &str) -> Option<&'static str> {
         "record_moment" => Some("It is recorded. Deadlines that start with it run."),
         "count_people" => Some("The number is recorded. Deadlines that need more people are withdrawn."),
         "stop_notice" => Some("The notice is stopped."),
+        "draft_make" => Some("The draft is made; see below."),
         "close" => Some("The incident is closed."),
         "reopen" => Some("The incident is open again. Nobody looks after it until somebody acknowledges it."),
         "assign" => Some("The incident has an owner."),
@@ -231,6 +232,7 @@ impl CommandForm {
                 alerts: &self.alerts,
             },
             comment: &self.comment,
+            ..Words::default()
         }
     }
 
@@ -352,6 +354,14 @@ fn consequence(view: &IncidentPage, action: &Action) -> Result<Option<(String, S
             let question = format!("Stop the notice to {}", delivery.channel);
             Ok(Some((question, "It does not go out at all. The journal keeps who stopped it.".into())))
         }
+        Action::Draft { act: crate::DraftAct::Make { obligation }, .. } => {
+            let mut without = undrafted(view).into_iter();
+            if without.all(|deadline| deadline.obligation.as_str() != obligation) {
+                return missing("obligation", "choose one of the deadlines that has no draft yet");
+            }
+            Ok(None)
+        }
+        Action::Draft { .. } => missing("command", "use the draft's own page"),
         Action::Close => Ok(Some(("Close the incident".into(), "It no longer counts as open work.".into()))),
         Action::Acknowledge | Action::Note { .. } | Action::Contain { .. } => Ok(None),
         life => Ok(life::consequence(view, life)),
@@ -485,6 +495,12 @@ pub(crate) fn not_yet(state: &DeliveryState) -> &'static str {
 
 fn settleable(view: &IncidentPage) -> Vec<&Deadline> {
     view.deadlines.iter().filter(|deadline| deadline.can_be_settled()).collect()
+}
+
+/// Deadlines of which nothing is drafted yet.
+fn undrafted(view: &IncidentPage) -> Vec<&Deadline> {
+    let drafted = |deadline: &&Deadline| view.drafts.iter().all(|draft| draft.obligation != deadline.obligation);
+    settleable(view).into_iter().filter(drafted).collect()
 }
 
 fn held(view: &IncidentPage) -> Vec<&Delivery> {

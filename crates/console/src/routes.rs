@@ -4,7 +4,7 @@ use crate::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
     JudgeRequest, Settlement, Text,
     access::{Access, Caller},
-    alerts,
+    alerts, drafts,
     life::{self, LifeWords},
     limits, links,
     openapi::OPENAPI,
@@ -61,6 +61,8 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { method: Method::GET, path: "/", handler: |filter| on(filter, pages::overview) },
     Route { method: Method::GET, path: "/incidents/{id}", handler: |filter| on(filter, pages::incident) },
     Route { method: Method::POST, path: "/incidents/{id}", handler: |filter| on(filter, pages::command) },
+    Route { method: Method::GET, path: "/incidents/{id}/drafts/{number}", handler: |filter| on(filter, drafts::show) },
+    Route { method: Method::POST, path: "/incidents/{id}/drafts/{number}", handler: |filter| on(filter, drafts::act) },
     Route { method: Method::GET, path: "/alerts", handler: |filter| on(filter, alerts::list) },
     Route { method: Method::GET, path: "/alerts/{id}", handler: |filter| on(filter, alerts::show) },
     Route { method: Method::POST, path: "/alerts/{id}", handler: |filter| on(filter, alerts::judge) },
@@ -70,6 +72,11 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { method: Method::GET, path: "/assets/{file}", handler: |filter| on(filter, pages::asset) },
     Route { method: Method::GET, path: "/api/v1/incidents", handler: |filter| on(filter, overview) },
     Route { method: Method::GET, path: "/api/v1/incidents/{id}", handler: |filter| on(filter, incident) },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/incidents/{id}/drafts/{number}",
+        handler: |filter| on(filter, drafts::api),
+    },
     Route { method: Method::POST, path: "/api/v1/incidents/{id}/commands", handler: |filter| on(filter, command) },
     Route { method: Method::GET, path: "/api/v1/alerts", handler: |filter| on(filter, alerts_ranked) },
     Route { method: Method::GET, path: "/api/v1/alerts/{id}", handler: |filter| on(filter, alert) },
@@ -312,6 +319,11 @@ struct CommandBody {
     task: Option<u32>,
     into: Option<String>,
     alerts: Option<Vec<String>>,
+    draft: Option<u32>,
+    version: Option<u32>,
+    field: Option<String>,
+    text: Option<String>,
+    phase: Option<String>,
     comment: Option<String>,
 }
 
@@ -345,6 +357,11 @@ async fn command(
             into: &given(&body.into),
             alerts: &body.alerts.unwrap_or_default().join(" "),
         },
+        draft: &number(body.draft.map(u64::from)),
+        version: &number(body.version.map(u64::from)),
+        field: &given(&body.field),
+        text: &given(&body.text),
+        phase: &given(&body.phase),
         comment: &given(&body.comment),
     };
     let action = action(&words)
@@ -474,6 +491,12 @@ pub(crate) struct Words<'a> {
     pub(crate) lower: &'a str,
     pub(crate) upper: &'a str,
     pub(crate) life: LifeWords<'a>,
+    /// Of a draft: its number, its version, a field and that field's text, a phase.
+    pub(crate) draft: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) field: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) phase: &'a str,
     pub(crate) comment: &'a str,
 }
 
@@ -525,12 +548,13 @@ pub(crate) fn action(words: &Words<'_>) -> Result<Asked, Mistake> {
         }
         "stop_notice" if is_id(words.notice) => Action::StopNotice { notice: words.notice.to_owned(), comment },
         "stop_notice" => return mistake("notice", "choose one of the notices that are held"),
+        word if word.starts_with("draft_") => drafts::action(words, comment)?,
         other => match life::action(other, &words.life, comment) {
             Some(action) => action?,
             None => {
                 let problem = format!(
                     "one of `acknowledge`, `verdict`, `note`, `contain`, `settle`, `record_moment`, `count_people`, `stop_notice`, \
-                     `close`, {} is needed",
+                     `draft_make`, `draft_edit`, `draft_redraft`, `draft_approve`, `draft_stop`, `draft_send`, `close`, {} is needed",
                     life::COMMANDS
                 );
                 return mistake("command", &problem);
@@ -551,7 +575,7 @@ pub(crate) fn time(text: &str) -> Result<Option<activity::Timestamp>, Mistake> {
 }
 
 /// A number of people; `None`: not given.
-fn number(text: &str, field: &'static str) -> Result<Option<u64>, Mistake> {
+pub(crate) fn number(text: &str, field: &'static str) -> Result<Option<u64>, Mistake> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -571,7 +595,7 @@ pub(crate) fn name(text: &str) -> Result<String, Mistake> {
     }
 }
 
-fn is_word(word: &str) -> bool {
+pub(crate) fn is_word(word: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     (1..=limits::WORD_BYTES_MAX).contains(&word.len()) && word.bytes().all(fits)
 }
@@ -590,7 +614,9 @@ mod tests {
         let of =
             |wanted| ROUTES.iter().map(|route| route.path).filter(|path| audience(path) == wanted).collect::<Vec<_>>();
         assert_eq!(of(Probe), ["/livez", "/readyz", "/metrics"]);
-        let pages = ["/", "/incidents/{id}", "/incidents/{id}", "/alerts", "/alerts/{id}", "/alerts/{id}", "/help"];
+        let draft = "/incidents/{id}/drafts/{number}";
+        let incident = "/incidents/{id}";
+        let pages = ["/", incident, incident, draft, draft, "/alerts", "/alerts/{id}", "/alerts/{id}", "/help"];
         assert_eq!(of(Person), pages);
         assert_eq!(of(Asset), ["/assets/{file}"]);
         assert_eq!(of(Link), ["/ack/{token}"; 2]);

@@ -3,8 +3,11 @@
 //! These are also the JSON of the API: adding a field is fine, renaming one is not. Times are RFC 3339 in UTC, lengths of
 //! time are seconds.
 
+mod drafts;
+
 use crate::{Readiness, limits};
 use activity::{DataClasses, Entity, Mode, Span, Timestamp};
+pub use drafts::{DraftField, DraftPage, DraftRow, DraftSent, DraftVersion};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::{fmt, ops};
 
@@ -132,6 +135,8 @@ pub struct IncidentPage {
     pub deadlines: Vec<Deadline>,
     /// Obligations that do not run because the number of people, as far as it is known, misses a threshold.
     pub missed_by_number: Vec<Missed>,
+    /// What the law wants told, by number.
+    pub drafts: Vec<DraftRow>,
     pub deliveries: Vec<Delivery>,
     pub alerts: Vec<AlertRow>,
     /// Oldest first.

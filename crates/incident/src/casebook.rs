@@ -198,7 +198,8 @@ impl Casebook {
             let escalation = escalation_at(&self.policy, incident);
             let calls = [step_at(&self.policy, incident), lapse_at(&self.policy, incident)];
             let deadlines = incident.deadlines.iter().filter_map(|deadline| deadline.next_step_at());
-            deadlines.chain(escalation).chain(calls.into_iter().flatten())
+            let drafts = incident.drafts.iter().filter_map(|draft| incident.draft_goes_at(draft));
+            deadlines.chain(escalation).chain(calls.into_iter().flatten()).chain(drafts)
         });
         of_incidents.chain(self.silences().map(|silence| silence.until)).min()
     }

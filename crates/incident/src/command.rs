@@ -1,6 +1,8 @@
 //! What people ask for; console, command line and webhooks all send these through one topic.
 
-use crate::{Decision, IncidentId, IncidentState, NoticeId, Settlement, Verdict, commands::text, limits, wire};
+use crate::{
+    Decision, DraftAct, IncidentId, IncidentState, NoticeId, Settlement, Verdict, commands::text, limits, wire,
+};
 use activity::{DataClasses, Entity, Timestamp, printable_within};
 use detector::{AlertId, AlertVerdict, NotAVerdict, Ruling, Severity, VerdictException};
 use law::Moment;
@@ -81,6 +83,13 @@ pub enum Action {
     StopNotice {
         #[serde(with = "wire")]
         notice: NoticeId,
+        reason: String,
+    },
+    /// About what the law wants told.
+    Draft {
+        /// Number of the draft within the incident.
+        draft: u32,
+        act: DraftAct,
         reason: String,
     },
     Close,
@@ -238,6 +247,9 @@ pub enum Refusal {
     Headcount,
     #[error("there is no notice `{0}` that is still held")]
     NotHeld(NoticeId),
+    /// Why a draft stays as it is.
+    #[error("{0}")]
+    Draft(String),
     #[error("a silence must end in the future, at most {} from now", limits::SILENCE_MAX)]
     SilenceTime,
     #[error("there are {} silences already; end one first", limits::SILENCES_MAX)]

@@ -1,5 +1,7 @@
 //! What a command does, or why it does nothing.
 
+mod drafts;
+
 use crate::{
     Action, Awareness, Casebook, Command, Decision, Incident, IncidentState, Opening, Refusal, Settlement, Silence,
     Verdict, decision::POLICY, life, limits,
@@ -86,6 +88,9 @@ pub(crate) fn decide(casebook: &Casebook, now: Timestamp, command: &Command) -> 
             let incident = casebook.incident(id).ok_or(Refusal::NoSuchIncident(id))?;
             let asked_at = command.at.min(now);
             let asked = Asked { now, asked_at, by, command: command_id };
+            if let Action::Draft { draft, act, reason } = action {
+                return drafts::decide(casebook.policy(), incident, asked, *draft, act, reason);
+            }
             life::decide(casebook, incident, &asked, action).unwrap_or_else(|| about_incident(incident, asked, action))
         }
     }
@@ -199,6 +204,7 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
             Ok(Decision::Closed { at, because, incident: id, by, command })
         }
         Action::Declare { .. }
+        | Action::Draft { .. }
         | Action::JudgeAlert { .. }
         | Action::Silence { .. }
         | Action::ApproveSilence { .. }

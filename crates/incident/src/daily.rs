@@ -270,6 +270,7 @@ impl Daily {
             reasons: Vec::new(),
             figures: Vec::new(),
             affected: None,
+            document: None,
             digest: awaiting.iter().take(settings.lines).map(|one| one.told(figures)).collect(),
             n_alerts: n,
             first_seen_at: since,

@@ -2,8 +2,8 @@
 //! incidents; a [`crate::Casebook`] is what remains of them when they are applied in order.
 
 use crate::{
-    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, IncidentId, Located, Notice, NoticeId, Settlement,
-    Silence, Verdict, wire,
+    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, DraftChange, IncidentId, Located, Notice, NoticeId,
+    Settlement, Silence, Verdict, wire,
 };
 use activity::{DataClasses, Entity, Mode, Timestamp};
 use detector::{AlertId, Ruling, Severity, VerdictException};
@@ -157,6 +157,19 @@ pub enum Decision {
         #[serde(with = "wire")]
         incident: IncidentId,
         located: Box<Located>,
+    },
+    /// A document that the law wants was written, changed, approved, stopped or sent; its texts are kept here and nowhere else.
+    DraftChanged {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        /// Its number within the incident.
+        draft: u32,
+        change: Box<DraftChange>,
+        command: Option<String>,
     },
     /// Somebody has to know.
     NoticeRequested {
@@ -521,6 +534,7 @@ impl Decision {
             Decision::MomentRecorded { .. } => "moment_recorded",
             Decision::PeopleCounted { .. } => "people_counted",
             Decision::PeopleLocated { .. } => "people_located",
+            Decision::DraftChanged { .. } => "draft_changed",
             Decision::NoticeRequested { .. } => "notice_requested",
             Decision::NoticeStopped { .. } => "notice_stopped",
             Decision::NoticeUndeliverable { .. } => "notice_undeliverable",
@@ -575,6 +589,7 @@ impl Decision {
             | Decision::MomentRecorded { at, .. }
             | Decision::PeopleCounted { at, .. }
             | Decision::PeopleLocated { at, .. }
+            | Decision::DraftChanged { at, .. }
             | Decision::AlertJudged { at, .. }
             | Decision::Noted { at, .. }
             | Decision::Closed { at, .. }
@@ -627,6 +642,7 @@ impl Decision {
             | Decision::MomentRecorded { because, .. }
             | Decision::PeopleCounted { because, .. }
             | Decision::PeopleLocated { because, .. }
+            | Decision::DraftChanged { because, .. }
             | Decision::AlertJudged { because, .. }
             | Decision::Noted { because, .. }
             | Decision::Closed { because, .. }
@@ -676,6 +692,7 @@ impl Decision {
             | Decision::MomentRecorded { incident, .. }
             | Decision::PeopleCounted { incident, .. }
             | Decision::PeopleLocated { incident, .. }
+            | Decision::DraftChanged { incident, .. }
             | Decision::Noted { incident, .. }
             | Decision::Reopened { incident, .. }
             | Decision::OwnerSet { incident, .. }
@@ -709,6 +726,7 @@ impl Decision {
             | Decision::VerdictSet { by, .. }
             | Decision::MomentRecorded { by, .. }
             | Decision::PeopleCounted { by, .. }
+            | Decision::DraftChanged { by, .. }
             | Decision::AlertJudged { by, .. }
             | Decision::Noted { by, .. }
             | Decision::Closed { by, .. }
@@ -740,6 +758,7 @@ impl Decision {
             | Decision::VerdictSet { command, .. }
             | Decision::MomentRecorded { command, .. }
             | Decision::PeopleCounted { command, .. }
+            | Decision::DraftChanged { command, .. }
             | Decision::AlertJudged { command, .. }
             | Decision::Noted { command, .. }
             | Decision::Closed { command, .. }

@@ -9,7 +9,7 @@ use crate::{
     AlertFact, Deadline, DeliveryResult, Escalation, IncidentId, Located, Notice, NoticeId, Settled, Settlement,
     affected::Affected, affected::AffectedRecords,
 };
-use crate::{Decision, Opening, limits, wire};
+use crate::{Decision, Draft, NoticeKind, Opening, drafts, limits, wire};
 use activity::{DataClasses, Entity, Mode, Timestamp, printable_within};
 use detector::{Evidence, Severity};
 use law::{Headcount, Moment};
@@ -112,6 +112,8 @@ pub struct Incident {
     pub people: BTreeMap<String, Headcount>,
     /// The people whom alerts name, by where the directory says that they live; `None`: no directory was asked.
     pub located: Option<Located>,
+    /// What the law wants told, by number.
+    pub drafts: Vec<Draft>,
     /// In the order they were requested.
     pub notices: Vec<NoticeRecord>,
     /// How many were requested in all.
@@ -276,6 +278,7 @@ impl Incident {
             moments: BTreeMap::new(),
             people: BTreeMap::new(),
             located: None,
+            drafts: Vec::new(),
             notices: Vec::new(),
             n_notices: 0,
             told: BTreeMap::new(),
@@ -341,6 +344,7 @@ impl Incident {
                 }
             }
             Decision::PeopleLocated { located, .. } => self.located = Some(Located::clone(located)),
+            Decision::DraftChanged { draft, change, .. } => drafts::apply(&mut self.drafts, *draft, change, decision),
             Decision::NoticeRequested { notice, because, step, fallback_of, may_stop } => {
                 self.request(notice, because, step, fallback_of.as_ref(), may_stop);
             }
@@ -473,8 +477,9 @@ impl Incident {
         if !self.requested.insert(notice.id.clone()) {
             return;
         }
-        // One person's address is not the channel: whom that tells has not heard of it.
-        if notice.recipient.is_none() {
+        // One person's address is not the channel: whom that tells has not heard of it. An authority is told its document, and not
+        // how the incident goes on.
+        if notice.recipient.is_none() && notice.kind != NoticeKind::Draft {
             let told = Told { severity: notice.severity, data_classes: notice.data_classes };
             self.told.insert(notice.channel.clone(), told);
         }
@@ -570,6 +575,11 @@ impl Incident {
         let told =
             self.deadlines.iter().filter_map(|deadline| Some((deadline.obligation.clone(), deadline.told_at()?)));
         told.collect()
+    }
+
+    /// Number of the draft that is made next.
+    pub(crate) fn next_draft(&self) -> u32 {
+        self.drafts.iter().map(|draft| draft.number).max().unwrap_or(0) + 1
     }
 
     /// Whether a person's count for this place can be kept.

@@ -6,7 +6,7 @@
 //! and applies them.
 //!
 //! ```text
-//! alert ─► grouping ─► incident ─► pending: severity ─► people by place ─► awareness ─► deadlines ─► notices ─► fallbacks
+//! alert ─► grouping ─► incident ─► pending: severity ─► people by place ─► awareness ─► deadlines ─► drafts ─► notices ─► fallbacks
 //! command ─► commands, life ─┘        (what is missing now)
 //! alert that interrupts nobody ─► daily: told once a day
 //! nobody acknowledges ─► escalation: people called one after the other
@@ -33,6 +33,7 @@ mod deadline;
 mod decision;
 mod delivery;
 mod digest;
+mod drafts;
 mod escalation;
 mod explain;
 mod grouping;
@@ -61,6 +62,10 @@ pub use deadline::{Deadline, Revised, Settled, Settlement};
 pub use decision::{Decision, NotADecision, Opening, POLICY};
 pub use delivery::{DeliveryReport, DeliveryResult};
 pub use digest::Digest;
+pub use drafts::{
+    Answer, Approval, Draft, DraftAct, DraftApproval, DraftChange, DraftSent, DraftState, DraftVersion, Terms,
+    VersionText,
+};
 pub use escalation::Escalation;
 pub use explain::{Condition, Explanation, Standing, Supposed, TriggerStanding};
 pub use incident::{
@@ -70,11 +75,11 @@ pub use inhibit::{Inhibition, Matcher, Same};
 pub use law::Headcount;
 pub use located::{Located, LocatedPlace, Residence};
 pub use notice::{
-    DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticePlace,
-    Recipient, Reply,
+    DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeDocument, NoticeFigure, NoticeId, NoticeKind,
+    NoticePlace, Recipient, Reply,
 };
 pub use policy::{
-    AwarenessSettings, Contacts, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown,
+    AwarenessSettings, Contacts, DigestSettings, DraftRule, EscalationSettings, FallbackSettings, FiguresShown,
     JurisdictionSettings, NoticeSettings, PeopleAtMost, Policy, Route, Settings, Target, Trigger,
 };
 pub use reviews::ContactRecord;

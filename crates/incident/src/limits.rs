@@ -93,6 +93,13 @@ pub const SILENCES_MAX: usize = 200;
 /// Longest silence. A longer need is a configuration change, which somebody reviews.
 pub const SILENCE_MAX: Span = Span::from_hours(8);
 
+/// Drafts per incident. Beyond: limits that run get none, which the warnings of their time say by naming none.
+pub const DRAFTS_MAX: usize = 160;
+/// Versions of one draft. Beyond: edits are refused, and what is released is the last one.
+pub const DRAFT_VERSIONS_MAX: usize = 100;
+/// Entries of `[[drafts]]`.
+pub const DRAFT_RULES_MAX: usize = 64;
+
 /// Characters of a reason, a note, a detector's `why`.
 pub const TEXT_MAX: usize = 1_000;
 /// Characters of a person's name, a command's id, a receipt.

@@ -6,6 +6,7 @@
 use crate::{AffectedPeople, AffectedTable, Residence, wire};
 use activity::{DataClasses, DrillId, Entity, Mode, Timestamp};
 use detector::{AlertId, Severity};
+use draft::Language;
 use law::Headcount;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -34,6 +35,8 @@ pub enum NoticeKind {
     Digest,
     /// Of no incident: whether a contact can be reached.
     ContactTest,
+    /// What the law wants told, to whom it wants it told: [`Notice::document`], and nothing else of the incident.
+    Draft,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +86,9 @@ pub struct Notice {
     /// Of a digest: the worst of its alerts, the worst first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub digest: Vec<DigestLine>,
+    /// Of [`NoticeKind::Draft`]: all that may be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Box<NoticeDocument>>,
     /// How many alerts there are in all.
     pub n_alerts: u64,
     /// Event time of the first alert; of a digest, wall time from which on it tells.
@@ -148,6 +154,18 @@ pub struct DigestLine {
     pub mode: Mode,
     /// Why it did not page, if that was not the budget's doing: an exception or a silence, and who answers for it.
     pub note: Option<String>,
+}
+
+/// A version of a draft, as approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeDocument {
+    pub draft: u32,
+    pub version: u32,
+    /// Of the text's bytes.
+    pub sha256: String,
+    pub language: Language,
+    /// From which the HTML is written too.
+    pub text: String,
 }
 
 /// One figure behind an alert, in words.
@@ -222,7 +240,7 @@ pub struct DeadlineFact {
 }
 
 impl NoticeKind {
-    pub const ALL: [NoticeKind; 7] = [
+    pub const ALL: [NoticeKind; 8] = [
         NoticeKind::Opened,
         NoticeKind::Escalated,
         NoticeKind::DeadlineWarning,
@@ -230,6 +248,7 @@ impl NoticeKind {
         NoticeKind::Closed,
         NoticeKind::Digest,
         NoticeKind::ContactTest,
+        NoticeKind::Draft,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -241,6 +260,7 @@ impl NoticeKind {
             NoticeKind::Closed => "closed",
             NoticeKind::Digest => "digest",
             NoticeKind::ContactTest => "contact_test",
+            NoticeKind::Draft => "draft",
         }
     }
 }

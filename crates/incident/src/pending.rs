@@ -6,6 +6,8 @@
 //!
 //! Invariant: applying what is returned makes it not missing any more.
 
+mod drafts;
+
 use crate::{
     AffectedRecords, Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice,
     NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticePlace, NoticeRecord, Policy, Recipient, Settlement, Told,
@@ -39,6 +41,8 @@ pub(crate) fn pending(policy: &Policy, incident: &Incident, now: Timestamp) -> V
         located,
         awareness,
         deadlines,
+        drafts::drafts,
+        drafts::releases,
         escalation::lapse,
         notices_of_what_it_is,
         notices_of_revisions,
@@ -241,7 +245,11 @@ fn notices_of_deadlines(policy: &Policy, incident: &Incident, now: Timestamp) ->
         }
     }
     for (percent, deadlines) in steps {
-        let because = warning(percent, &deadlines);
+        let obligations: Vec<&str> = deadlines.iter().map(|deadline| deadline.obligation.as_str()).collect();
+        let because = match (warning(percent, &deadlines), incident.drafts_wait(&obligations)) {
+            (warning, waits) if waits.is_empty() => warning,
+            (warning, waits) => format!("{warning}; {waits}"),
+        };
         let title = format!("{}: {}", capitalised(&because), title(policy, incident));
         let which = deadlines.iter().map(|deadline| {
             let limit = deadline.limit().unwrap_or(deadline.starts_at).as_millis();
@@ -423,8 +431,15 @@ impl<'a> Wanted<'a> {
         if self.incident.requested.contains(&id) || !self.asked.insert(id.clone()) {
             return;
         }
-        let (title, wording) = (failed.notice.title.clone(), failed.notice.wording.clone());
-        let notice = self.written(id, failed.notice.kind, channel, None, title, wording);
+        let (kind, title) = match failed.notice.kind {
+            // What was meant for an authority is nothing for a pager: people hear that it has not got out.
+            NoticeKind::Draft => {
+                let title = format!("Not delivered over `{}`: {}", failed.notice.channel, failed.notice.title);
+                (NoticeKind::Escalated, title)
+            }
+            kind => (kind, failed.notice.title.clone()),
+        };
+        let notice = self.written(id, kind, channel, None, title, failed.notice.wording.clone());
         self.decisions.push(Decision::NoticeRequested {
             notice: Box::new(notice),
             because: because.to_owned(),
@@ -467,6 +482,7 @@ impl<'a> Wanted<'a> {
             figures: figures(incident, kind, shown),
             affected: affected(incident, kind, shown),
             digest: Vec::new(),
+            document: None,
             n_alerts: incident.n_alerts,
             first_seen_at: incident.first_seen_at,
             deadlines: told.iter().take(limits::NOTICE_DEADLINES).map(|deadline| fact(deadline)).collect(),
@@ -494,7 +510,14 @@ fn fact(deadline: &Deadline) -> DeadlineFact {
 
 /// Whether anything is asked of anybody still.
 const fn asks(kind: NoticeKind) -> bool {
-    !matches!(kind, NoticeKind::Acknowledged | NoticeKind::Closed | NoticeKind::Digest | NoticeKind::ContactTest)
+    !matches!(
+        kind,
+        NoticeKind::Acknowledged
+            | NoticeKind::Closed
+            | NoticeKind::Digest
+            | NoticeKind::ContactTest
+            | NoticeKind::Draft
+    )
 }
 
 /// How many records and people it concerns, as far as that may leave.

@@ -14,8 +14,8 @@ use detector::Residents;
 use law::Catalogue;
 pub(crate) use settings::span;
 pub use settings::{
-    AwarenessSettings, DigestSettings, EscalationSettings, FallbackSettings, FiguresShown, JurisdictionSettings,
-    NoticeSettings, PeopleAtMost, Settings, Target, Trigger,
+    AwarenessSettings, DigestSettings, DraftRule, EscalationSettings, FallbackSettings, FiguresShown,
+    JurisdictionSettings, NoticeSettings, PeopleAtMost, Settings, Target, Trigger,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -55,6 +55,10 @@ impl Policy {
         let mut mistakes = settings.check();
         let law = catalogue.only(|obligation| settings.jurisdictions.applies(&obligation.id));
         mistakes.extend(wrong_obligations(&settings.jurisdictions, catalogue, &law));
+        for (at, rule) in settings.drafts.iter().enumerate() {
+            let wrong = rule.check_law(&law).into_iter();
+            mistakes.extend(wrong.map(|(key, problem)| (format!("drafts[{at}].{key}"), problem)));
+        }
         let digest = match Plan::new(&settings.digest) {
             Ok(plan) => (!settings.digest.channels.is_empty()).then_some(plan),
             Err(wrong) => {
@@ -111,6 +115,11 @@ impl Policy {
     /// When the daily digest is due and what of it is told, if anybody gets it.
     pub(crate) fn digest(&self) -> Option<(&Plan, &DigestSettings)> {
         Some((self.digest.as_ref()?, &self.settings.digest))
+    }
+
+    /// What an obligation's draft goes by; `None`: it gets one only if a person asks.
+    pub fn draft_rule(&self, obligation: &str) -> Option<&DraftRule> {
+        self.settings.drafts.iter().find(|rule| rule.names(obligation))
     }
 
     /// Whether any of them depends on how many people are concerned.

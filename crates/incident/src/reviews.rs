@@ -266,6 +266,7 @@ fn tests(
             &format!("a test for {} ({}): please confirm that it arrived", contact.title, contact.name),
             limits::TITLE_MAX,
         ),
+        document: None,
         wording: None,
         checkpoint: None,
         reasons: vec![format!(

@@ -1,6 +1,6 @@
 //! A decision in words: for timelines, the console and exports.
 
-use crate::{Decision, Settlement};
+use crate::{Decision, DraftChange, Settlement};
 use law::Headcount;
 
 impl Decision {
@@ -58,6 +58,20 @@ impl Decision {
             }
             Decision::PeopleLocated { because, located, .. } => {
                 format!("people by where they live: {} ({because})", located.in_words())
+            }
+            Decision::DraftChanged { because, draft, change, .. } => {
+                let what = match &**change {
+                    DraftChange::Made { obligation, version, .. } => {
+                        format!("made for `{obligation}`: {}", version.sha256)
+                    }
+                    DraftChange::Revised { version, .. } => {
+                        format!("has version {}: {}", version.version, version.sha256)
+                    }
+                    DraftChange::Approved { version, sha256 } => format!("approved, version {version}: {sha256}"),
+                    DraftChange::Stopped { version } => format!("stopped, version {version}"),
+                    DraftChange::Sent { version, sha256, .. } => format!("sent, version {version}: {sha256}"),
+                };
+                format!("draft {draft} {what} ({because})")
             }
             Decision::NoticeRequested { notice, because, .. } => {
                 let held = notice.hold_until.map_or(String::new(), |until| format!(", held until {until}"));

@@ -369,6 +369,7 @@ const fn headline(kind: NoticeKind) -> &'static str {
         NoticeKind::Closed => "Incident closed",
         NoticeKind::Digest => "Daily digest",
         NoticeKind::ContactTest => "Contact test",
+        NoticeKind::Draft => "What the law wants told",
     }
 }
 
@@ -449,6 +450,7 @@ pub(crate) fn example() -> Notice {
         checkpoint: None,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
+        document: None,
         drill: None,
         recipient: None,
         again: 0,

@@ -134,6 +134,11 @@ impl ChannelSettings {
         matches!(self, ChannelSettings::Email(_) | ChannelSettings::Webhook(_))
     }
 
+    /// Whether it can bring what the law wants told to whom the law wants it told, and nothing else.
+    pub const fn takes_documents(&self) -> bool {
+        matches!(self, ChannelSettings::Email(_))
+    }
+
     pub const fn pace(&self) -> Pace {
         match self {
             ChannelSettings::PagerDuty(settings) => settings.pace(),

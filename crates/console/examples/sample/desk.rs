@@ -90,6 +90,12 @@ impl Desk for SampleDesk {
         self.pages().into_iter().find(|page| page.summary.id == id)
     }
 
+    fn draft(&self, incident: &str, number: u32) -> Option<DraftPage> {
+        let page = self.incident(incident)?;
+        let summary = page.drafts.iter().find(|draft| draft.number == number)?.clone();
+        Some(draft_page(&page, summary))
+    }
+
     fn alerts(&self) -> AlertsPage {
         let alerts = self.pages().into_iter().take(3).flat_map(|page| page.alerts);
         let alerts = alerts.map(|alert| AlertRow { page: false, ..alert }).collect();
@@ -217,6 +223,55 @@ impl Desk for SampleDesk {
                 _ => Err(CommandRefusal::Conflict("Ben looks after it already".into())),
             }
         })
+    }
+}
+
+/// Hostile wherever the incident is.
+fn draft_page(page: &IncidentPage, summary: DraftRow) -> DraftPage {
+    let text = |plain: &str| if page.summary.id == "INC-8" { page.summary.title.clone() } else { Text::from(plain) };
+    let version = |version: u32, phase| DraftVersion {
+        version,
+        at: NOW - Span::from_hours(1),
+        by: text("policy"),
+        because: text("the time limit of GDPR Art. 33 runs"),
+        phase,
+        sha256: "ab".repeat(32),
+        n_open: 2,
+    };
+    DraftPage {
+        at: NOW,
+        incident: page.summary.id.clone(),
+        mode: page.summary.mode,
+        name: text("GDPR Art. 33: supervisory authority"),
+        notes: text("Hours run through nights and weekends."),
+        language: "en",
+        approval: "by_exception",
+        approvers: vec![text("Ada"), text("Bob")],
+        channel: Some(text("authority")),
+        text: "# Notification\n\n[?] Not known yet: why.\n".into(),
+        sha256: "ab".repeat(32),
+        html: "<div class=\"document\" lang=\"en\" dir=\"ltr\">\n<h2>Notification</h2>\n<p class=\"open\"><strong>Not known yet: why.</strong></p>\n\
+               <table>\n<caption>Numbers</caption>\n<thead>\n<tr><th scope=\"col\">What</th><th scope=\"col\">At least</th></tr>\n</thead>\n<tbody>\n\
+               <tr><th scope=\"row\">People</th><td>598</td></tr>\n</tbody>\n</table>\n</div>\n"
+            .into(),
+        open: vec!["nature".into(), "consequences".into()],
+        stale: true,
+        fields: vec![
+            DraftField { field: "nature", text: text("somebody used a shared password").to_string() },
+            DraftField { field: "consequences", text: String::new() },
+        ],
+        versions: vec![version(1, "initial"), version(2, "initial")],
+        sent: vec![DraftSent {
+            version: 1,
+            sha256: "ab".repeat(32),
+            at: NOW - Span::from_minutes(30),
+            by: text("policy"),
+            because: text("its hold is over, and nobody stopped it; who could have: Ada, Bob"),
+            notice: Some("5f1c0e7a9b3d4e215f1c0e7a9b3d4e21".into()),
+            could_stop: vec![text("Ada"), text("Bob")],
+        }],
+        can_change: page.summary.open,
+        summary,
     }
 }
 
@@ -458,6 +513,15 @@ fn payroll() -> IncidentPage {
         }],
         verdict: None,
         reasons: vec![why.into(), "first time this user reads hr.hr_bank_details; no payroll clerk has in 28 d".into()],
+        drafts: vec![DraftRow {
+            number: 1,
+            title: "Notification of a personal data breach (initial notification)".into(),
+            obligation: "eu-gdpr-33-authority".into(),
+            state: "held",
+            version: 2,
+            n_open: 2,
+            goes_at: Some(NOW + Span::from_hours(3)),
+        }],
         deliveries: vec![
             Delivery {
                 accepted_at: at(1),
@@ -566,6 +630,7 @@ fn hostile(text: &str) -> IncidentPage {
     page.affected.tables[0].table = text.into();
     page.deadlines.truncate(1);
     page.deadlines[0].name = text.into();
+    page.drafts[0].title = text.into();
     for alert in &mut page.alerts {
         alert.why = text.into();
         alert.detector = text.into();
@@ -620,6 +685,7 @@ fn closed() -> IncidentPage {
     page.summary.affected_records = 0;
     page.reasons = vec!["nothing came from access for 14 min; 40 s is usual".into()];
     page.deadlines.clear();
+    page.drafts.clear();
     page.deliveries.clear();
     page.alerts.clear();
     page.verdict = Some(Verdict {

@@ -181,6 +181,10 @@ async fn what_is_sent_is_what_is_described() {
         let incident = console.get(&format!("/api/v1/incidents/{id}")).await.json();
         described("/api/v1/incidents/{id}", "get", "200", &incident);
     }
+    for id in ["INC-7", "INC-8", "INC-9"] {
+        let draft = console.get(&format!("/api/v1/incidents/{id}/drafts/1")).await.json();
+        described("/api/v1/incidents/{id}/drafts/{number}", "get", "200", &draft);
+    }
     described("/api/v1/alerts", "get", "200", &console.get("/api/v1/alerts").await.json());
     for id in ["0a", "08", "09"] {
         let alert = console.get(&format!("/api/v1/alerts/{id}f1c0e7a9b3d4e215f1c0e7a9b3d4e2")).await.json();

@@ -5,6 +5,7 @@ mod api;
 mod client;
 #[path = "../../examples/sample/desk.rs"]
 mod desk;
+mod drafts;
 mod links;
 mod pages;
 mod refusals;

@@ -4,12 +4,15 @@ use crate::client::{Answer, Console};
 use console::{Action, Settlement};
 use proptest::{prelude::*, test_runner::TestRunner};
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 15] = [
     "/",
     "/incidents/INC-7",
     "/incidents/INC-8",
     "/incidents/INC-9",
     "/incidents/INC-3",
+    "/incidents/INC-7/drafts/1",
+    "/incidents/INC-8/drafts/1?field=nature",
+    "/incidents/INC-9/drafts/1",
     "/alerts",
     "/alerts/0af1c0e7a9b3d4e215f1c0e7a9b3d4e2",
     "/alerts/1af1c0e7a9b3d4e215f1c0e7a9b3d4e2",

@@ -55,6 +55,7 @@ impl Incident {
             affected_records: _,
             affected,
             located,
+            drafts,
             timeline: _,
             n_timeline_beyond: _,
             deadlines,
@@ -119,6 +120,12 @@ impl Incident {
             (Some(ours), Some(theirs)) => Some(ours.and(theirs)),
             (ours, theirs) => ours.or_else(|| theirs.clone()),
         };
+        // What people wrote into a document goes on with it; where both have one, the one that goes on stays.
+        for draft in drafts {
+            if !self.drafts.iter().any(|ours| ours.obligation == draft.obligation) {
+                self.drafts.push(draft.renumbered(self.next_draft()));
+            }
+        }
         for theirs in deadlines {
             match self.deadlines.iter_mut().find(|ours| ours.obligation == theirs.obligation) {
                 Some(ours) if goes_before(theirs, ours) => *ours = theirs.clone(),

@@ -1,12 +1,17 @@
 //! What can be written about who has to know. The comments are the manual.
 
+mod drafts;
+
 use crate::{Inhibition, inhibit, limits, wire};
 use activity::{DataClass, EntityKind, Span};
 use detector::Severity;
+use draft::Organisation;
+pub use drafts::DraftRule;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The sections `[[triggers]]`, `[wordings]`, `[[inhibitions]]`, `[escalation]`, `[fallback]`, `[awareness]`, `[notices]`, `[digest]` and `[jurisdictions]`.
+/// The sections `[[triggers]]`, `[wordings]`, `[[inhibitions]]`, `[escalation]`, `[fallback]`, `[awareness]`, `[notices]`, `[digest]`,
+/// `[jurisdictions]`, `[organisation]` and `[[drafts]]`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -20,6 +25,8 @@ pub struct Settings {
     pub notices: NoticeSettings,
     pub digest: DigestSettings,
     pub jurisdictions: JurisdictionSettings,
+    pub organisation: Organisation,
+    pub drafts: Vec<DraftRule>,
 }
 
 /// `[[triggers]]`: which incidents which channels hear of. Every trigger that matches adds its channels; none stops the
@@ -283,6 +290,15 @@ impl Settings {
         if self.wordings.len() > limits::WORDINGS_MAX {
             wrong("wordings".into(), &format!("there are more than {} texts", limits::WORDINGS_MAX));
         }
+        for (at, rule) in self.drafts.iter().enumerate() {
+            rule.check().into_iter().for_each(|(key, problem)| wrong(format!("drafts[{at}].{key}"), problem));
+        }
+        if self.drafts.len() > limits::DRAFT_RULES_MAX {
+            wrong("drafts".into(), &format!("there are more than {}", limits::DRAFT_RULES_MAX));
+        }
+        for (key, problem) in self.organisation.check() {
+            wrong(format!("organisation.{key}"), &problem);
+        }
         let at_once = self.escalation.after == Span::ZERO && self.escalation.policy.is_some();
         if (self.escalation.after <= Span::ZERO && !at_once) || DAY < self.escalation.after {
             wrong("escalation.after".into(), "must lie above `0s` and within `24h`");
@@ -334,6 +350,11 @@ impl Settings {
         channels.extend(listed("escalation.channels".into(), &self.escalation.channels));
         channels.extend(listed("fallback.channels".into(), &self.fallback.channels));
         channels.extend(listed("digest.channels".into(), &self.digest.channels));
+        channels.extend(
+            (self.drafts.iter().enumerate()).filter_map(|(at, rule)| {
+                rule.channel.clone().map(|channel| (format!("drafts[{at}].channel"), channel))
+            }),
+        );
         channels
     }
 }

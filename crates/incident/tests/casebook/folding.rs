@@ -21,7 +21,17 @@ enum Input {
 /// With obligations that hang on another notice and on the number of people.
 fn world() -> World {
     let law = r#"applicable = ["eu-gdpr-33-authority", "eu-gdpr-34-individuals", "card-visa-notify", "us-ca-*"]"#;
-    let mut world = World::with(&format!("{}[jurisdictions]\n{law}\n", crate::world::POLICY));
+    let drafts = r#"
+[[drafts]]
+obligations = ["eu-gdpr-33-authority"]
+approval = "by_exception"
+approvers = ["p0", "p1"]
+hold = "5h"
+channel = "authority"
+[[drafts]]
+obligations = ["eu-gdpr-34-individuals"]
+"#;
+    let mut world = World::with(&format!("{}[jurisdictions]\n{law}\n{drafts}", crate::world::POLICY));
     let policy = world.book.policy().clone().with_residents(crate::located::residents());
     world.book.set_policy(std::sync::Arc::new(policy));
     world
@@ -74,6 +84,7 @@ fn actions() -> impl Strategy<Value = Action> {
         3 => (1..5u64, reason.clone()).prop_map(|(into, reason)| Action::Merge { into: IncidentId(into), reason }),
         // Which alerts is filled in when there is an incident.
         2 => reason.clone().prop_map(|reason| Action::Split { alerts: Vec::new(), reason }),
+        3 => (1..4u32, acts(), reason.clone()).prop_map(|(draft, act, reason)| Action::Draft { draft, act, reason }),
         2 => (prop::sample::select(&Ruling::ALL[..]), 0..4u8, 0..4u32, reason.clone()).prop_map(|(verdict, user, n, reason)| {
             let alert = crate::world::alert(&format!("u{user}"), n).id;
             let until = crate::world::start() + Span::from_hours(24);
@@ -90,6 +101,19 @@ fn actions() -> impl Strategy<Value = Action> {
         }),
         1 => (1..4u64).prop_map(|silence| Action::ApproveSilence { silence }),
         1 => (1..4u64).prop_map(|silence| Action::EndSilence { silence }),
+    ]
+}
+
+fn acts() -> impl Strategy<Value = DraftAct> {
+    let obligations = prop::sample::select(&["eu-gdpr-34-individuals", "us-ca-ag", "x"][..]);
+    prop_oneof![
+        1 => obligations.prop_map(|obligation| DraftAct::Make { obligation: obligation.into() }),
+        3 => (prop::sample::select(&draft::Field::ALL[..]), any::<String>())
+            .prop_map(|(field, text)| DraftAct::Edit { field, text }),
+        1 => prop::option::of(Just(draft::Phase::Final)).prop_map(|phase| DraftAct::Redraft { phase }),
+        3 => (1..3u32).prop_map(|version| DraftAct::Approve { version }),
+        1 => Just(DraftAct::Stop),
+        1 => (1..3u32).prop_map(|version| DraftAct::Send { version }),
     ]
 }
 

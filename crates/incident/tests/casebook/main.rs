@@ -16,6 +16,8 @@ mod deliveries;
 #[cfg(test)]
 mod digest;
 #[cfg(test)]
+mod drafts;
+#[cfg(test)]
 mod escalation;
 #[cfg(test)]
 mod explained;

@@ -36,7 +36,9 @@ fn read_secret(channel: &str, setting: &'static str, source: &SecretSource) -> R
 
 /// The configuration keeps digests from channels that may interrupt people; this keeps the promise if one comes all the same.
 fn not_for_a_digest() -> Failure {
-    Failure::refused("a digest interrupts nobody: it goes by e-mail or webhook")
+    Failure::refused(
+        "a digest goes by e-mail or webhook, and what the law wants told by e-mail: neither interrupts anybody",
+    )
 }
 
 fn unfit(channel: &str, problem: impl Into<String>) -> ChannelError {

@@ -317,7 +317,7 @@ const fn action(kind: NoticeKind) -> Option<&'static str> {
         NoticeKind::Opened | NoticeKind::Escalated | NoticeKind::DeadlineWarning => "trigger",
         NoticeKind::Acknowledged => "acknowledge",
         NoticeKind::Closed => "resolve",
-        NoticeKind::Digest | NoticeKind::ContactTest => return None,
+        NoticeKind::Digest | NoticeKind::ContactTest | NoticeKind::Draft => return None,
     })
 }
 

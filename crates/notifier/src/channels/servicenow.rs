@@ -289,7 +289,7 @@ impl ServiceNow {
 impl Channel for ServiceNow {
     fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
         Box::pin(async move {
-            if notice.kind == NoticeKind::Digest {
+            if matches!(notice.kind, NoticeKind::Digest | NoticeKind::Draft) {
                 return Err(not_for_a_digest());
             }
             let facts = Facts::of(notice);

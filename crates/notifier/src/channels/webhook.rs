@@ -15,7 +15,7 @@
 //! The daily digest is `breachd.digest`, with its `alerts`. Other event types are `breachd.incident.` and `opened`, `escalated`, `deadline_warning`, `acknowledged` or `closed`; a trial
 //! sends `breachd.channel.test`, to be answered 2xx and ignored. Accepted means 2xx; there is no confirmation.
 
-use super::{http::Http, read_secret, unfit};
+use super::{http::Http, not_for_a_digest, read_secret, unfit};
 use crate::{
     ChannelError, Pace, Period, Retry, Secret, SecretSource,
     channel::{Answer, Channel, Receipt},
@@ -126,6 +126,9 @@ impl Webhook {
 impl Channel for Webhook {
     fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
         Box::pin(async move {
+            if notice.kind == NoticeKind::Draft {
+                return Err(not_for_a_digest());
+            }
             self.post(&notice.id.0, body(notice, &self.source)).await?;
             Ok(Receipt(format!("webhook-id {}", notice.id)))
         })

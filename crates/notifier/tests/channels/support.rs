@@ -135,6 +135,7 @@ pub(crate) fn notice() -> Notice {
         checkpoint: None,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         digest: Vec::new(),
+        document: None,
         drill: None,
         recipient: None,
         again: 0,

@@ -6,7 +6,8 @@
 use crate::render::{AFFECTED_HEADING, Facts};
 use activity::printable_within;
 use askama::Template;
-use incident::{Notice, NoticeKind};
+use draft::{Document, Looks};
+use incident::{Notice, NoticeDocument, NoticeKind};
 use lettre::{
     Message,
     message::{
@@ -35,19 +36,24 @@ pub(super) enum NoMail {
 }
 
 pub(super) fn of(notice: &Notice, from: &Mailbox, to: &Mailbox) -> Result<Message, NoMail> {
-    let facts = Facts::of(notice);
+    let (text, html, subject) = match &notice.document {
+        Some(document) => of_document(document, notice),
+        None => {
+            let facts = Facts::of(notice);
+            (facts.plain_text(), Html { facts: &facts }.render()?, subject(&facts))
+        }
+    };
     let decided = Duration::from_millis(u64::try_from(notice.decided_at.as_millis()).unwrap_or(0));
     let thread = thread(notice, from, to);
-    let html = Html { facts: &facts }.render()?;
     // No encoded body can hold `=_`: quoted-printable escapes `=`, and base64 has it at the end only.
     let alternatives = MultiPart::alternative()
         .boundary(format!("=_breachd_{}", &hash(&[&notice.id.0])[..16]))
-        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(facts.plain_text()))
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text))
         .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(html));
     let mut message = Message::builder()
         .from(from.clone())
         .to(to.clone())
-        .subject(subject(&facts))
+        .subject(subject)
         .date(UNIX_EPOCH + decided)
         .message_id(Some(id(notice, from, to)))
         .in_reply_to(thread.clone())
@@ -61,9 +67,18 @@ pub(super) fn of(notice: &Notice, from: &Mailbox, to: &Mailbox) -> Result<Messag
     Ok(message)
 }
 
+/// Text, HTML and subject of what the law wants told: the document, and no word of ours around it.
+fn of_document(document: &NoticeDocument, notice: &Notice) -> (String, String, String) {
+    let read = Document::read(&document.text, document.language);
+    (document.text.clone(), read.html(Looks::Mail), one_line(&notice.title))
+}
+
 /// White space counts for nothing in a header, and `=?` in the text must not look like an encoded word (RFC 2047) of ours.
 fn subject(facts: &Facts) -> String {
-    let line = facts.subject_line();
+    one_line(&facts.subject_line())
+}
+
+fn one_line(line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     printable_within(&words.join(" ").replace("=?", "= ?"), SUBJECT_CHARACTERS_MAX)
 }
@@ -80,6 +95,11 @@ fn thread(notice: &Notice, from: &Mailbox, to: &Mailbox) -> String {
     let (kind, number) = match notice.kind {
         NoticeKind::Digest => ("digest", notice.id.to_string()),
         NoticeKind::ContactTest => ("contact test", notice.id.to_string()),
+        // Of an incident's documents each recipient gets a thread that has nothing to do with ours.
+        NoticeKind::Draft => {
+            let draft = notice.document.as_ref().map_or(0, |document| document.draft);
+            ("draft", format!("{} {draft}", notice.incident))
+        }
         _ => ("incident", notice.incident.to_string()),
     };
     let parts: [&str; 4] = [kind, &number, &drill, to.email.as_ref()];
@@ -207,6 +227,42 @@ mod tests {
         hostile.digest[0].why.clone_from(&why);
         hostile.digest[1].note = Some(why);
         assert_exactly_our_headers(&hostile);
+    }
+
+    #[test]
+    fn what_the_law_wants_told_is_the_document_and_no_word_more() {
+        let mut written = Document::new(draft::Language::German);
+        written.heading(1, "Meldung <b>\r\nBcc: all@example.com");
+        written.item("eins & zwei");
+        written.table(&["Was", "Mindestens"], &[vec!["Personen".into(), "3".into()]]);
+        let (text, language) = (written.text(), written.language);
+        let document = NoticeDocument { draft: 1, version: 2, sha256: draft::sha256(&text), language, text };
+        let title = written.title().to_owned();
+        let notice = Notice { kind: NoticeKind::Draft, title, document: Some(Box::new(document)), ..example() };
+        let raw = mail(&notice);
+        let parsed = mailparse::parse_mail(&raw).unwrap();
+        let mut found: Vec<String> = parsed.headers.iter().map(|header| header.get_key()).collect();
+        let mut expected = HEADERS.to_vec();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+        let (text, html) = parts(&parsed);
+        assert_eq!(
+            draft::sha256(&format!("{}\n", text.trim_end())),
+            notice.document.as_ref().unwrap().sha256,
+            "as approved"
+        );
+        let seen = shown(&html);
+        for said in ["Meldung <b>", "eins & zwei", "Personen", "Mindestens"] {
+            assert!(seen.contains(said) && text.contains(said), "{said}");
+        }
+        for ours in ["INC-7", "u1042", "CRITICAL", "hr_payroll", "breachd.example"] {
+            assert!(!seen.contains(ours) && !text.contains(ours), "{ours}");
+        }
+        assert_eq!(html.matches("lang=\"de\"").count(), 2);
+        let subject = parsed.headers.get_first_value("Subject").unwrap();
+        assert!(subject.starts_with("Meldung <b>"), "{subject}");
+        assert_eq!(raw, mail(&notice), "the same document is the same mail, under the same Message-ID");
     }
 
     #[test]

@@ -1,0 +1,257 @@
+//! One document to many people: who is next, how fast, and where to go on after a crash.
+//!
+//! ```text
+//! Mailing::new(list, hash) ── next(now) ─► Begin(batch)  journal it, then `begun`
+//!                                      ─► Send(whom)     hand the mail over, then `result`
+//!                                      ─► Ended(batch)   journal it, then `ended`
+//!                                      ─► Wait(until) · Waiting (for results) · Done
+//! ```
+//! The list is sorted by the person's id, so it is the same list whoever makes it, and a position in it means the same person for ever as
+//! long as the hash of the list is that of the journal. Progress is journaled by the batch, not by the mail: two entries for at most
+//! [`limits::IN_FLIGHT_MAX`] mails, 400 for 50,000 people. After a crash the batch that had begun and not ended is sent again, under the
+//! same Message-IDs, so that mail programs show each mail once; nothing else is. One entry a mail would repeat one mail instead of a
+//! batch, for 125 times as many entries in a chain that everybody has to verify.
+//!
+//! Pace: not more than so many mails in any minute, counted from the times at which they were handed out. After a restart the last minute
+//! counts as full. Bounces come later and from elsewhere: [`Mailing::bounced`] marks whoever has to be reached another way.
+
+use crate::{Language, limits, sha256};
+use activity::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Somebody to be told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Recipient {
+    /// Stable, such as a personnel number; it leaves this module only as a hash.
+    pub person: String,
+    pub email: String,
+    pub language: Language,
+}
+
+/// What has to be journaled of a mailing. Positions are those of the sorted list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "progress", rename_all = "snake_case")]
+pub enum Progress {
+    /// Of this list; another list under the same document is another mailing.
+    Started { list: String, n: u32 },
+    /// These are about to be handed over.
+    Begun { from: u32, to: u32 },
+    /// All of them have a result; the relay refused `refused` for good.
+    Ended { from: u32, to: u32, refused: Vec<u32> },
+    /// Mail to these came back later.
+    Bounced { at: Vec<u32> },
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Journal this, then [`Mailing::apply`] it.
+    Journal(Progress),
+    /// Hand this mail over, then say what came of it: [`Mailing::result`].
+    Send(u32),
+    /// Nothing before then: the pace.
+    Wait(Timestamp),
+    /// Results of what is in flight are missing.
+    Waiting,
+    Done,
+}
+
+/// What a relay said of one mail, for good: who asks again does so below this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Accepted,
+    Refused,
+}
+
+/// Why there is no mailing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoMailing {
+    TooMany(usize),
+    /// The same person twice: which address is right?
+    Twice(String),
+    /// It was journaled of another list.
+    OtherList,
+}
+
+/// One mailing as it stands.
+#[derive(Clone, Debug)]
+pub struct Mailing {
+    recipients: Vec<Recipient>,
+    list: String,
+    /// SHA-256 of the document's text.
+    document: String,
+    per_minute: usize,
+    started: bool,
+    batch: Option<Batch>,
+    /// All before it have a result.
+    done: u32,
+    refused: BTreeSet<u32>,
+    bounced: BTreeSet<u32>,
+    /// When the mails of the last minute were handed out.
+    sent_at: VecDeque<Timestamp>,
+    /// Nothing is handed out before.
+    not_before: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+struct Batch {
+    from: u32,
+    to: u32,
+    /// Next to be handed out.
+    next: u32,
+    results: BTreeMap<u32, Outcome>,
+}
+
+const MINUTE: Span = Span::from_minutes(1);
+
+impl Mailing {
+    /// `document`: SHA-256 of its text. `per_minute`: at least 1.
+    ///
+    /// # Errors
+    /// Too many recipients, or one person twice.
+    pub fn new(mut recipients: Vec<Recipient>, document: &str, per_minute: usize) -> Result<Self, NoMailing> {
+        if recipients.len() > limits::RECIPIENTS_MAX {
+            return Err(NoMailing::TooMany(recipients.len()));
+        }
+        recipients.sort();
+        if let Some(pair) = recipients.windows(2).find(|pair| pair[0].person == pair[1].person) {
+            return Err(NoMailing::Twice(pair[0].person.clone()));
+        }
+        let mut list = String::new();
+        for Recipient { person, email, language } in &recipients {
+            for part in [person.as_str(), email, language.tag()] {
+                list.push_str(&format!("{}:{part},", part.len()));
+            }
+        }
+        Ok(Mailing {
+            list: sha256(&list),
+            recipients,
+            document: document.to_owned(),
+            per_minute: per_minute.max(1),
+            started: false,
+            batch: None,
+            done: 0,
+            refused: BTreeSet::new(),
+            bounced: BTreeSet::new(),
+            sent_at: VecDeque::new(),
+            not_before: None,
+        })
+    }
+
+    /// Goes on where the journal says, in order; `now`: of the restart, from which on the pace counts anew.
+    ///
+    /// # Errors
+    /// It is another list's.
+    pub fn resume(mut self, journaled: &[Progress], now: Timestamp) -> Result<Self, NoMailing> {
+        for progress in journaled {
+            if let Progress::Started { list, .. } = progress
+                && *list != self.list
+            {
+                return Err(NoMailing::OtherList);
+            }
+            self.apply(progress);
+        }
+        if self.batch.is_some() || self.done > 0 {
+            self.not_before = Some(now + MINUTE);
+        }
+        Ok(self)
+    }
+
+    /// What the journal has.
+    pub fn apply(&mut self, progress: &Progress) {
+        match progress {
+            Progress::Started { .. } => self.started = true,
+            Progress::Begun { from, to } => {
+                self.batch = Some(Batch { from: *from, to: *to, next: *from, results: BTreeMap::new() });
+            }
+            Progress::Ended { to, refused, .. } => {
+                self.batch = None;
+                self.done = self.done.max(*to);
+                self.refused.extend(refused);
+            }
+            Progress::Bounced { at } => self.bounced.extend(at),
+        }
+    }
+
+    pub fn next(&mut self, now: Timestamp) -> Next {
+        let n = self.recipients.len() as u32;
+        if !self.started {
+            return Next::Journal(Progress::Started { list: self.list.clone(), n });
+        }
+        let Some(batch) = &mut self.batch else {
+            if self.done >= n {
+                return Next::Done;
+            }
+            let size = self.per_minute.min(limits::IN_FLIGHT_MAX) as u32;
+            return Next::Journal(Progress::Begun { from: self.done, to: n.min(self.done.saturating_add(size)) });
+        };
+        if batch.next < batch.to {
+            if let Some(at) = self.not_before.filter(|at| now < *at) {
+                return Next::Wait(at);
+            }
+            while self.sent_at.front().is_some_and(|at| *at + MINUTE <= now) {
+                self.sent_at.pop_front();
+            }
+            if let Some(first) = self.sent_at.front().filter(|_| self.sent_at.len() >= self.per_minute) {
+                return Next::Wait(*first + MINUTE);
+            }
+            self.sent_at.push_back(now);
+            let at = batch.next;
+            batch.next += 1;
+            return Next::Send(at);
+        }
+        if batch.results.len() < (batch.to - batch.from) as usize {
+            return Next::Waiting;
+        }
+        let refused = batch.results.iter().filter(|(_, outcome)| **outcome == Outcome::Refused).map(|(at, _)| *at);
+        Next::Journal(Progress::Ended { from: batch.from, to: batch.to, refused: refused.collect() })
+    }
+
+    /// What came of a mail; of one that is not in flight nothing is heard any more.
+    pub fn result(&mut self, at: u32, outcome: Outcome) {
+        if let Some(batch) = &mut self.batch
+            && (batch.from..batch.next).contains(&at)
+        {
+            batch.results.entry(at).or_insert(outcome);
+        }
+    }
+
+    /// Mail that came back, by its Message-ID's left part; to be journaled, if it is news.
+    pub fn bounced(&self, token: &str) -> Option<Progress> {
+        let found = (0..self.recipients.len() as u32).find(|at| self.token(*at).as_deref() == Some(token))?;
+        (!self.bounced.contains(&found)).then(|| Progress::Bounced { at: vec![found] })
+    }
+
+    pub fn recipient(&self, at: u32) -> Option<&Recipient> {
+        self.recipients.get(at as usize)
+    }
+
+    /// Left part of the Message-ID, and the token of the bounce address: the same for every repeat of this document to this person,
+    /// 32 hexadecimal digits that tell neither.
+    pub fn token(&self, at: u32) -> Option<String> {
+        let person = &self.recipient(at)?.person;
+        let mut hash =
+            sha256(&format!("breachd mailing {}:{}{}:{person}", self.document.len(), self.document, person.len()));
+        hash.truncate(32);
+        Some(hash)
+    }
+
+    /// Who has to be reached another way: refused or bounced.
+    pub fn not_reached(&self) -> impl Iterator<Item = &Recipient> {
+        self.refused.union(&self.bounced).filter_map(|at| self.recipient(*at))
+    }
+
+    /// (Taken by the relay and not come back, to be reached another way, still to be sent.)
+    pub fn counts(&self) -> (u32, u32, u32) {
+        let lost = self.refused.union(&self.bounced).count() as u32;
+        (self.done.saturating_sub(lost), lost, (self.recipients.len() as u32).saturating_sub(self.done))
+    }
+
+    /// When the last mail goes out if all goes well, from now on.
+    pub fn ends_at(&self, now: Timestamp) -> Timestamp {
+        let left = (self.recipients.len() as i64) - i64::from(self.done);
+        let minutes = left.max(0) / self.per_minute as i64;
+        now.saturating_add(Span::from_minutes(minutes))
+    }
+}

@@ -1,0 +1,333 @@
+//! What the law wants told: made, edited, approved or stopped, sent; and the texts are in the journal.
+
+use crate::world::{World, alert, drill, kinds, policy, requested, start, verdict};
+use activity::Span;
+use draft::{Field, Open, Phase};
+use incident::*;
+use law::Catalogue;
+
+const BASE: &str = r#"
+[[triggers]]
+channels = ["pager"]
+[fallback]
+channels = ["phone"]
+[organisation]
+name = "Example GmbH"
+contact = "dpo@example.com"
+"#;
+
+const REQUIRED: &str = r#"
+[[drafts]]
+obligations = ["eu-gdpr-33-authority"]
+approvers = ["Ada"]
+channel = "authority"
+"#;
+
+const BY_EXCEPTION: &str = r#"
+[[drafts]]
+obligations = ["eu-gdpr-33-authority"]
+approval = "by_exception"
+approvers = ["Ada", "Bob"]
+hold = "4h"
+channel = "authority"
+"#;
+
+const BY_HAND: &str = r#"
+[[drafts]]
+obligations = ["eu-gdpr-33-authority", "eu-gdpr-34-*"]
+language = "de"
+"#;
+
+fn world(rules: &str) -> World {
+    World::with(&format!("{BASE}{rules}"))
+}
+
+fn act(world: &mut World, by: &str, draft: u32, act: DraftAct) -> Result<Vec<Decision>, String> {
+    let action = Action::Draft { draft, act, reason: "reason".into() };
+    world.ask(by, Some(1), action).map_err(|refusal| refusal.to_string())
+}
+
+fn edit(field: Field, text: &str) -> DraftAct {
+    DraftAct::Edit { field, text: text.into() }
+}
+
+fn draft(world: &World) -> &Draft {
+    world.incident(1).draft(1).expect("a draft")
+}
+
+/// The documents that were requested to be sent.
+fn documents(decisions: &[Decision]) -> Vec<(&str, &NoticeDocument)> {
+    decisions
+        .iter()
+        .filter_map(|decision| match decision {
+            Decision::NoticeRequested { notice, .. } => Some((notice.channel.as_str(), notice.document.as_deref()?)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_limit_that_runs_has_its_draft_and_the_journal_has_the_text() {
+    let mut world = world(REQUIRED);
+    let decisions = world.alert(&alert("u1", 0));
+    assert_eq!(kinds(&decisions)[..3], ["incident_opened", "awareness_set", "deadline_armed"]);
+    let made = decisions.iter().find_map(|decision| match decision {
+        Decision::DraftChanged { change, .. } => Some(&**change),
+        _ => None,
+    });
+    let Some(DraftChange::Made { obligation, version, .. }) = made else { panic!("no draft: {decisions:?}") };
+    assert_eq!((obligation.as_str(), version.version), ("eu-gdpr-33-authority", 1));
+    assert_eq!(version.sha256, draft::sha256(&version.text), "anybody can check it");
+    assert!(version.text.contains("Example GmbH") && version.text.contains("1,840"), "{}", version.text);
+    assert!(
+        !version.text.contains("u1") && !version.text.contains("hr_payroll"),
+        "no name of a person or table leaves"
+    );
+    assert_eq!(version.open[..2], [Open::Nature, Open::Information]);
+    assert_eq!(draft(&world).state(), DraftState::AwaitsApproval);
+    assert_eq!(requested(&decisions), [(NoticeKind::Opened, "pager")], "nothing went to the authority");
+    assert!(world.after(Span::from_minutes(1)).is_empty(), "made once");
+}
+
+#[test]
+fn required_means_that_nothing_goes_out_before_somebody_named_approves_this_very_version() {
+    let mut world = world(REQUIRED);
+    world.alert(&alert("u1", 0));
+    act(&mut world, "Eve", 1, edit(Field::Consequences, "fraud in their names")).unwrap();
+    let newest = |refused: Result<Vec<Decision>, String>| refused.unwrap_err();
+    assert_eq!(
+        newest(act(&mut world, "Ada", 1, DraftAct::Approve { version: 1 })),
+        "version 2 of draft 1 is the newest: look at that one"
+    );
+    assert_eq!(
+        newest(act(&mut world, "Eve", 1, DraftAct::Approve { version: 2 })),
+        "only Ada may approve or stop draft 1"
+    );
+    let sent = act(&mut world, "ada (name as given)", 1, DraftAct::Approve { version: 2 }).unwrap();
+    assert_eq!(kinds(&sent), ["draft_changed", "notice_requested", "draft_changed"]);
+    let documents = documents(&sent);
+    let (channel, document) = documents[0];
+    assert_eq!((channel, document.version, &document.text), ("authority", 2, &draft(&world).text));
+    assert!(document.text.contains("fraud in their names"));
+    assert_eq!(document.sha256, draft(&world).newest().unwrap().sha256);
+    assert_eq!(draft(&world).state(), DraftState::Sent);
+    let refused = act(&mut world, "Ada", 1, DraftAct::Approve { version: 2 }).unwrap_err();
+    assert_eq!(refused, "version 2 of draft 1 was sent already");
+    assert!(
+        world.incident(1).deadline("eu-gdpr-33-authority").unwrap().is_running(),
+        "sent is not proof: a person settles"
+    );
+    // Whoever is told a document is not told how the incident goes on.
+    world.ask("Ada", Some(1), verdict(Verdict::NotABreach)).unwrap();
+    let closed = world.ask("Ada", Some(1), Action::Close).unwrap();
+    assert_eq!(requested(&closed), [(NoticeKind::Closed, "pager")]);
+}
+
+#[test]
+fn a_missing_approval_shows_in_the_warnings() {
+    let mut world = world(REQUIRED);
+    world.alert(&alert("u1", 0));
+    let warned = world.after(Span::from_hours(37));
+    let told = warned.iter().find_map(|decision| match decision {
+        Decision::NoticeRequested { notice, .. } => Some(notice.title.clone()),
+        _ => None,
+    });
+    let title = told.expect("a warning");
+    assert!(
+        title.starts_with("50 % of the time limit") && title.contains("; draft 1 is not approved yet, by Ada"),
+        "{title}"
+    );
+    act(&mut world, "Ada", 1, DraftAct::Stop).unwrap();
+    let warned = world.after(Span::from_hours(18));
+    let said = warned.iter().any(|decision| decision.because().contains("draft 1 was stopped by Ada and is not sent"));
+    assert!(said, "undecided or stopped never means not needed: {warned:?}");
+    act(&mut world, "Ada", 1, DraftAct::Approve { version: 1 }).unwrap();
+    let warned = world.after(Span::from_hours(12));
+    assert!(!warned.is_empty() && warned.iter().all(|decision| !decision.because().contains("draft")));
+}
+
+#[test]
+fn by_exception_it_goes_out_at_the_end_of_its_hold_with_what_is_known_then() {
+    let mut world = world(BY_EXCEPTION);
+    world.alert(&alert("u1", 0));
+    assert_eq!(draft(&world).hold_until, Some(start() + Span::from_hours(4)));
+    world.after(Span::from_hours(3));
+    world
+        .ask(
+            "Ada",
+            Some(1),
+            Action::CountPeople { place: String::new(), lower: 12, upper: Some(12), reason: "r".into() },
+        )
+        .unwrap();
+    assert!(documents(&world.journal).is_empty());
+    let sent = world.after(Span::from_hours(1));
+    let (channel, document) = documents(&sent)[0];
+    assert_eq!((channel, document.version), ("authority", 2), "a version of its own, since more is known by now");
+    assert!(document.text.contains("| People | 12 | a person's count | 12 | a person's count |"), "{}", document.text);
+    let last = draft(&world).sent.last().unwrap();
+    assert_eq!(last.could_stop, ["Ada", "Bob"]);
+    assert_eq!(last.act.because, "its hold is over, and nobody stopped it; who could have: Ada, Bob");
+    assert!(world.after(Span::from_hours(1)).iter().all(|decision| decision.kind() != "draft_changed"), "sent once");
+}
+
+#[test]
+fn a_hold_never_passes_the_limit_and_a_stop_holds() {
+    let mut world = world(&BY_EXCEPTION.replace("4h", "72h"));
+    world.alert(&alert("u1", 0));
+    assert_eq!(draft(&world).hold_until, world.incident(1).deadline("eu-gdpr-33-authority").unwrap().due_at);
+    assert_eq!(act(&mut world, "Eve", 1, DraftAct::Stop).unwrap_err(), "only Ada or Bob may approve or stop draft 1");
+    act(&mut world, "Bob", 1, DraftAct::Stop).unwrap();
+    let later = world.after(Span::from_hours(80));
+    assert!(documents(&later).is_empty() && draft(&world).state() == DraftState::Stopped);
+    let late = act(&mut world, "Eve", 1, DraftAct::Redraft { phase: None }).unwrap();
+    let Decision::DraftChanged { change, .. } = &late[0] else { panic!("{late:?}") };
+    let DraftChange::Revised { version, .. } = &**change else { panic!("{change:?}") };
+    assert!(version.open.contains(&Open::Delay), "it is late now, and says so");
+    let sent = act(&mut world, "Bob", 1, DraftAct::Send { version: 2 }).unwrap();
+    assert_eq!(documents(&sent).len(), 1, "approved after all");
+}
+
+#[test]
+fn what_need_not_be_told_does_not_go_out_by_itself() {
+    let mut world = world(BY_EXCEPTION);
+    world.alert(&alert("u1", 0));
+    let settle = Action::Settle {
+        obligation: "eu-gdpr-33-authority".into(),
+        how: Settlement::NotRequired,
+        reason: "no risk".into(),
+        told_at: None,
+    };
+    world.ask("Ada", Some(1), settle).unwrap();
+    assert!(documents(&world.after(Span::from_hours(10))).is_empty());
+}
+
+#[test]
+fn a_follow_up_says_what_is_new_and_begins_a_hold_of_its_own() {
+    let mut world = world(BY_EXCEPTION);
+    world.alert(&alert("u1", 0));
+    world.after(Span::from_hours(5));
+    act(&mut world, "Ada", 1, edit(Field::Measures, "the account is locked")).unwrap();
+    let of = draft(&world);
+    assert_eq!((of.phase(), of.hold_until), (Phase::FollowUp, Some(world.now + Span::from_hours(4))));
+    assert!(of.text.contains("follow-up notification") && of.text.contains("## What is new"), "{}", of.text);
+    assert!(of.text.contains("- the account is locked\n"));
+    act(&mut world, "Ada", 1, DraftAct::Redraft { phase: Some(Phase::Final) }).unwrap();
+    let sent = world.after(Span::from_hours(4));
+    assert!(documents(&sent)[0].1.text.contains("final notification"));
+    let phases: Vec<_> = draft(&world).sent.iter().map(|sent| sent.phase).collect();
+    assert_eq!(phases, [Phase::Initial, Phase::Final]);
+    assert_eq!(draft(&world).sent.len(), 2);
+}
+
+#[test]
+fn without_a_channel_a_person_sends_it_and_says_so() {
+    let mut world = world(BY_HAND);
+    world.alert(&alert("u1", 0));
+    let languages: Vec<_> = world.incident(1).drafts.iter().map(|draft| draft.language.tag()).collect();
+    assert_eq!(languages, ["de", "de"]);
+    assert!(world.incident(1).draft(2).unwrap().text.starts_with("# Ihre personenbezogenen Daten"));
+    let refused = act(&mut world, "Eve", 1, DraftAct::Send { version: 1 }).unwrap_err();
+    assert_eq!(refused, "draft 1 must be approved before it is sent");
+    act(&mut world, "Eve", 1, DraftAct::Approve { version: 1 }).unwrap();
+    assert_eq!(draft(&world).state(), DraftState::Approved);
+    let sent = act(&mut world, "Eve", 1, DraftAct::Send { version: 1 }).unwrap();
+    assert_eq!(kinds(&sent), ["draft_changed"]);
+    assert_eq!(draft(&world).sent[0].notice, None);
+    let refused = act(&mut world, "Eve", 1, edit(Field::Monitoring, "x")).unwrap_err();
+    assert_eq!(refused, "`monitoring` has no place in this document");
+    let long = "x".repeat(draft::limits::FIELD_MAX + 1);
+    assert!(act(&mut world, "Eve", 1, edit(Field::Nature, &long)).unwrap_err().starts_with("at most"));
+}
+
+#[test]
+fn a_drills_draft_goes_through_all_of_it_and_nothing_leaves() {
+    let mut world = world(BY_EXCEPTION);
+    world.alert(&drill(alert("u1", 0), 7));
+    assert!(draft(&world).text.contains("EXERCISE"));
+    let later = world.after(Span::from_hours(5));
+    assert!(documents(&later).is_empty());
+    let sent = draft(&world).sent.last().expect("as if it had been sent");
+    assert!(sent.notice.is_none() && sent.act.because.ends_with("an exercise: nothing leaves"));
+}
+
+#[test]
+fn what_cannot_be_delivered_is_told_to_people_not_shown_to_them() {
+    let mut world = world(REQUIRED);
+    world.alert(&alert("u1", 0));
+    act(&mut world, "Ada", 1, DraftAct::Approve { version: 1 }).unwrap();
+    let id = world.notice(1, NoticeKind::Draft, "authority");
+    let decisions = world.report(&id, DeliveryResult::Rejected { reason: "550 unknown".into() });
+    assert_eq!(requested(&decisions), [(NoticeKind::Escalated, "phone")]);
+    let Some(Decision::NoticeRequested { notice, .. }) = decisions.last() else { panic!("{decisions:?}") };
+    assert!(notice.title.starts_with("Not delivered over `authority`: Notification of"), "{}", notice.title);
+    assert!(notice.document.is_none());
+}
+
+#[test]
+fn people_ask_for_a_draft_of_what_applies() {
+    let mut world = world("");
+    world.alert(&alert("u1", 0));
+    assert!(world.incident(1).drafts.is_empty());
+    let make = |id: &str| DraftAct::Make { obligation: id.into() };
+    assert!(act(&mut world, "Ada", 0, make("us-ca-ag")).unwrap_err().contains("not among the obligations"));
+    act(&mut world, "Ada", 0, make("eu-gdpr-34-individuals")).unwrap();
+    assert!(act(&mut world, "Ada", 0, make("eu-gdpr-34-individuals")).unwrap_err().contains("already"));
+    assert_eq!(draft(&world).terms, Terms::default(), "required, by anybody, by hand");
+}
+
+#[test]
+fn versions_have_an_end() {
+    let mut world = world(REQUIRED);
+    world.alert(&alert("u1", 0));
+    let refused = (0..200).find_map(|n| act(&mut world, "Ada", 1, edit(Field::Nature, &format!("text {n}"))).err());
+    assert_eq!(refused.as_deref(), Some("a draft has at most 100 versions"));
+    assert_eq!(draft(&world).version() as usize, limits::DRAFT_VERSIONS_MAX);
+}
+
+#[test]
+fn the_register_holds_facts_effects_and_remedies() {
+    let mut world = world(REQUIRED);
+    world.alert(&alert("u1", 0));
+    act(&mut world, "Ada", 1, edit(Field::Consequences, "fraud")).unwrap();
+    act(&mut world, "Ada", 1, edit(Field::Measures, "passwords changed")).unwrap();
+    world.ask("Ada", Some(1), Action::Contain { reason: "account locked".into() }).unwrap();
+    world.ask("Ada", Some(1), verdict(Verdict::Breach)).unwrap();
+    act(&mut world, "Ada", 1, DraftAct::Approve { version: 3 }).unwrap();
+    let entry = world.incident(1).register_entry();
+    assert_eq!(
+        (entry.reference.as_str(), entry.verdict.as_str(), entry.verdict_by.as_str()),
+        ("INC-1", "breach", "Ada")
+    );
+    assert_eq!(entry.effects, "fraud");
+    assert!(
+        entry.remedial.starts_with("contained at") && entry.remedial.ends_with("passwords changed"),
+        "{}",
+        entry.remedial
+    );
+    assert!(entry.facts.contains("read 1,840 rows"));
+    assert_eq!(entry.open(), ["people"]);
+    let of = entry.obligations.iter().find(|of| of.obligation == "eu-gdpr-33-authority").unwrap();
+    assert_eq!((of.state.as_str(), of.sent.as_ref().map(|(version, _)| *version)), ("running", Some(3)));
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    let refused = |rule: &str| {
+        let settings: Settings = toml::from_str(&format!("{BASE}[[drafts]]\n{rule}")).unwrap();
+        let law = Catalogue::parse(Catalogue::DEFAULT).unwrap();
+        let mistakes = Policy::new(settings, &law).err().unwrap_or_default();
+        mistakes.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    let authority = "obligations = [\"eu-gdpr-33-authority\"]\n";
+    assert!(refused(authority).is_empty());
+    assert_eq!(refused("obligations = []"), ["drafts[0].obligations"]);
+    assert_eq!(refused("obligations = [\"us-ca-*\"]"), ["drafts[0].obligations[0]"], "it does not apply");
+    assert_eq!(refused("obligations = [\"card-visa-notify\"]"), ["drafts[0].obligations[0]"], "no document is known");
+    let by_exception = format!("{authority}approval = \"by_exception\"");
+    assert_eq!(refused(&by_exception), ["drafts[0].approvers", "drafts[0].channel", "drafts[0].hold"]);
+    assert_eq!(refused(&format!("{authority}hold = \"4h\"")), ["drafts[0].hold"]);
+    let people = "obligations = [\"eu-gdpr-34-individuals\"]\nchannel = \"mail\"";
+    assert_eq!(refused(people), ["drafts[0].obligations[0]"], "a channel is not the people");
+    let named = policy(&format!("{BASE}{REQUIRED}")).settings().channels();
+    assert!(named.contains(&("drafts[0].channel".into(), "authority".into())));
+}
