@@ -522,6 +522,7 @@ Why
 How many it concerns
 - records: at least 240, about 240, at most 1,840 (at least: different ids)
 - people: 240 (different employees' numbers)
+- people by where they live: 12 to 40 in US-CA (each where the directory says)
 - records of hr.hr_payroll named by their ids: at least 230, about 240, at most 250
 
 See and act on it: https://breachd.example/incidents/INC-7
