@@ -48,7 +48,8 @@ pub fn export(broker: &dyn Broker, topics: &Topics, out: &mut dyn Write) -> anyh
     })
 }
 
-fn each_line(
+/// Every line of the journal topic, in its order.
+pub(crate) fn each_line(
     broker: &dyn Broker,
     topics: &Topics,
     each: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,

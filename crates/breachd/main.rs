@@ -9,7 +9,7 @@ use breachd::{
     },
     dead_letter, demo, discover, drill, explain, incident_work, incidents, manual, replay, route_explain, run,
     settings::{self, Settings, Usage, load::Mistake},
-    sources,
+    silences, sources,
     topics::Topics,
     verdicts, wall,
 };
@@ -121,6 +121,14 @@ async fn command(command: Command) -> anyhow::Result<bool> {
             let settings = load(&arguments.config.files)?;
             route_explain::explain(&settings, wall::now(), &arguments, &mut out)?;
             Ok(true)
+        }
+        Command::Silence { command } => {
+            let settings = load(&command.config().files)?;
+            blocking(move || {
+                let broker = stream::kafka(&settings.kafka)?;
+                silences::run(broker.as_ref(), &settings, wall::now(), command, &mut io::stdout()).map(|()| true)
+            })
+            .await
         }
         Command::Channels { command: ChannelsCommand::Test { config, name } } => {
             test_channels(&load(&config.files)?, name.as_deref()).await

@@ -163,13 +163,13 @@ fn two() -> World {
 #[test]
 fn merged_one_goes_on_in_the_other_with_the_earliest_awareness() {
     let mut world = two();
-    let aware_at = Some(start() + Span::from_minutes(5));
-    let breach = Action::SetVerdict { verdict: Verdict::Breach, reason: why("seen"), aware_at };
+    let aware_at = start() + Span::from_minutes(5);
+    let breach = Action::SetVerdict { verdict: Verdict::Breach, reason: why("seen"), aware_at: Some(aware_at) };
     world.ask("dpo", Some(1), breach).unwrap();
     world.ask("dpo", Some(1), Action::AddTask { title: why("call"), owner: None, due_at: None }).unwrap();
     world.ask("dpo", Some(1), Action::Assign { owner: "bob".into(), reason: why("on duty") }).unwrap();
     let (records, later) = (world.incident(1).affected_records, world.incident(2).aware.clone().unwrap().at);
-    assert!(aware_at.unwrap() < later);
+    assert!(aware_at < later);
     let before = world.incident(2).clone();
 
     let decisions = world.ask("ann", Some(1), merge(2)).unwrap();
@@ -178,7 +178,7 @@ fn merged_one_goes_on_in_the_other_with_the_earliest_awareness() {
     assert_eq!((gone.state, gone.merged_into), (IncidentState::Closed, Some(IncidentId(2))));
     assert!(gone.running_deadlines().is_empty());
     assert_eq!((home.state, home.merged.as_slice()), (IncidentState::Open, &[IncidentId(1)][..]));
-    assert_eq!(home.aware.as_ref().unwrap().at, aware_at.unwrap());
+    assert_eq!(home.aware.as_ref().unwrap().at, aware_at);
     assert_eq!((home.verdict, home.severity), (Verdict::Breach, Severity::Critical));
     assert_eq!(home.data_classes, [DataClass::Hr, DataClass::Customer].into_iter().collect());
     assert_eq!((home.n_alerts, home.alerts.len()), (2, 2));
@@ -186,7 +186,7 @@ fn merged_one_goes_on_in_the_other_with_the_earliest_awareness() {
     assert_eq!(home.looked_after_by(), Some("bob"));
     assert_eq!(home.open_tasks().map(|task| task.title.as_str()).collect::<Vec<_>>(), ["call"]);
     let authority = home.deadline("eu-gdpr-33-authority").unwrap();
-    assert_eq!(authority.starts_at, aware_at.unwrap());
+    assert_eq!(authority.starts_at, aware_at);
     assert!(authority.due_at < before.deadline("eu-gdpr-33-authority").unwrap().due_at);
     // Whoever had heard of the first hears of its end, and where it goes on.
     let ends: Vec<_> = decisions
