@@ -234,6 +234,7 @@ fn sort(trust: &Trust, mut sorted: Sorted) -> anyhow::Result<Sorted> {
     Ok(sorted)
 }
 
+/// Every line of the journal topic, in its order.
 pub(crate) fn each_line(
     broker: &dyn Broker,
     topics: &Topics,

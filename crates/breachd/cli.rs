@@ -4,6 +4,7 @@ use crate::{
     dead_letter::{Filter, Which},
     incident_work::WorkCommand,
     route_explain::ExplainArgs,
+    silences::SilenceCommand,
 };
 use clap::{Parser, Subcommand, ValueEnum};
 use ingest::Written;
@@ -119,6 +120,11 @@ pub enum Command {
     Register {
         #[command(subcommand)]
         command: RegisterCommand,
+    },
+    /// For a while, alerts about one subject tell nobody; they are recorded all the same. It takes two people.
+    Silence {
+        #[command(subcommand)]
+        command: SilenceCommand,
     },
     /// Tests how notices are delivered.
     Channels {

@@ -33,6 +33,7 @@ pub mod rules_watch;
 pub mod run;
 pub mod settings;
 pub mod signatures;
+pub mod silences;
 pub mod sources;
 pub mod state;
 pub mod topics;

@@ -10,7 +10,7 @@ use breachd::{
     contacts, dead_letter, demo, discover, drafts, drill, explain, incident_work, incidents, manual, register, replay,
     route_explain, run,
     settings::{self, Settings, Usage, load::Mistake},
-    sources,
+    silences, sources,
     topics::Topics,
     verdicts, wall,
 };
@@ -138,6 +138,14 @@ async fn command(command: Command) -> anyhow::Result<bool> {
                 register::export(broker.as_ref(), &topics, settings.policy(), &request, &mut out)?;
                 out.flush()?;
                 Ok(true)
+            })
+            .await
+        }
+        Command::Silence { command } => {
+            let settings = load(&command.config().files)?;
+            blocking(move || {
+                let broker = stream::kafka(&settings.kafka)?;
+                silences::run(broker.as_ref(), &settings, wall::now(), command, &mut io::stdout()).map(|()| true)
             })
             .await
         }

@@ -15,9 +15,20 @@ fn text(bytes: &[u8]) -> String {
 fn help_names_every_command_and_usage_errors_exit_2() {
     let help = breachd(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for command in
-        ["demo", "run", "replay", "check", "formats", "explain", "channels", "incidents", "route", "drill", "audit"]
-    {
+    for command in [
+        "demo",
+        "run",
+        "replay",
+        "check",
+        "formats",
+        "explain",
+        "channels",
+        "incidents",
+        "route",
+        "silence",
+        "drill",
+        "audit",
+    ] {
         assert!(text(&help.stdout).contains(command), "{command}");
     }
     assert_eq!(breachd(&["run"]).status.code(), Some(2));
