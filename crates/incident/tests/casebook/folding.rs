@@ -1,6 +1,9 @@
 //! Properties of any history: the journal is all there is.
 
-use crate::world::{World, alert, drill, identified, milder, policy};
+use crate::{
+    escalation::{CONTACTS, with_contacts},
+    world::{World, alert, drill, identified, milder, policy},
+};
 use activity::{DataClass, DataClasses, Entity, EntityKind, Span};
 use detector::{Alert, Ruling, Severity, VerdictException};
 use incident::*;
@@ -18,10 +21,14 @@ enum Input {
     Wait(Span),
 }
 
-/// With obligations that hang on another notice and on the number of people.
+/// With obligations that hang on another notice and on the number of people, and with people who are called one by one.
 fn world() -> World {
     let law = r#"applicable = ["eu-gdpr-33-authority", "eu-gdpr-34-individuals", "card-visa-notify", "us-ca-*"]"#;
-    World::with(&format!("{}[jurisdictions]\n{law}\n", crate::world::POLICY))
+    let called = "[escalation]\npolicy = \"hr\"\nunacknowledge_after = \"6h\"";
+    let settings = crate::world::POLICY.replace("[escalation]", called);
+    let mut world = World::new();
+    world.book.set_policy(with_contacts(&format!("{settings}[jurisdictions]\n{law}\n"), CONTACTS));
+    world
 }
 
 fn alerts() -> impl Strategy<Value = Input> {
