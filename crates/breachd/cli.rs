@@ -246,6 +246,7 @@ pub enum ContactsCommand {
     Test {
         #[command(flatten)]
         config: ConfigFiles,
+        /// The contact.
         name: String,
         /// Over this channel; absent: one of each kind that the contact has an address for.
         #[arg(long)]
@@ -258,7 +259,9 @@ pub enum ContactsCommand {
     Confirm {
         #[command(flatten)]
         config: ConfigFiles,
+        /// The contact.
         name: String,
+        /// As in the message.
         code: String,
         /// Who says so; absent: the contact itself.
         #[arg(long)]
@@ -270,6 +273,7 @@ pub enum ContactsCommand {
     Attest {
         #[command(flatten)]
         config: ConfigFiles,
+        /// The contact.
         name: String,
         /// The contact's owner.
         #[arg(long)]
