@@ -272,6 +272,7 @@ pub enum ContactsCommand {
     Test {
         #[command(flatten)]
         config: ConfigFiles,
+        /// The contact.
         name: String,
         /// Over this channel; absent: one of each kind that the contact has an address for.
         #[arg(long)]
@@ -284,7 +285,9 @@ pub enum ContactsCommand {
     Confirm {
         #[command(flatten)]
         config: ConfigFiles,
+        /// The contact.
         name: String,
+        /// As in the message.
         code: String,
         /// Who says so; absent: the contact itself.
         #[arg(long)]
@@ -296,6 +299,7 @@ pub enum ContactsCommand {
     Attest {
         #[command(flatten)]
         config: ConfigFiles,
+        /// The contact.
         name: String,
         /// The contact's owner.
         #[arg(long)]

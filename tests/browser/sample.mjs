@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const ALERT = "alerts/0af1c0e7a9b3d4e215f1c0e7a9b3d4e2";
 const PAGES = [
-  "", "incidents/INC-7", "incidents/INC-8", "incidents/INC-9", "incidents/INC-3", "incidents/INC-7/drafts/1", "incidents/INC-8/drafts/1?field=nature", "alerts", ALERT,
+  "", "incidents/INC-7", "incidents/INC-8", "incidents/INC-9", "incidents/INC-3", "incidents/INC-7/drafts/1", "incidents/INC-8/drafts/1?field=nature", "alerts", ALERT, "ack/good.tag",
   "alerts/18f1c0e7a9b3d4e215f1c0e7a9b3d4e2", "alerts/09f1c0e7a9b3d4e215f1c0e7a9b3d4e2",
   "help",
 ];

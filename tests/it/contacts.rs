@@ -156,7 +156,10 @@ fn check_tells_what_is_wrong_with_contacts_with_their_own_lines() {
     };
     let (code, said) = check(CONTACTS, "[escalation]\npolicy = \"privacy\"");
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("note: contact `ada` was never reviewed; `ada` attests it"), "{said}");
+    assert!(
+        said.contains("note: overdue for review as far as the file says: ada, ben; `breachd contacts list` knows"),
+        "{said}"
+    );
     assert!(said.contains("note: mails to contacts hold no link"), "{said}");
     let wrong = CONTACTS.replace("\"Europe/Berlin\"", "\"Berlin\"").replace("[\"mail\"]", "[\"pigeon\"]");
     let (code, said) = check(&wrong, "review_every = \"1h\"\n[escalation]\npolicy = \"none\"");

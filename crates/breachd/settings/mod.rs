@@ -390,12 +390,20 @@ impl Settings {
                  counts, their thresholds count as met"
             ));
         }
-        let book = self.policy.contacts().map(|contacts| (&contacts.book, contacts.review_every));
-        let reviews = book.into_iter().flat_map(|(book, every)| book.contacts().map(move |of| (of, every)));
-        let reviews: Vec<_> = reviews.map(|(contact, every)| oncall::Review::of(contact, None, every)).collect();
         // What was attested since is in the journal, which a check does not read.
-        notes.extend(contacts::findings(&self.policy, &reviews, now));
-        if !reviews.is_empty() && (!self.links.is_set() || self.notices.link_base.is_none()) {
+        notes.extend(contacts::findings(&self.policy, &[], now));
+        let contacts = self.policy.contacts();
+        let overdue: Vec<&str> = contacts.map_or_else(Vec::new, |contacts| {
+            let reviews = contacts.book.contacts().map(|of| oncall::Review::of(of, None, contacts.review_every));
+            reviews.filter(|review| review.is_overdue(now)).map(|review| review.contact.name.as_str()).collect()
+        });
+        if !overdue.is_empty() {
+            let names = activity::printable_within(&overdue.join(", "), 400);
+            notes.push(format!(
+                "overdue for review as far as the file says: {names}; `breachd contacts list` knows what was attested since"
+            ));
+        }
+        if contacts.is_some() && (!self.links.is_set() || self.notices.link_base.is_none()) {
             notes.push(
                 "mails to contacts hold no link to acknowledge with: write `[contacts] key_file` and `[notices] link_base`"
                     .to_owned(),

@@ -4,10 +4,10 @@ use crate::client::Console;
 
 fn settings() -> console::Settings {
     let token = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("links-token-{}", std::process::id()));
-    std::fs::write(&token, "x".repeat(32)).unwrap();
+    std::fs::write(&token, "x".repeat(32)).expect("room for a file");
     // Beyond loopback everything else needs the token.
     console::Settings {
-        listen: "0.0.0.0:0".parse().unwrap(),
+        listen: "0.0.0.0:0".parse().expect("an address"),
         token_file: Some(token),
         public_url: Some("https://breachd.example.org".into()),
         ..console::Settings::default()

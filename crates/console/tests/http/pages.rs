@@ -4,7 +4,7 @@ use crate::client::{Answer, Console};
 use console::{Action, Settlement};
 use proptest::{prelude::*, test_runner::TestRunner};
 
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "/",
     "/incidents/INC-7",
     "/incidents/INC-8",
@@ -18,6 +18,8 @@ const PAGES: [&str; 15] = [
     "/alerts/1af1c0e7a9b3d4e215f1c0e7a9b3d4e2",
     HOSTILE_ALERT,
     "/alerts/09f1c0e7a9b3d4e215f1c0e7a9b3d4e2",
+    "/ack/good.tag",
+    "/ack/old.tag",
     "/help",
     "/nowhere",
 ];

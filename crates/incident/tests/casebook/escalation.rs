@@ -7,7 +7,7 @@ use law::Catalogue;
 use oncall::{Book, Written};
 use std::{collections::BTreeMap, sync::Arc};
 
-const CONTACTS: &str = r#"
+pub(crate) const CONTACTS: &str = r#"
 [[contacts]]
 name = "ada"
 title = "Ada Lovelace"
@@ -51,7 +51,7 @@ channels = ["mail", "pager"]
 timeout = "30m"
 "#;
 
-pub(crate) const SETTINGS: &str = r#"
+const SETTINGS: &str = r#"
 [[triggers]]
 channels = ["console"]
 [escalation]

@@ -1,6 +1,9 @@
 //! Properties of any history: the journal is all there is.
 
-use crate::world::{World, alert, drill, identified, milder, policy};
+use crate::{
+    escalation::{CONTACTS, with_contacts},
+    world::{World, alert, drill, identified, milder, policy},
+};
 use activity::{DataClass, DataClasses, Entity, EntityKind, Span};
 use detector::{Alert, Ruling, Severity, VerdictException};
 use incident::*;
@@ -18,7 +21,7 @@ enum Input {
     Wait(Span),
 }
 
-/// With obligations that hang on another notice and on the number of people.
+/// With obligations that hang on another notice and on the number of people, and with people who are called one by one.
 fn world() -> World {
     let law = r#"applicable = ["eu-gdpr-33-authority", "eu-gdpr-34-individuals", "card-visa-notify", "us-ca-*"]"#;
     let drafts = r#"
@@ -31,8 +34,11 @@ channel = "authority"
 [[drafts]]
 obligations = ["eu-gdpr-34-individuals"]
 "#;
-    let mut world = World::with(&format!("{}[jurisdictions]\n{law}\n{drafts}", crate::world::POLICY));
-    let policy = world.book.policy().clone().with_residents(crate::located::residents());
+    let called = "[escalation]\npolicy = \"hr\"\nunacknowledge_after = \"6h\"";
+    let settings = crate::world::POLICY.replace("[escalation]", called);
+    let mut world = World::new();
+    let policy = with_contacts(&format!("{settings}[jurisdictions]\n{law}\n{drafts}"), CONTACTS);
+    let policy = incident::Policy::clone(&policy).with_residents(crate::located::residents());
     world.book.set_policy(std::sync::Arc::new(policy));
     world
 }
