@@ -59,6 +59,8 @@ pub struct Written {
     /// Another file of legal obligations instead of the one that ships with breachd.
     pub obligations: FileSetting,
     pub channels: Vec<notifier::ChannelSettings>,
+    /// Where channels may go.
+    pub delivery: notifier::DeliverySettings,
     pub console: console::Settings,
     pub drill: DrillSettings,
 }
@@ -190,7 +192,7 @@ impl Settings {
 
     /// The channels as the notifier takes them.
     pub fn notifier(&self) -> notifier::Settings {
-        notifier::Settings { channels: self.channels.clone() }
+        notifier::Settings { channels: self.channels.clone(), delivery: self.delivery.clone() }
     }
 
     pub fn drill_key(&self) -> DrillKey {
@@ -362,7 +364,8 @@ impl Written {
         below("console", self.console.check());
         mistakes.extend(self.topics.check());
         mistakes.extend(self.ingest_settings().check());
-        mistakes.extend(notifier::Settings { channels: self.channels.clone() }.check());
+        mistakes
+            .extend(notifier::Settings { channels: self.channels.clone(), delivery: self.delivery.clone() }.check());
         if self.instance.is_empty() {
             self.instance = host_name();
         }

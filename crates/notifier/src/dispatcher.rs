@@ -3,9 +3,10 @@
 use crate::{
     SecretError, Settings,
     channel::{AnyChannel, Nowhere},
-    channels,
+    channels::{self, Outside},
     clock::Surroundings,
     lane::{Command, Lane, Running},
+    reach::Reach,
     settings::Pace,
     stages::{dedup::Ids, hold::Agenda, limit::Limit, record::Record},
 };
@@ -99,9 +100,10 @@ impl Dispatcher {
         }
         // Someone else in the process may have chosen the same provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let outside = Outside { surroundings: surroundings.clone(), reach: Reach::of(&settings.delivery) };
         let mut built = Vec::new();
         for channel in &settings.channels {
-            built.push((channel.name().to_owned(), channel.pace(), channels::build(channel, &surroundings)?));
+            built.push((channel.name().to_owned(), channel.pace(), channels::build(channel, &outside)?));
         }
         Ok(Self::of_channels(built, reports, observer, surroundings))
     }
