@@ -159,7 +159,7 @@ impl Dispatcher {
         self.lanes.keys().map(|name| &**name)
     }
 
-    /// Tries a channel's way without telling anyone, and says in words what that has shown. What it cannot show is
+    /// Tries a channel's way without telling anyone of an incident, and says in words what that has shown. What it cannot show is
     /// whether people look: that is what drills are for.
     pub async fn probe(&self, channel: &str) -> Result<String, ProbeError> {
         let no_such = || ProbeError::NoSuchChannel { channel: channel.to_owned() };

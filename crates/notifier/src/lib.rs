@@ -22,7 +22,8 @@
 //! What it does not do: decide *whether* people must be told (`incident` does), remember across restarts (the journal
 //! does; after a start, unfinished notices are submitted again), or speak to anything but the kinds of service in
 //! [`channels`]. Dropped: an outbox on disk (a second truth beside the journal), a circuit breaker with states of its
-//! own (a channel in trouble simply narrows to one attempt at a time).
+//! own (a channel in trouble simply narrows to one attempt at a time, and what it has not brought by `[fallback] after` goes
+//! elsewhere as well: `incident` decides that from the reports).
 
 mod channel;
 mod channels;
