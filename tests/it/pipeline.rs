@@ -72,6 +72,7 @@ impl World {
             let all = sandbox.settings();
             let one = notifier::Settings {
                 channels: all.channels.iter().filter(|channel| channel.name() == name).cloned().collect(),
+                ..notifier::Settings::default()
             };
             #[derive(serde::Serialize)]
             struct Channels {

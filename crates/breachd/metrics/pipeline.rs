@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn the_nearest_deadline_of_each_obligation_is_shown() {
         let jurisdictions = Catalogue::parse(Catalogue::DEFAULT).unwrap();
-        let fallback = FallbackSettings { channels: vec!["pager".into()] };
+        let fallback = FallbackSettings { channels: vec!["pager".into()], ..FallbackSettings::default() };
         let policy = Policy::new(Settings { fallback, ..Settings::default() }, &jurisdictions).unwrap();
         let mut casebook = Casebook::new(Arc::new(policy));
         let opened = Timestamp::from_secs(1_772_485_200);

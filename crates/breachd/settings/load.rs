@@ -297,16 +297,24 @@ pub fn environment() -> Vec<(String, String)> {
     std::env::vars().filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect()
 }
 
-/// Files named in a configuration file (keys `file`, `…_file` and `folder`) are looked for beside it first; what is not there stays
-/// relative to the working directory.
+/// Files named in a configuration file (keys `file`, `…_file` and `folder`, and all in a table `…_files`) are looked for beside it
+/// first; what is not there stays relative to the working directory.
 fn anchor(table: &mut toml::Table, file: &Path) {
     let directory = file.parent().unwrap_or_else(|| Path::new(""));
+    let beside = |path: &mut String| {
+        let beside = directory.join(path.as_str());
+        if let Some(beside) = beside.to_str().filter(|_| beside.exists()) {
+            *path = beside.to_owned();
+        }
+    };
     for (key, value) in table {
         match value {
-            toml::Value::String(path) if key == "file" || key == "folder" || key.ends_with("_file") => {
-                let beside = directory.join(path.as_str());
-                if let Some(beside) = beside.to_str().filter(|_| beside.exists()) {
-                    *path = beside.to_owned();
+            toml::Value::String(path) if key == "file" || key == "folder" || key.ends_with("_file") => beside(path),
+            toml::Value::Table(files) if key.ends_with("_files") => {
+                for (_, value) in files {
+                    if let toml::Value::String(path) = value {
+                        beside(path);
+                    }
                 }
             }
             toml::Value::Table(inner) => anchor(inner, file),
@@ -401,11 +409,14 @@ mod tests {
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(directory.join("there.csv"), "").unwrap();
         let mut table: toml::Table =
-            "file = \"there.csv\"\n[[items]]\nkey_file = \"not-there\"\nname = \"there.csv\"".parse().unwrap();
+            "file = \"there.csv\"\n[[items]]\nkey_file = \"not-there\"\nname = \"there.csv\"\n[items.header_files]\nX-Key = \"there.csv\""
+                .parse()
+                .unwrap();
         anchor(&mut table, &directory.join("breachd.toml"));
         assert_eq!(table["file"].as_str(), directory.join("there.csv").to_str());
         assert_eq!(table["items"][0]["key_file"].as_str(), Some("not-there"));
         assert_eq!(table["items"][0]["name"].as_str(), Some("there.csv"));
+        assert_eq!(table["items"][0]["header_files"]["X-Key"].as_str(), directory.join("there.csv").to_str());
         std::fs::remove_dir_all(directory).unwrap();
     }
 

@@ -69,6 +69,8 @@ pub struct Written {
     pub obligations: FileSetting,
     pub channels: Vec<notifier::ChannelSettings>,
     pub contacts: ContactSettings,
+    /// Where channels may go.
+    pub delivery: notifier::DeliverySettings,
     pub console: console::Settings,
     pub drill: DrillSettings,
     pub audit: AuditSettings,
@@ -255,7 +257,7 @@ impl Settings {
 
     /// The channels as the notifier takes them.
     pub fn notifier(&self) -> notifier::Settings {
-        notifier::Settings { channels: self.channels.clone() }
+        notifier::Settings { channels: self.channels.clone(), delivery: self.delivery.clone() }
     }
 
     /// What links and codes of contacts are signed with.
@@ -467,7 +469,8 @@ impl Written {
         below("console", self.console.check());
         mistakes.extend(self.topics.check());
         mistakes.extend(self.ingest_settings().check());
-        mistakes.extend(notifier::Settings { channels: self.channels.clone() }.check());
+        mistakes
+            .extend(notifier::Settings { channels: self.channels.clone(), delivery: self.delivery.clone() }.check());
         if self.instance.is_empty() {
             self.instance = host_name();
         }

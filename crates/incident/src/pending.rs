@@ -9,9 +9,9 @@
 mod drafts;
 
 use crate::{
-    AffectedRecords, Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice,
-    NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticePlace, NoticeRecord, Policy, Recipient, Settlement, Told,
-    Verdict, escalation, limits,
+    AffectedRecords, Deadline, DeadlineFact, Decision, DeliveryState, Figure, FiguresShown, Incident, IncidentState,
+    Notice, NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticePlace, NoticeRecord, Policy, Recipient,
+    Settlement, Told, Verdict, escalation, limits,
     located::located,
     policy::{Route, names},
     revised::{self, notices_of_revisions},
@@ -292,9 +292,23 @@ fn warning(percent: u8, deadlines: &[&Deadline]) -> String {
     }
 }
 
-/// A notice that failed for good: the fallback channels tell its step, once; if they fail too, it is undeliverable.
+/// A notice that failed for good, or whose tries have failed for long: the fallback channels tell its step, once. If it has
+/// failed for good and they fail too, it is undeliverable.
 fn fallbacks(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
     let mut wanted = Wanted::new(policy, incident, now);
+    // A report of each failed try leads here, so this is at most one wait between tries late.
+    let after = policy.settings().fallback.after;
+    let late = |record: &&NoticeRecord| {
+        let may_leave_at = record.notice.hold_until.unwrap_or(record.notice.decided_at);
+        record.state == DeliveryState::Retrying && record.fallback_of.is_none() && may_leave_at + after <= now
+    };
+    for late in incident.notices.iter().filter(late) {
+        let (channel, problem) = (&late.notice.channel, late.problem.as_deref().unwrap_or("no reason given"));
+        let because = format!("channel `{channel}` has not brought it for {after}, and is tried on: {problem}");
+        for other in policy.settings().fallback.channels.iter().filter(|other| *other != channel) {
+            wanted.stand_in(late, other, &because);
+        }
+    }
     for failed in incident.notices.iter().filter(|record| record.has_failed() && !record.undeliverable) {
         let problem = failed.problem.as_deref().unwrap_or("no reason given");
         // The channel that could not reach one contact may still reach whom it tells else.

@@ -39,7 +39,8 @@ pub(crate) trait Channel: Send + Sync {
         Box::pin(async { Ok(Confirmation::NotYet) })
     }
 
-    /// Tries the way without telling anyone; says in words what that has shown.
+    /// Tries the way without telling anyone of an incident; says in words what that has shown. A service that can only be sent
+    /// to gets a message that says it is a test.
     fn probe(&self) -> Answer<'_, String>;
 
     /// What must not appear in a report.

@@ -3,9 +3,10 @@
 use crate::{
     SecretError, Settings,
     channel::{AnyChannel, Nowhere},
-    channels,
+    channels::{self, Outside},
     clock::Surroundings,
     lane::{Command, Lane, Running},
+    reach::Reach,
     settings::Pace,
     stages::{dedup::Ids, hold::Agenda, limit::Limit, record::Record},
 };
@@ -99,9 +100,10 @@ impl Dispatcher {
         }
         // Someone else in the process may have chosen the same provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let outside = Outside { surroundings: surroundings.clone(), reach: Reach::of(&settings.delivery) };
         let mut built = Vec::new();
         for channel in &settings.channels {
-            built.push((channel.name().to_owned(), channel.pace(), channels::build(channel, &surroundings)?));
+            built.push((channel.name().to_owned(), channel.pace(), channels::build(channel, &outside)?));
         }
         Ok(Self::of_channels(built, reports, observer, surroundings))
     }
@@ -158,7 +160,7 @@ impl Dispatcher {
         self.lanes.keys().map(|name| &**name)
     }
 
-    /// Tries a channel's way without telling anyone, and says in words what that has shown. What it cannot show is
+    /// Tries a channel's way without telling anyone of an incident, and says in words what that has shown. What it cannot show is
     /// whether people look: that is what drills are for.
     pub async fn probe(&self, channel: &str) -> Result<String, ProbeError> {
         let no_such = || ProbeError::NoSuchChannel { channel: channel.to_owned() };

@@ -15,12 +15,15 @@
 //! - No try after `expires_at`: people's time to escalate is not spent on hoping.
 //! - Secrets come from files or the environment and appear in no error, report or `Debug` output. Text in notices comes
 //!   from logs and is hostile: it is made printable once, in [`render`], and escaped by each format's own means.
-//! - TLS everywhere except on loopback; no option turns verification off; redirects and proxies are not followed.
+//! - TLS everywhere except on loopback; no option turns verification off; redirects and proxies are not followed; what a
+//!   name resolves to is judged when connecting ([`DeliverySettings`]).
+//! - Chat, text messages and the Alertmanager mirror are told counts, not names, unless their settings say otherwise.
 //!
 //! What it does not do: decide *whether* people must be told (`incident` does), remember across restarts (the journal
-//! does; after a start, unfinished notices are submitted again), or speak to anything but the four kinds of service in
+//! does; after a start, unfinished notices are submitted again), or speak to anything but the kinds of service in
 //! [`channels`]. Dropped: an outbox on disk (a second truth beside the journal), a circuit breaker with states of its
-//! own (a channel in trouble simply narrows to one attempt at a time).
+//! own (a channel in trouble simply narrows to one attempt at a time, and what it has not brought by `[fallback] after` goes
+//! elsewhere as well: `incident` decides that from the reports).
 
 mod channel;
 mod channels;
@@ -29,17 +32,22 @@ mod dispatcher;
 mod lane;
 mod limits;
 mod period;
+mod reach;
 mod render;
 pub mod sandbox;
 mod secret;
 mod settings;
 mod stages;
 
-pub use channels::{EmailSettings, PagerDutySettings, Region, ServiceNowSettings, SmtpTls, WebhookSettings};
+pub use channels::{
+    AlertmanagerSettings, EmailSettings, PagerDutySettings, Region, ServiceNowSettings, SlackSettings, SmsFormat,
+    SmsSettings, SmtpTls, TeamsSettings, WebhookFormat, WebhookSettings,
+};
 pub use clock::Surroundings;
 pub use dispatcher::{ChannelError, Dispatcher, NoObserver, Observer, ProbeError, Submission};
 pub use limits::*;
 pub use period::Period;
+pub use reach::DeliverySettings;
 pub use secret::{Secret, SecretError, SecretSource};
-pub use settings::{ChannelSettings, Pace, Retry, Settings};
+pub use settings::{ChannelSettings, Pace, Retry, Settings, Tell};
 pub use stages::STAGES;

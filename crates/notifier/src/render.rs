@@ -3,6 +3,7 @@
 //! Channels lay them out; which facts there are, how they are called, and that no control character is in them is
 //! decided here once. Lengths are bounded here too, so a channel's own limits are met by cutting only rarely.
 
+use crate::Tell;
 use activity::{Timestamp, printable, printable_within};
 use detector::Severity;
 use incident::{DigestLine, Notice, NoticeAffected, NoticeKind};
@@ -28,6 +29,7 @@ pub(crate) const AFFECTED_HEADING: &str = "How many it concerns";
 const DIGEST: &str = "DIGEST";
 
 const TEST: &str = "TEST";
+const ABOUT: &str = "What it is about";
 
 /// A notice in words. Everything in it is printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +83,7 @@ impl Facts {
         let rows = [
             ("Incident", notice.incident.to_string()),
             ("Severity", notice.severity.as_str().to_owned()),
-            ("What it is about", notice.subject.to_string()),
+            (ABOUT, notice.subject.to_string()),
             ("Data", if classes.is_empty() { "none classified".into() } else { classes.join(", ") }),
             ("Records concerned, at most", thousands(notice.affected_records)),
             ("Alerts", thousands(notice.n_alerts)),
@@ -133,6 +135,43 @@ impl Facts {
             deadlines: deadlines.chain(beyond).collect(),
             link: link(notice),
             answer: answer(notice),
+        }
+    }
+
+    /// As much as may be told.
+    pub(crate) fn told(notice: &Notice, tell: Tell) -> Self {
+        match tell {
+            Tell::Names => Facts::of(notice),
+            Tell::Counts => Facts::counted(notice),
+        }
+    }
+
+    /// Nobody's name, and no text that comes from a log: what is left is breachd's own words and numbers.
+    fn counted(notice: &Notice) -> Self {
+        let all = Facts::of(notice);
+        let classes: Vec<&str> = notice.data_classes.iter().map(|class| class.as_str()).collect();
+        let title = match classes.as_slice() {
+            [] => "unusual activity".to_owned(),
+            classes => format!("possible breach of data of class {}", classes.join(", ")),
+        };
+        let kind = |(name, value): (&'static str, String)| match name {
+            ABOUT => (name, format!("a {}", notice.subject.kind.as_str().replace('_', " "))),
+            _ => (name, value),
+        };
+        let affected = notice.affected.as_ref().map_or_else(Vec::new, |affected| {
+            let records = format!("records: {}", bounds(affected.lower, affected.estimate, affected.upper));
+            let people = affected.people.as_ref();
+            let people =
+                people.map(|people| format!("people: {}", bounds(people.lower, people.estimate, people.upper)));
+            [records].into_iter().chain(people).collect()
+        });
+        Facts {
+            title,
+            rows: all.rows.into_iter().map(kind).collect(),
+            reasons: Vec::new(),
+            affected,
+            figures: Vec::new(),
+            ..all
         }
     }
 
@@ -653,6 +692,43 @@ See and act on it: https://breachd.example/
         assert_eq!(told(&notice), by_person);
         notice.deadlines[0].assumed = vec!["more than 500 residents".into()];
         assert!(Facts::of(&notice).deadlines[0].1.ends_with("; open, read strictly: more than 500 residents"));
+    }
+
+    #[test]
+    fn what_is_counted_names_nobody_and_quotes_no_log() {
+        let expected = "\
+New incident: possible breach of data of class hr
+
+Incident: INC-7
+Severity: critical
+What it is about: a portal user
+Data: hr
+Records concerned, at most: 1,840
+Alerts: 3
+First seen: 2026-03-02 21:14:00 UTC
+Decided: 2026-03-02 21:15:00 UTC
+
+Deadlines
+- GDPR Art. 33: tell the authority: 2026-03-05 21:15:00 UTC (3 d left when this was written)
+
+How many it concerns
+- records: at least 240, about 240, at most 1,840
+- people: 240
+
+See and act on it: https://breachd.example/incidents/INC-7
+";
+        assert_eq!(Facts::told(&example(), Tell::Counts).plain_text(), expected);
+        assert_eq!(Facts::told(&example(), Tell::Names), Facts::of(&example()));
+        let hostile = Notice {
+            title: "MARK".into(),
+            reasons: vec!["MARK".into()],
+            subject: activity::Entity::new(activity::EntityKind::PortalUser, "MARK"),
+            figures: vec![incident::NoticeFigure { name: "MARK".into(), words: "MARK".into() }],
+            data_classes: Default::default(),
+            ..example()
+        };
+        let told = format!("{:?}", Facts::told(&hostile, Tell::Counts));
+        assert!(!told.contains("MARK") && told.contains("unusual activity"), "{told}");
     }
 
     #[test]

@@ -10,7 +10,11 @@
 
 use crate::{
     CHANNELS_MAX, Period,
-    channels::{EmailSettings, PagerDutySettings, ServiceNowSettings, WebhookSettings},
+    channels::{
+        AlertmanagerSettings, EmailSettings, PagerDutySettings, ServiceNowSettings, SlackSettings, SmsSettings,
+        TeamsSettings, WebhookSettings,
+    },
+    reach::{DeliverySettings, Reach},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -20,6 +24,9 @@ use std::collections::BTreeSet;
 #[serde(transparent)]
 pub struct Settings {
     pub channels: Vec<ChannelSettings>,
+    /// `[delivery]`, a section of its own.
+    #[serde(skip)]
+    pub delivery: DeliverySettings,
 }
 
 /// One `[[channels]]` table; `kind` says which.
@@ -30,6 +37,10 @@ pub enum ChannelSettings {
     ServiceNow(ServiceNowSettings),
     Email(EmailSettings),
     Webhook(WebhookSettings),
+    Slack(SlackSettings),
+    Teams(TeamsSettings),
+    Alertmanager(AlertmanagerSettings),
+    Sms(SmsSettings),
 }
 
 /// How fast, how long, how often: the same for every channel.
@@ -41,7 +52,20 @@ pub struct Pace {
     pub rate_per_minute: u32,
     /// Attempts at once.
     pub concurrency: usize,
+    /// Least time between the starts of two attempts.
+    pub gap: Period,
     pub retry: Retry,
+}
+
+/// How much is told where many read along, or where it is kept for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tell {
+    /// Severity, classes of data, counts, limits, and the link to the rest: nobody's name and no text from logs.
+    #[default]
+    Counts,
+    /// Also whom it is about and why, as a pager is told.
+    Names,
 }
 
 /// Waits between the tries of one notice.
@@ -66,6 +90,7 @@ impl Default for Pace {
             timeout: default_timeout(),
             rate_per_minute: default_rate_per_minute(),
             concurrency: default_concurrency(),
+            gap: Period::from_secs(0),
             retry: Retry::default(),
         }
     }
@@ -92,6 +117,7 @@ impl Settings {
             problems.found.push(("channels".into(), format!("are {}, at most {CHANNELS_MAX}", self.channels.len())));
         }
         let mut names = BTreeSet::new();
+        let reach = Reach::of(&self.delivery);
         for (index, channel) in self.channels.iter().enumerate() {
             problems.path = format!("channels[{index}]");
             check_name(channel.name(), &mut problems);
@@ -104,8 +130,17 @@ impl Settings {
                 ChannelSettings::ServiceNow(settings) => settings.check(&mut problems),
                 ChannelSettings::Email(settings) => settings.check(&mut problems),
                 ChannelSettings::Webhook(settings) => settings.check(&mut problems),
+                ChannelSettings::Slack(settings) => settings.check(&mut problems),
+                ChannelSettings::Teams(settings) => settings.check(&mut problems),
+                ChannelSettings::Alertmanager(settings) => settings.check(&mut problems),
+                ChannelSettings::Sms(settings) => settings.check(&mut problems),
+            }
+            for (key, url) in channel.urls() {
+                let Ok(url) = reqwest::Url::parse(url) else { continue };
+                problems.add_some(key, reach.permits(&url).err().map(|error| format!("may not be used: {error}")));
             }
         }
+        problems.found.extend(self.delivery.check());
         problems.found
     }
 }
@@ -117,6 +152,10 @@ impl ChannelSettings {
             ChannelSettings::ServiceNow(settings) => &settings.name,
             ChannelSettings::Email(settings) => &settings.name,
             ChannelSettings::Webhook(settings) => &settings.name,
+            ChannelSettings::Slack(settings) => &settings.name,
+            ChannelSettings::Teams(settings) => &settings.name,
+            ChannelSettings::Alertmanager(settings) => &settings.name,
+            ChannelSettings::Sms(settings) => &settings.name,
         }
     }
 
@@ -126,6 +165,10 @@ impl ChannelSettings {
             ChannelSettings::ServiceNow(_) => "servicenow",
             ChannelSettings::Email(_) => "email",
             ChannelSettings::Webhook(_) => "webhook",
+            ChannelSettings::Slack(_) => "slack",
+            ChannelSettings::Teams(_) => "teams",
+            ChannelSettings::Alertmanager(_) => "alertmanager",
+            ChannelSettings::Sms(_) => "sms",
         }
     }
 
@@ -145,6 +188,22 @@ impl ChannelSettings {
             ChannelSettings::ServiceNow(settings) => settings.pace(),
             ChannelSettings::Email(settings) => settings.pace(),
             ChannelSettings::Webhook(settings) => settings.pace(),
+            ChannelSettings::Slack(settings) => settings.pace(),
+            ChannelSettings::Teams(settings) => settings.pace(),
+            ChannelSettings::Alertmanager(settings) => settings.pace(),
+            ChannelSettings::Sms(settings) => settings.pace(),
+        }
+    }
+
+    /// The addresses that are written openly, and the keys that say them. Secret ones are judged when they are read.
+    fn urls(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            ChannelSettings::PagerDuty(settings) => settings.urls(),
+            ChannelSettings::ServiceNow(settings) => vec![("instance", &settings.instance)],
+            ChannelSettings::Webhook(settings) => vec![("url", &settings.url)],
+            ChannelSettings::Alertmanager(settings) => vec![("url", &settings.url)],
+            ChannelSettings::Sms(settings) => vec![("url", &settings.url)],
+            ChannelSettings::Email(_) | ChannelSettings::Slack(_) | ChannelSettings::Teams(_) => Vec::new(),
         }
     }
 }
@@ -266,6 +325,32 @@ mod tests {
         secret_file = "/run/credentials/webhook"
         timeout = "5s"
         retry = { first = "1s" }
+
+        [[channels]]
+        name = "chat"
+        kind = "slack"
+        url_file = "/run/credentials/slack"
+
+        [[channels]]
+        name = "teams"
+        kind = "teams"
+        url_env = "TEAMS_URL"
+        tell = "names"
+
+        [[channels]]
+        name = "mirror"
+        kind = "alertmanager"
+        url = "https://alertmanager.example.com"
+        token_file = "/run/credentials/alertmanager"
+        labels = { team = "privacy" }
+
+        [[channels]]
+        name = "sms"
+        kind = "sms"
+        url = "https://sms.example.com/v1/messages"
+        to = ["+4915112345678"]
+        header_files = { Authorization = "/run/credentials/sms" }
+        body = { to = "{recipient}", messages = [{ text = "{text}" }], reference = "{id}", priority = 1 }
     "#;
 
     #[test]
@@ -273,7 +358,8 @@ mod tests {
         let settings = parse(ALL_KINDS).unwrap();
         assert_eq!(settings.check(), []);
         let kinds: Vec<_> = settings.channels.iter().map(ChannelSettings::kind).collect();
-        assert_eq!(kinds, ["pagerduty", "servicenow", "email", "webhook"]);
+        let expected = ["pagerduty", "servicenow", "email", "webhook", "slack", "teams", "alertmanager", "sms"];
+        assert_eq!(kinds, expected);
         let pace = settings.channels[3].pace();
         assert_eq!((pace.timeout, pace.concurrency), (Period::from_secs(5), 4));
         assert_eq!(pace.retry, Retry { first: Period::from_secs(1), ..Retry::default() });
@@ -309,6 +395,52 @@ mod tests {
         for (found, expected) in found.iter().zip(expected) {
             assert!(found.starts_with(expected), "{found} / {expected}");
         }
+    }
+
+    #[test]
+    fn mistakes_of_the_newer_kinds_are_said_too() {
+        let wrong = ALL_KINDS
+            .replace("url_file = \"/run/credentials/slack\"", "")
+            .replace("labels = {", "user = \"x\"\nkeep = \"5m\"\nlabels = { incident = \"x\", \"1a\" = \"y\",")
+            .replace("\"+4915112345678\"", "\"0151 1\"")
+            .replace("\"{text}\"", "\"{name}\"")
+            .replace("reference =", "success_pointer = \"x\", reference =")
+            .replace(
+                "header_files = { Authorization",
+                "success_pointer = \"x\"\nsegments_max = 0\nheader_files = { \"A B\"",
+            );
+        let found = problems(&wrong);
+        let expected = [
+            "channels[4].url is missing",
+            "channels[6].token and `user`",
+            "channels[6].labels.1a must be",
+            "channels[6].labels.incident is a label",
+            "channels[6].keep `5m`",
+            "channels[7].to[0]",
+            "channels[7].header_files `A B`",
+            "channels[7].body may hold braces only",
+            "channels[7].body must hold `{text}`",
+            "channels[7].success_pointer must begin",
+            "channels[7].success_pointer and `success_value`",
+            "channels[7].segments_max",
+        ];
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(expected), "{found} / {expected}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_held_to_where_notices_may_go() {
+        let mut settings = parse(ALL_KINDS).unwrap();
+        settings.delivery.hosts = vec!["*.example.com".into(), "example.service-now.com".into()];
+        let found = settings.check();
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].0 == "channels[0].region" && found[0].1.contains("events.eu.pagerduty.com"), "{found:?}");
+        let mut inner = parse(&ALL_KINDS.replace("https://soar.example.com", "https://10.1.2.3")).unwrap();
+        assert!(inner.check()[0].1.contains("private_networks"));
+        inner.delivery.private_networks = vec!["10.1.0.0/16".into()];
+        assert_eq!(inner.check(), []);
     }
 
     #[test]

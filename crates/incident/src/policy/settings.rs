@@ -86,12 +86,15 @@ pub struct EscalationSettings {
     pub channels: Vec<String>,
 }
 
-/// `[fallback]`: who hears of it when a channel refuses a notice for good, or cannot be reached until it expires; and
-/// when an incident matches no trigger.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+/// `[fallback]`: who hears of it when a channel refuses a notice for good, or has not brought it in time; and when an
+/// incident matches no trigger.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FallbackSettings {
     pub channels: Vec<String>,
+    /// A notice that may leave and is not accepted for so long goes to these channels too; its own is tried on.
+    #[serde(with = "span")]
+    pub after: Span,
 }
 
 /// `[awareness]`: when the policy holds, until a person gives a verdict, that we are aware of a breach. Legal time
@@ -205,6 +208,12 @@ impl Default for EscalationSettings {
     }
 }
 
+impl Default for FallbackSettings {
+    fn default() -> Self {
+        FallbackSettings { channels: Vec::new(), after: Span::from_minutes(15) }
+    }
+}
+
 impl Default for AwarenessSettings {
     fn default() -> Self {
         AwarenessSettings {
@@ -306,6 +315,9 @@ impl Settings {
         let lapse = self.escalation.unacknowledge_after.map(|target| target.0);
         if lapse.is_some_and(|span| span < Span::from_minutes(5) || Span::from_hours(24 * 7) < span) {
             wrong("escalation.unacknowledge_after".into(), "must lie between `5m` and `7d`");
+        }
+        if self.fallback.after <= Span::ZERO || DAY < self.fallback.after {
+            wrong("fallback.after".into(), "must lie above `0s` and within `24h`");
         }
         if self.notices.expire_after < Span::from_minutes(1) || Span::from_hours(24 * 7) < self.notices.expire_after {
             wrong("notices.expire_after".into(), "must lie between `1m` and `7d`");

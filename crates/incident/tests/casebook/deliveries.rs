@@ -83,6 +83,35 @@ fn a_rejected_notice_goes_to_the_fallback_once() {
 }
 
 #[test]
+fn a_channel_that_keeps_failing_does_not_spend_the_notices_time() {
+    let mut world = World::new();
+    world.alert(&alert("u1", 0));
+    let pager = world.notice(1, NoticeKind::Opened, "pager");
+    let again = retrying(&world);
+    assert_eq!(kinds(&world.report(&pager, again.clone())), ["delivery_recorded"]);
+    world.now = world.now + Span::from_minutes(14);
+    assert_eq!(requested(&world.report(&pager, again.clone())), []);
+    world.now = world.now + Span::from_minutes(1);
+    let decisions = world.report(&pager, again.clone());
+    let stand_ins: Vec<_> = (decisions.iter())
+        .filter_map(|decision| match decision {
+            Decision::NoticeRequested { notice, fallback_of: Some(first), because, .. } => {
+                Some((notice.channel.as_str(), first == &pager, because.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    let because = "channel `pager` has not brought it for 15 min, and is tried on: HTTP 503";
+    assert_eq!(stand_ins, [("phone", true, because)]);
+    assert_eq!(kinds(&world.report(&pager, again)), ["delivery_recorded"], "once");
+    // It is still tried, and may still arrive; or fail, and the phone has it.
+    assert!(world.book.unsent().any(|unsent| unsent.id == pager));
+    assert_eq!(kinds(&world.report(&pager, expired())), ["delivery_recorded"]);
+    assert_eq!(world.report(&pager, accepted()).len(), 1);
+    assert_eq!(world.incident(1).notice(&pager).unwrap().state, DeliveryState::Accepted);
+}
+
+#[test]
 fn without_a_fallback_it_is_undeliverable_at_once() {
     let mut world = World::with("[[triggers]]\nchannels = [\"pager\"]\n");
     world.alert(&alert("u1", 0));

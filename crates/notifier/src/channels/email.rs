@@ -21,14 +21,14 @@
 
 mod message;
 
-use super::{read_secret, unfit};
+use super::{partly::Partly, read_secret, unfit};
 use crate::{
     ChannelError, Pace, Period, RECIPIENTS_MAX, Retry, Secret, SecretSource,
     channel::{Answer, Channel, Receipt},
     settings::{self, Problems, is_loopback},
     stages::classify::{self, Failure, FailureKind},
 };
-use incident::{Notice, NoticeId};
+use incident::Notice;
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
     message::Mailbox,
@@ -39,15 +39,7 @@ use lettre::{
     },
 };
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeSet, HashMap},
-    path::PathBuf,
-    sync::{Mutex, PoisonError},
-};
-
-/// Notices for which it is remembered who has them already. Beyond: all is forgotten, and some get a mail twice, with
-/// the same Message-ID.
-const PARTLY_SENT_MAX: usize = 1000;
+use std::path::PathBuf;
 
 /// Characters of a contact's name beside the address. Beyond: cut.
 const TITLE_CHARACTERS_MAX: usize = 100;
@@ -106,6 +98,7 @@ impl EmailSettings {
             timeout: self.timeout,
             rate_per_minute: self.rate_per_minute,
             concurrency: self.concurrency,
+            gap: Period::from_secs(0),
             retry: self.retry,
         }
     }
@@ -149,16 +142,7 @@ pub(super) struct Email {
     from: Mailbox,
     to: Vec<Mailbox>,
     password: Option<Secret>,
-    /// Which recipients have a notice that not all have. Held for a map operation, never across an await.
-    sent: Mutex<HashMap<NoticeId, Told>>,
-}
-
-/// Indices of recipients for whom trying is over.
-#[derive(Clone, Default)]
-struct Told {
-    taken: BTreeSet<usize>,
-    refused: BTreeSet<usize>,
-    refusal: String,
+    partly: Partly,
 }
 
 impl Email {
@@ -200,7 +184,7 @@ impl Email {
             from: mailbox(&settings.from).map_err(unfit)?,
             to: settings.to.iter().map(|to| mailbox(to)).collect::<Result<_, _>>().map_err(unfit)?,
             password,
-            sent: Mutex::default(),
+            partly: Partly::default(),
         })
     }
 
@@ -224,55 +208,30 @@ impl Email {
         let title = activity::printable_within(&recipient.title, TITLE_CHARACTERS_MAX);
         Ok(vec![Mailbox::new(Some(title), address)])
     }
-
-    fn told(&self, notice: &Notice) -> Told {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).get(&notice.id).cloned().unwrap_or_default()
-    }
-
-    fn remember(&self, notice: &Notice, told: Option<Told>) {
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        if sent.len() >= PARTLY_SENT_MAX {
-            sent.clear();
-        }
-        match told {
-            Some(told) => sent.insert(notice.id.clone(), told),
-            None => sent.remove(&notice.id),
-        };
-    }
 }
 
 impl Channel for Email {
     fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
         Box::pin(async move {
-            let mut told = self.told(notice);
             let all = self.recipients(notice)?;
-            for (index, to) in all.iter().enumerate() {
-                if told.taken.contains(&index) || told.refused.contains(&index) {
-                    continue;
-                }
-                match self.send_to(notice, to).await {
+            let mut told = self.partly.told(notice);
+            for index in told.open(all.len()) {
+                match self.send_to(notice, &all[index]).await {
                     Ok(()) => {
                         told.taken.insert(index);
                         // At once: this attempt may be cut off while it waits for the next recipient.
-                        self.remember(notice, Some(told.clone()));
+                        self.partly.remember(notice, &told);
                     }
-                    Err(Failure { reason, kind: FailureKind::Refused }) => {
-                        told.refused.insert(index);
-                        told.refusal = reason;
-                    }
+                    Err(Failure { reason, kind: FailureKind::Refused }) => told.refuse(index, reason),
                     // The relay is in trouble: what it would do with the others is known well enough.
                     Err(passing) => {
-                        self.remember(notice, Some(told));
+                        self.partly.remember(notice, &told);
                         return Err(passing);
                     }
                 }
             }
-            self.remember(notice, None);
-            let (n_taken, n_refused, n) = (told.taken.len(), told.refused.len(), all.len());
-            if n_refused > 0 {
-                let reason = format!("{n_refused} of {n} recipients refused, {n_taken} taken: {}", told.refusal);
-                return Err(Failure::refused(reason));
-            }
+            self.partly.forget(notice);
+            let (n, n_taken) = (all.len(), told.all_taken(all.len())?);
             Ok(Receipt(format!("the relay took {n_taken} of {n} mails, {}", message::id(notice, &self.from, &all[0]))))
         })
     }

@@ -3,30 +3,43 @@
 //! One more channel is one more file, one line in [`build`] and in [`ChannelSettings`], a sandbox, and a call of
 //! `assert_channel_compliance` in the tests.
 
+mod alertmanager;
 mod email;
 mod http;
 mod pagerduty;
+mod partly;
 mod servicenow;
+mod slack;
+mod sms;
+mod teams;
 mod webhook;
 
+pub use alertmanager::AlertmanagerSettings;
 pub use email::{EmailSettings, SmtpTls};
+pub(crate) use http::Outside;
 pub use pagerduty::{PagerDutySettings, Region};
 pub use servicenow::ServiceNowSettings;
-pub use webhook::WebhookSettings;
+pub use slack::SlackSettings;
+pub use sms::{SmsFormat, SmsSettings};
+pub use teams::TeamsSettings;
+pub use webhook::{WebhookFormat, WebhookSettings};
 
 use crate::{
-    ChannelError, Secret, SecretSource, channel::AnyChannel, clock::Surroundings, settings::ChannelSettings,
-    stages::classify::Failure,
+    ChannelError, Secret, SecretSource, channel::AnyChannel, settings::ChannelSettings, stages::classify::Failure,
 };
 use std::sync::Arc;
 
 /// A channel as its settings say, its secrets read.
-pub(crate) fn build(settings: &ChannelSettings, surroundings: &Surroundings) -> Result<AnyChannel, ChannelError> {
+pub(crate) fn build(settings: &ChannelSettings, outside: &Outside) -> Result<AnyChannel, ChannelError> {
     Ok(match settings {
-        ChannelSettings::PagerDuty(settings) => Arc::new(pagerduty::PagerDuty::new(settings, surroundings)?),
-        ChannelSettings::ServiceNow(settings) => Arc::new(servicenow::ServiceNow::new(settings, surroundings)?),
+        ChannelSettings::PagerDuty(settings) => Arc::new(pagerduty::PagerDuty::new(settings, outside)?),
+        ChannelSettings::ServiceNow(settings) => Arc::new(servicenow::ServiceNow::new(settings, outside)?),
         ChannelSettings::Email(settings) => Arc::new(email::Email::new(settings)?),
-        ChannelSettings::Webhook(settings) => Arc::new(webhook::Webhook::new(settings, surroundings)?),
+        ChannelSettings::Webhook(settings) => Arc::new(webhook::Webhook::new(settings, outside)?),
+        ChannelSettings::Slack(settings) => Arc::new(slack::Slack::new(settings, outside)?),
+        ChannelSettings::Teams(settings) => Arc::new(teams::Teams::new(settings, outside)?),
+        ChannelSettings::Alertmanager(settings) => Arc::new(alertmanager::Alertmanager::new(settings, outside)?),
+        ChannelSettings::Sms(settings) => Arc::new(sms::Sms::new(settings, outside)?),
     })
 }
 

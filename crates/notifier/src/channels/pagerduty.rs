@@ -20,13 +20,12 @@
 //! key orphans open alerts (acknowledging and resolving go to the key): close incidents first.
 
 use super::{
-    http::{Http, below},
+    http::{Http, Outside, below},
     not_for_a_digest, read_secret, unfit,
 };
 use crate::{
     ChannelError, Pace, Period, Retry, Secret, SecretSource,
     channel::{Answer, Channel, Confirmation, Receipt},
-    clock::Surroundings,
     render::{AFFECTED_HEADING, Facts},
     settings::{self, Problems},
     stages::classify::Failure,
@@ -129,6 +128,7 @@ impl PagerDutySettings {
             timeout: self.timeout,
             rate_per_minute: self.rate_per_minute,
             concurrency: self.concurrency,
+            gap: Period::from_secs(0),
             retry: self.retry,
         }
     }
@@ -142,6 +142,13 @@ impl PagerDutySettings {
         if self.source.is_empty() || self.source.chars().count() > 100 || self.source.contains(char::is_control) {
             problems.add("source", "must be 1 to 100 characters");
         }
+    }
+
+    /// Where it will go, for [`crate::DeliverySettings`].
+    pub(crate) fn urls(&self) -> Vec<(&'static str, &str)> {
+        let events = self.url.as_deref().unwrap_or(self.region.events());
+        let rest = self.url.as_deref().unwrap_or(self.region.rest());
+        std::iter::once(("region", events)).chain(self.api_token().is_given().then_some(("api_token", rest))).collect()
     }
 
     fn routing_key(&self) -> SecretSource {
@@ -165,7 +172,7 @@ pub(super) struct PagerDuty {
 }
 
 impl PagerDuty {
-    pub(super) fn new(settings: &PagerDutySettings, surroundings: &Surroundings) -> Result<Self, ChannelError> {
+    pub(super) fn new(settings: &PagerDutySettings, outside: &Outside) -> Result<Self, ChannelError> {
         let routing_key = read_secret(&settings.name, "routing_key_file", &settings.routing_key())?;
         if routing_key.expose().chars().count() != ROUTING_KEY_CHARACTERS {
             let problem = format!("the routing key must have {ROUTING_KEY_CHARACTERS} characters");
@@ -179,7 +186,7 @@ impl PagerDuty {
         let events = settings.url.as_deref().unwrap_or(settings.region.events());
         let rest = settings.url.as_deref().unwrap_or(settings.region.rest());
         Ok(PagerDuty {
-            http: Http::new(&settings.name, settings.timeout, None, surroundings)?,
+            http: Http::new(&settings.name, settings.timeout, None, outside)?,
             enqueue: below(events, "/v2/enqueue"),
             incidents: below(rest, "/incidents"),
             source: settings.source.clone(),
@@ -203,7 +210,7 @@ impl PagerDuty {
         let request = self.http.client().post(&self.enqueue).header("content-type", "application/json").body(body);
         let answered = self.http.succeed(request, error_words).await?;
         let key = answered.json().and_then(|json| Some(json.get("dedup_key")?.as_str()?.to_owned()));
-        Ok(key.unwrap_or_else(|| "202 without a dedup key".into()))
+        key.ok_or_else(|| Failure::passing(format!("HTTP {}, but not PagerDuty's answer", answered.status.as_u16())))
     }
 
     fn incident_key(&self, notice: &Notice) -> String {

@@ -24,13 +24,12 @@
 //! error.
 
 use super::{
-    http::{Http, below},
+    http::{Http, Outside, below},
     not_for_a_digest, read_secret,
 };
 use crate::{
     ChannelError, Pace, Period, Retry, Secret, SecretSource,
     channel::{Answer, Channel, Confirmation, Receipt},
-    clock::Surroundings,
     render::Facts,
     settings::{self, Problems},
     stages::classify::Failure,
@@ -138,6 +137,7 @@ impl ServiceNowSettings {
             timeout: self.timeout,
             rate_per_minute: self.rate_per_minute,
             concurrency: self.concurrency,
+            gap: Period::from_secs(0),
             retry: self.retry,
         }
     }
@@ -189,11 +189,11 @@ struct Record {
 }
 
 impl ServiceNow {
-    pub(super) fn new(settings: &ServiceNowSettings, surroundings: &Surroundings) -> Result<Self, ChannelError> {
+    pub(super) fn new(settings: &ServiceNowSettings, outside: &Outside) -> Result<Self, ChannelError> {
         let password = read_secret(&settings.name, "password_file", &settings.password())?;
         let basic = STANDARD.encode(format!("{}:{}", settings.user, password.expose()));
         Ok(ServiceNow {
-            http: Http::new(&settings.name, settings.timeout, settings.ca_file.as_ref(), surroundings)?,
+            http: Http::new(&settings.name, settings.timeout, settings.ca_file.as_ref(), outside)?,
             records: below(&settings.instance, &format!("/api/now/table/{}", settings.table)),
             settings: settings.clone(),
             password,

@@ -1,25 +1,33 @@
 //! # Webhook: any receiver that checks a signature
 //!
-//! POSTs a CloudEvents 1.0 event as structured JSON, signed as Standard Webhooks prescribes: `webhook-id` is the notice's
-//! id and the same in every repeat, `webhook-timestamp` is the attempt's time, `webhook-signature` is
-//! `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`. A receiver counts an id once, checks the signature in
-//! constant time, and refuses timestamps more than five minutes off.
+//! POSTs an event, signed as Standard Webhooks prescribes: `webhook-id` is the notice's id and the same in every repeat,
+//! `webhook-timestamp` is the attempt's time, `webhook-signature` holds one signature or two over `id.timestamp.body`: `v1,`
+//! and the base64 of HMAC-SHA256, `v1a,` and that of Ed25519. A receiver counts an id once, checks a signature in constant
+//! time, and refuses timestamps more than five minutes off. With an HMAC both sides hold the secret, so either could have
+//! written the event; an Ed25519 signature proves to anyone with the public key that breachd did.
 //!
 //! ```toml
 //! [[channels]]
 //! name = "soar"
 //! kind = "webhook"
 //! url = "https://soar.example.com/hooks/breachd"
-//! secret_file = "/run/credentials/breachd/webhook"   # whsec_… : 24 to 64 random bytes in base64
+//! secret_file = "/run/credentials/breachd/webhook"   # HMAC: whsec_… : 24 to 64 random bytes in base64
+//! signing_key_file = "/run/credentials/breachd/webhook-key"   # Ed25519: whsk_… : 32 random bytes in base64; one of the two, or both
+//! format = "cloudevents"                             # cloudevents: a CloudEvents 1.0 event in structured JSON; standard: type, timestamp, data
 //! ```
+//! `breachd channels test` says the public key (`whpk_…`) that belongs to the signing key. A receiver that answers 410 wants
+//! no more: the notice is refused, and the fallback channels hear of it.
+//!
 //! The daily digest is `breachd.digest`, with its `alerts`. Other event types are `breachd.incident.` and `opened`, `escalated`, `deadline_warning`, `acknowledged` or `closed`; a trial
 //! sends `breachd.channel.test`, to be answered 2xx and ignored. Accepted means 2xx; there is no confirmation.
 
-use super::{http::Http, not_for_a_digest, read_secret, unfit};
+use super::{
+    http::{Http, Outside},
+    not_for_a_digest, read_secret, unfit,
+};
 use crate::{
     ChannelError, Pace, Period, Retry, Secret, SecretSource,
     channel::{Answer, Channel, Receipt},
-    clock::Surroundings,
     render::Facts,
     settings::{self, Problems},
     stages::classify::Failure,
@@ -27,6 +35,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use incident::{Notice, NoticeKind};
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -41,10 +50,17 @@ pub struct WebhookSettings {
     pub name: String,
     /// Where to POST: https, or http on loopback. Redirects are not followed.
     pub url: String,
-    /// File with the signing secret, `whsec_…`.
+    /// File with the secret of the HMAC, `whsec_…`.
     pub secret_file: Option<PathBuf>,
     /// Or the environment variable that holds it.
     pub secret_env: Option<String>,
+    /// File with the private key of Ed25519 signatures, `whsk_…`.
+    pub signing_key_file: Option<PathBuf>,
+    /// Or the environment variable that holds it.
+    pub signing_key_env: Option<String>,
+    /// What the body is.
+    #[serde(default)]
+    pub format: WebhookFormat,
     /// PEM certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// CloudEvents `source`: which breachd speaks.
@@ -63,6 +79,16 @@ pub struct WebhookSettings {
     pub retry: Retry,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WebhookFormat {
+    /// A CloudEvents 1.0 event in structured JSON.
+    #[default]
+    CloudEvents,
+    /// What Standard Webhooks advises: `type`, `timestamp` and `data`.
+    Standard,
+}
+
 fn default_source() -> String {
     "breachd".into()
 }
@@ -73,13 +99,19 @@ impl WebhookSettings {
             timeout: self.timeout,
             rate_per_minute: self.rate_per_minute,
             concurrency: self.concurrency,
+            gap: Period::from_secs(0),
             retry: self.retry,
         }
     }
 
     pub(crate) fn check(&self, problems: &mut Problems) {
         problems.add_some("url", settings::check_url(&self.url, false));
-        problems.add_some("secret", self.secret().problem("secret"));
+        if self.signing_key().is_given() {
+            problems.add_some("signing_key", self.signing_key().problem("signing_key"));
+        }
+        if self.secret().is_given() || !self.signing_key().is_given() {
+            problems.add_some("secret", self.secret().problem("secret"));
+        }
         if self.source.is_empty() || self.source.contains(|c: char| c.is_whitespace() || c.is_control()) {
             problems.add("source", "must be a URI reference, such as `breachd` or `https://breachd.example.com`");
         }
@@ -88,23 +120,45 @@ impl WebhookSettings {
     fn secret(&self) -> SecretSource {
         SecretSource::of(&self.secret_file, &self.secret_env)
     }
+
+    fn signing_key(&self) -> SecretSource {
+        SecretSource::of(&self.signing_key_file, &self.signing_key_env)
+    }
 }
 
 pub(super) struct Webhook {
     http: Http,
     url: String,
-    secret: Secret,
-    key: Vec<u8>,
+    secrets: Vec<Secret>,
+    hmac: Option<Vec<u8>>,
+    ed25519: Option<Ed25519KeyPair>,
+    format: WebhookFormat,
     source: String,
 }
 
 impl Webhook {
-    pub(super) fn new(settings: &WebhookSettings, surroundings: &Surroundings) -> Result<Self, ChannelError> {
-        let secret = read_secret(&settings.name, "secret_file", &settings.secret())?;
-        let key = key_of(&secret)
-            .ok_or_else(|| unfit(&settings.name, "the secret must be `whsec_` and 24 to 64 bytes in base64"))?;
-        let http = Http::new(&settings.name, settings.timeout, settings.ca_file.as_ref(), surroundings)?;
-        Ok(Webhook { http, url: settings.url.clone(), secret, key, source: settings.source.clone() })
+    pub(super) fn new(settings: &WebhookSettings, outside: &Outside) -> Result<Self, ChannelError> {
+        let mut secrets = Vec::new();
+        let mut read = |setting, source: SecretSource| -> Result<Option<Secret>, ChannelError> {
+            let secret = source.is_given().then(|| read_secret(&settings.name, setting, &source)).transpose()?;
+            secrets.extend(secret.clone());
+            Ok(secret)
+        };
+        let hmac = read("secret_file", settings.secret())?.map(|secret| {
+            let problem = "the secret must be `whsec_` and 24 to 64 bytes in base64";
+            key_of(&secret).ok_or_else(|| unfit(&settings.name, problem))
+        });
+        let ed25519 = read("signing_key_file", settings.signing_key())?.map(|secret| {
+            let problem = "the signing key must be `whsk_` and 32 bytes in base64, or 64 with the public key behind";
+            signing_key_of(&secret).ok_or_else(|| unfit(&settings.name, problem))
+        });
+        let (hmac, ed25519) = (hmac.transpose()?, ed25519.transpose()?);
+        if hmac.is_none() && ed25519.is_none() {
+            return Err(unfit(&settings.name, "events must be signed: give a secret or a signing key"));
+        }
+        let http = Http::new(&settings.name, settings.timeout, settings.ca_file.as_ref(), outside)?;
+        let (url, format, source) = (settings.url.clone(), settings.format, settings.source.clone());
+        Ok(Webhook { http, url, secrets, hmac, ed25519, format, source })
     }
 
     async fn post(&self, id: &str, body: Vec<u8>) -> Result<(), Failure> {
@@ -113,13 +167,38 @@ impl Webhook {
             .http
             .client()
             .post(&self.url)
-            .header("content-type", "application/cloudevents+json; charset=utf-8")
+            .header("content-type", self.format.media_type())
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp.to_string())
-            .header("webhook-signature", sign(&self.key, id, timestamp, &body))
+            .header("webhook-signature", self.sign(id, timestamp, &body))
             .body(body);
         // The receiver's words are not repeated: what it is, and what it may say, is unknown.
         self.http.succeed(request, |_| String::new()).await.map(|_| ())
+    }
+
+    /// All signatures there are, separated by a space.
+    fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
+        let hmac = self.hmac.as_deref().map(|key| sign_v1(key, id, timestamp, body));
+        let ed25519 = self.ed25519.as_ref().map(|key| sign_v1a(key, id, timestamp, body));
+        hmac.into_iter().chain(ed25519).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl WebhookFormat {
+    const fn media_type(self) -> &'static str {
+        match self {
+            WebhookFormat::CloudEvents => "application/cloudevents+json; charset=utf-8",
+            WebhookFormat::Standard => "application/json; charset=utf-8",
+        }
+    }
+
+    /// The body that a CloudEvents event is in this format.
+    fn body(self, event: &Value) -> Vec<u8> {
+        let standard = || json!({ "type": event["type"], "timestamp": event["time"], "data": event["data"] });
+        match self {
+            WebhookFormat::CloudEvents => event.to_string().into_bytes(),
+            WebhookFormat::Standard => standard().to_string().into_bytes(),
+        }
     }
 }
 
@@ -129,7 +208,7 @@ impl Channel for Webhook {
             if notice.kind == NoticeKind::Draft {
                 return Err(not_for_a_digest());
             }
-            self.post(&notice.id.0, body(notice, &self.source)).await?;
+            self.post(&notice.id.0, body(notice, &self.source, self.format)).await?;
             Ok(Receipt(format!("webhook-id {}", notice.id)))
         })
     }
@@ -141,22 +220,39 @@ impl Channel for Webhook {
                 "specversion": "1.0", "id": id, "source": self.source, "type": "breachd.channel.test",
                 "time": self.http.now().to_string(), "datacontenttype": "application/json", "data": {},
             });
-            self.post(&id, event.to_string().into_bytes()).await?;
-            Ok("the receiver took a signed event of type breachd.channel.test".into())
+            self.post(&id, self.format.body(&event)).await?;
+            let key = self.ed25519.as_ref().map(|key| STANDARD.encode(key.public_key()));
+            let key = key.map(|key| format!("; the public key is whpk_{key}")).unwrap_or_default();
+            Ok(format!("the receiver took a signed event of type breachd.channel.test{key}"))
         })
     }
 
     fn secrets(&self) -> Vec<&Secret> {
-        vec![&self.secret]
+        self.secrets.iter().collect()
     }
 }
 
 /// `v1,` and the base64 of HMAC-SHA256(key, `id.timestamp.body`): Standard Webhooks, "Signature scheme".
-fn sign(key: &[u8], id: &str, timestamp: i64, body: &[u8]) -> String {
+fn sign_v1(key: &[u8], id: &str, timestamp: i64, body: &[u8]) -> String {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(format!("{id}.{timestamp}.").as_bytes());
     mac.update(body);
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+/// `v1a,` and the base64 of the Ed25519 signature of `id.timestamp.body`: as above, "asymmetric".
+fn sign_v1a(key: &Ed25519KeyPair, id: &str, timestamp: i64, body: &[u8]) -> String {
+    let signed = [format!("{id}.{timestamp}.").as_bytes(), body].concat();
+    format!("v1a,{}", STANDARD.encode(key.sign(&signed)))
+}
+
+/// `whsk_` and the seed in base64, with or without the public key behind it, which then must fit.
+fn signing_key_of(secret: &Secret) -> Option<Ed25519KeyPair> {
+    let key = STANDARD.decode(secret.expose().strip_prefix("whsk_")?).ok()?;
+    match key.split_at_checked(32)? {
+        (seed, []) => Ed25519KeyPair::from_seed_unchecked(seed).ok(),
+        (seed, public) => Ed25519KeyPair::from_seed_and_public_key(seed, public).ok(),
+    }
 }
 
 fn key_of(secret: &Secret) -> Option<Vec<u8>> {
@@ -165,10 +261,10 @@ fn key_of(secret: &Secret) -> Option<Vec<u8>> {
 }
 
 /// The same bytes for the same notice, whenever.
-fn body(notice: &Notice, source: &str) -> Vec<u8> {
+fn body(notice: &Notice, source: &str, format: WebhookFormat) -> Vec<u8> {
     let mut told = Facts::of(notice);
     loop {
-        let bytes = event(notice, source, &told).to_string().into_bytes();
+        let bytes = format.body(&event(notice, source, &told));
         if bytes.len() <= BODY_BYTES_MAX || (told.figures.pop().is_none() && told.reasons.pop().is_none()) {
             return bytes;
         }
@@ -305,7 +401,7 @@ mod tests {
     fn signs_as_published() {
         let key = key_of(&Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")).unwrap();
         let body = br#"{"email":"test@example.com","username":"test_user"}"#;
-        let signature = sign(&key, "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body);
+        let signature = sign_v1(&key, "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body);
         assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
     }
 
@@ -316,10 +412,39 @@ mod tests {
         }
     }
 
+    /// RFC 8032, section 7.1, test 2: seed and public key; the signature is of another text, so it is verified instead.
+    #[test]
+    fn an_asymmetric_key_is_a_seed_with_or_without_its_public_half() {
+        let bytes = |hex: &str| -> Vec<u8> {
+            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+        };
+        let seed = bytes("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb");
+        let public = bytes("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
+        let key = |parts: &[&[u8]]| signing_key_of(&Secret::new(format!("whsk_{}", STANDARD.encode(parts.concat()))));
+        let pair = key(&[&seed]).unwrap();
+        assert_eq!(pair.public_key().as_ref(), public);
+        assert!(key(&[&seed, &public]).is_some());
+        assert!(key(&[&seed, &seed]).is_none() && key(&[&seed[..31]]).is_none() && key(&[]).is_none());
+        let signature = sign_v1a(&pair, "msg_1", 1_649_367_553, b"{}");
+        let signature = STANDARD.decode(signature.strip_prefix("v1a,").unwrap()).unwrap();
+        let judge = ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, public);
+        assert!(judge.verify(b"msg_1.1649367553.{}", &signature).is_ok());
+        assert!(judge.verify(b"msg_1.1649367554.{}", &signature).is_err());
+    }
+
+    #[test]
+    fn a_standard_body_says_the_same() {
+        let event: Value = serde_json::from_slice(&body(&example(), "breachd", WebhookFormat::CloudEvents)).unwrap();
+        let standard: Value = serde_json::from_slice(&body(&example(), "breachd", WebhookFormat::Standard)).unwrap();
+        assert_eq!(standard.as_object().map(|map| map.len()), Some(3));
+        assert_eq!((&standard["type"], &standard["data"]), (&event["type"], &event["data"]));
+        assert_eq!(standard["timestamp"], "2026-03-02T21:15:00Z");
+    }
+
     #[test]
     fn the_event_has_what_cloudevents_requires_and_every_fact() {
         let notice = example();
-        let event: Value = serde_json::from_slice(&body(&notice, "breachd")).unwrap();
+        let event: Value = serde_json::from_slice(&body(&notice, "breachd", WebhookFormat::CloudEvents)).unwrap();
         assert_eq!(event["specversion"], "1.0");
         assert_eq!(event["id"], notice.id.0);
         assert_eq!(event["type"], "breachd.incident.opened");
@@ -338,7 +463,7 @@ mod tests {
     #[test]
     fn a_digest_is_an_event_of_its_own_and_loses_its_last_alerts_first() {
         let notice = crate::render::example_digest();
-        let event: Value = serde_json::from_slice(&body(&notice, "breachd")).unwrap();
+        let event: Value = serde_json::from_slice(&body(&notice, "breachd", WebhookFormat::CloudEvents)).unwrap();
         let data = &event["data"];
         assert_eq!(
             (&event["type"], &data["n_alerts"], &data["n_left_out"]),
@@ -348,7 +473,7 @@ mod tests {
         let mut line = notice.digest[0].clone();
         line.why = "\u{1f600}\"".repeat(1000);
         let long = Notice { digest: vec![line; 100], n_alerts: 700, ..notice };
-        let bytes = body(&long, "breachd");
+        let bytes = body(&long, "breachd", WebhookFormat::CloudEvents);
         let event: Value = serde_json::from_slice(&bytes).unwrap();
         let n = event["data"]["alerts"].as_array().map_or(0, Vec::len) as u64;
         assert!(bytes.len() <= BODY_BYTES_MAX && 5 < n && n < 100, "{} bytes, {n} alerts", bytes.len());
@@ -360,7 +485,7 @@ mod tests {
         let notice = Notice { reasons: vec!["\u{1f600}\"".repeat(1000); 10], n_alerts: 10, ..example() };
         let figure = incident::NoticeFigure { name: "contributing".into(), words: notice.reasons[0].clone() };
         let notice = Notice { figures: vec![figure; 10], ..notice };
-        let bytes = body(&notice, "breachd");
+        let bytes = body(&notice, "breachd", WebhookFormat::CloudEvents);
         assert!(bytes.len() <= BODY_BYTES_MAX);
         let event: Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(event["data"]["title"], example().title);

@@ -15,7 +15,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll},
 };
@@ -77,10 +77,14 @@ pub(super) async fn serve(
                 match fault {
                     Some(Fault::Answer { status, retry_after }) => return misbehave(status, retry_after),
                     Some(Fault::Reset) => {
-                        cut.0.store(true, Ordering::Relaxed);
+                        cut.0.store(RESET, Ordering::Relaxed);
                         return misbehave(500, None);
                     }
-                    Some(Fault::Hang | Fault::LoseAnswer | Fault::Pass) | None => {}
+                    Some(Fault::Rubbish) => {
+                        let page = Body::from("<!DOCTYPE html><title>Log in</title>");
+                        return Response::builder().header("content-type", "text/html").body(page).unwrap_or_default();
+                    }
+                    Some(Fault::Hang | Fault::LoseAnswer | Fault::Stall | Fault::Pass) | None => {}
                 }
                 let query = uri.query().unwrap_or_default();
                 let asked = Asked { method, path: uri.path().into(), query: parse_query(query), headers, body };
@@ -96,7 +100,8 @@ pub(super) async fn serve(
                 }
                 match fault {
                     Some(Fault::Hang) => std::future::pending::<()>().await,
-                    Some(Fault::LoseAnswer) => cut.0.store(true, Ordering::Relaxed),
+                    Some(Fault::LoseAnswer) => cut.0.store(RESET, Ordering::Relaxed),
+                    Some(Fault::Stall) => cut.0.store(STALL, Ordering::Relaxed),
                     _ => {}
                 }
                 let response =
@@ -127,7 +132,7 @@ fn misbehave(status: u16, retry_after: Option<String>) -> Response<Body> {
     response.body(Body::from(format!("{{\"told to answer\":{status}}}"))).unwrap_or_default()
 }
 
-fn parse_query(query: &str) -> HashMap<String, String> {
+pub(super) fn parse_query(query: &str) -> HashMap<String, String> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
@@ -152,9 +157,12 @@ fn unescape(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A connection's switch: once on, the connection breaks after a few more bytes.
+/// A connection's switch: once on, the connection breaks, or stops, after a few more bytes.
 #[derive(Clone, Debug, Default)]
-struct Cut(Arc<AtomicBool>);
+struct Cut(Arc<AtomicU8>);
+
+const RESET: u8 = 1;
+const STALL: u8 = 2;
 
 struct Door(TcpListener);
 
@@ -193,11 +201,12 @@ impl AsyncRead for Breakable {
 
 impl AsyncWrite for Breakable {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if !self.cut.0.load(Ordering::Relaxed) {
-            return Pin::new(&mut self.stream).poll_write(cx, buf);
-        }
-        if self.written {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        match (self.cut.0.load(Ordering::Relaxed), self.written) {
+            (RESET, true) => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            // Nobody wakes it: it ends with the sandbox.
+            (STALL, true) => return Poll::Pending,
+            (RESET | STALL, false) => {}
+            _ => return Pin::new(&mut self.stream).poll_write(cx, buf),
         }
         self.written = true;
         Pin::new(&mut self.stream).poll_write(cx, &buf[..buf.len().min(12)])

@@ -8,17 +8,25 @@
 //! Bound to 127.0.0.1, on a port of the system's choosing. Not for production: memory is bounded, but every sender on the
 //! machine is trusted to be a test.
 
+mod alertmanager;
 mod all;
 mod http;
 mod pagerduty;
 mod servicenow;
+mod slack;
+mod sms;
 mod smtp;
+mod teams;
 mod webhook;
 
+pub use alertmanager::AlertmanagerSandbox;
 pub use all::All;
 pub use pagerduty::{OpenAlert, PagerDutySandbox};
 pub use servicenow::ServiceNowSandbox;
+pub use slack::SlackSandbox;
+pub use sms::SmsSandbox;
 pub use smtp::{SmtpOptions, SmtpSandbox};
+pub use teams::TeamsSandbox;
 pub use webhook::WebhookSandbox;
 
 use activity::Timestamp;
@@ -34,11 +42,12 @@ pub const RECEIVED_MAX: usize = 10_000;
 /// One message that a sandbox understood, whether it took it or refused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// `pagerduty`, `servicenow`, `webhook` or `smtp`.
+    /// `pagerduty`, `servicenow`, `webhook`, `smtp`, `slack`, `teams`, `alertmanager` or `sms`.
     pub service: &'static str,
     /// Wall time of arrival.
     pub at: Timestamp,
-    /// The service's idempotency key: dedup key, correlation id, webhook-id, Message-ID.
+    /// The service's idempotency key: dedup key, correlation id, webhook-id, Message-ID; where the service knows none, what
+    /// the message itself says.
     pub id: String,
     /// One line: what a person would see.
     pub summary: String,
@@ -68,6 +77,10 @@ pub enum Fault {
     Pass,
     /// Take the message, then cut the connection in the middle of the answer.
     LoseAnswer,
+    /// Take the message, and stop for good in the middle of the answer. HTTP only.
+    Stall,
+    /// Answer 200 with a web page instead of looking at the message, as a proxy's log-in does. HTTP only.
+    Rubbish,
 }
 
 impl Fault {

@@ -190,7 +190,7 @@ impl Session {
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Reset) => return Ok(false),
             Some(Fault::LoseAnswer) => self.lose_answer = true,
-            Some(Fault::Pass) | None => {}
+            Some(Fault::Pass | Fault::Stall | Fault::Rubbish) | None => {}
         }
         match (address(rest, "FROM:"), &self.from) {
             (Some(from), None) => {

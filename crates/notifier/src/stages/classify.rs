@@ -44,6 +44,8 @@ pub(crate) fn http(status: StatusCode, headers: &HeaderMap, words: &str, now: Ti
     let mut reason = format!("HTTP {}", status.as_u16());
     if status.is_redirection() {
         reason.push_str(": redirects are not followed");
+    } else if status == StatusCode::GONE && words.is_empty() {
+        reason.push_str(": the receiver wants no more; take the channel out, or write its new address");
     } else if !words.is_empty() {
         reason.push_str(": ");
         reason.push_str(words);
@@ -57,6 +59,9 @@ pub(crate) fn http(status: StatusCode, headers: &HeaderMap, words: &str, now: Ti
 /// An HTTP exchange that brought no answer. The URL is left out: it may hold a secret.
 pub(crate) fn http_error(error: reqwest::Error) -> Failure {
     let error = error.without_url();
+    if let Some(refusal) = crate::reach::refusal(&error) {
+        return refusal;
+    }
     let reason = chain(&error);
     if error.is_builder() { Failure::refused(reason) } else { Failure::passing(reason) }
 }

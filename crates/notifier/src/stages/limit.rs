@@ -12,6 +12,7 @@ use std::{collections::VecDeque, time::Duration};
 pub(crate) struct Limit {
     per_minute: usize,
     concurrency: usize,
+    gap: Span,
     /// Starts of the last `per_minute` attempts.
     started: VecDeque<Timestamp>,
     paused_until: Option<Timestamp>,
@@ -23,6 +24,7 @@ impl Limit {
         Limit {
             per_minute: (pace.rate_per_minute as usize).max(1),
             concurrency: pace.concurrency.max(1),
+            gap: Span::from_millis(i64::try_from(pace.gap.as_millis()).unwrap_or(i64::MAX)),
             started: VecDeque::new(),
             paused_until: None,
             failures_in_row: 0,
@@ -40,8 +42,10 @@ impl Limit {
             Some(first) if self.started.len() >= self.per_minute => *first + Span::from_minutes(1),
             _ => now,
         };
-        // A wall clock that was set back must not hold the channel for longer than the minute it stands for.
-        by_rate.min(now + Span::from_minutes(1)).max(self.paused_until.unwrap_or(now))
+        let by_gap = self.started.back().map_or(now, |last| *last + self.gap);
+        // A wall clock that was set back must not hold the channel for longer than the minute, or the gap, it stands for.
+        let by_pace = by_rate.min(now + Span::from_minutes(1)).max(by_gap.min(now + self.gap));
+        by_pace.max(self.paused_until.unwrap_or(now))
     }
 
     pub(crate) fn start(&mut self, now: Timestamp) {
@@ -71,7 +75,14 @@ mod tests {
     use crate::{Period, Retry};
 
     fn limit(rate_per_minute: u32) -> Limit {
-        Limit::new(&Pace { timeout: Period::from_secs(1), rate_per_minute, concurrency: 4, retry: Retry::default() })
+        let gap = Period::from_secs(0);
+        Limit::new(&Pace {
+            timeout: Period::from_secs(1),
+            rate_per_minute,
+            concurrency: 4,
+            gap,
+            retry: Retry::default(),
+        })
     }
 
     fn at(secs: i64) -> Timestamp {
@@ -111,6 +122,16 @@ mod tests {
         assert_eq!(limit.width(), 1);
         limit.succeed();
         assert_eq!(limit.width(), 4);
+    }
+
+    #[test]
+    fn a_gap_lies_between_any_two_starts() {
+        let mut limit = Limit { gap: Span::from_secs(1), ..limit(60) };
+        assert_eq!(limit.free_at(at(5)), at(5));
+        limit.start(at(5));
+        assert_eq!(limit.free_at(at(5)), at(6));
+        assert_eq!(limit.free_at(at(9)), at(9));
+        assert_eq!(limit.free_at(at(1)), at(2), "a clock set back holds for one gap only");
     }
 
     #[test]

@@ -3,9 +3,12 @@
 use crate::support::{World, closed_port, notice, only, with};
 use activity::{DrillId, Span};
 use incident::{DeliveryResult, Notice, NoticeKind};
-use notifier::sandbox::{Fault, Sandbox};
+use notifier::{
+    Dispatcher, NoObserver, Settings,
+    sandbox::{Fault, Sandbox},
+};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// How one channel differs from the others.
 pub(crate) struct Channel<'a, S> {
@@ -19,6 +22,8 @@ pub(crate) struct Channel<'a, S> {
     pub(crate) trouble: u16,
     /// Whether it speaks HTTP, and so knows `Retry-After`.
     pub(crate) http: bool,
+    /// What becomes of a notice that is answered 200 with a web page.
+    pub(crate) rubbish: &'static str,
     /// Texts that no report may hold.
     pub(crate) secrets: Vec<&'static str>,
 }
@@ -28,6 +33,10 @@ pub(crate) async fn assert_channel_compliance<S: Sandbox>(channel: Channel<'_, S
     channel.retries_what_may_pass().await;
     channel.refusals_end_at_once().await;
     channel.waits_as_told().await;
+    channel.statuses_mean_the_same_everywhere().await;
+    channel.redirects_lead_nowhere().await;
+    channel.rubbish_is_no_acceptance().await;
+    channel.goes_only_where_it_may().await;
     channel.silence_is_a_failed_try().await;
     channel.broken_connections_are_failed_tries().await;
     channel.a_dead_service_ends_in_expiry().await;
@@ -64,10 +73,12 @@ impl<S: Sandbox> Channel<'_, S> {
         for kind in NoticeKind::ALL {
             let before = self.n_taken();
             // A digest interrupts nobody: what may interrupt refuses it.
-            // A contact's test goes where an address is.
+            // A contact's test goes where an address is, a document where it is a letter.
+            let is_one_of = |kinds: &[&str]| kinds.iter().any(|name| self.table["kind"] == *name);
             let refuses = match kind {
-                NoticeKind::Digest => self.table["kind"] == "pagerduty" || self.table["kind"] == "servicenow",
-                NoticeKind::ContactTest => self.table["kind"] != "email",
+                NoticeKind::Digest => !is_one_of(&["email", "webhook"]),
+                NoticeKind::ContactTest => !is_one_of(&["email", "sms"]),
+                NoticeKind::Draft => !is_one_of(&["email"]),
                 _ => false,
             };
             let expected = if refuses { "rejected" } else { "accepted" };
@@ -110,17 +121,68 @@ impl<S: Sandbox> Channel<'_, S> {
         }
     }
 
+    async fn statuses_mean_the_same_everywhere(&self) {
+        if !self.http {
+            return;
+        }
+        for status in [400, 401, 403, 404, 405, 410, 413, 415, 422] {
+            self.sandbox.fail_next(Fault::status(status));
+            assert_eq!(self.names(&notice()).await, ["rejected"], "HTTP {status}");
+        }
+        for status in [408, 425, 429, 500, 502, 503, 504] {
+            self.sandbox.fail_next(Fault::status(status));
+            assert_eq!(self.names(&notice()).await, ["retrying", "accepted"], "HTTP {status}");
+        }
+    }
+
+    async fn redirects_lead_nowhere(&self) {
+        if !self.http {
+            return;
+        }
+        for status in [301, 302, 303, 307, 308] {
+            let before = self.sandbox.n_arrived();
+            self.sandbox.fail_next(Fault::status(status));
+            let results = self.deliver(&notice()).await;
+            let [DeliveryResult::Rejected { reason }] = &results[..] else { panic!("HTTP {status}: {results:?}") };
+            assert!(reason.contains("redirects are not followed"), "{reason}");
+            assert_eq!(self.sandbox.n_arrived(), before + 1, "HTTP {status} was followed");
+        }
+    }
+
+    async fn rubbish_is_no_acceptance(&self) {
+        if !self.http {
+            return;
+        }
+        self.sandbox.fail_next(Fault::Rubbish);
+        assert_eq!(self.names(&notice()).await[0], self.rubbish);
+    }
+
+    async fn goes_only_where_it_may(&self) {
+        if !self.http {
+            return;
+        }
+        let mut settings: Settings = serde_json::from_value(only(&self.table)).unwrap();
+        settings.delivery.hosts = vec!["elsewhere.example.com".into()];
+        let (sender, _reports) = tokio::sync::mpsc::channel(1);
+        let error = Dispatcher::start(&settings, sender, Arc::new(NoObserver)).unwrap_err().to_string();
+        assert!(error.contains("is not among `[delivery] hosts`"), "{error}");
+        assert!(!self.secrets.iter().any(|secret| error.contains(secret)), "{error}");
+    }
+
     async fn silence_is_a_failed_try(&self) {
-        let mut world = World::new(only(&with(&self.table, json!({ "timeout": "3s" }))));
-        let before = self.sandbox.n_arrived();
-        self.sandbox.fail_next(Fault::Hang);
-        world.submit(&notice());
-        self.sandbox.arrived(before + 1).await;
-        world.advance(4).await;
-        let report = world.next().await;
-        let DeliveryResult::Retrying { next_at, .. } = report.result else { panic!("{:?}", report.result) };
-        world.advance_to(next_at).await;
-        assert_eq!(world.settle().await.last().unwrap().result.as_str(), "accepted");
+        let faults: &[Fault] = if self.http { &[Fault::Hang, Fault::Stall] } else { &[Fault::Hang] };
+        for fault in faults {
+            let mut world = World::new(only(&with(&self.table, json!({ "timeout": "3s" }))));
+            let before = self.sandbox.n_arrived();
+            self.sandbox.fail_next(fault.clone());
+            world.submit(&notice());
+            self.sandbox.arrived(before + 1).await;
+            world.advance(4).await;
+            let report = world.next().await;
+            let DeliveryResult::Retrying { next_at, .. } = report.result else { panic!("{:?}", report.result) };
+            world.advance_to(next_at).await;
+            assert_eq!(world.settle().await.last().unwrap().result.as_str(), "accepted", "{fault:?}");
+        }
     }
 
     async fn broken_connections_are_failed_tries(&self) {

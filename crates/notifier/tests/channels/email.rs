@@ -49,6 +49,7 @@ async fn does_what_every_channel_does() {
         refusal: 550,
         trouble: 451,
         http: false,
+        rubbish: "accepted",
         secrets: vec![PASSWORD],
     })
     .await;

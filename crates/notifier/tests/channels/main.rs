@@ -3,10 +3,14 @@
 // Helpers outside of a `#[test]` are tests too.
 #![allow(clippy::unwrap_used)]
 
+mod alertmanager;
 mod compliance;
 mod email;
 mod pagerduty;
 mod servicenow;
+mod slack;
+mod sms;
 mod support;
+mod teams;
 mod together;
 mod webhook;

@@ -31,6 +31,7 @@ async fn does_what_every_channel_does() {
         refusal: 400,
         trouble: 500,
         http: true,
+        rubbish: "retrying",
         secrets: vec![ROUTING_KEY, API_TOKEN],
     })
     .await;

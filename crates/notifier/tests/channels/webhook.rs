@@ -1,6 +1,6 @@
 use crate::{
     compliance::{Channel, assert_channel_compliance},
-    support::{World, file, notice, only},
+    support::{World, file, notice, only, with},
 };
 use incident::DeliveryResult;
 use notifier::sandbox::{Fault, Sandbox, WebhookSandbox};
@@ -22,6 +22,7 @@ async fn does_what_every_channel_does() {
         refusal: 400,
         trouble: 500,
         http: true,
+        rubbish: "accepted",
         secrets: vec!["C2FVsBQIhrscChlQIMV"],
     })
     .await;
@@ -74,4 +75,37 @@ async fn redirects_are_not_followed() {
     let DeliveryResult::Rejected { reason } = world.next().await.result else { panic!("followed") };
     assert!(reason.contains("redirects are not followed"), "{reason}");
     assert!(sandbox.received().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_asymmetric_signature_stands_beside_the_other_and_alone() {
+    let sandbox = WebhookSandbox::start(SECRET).await.unwrap();
+    let key = file("whsk_TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs=");
+    let both = with(&table(&sandbox.url(), SECRET), json!({ "signing_key_file": key }));
+    let mut world = World::new(only(&both));
+    assert_eq!(world.deliver(&notice()).await, ["accepted"], "the sandbox knows the secret");
+    let probed = world.dispatcher.probe("c").await.unwrap();
+    assert!(probed.ends_with("the public key is whpk_PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw="), "{probed}");
+    let alone = json!({ "name": "c", "kind": "webhook", "url": sandbox.url(), "signing_key_file": key });
+    let mut world = World::new(only(&alone));
+    assert_eq!(world.deliver(&notice()).await, ["rejected"], "the sandbox does not know the public key");
+    let received = sandbox.received();
+    let signatures = |index: usize| {
+        let headers = &received[index].headers;
+        let header = headers.iter().find(|(name, _)| name == "webhook-signature").map(|(_, value)| value.clone());
+        let kinds = header.unwrap().split(' ').map(|part| part.split_once(',').unwrap().0.to_owned()).collect();
+        let kinds: Vec<String> = kinds;
+        kinds
+    };
+    assert_eq!((signatures(0), signatures(2)), (vec!["v1".to_owned(), "v1a".to_owned()], vec!["v1a".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_gone_ends_it() {
+    let sandbox = WebhookSandbox::start(SECRET).await.unwrap();
+    let mut world = World::new(only(&table(&sandbox.url(), SECRET)));
+    sandbox.fail_next(Fault::status(410));
+    world.submit(&notice());
+    let DeliveryResult::Rejected { reason } = world.next().await.result else { panic!("not refused") };
+    assert!(reason.starts_with("HTTP 410: the receiver wants no more"), "{reason}");
 }
