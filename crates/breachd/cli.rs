@@ -527,7 +527,7 @@ pub enum DraftsCommand {
         draft: u32,
         /// The newest version's number, as a sign that it was read.
         #[arg(long)]
-        version: u32,
+        draft_version: u32,
         #[command(flatten)]
         act: DraftActArgs,
         #[command(flatten)]
@@ -552,7 +552,7 @@ pub enum DraftsCommand {
         draft: u32,
         /// The newest version's number.
         #[arg(long)]
-        version: u32,
+        draft_version: u32,
         #[command(flatten)]
         act: DraftActArgs,
         #[command(flatten)]

@@ -103,18 +103,18 @@ fn body(command: DraftsCommand) -> anyhow::Result<(incident::IncidentId, Value)>
             say("phase", json!(phase));
             (incident, "draft_redraft", act)
         }
-        DraftsCommand::Approve { incident, draft, version, act, .. } => {
+        DraftsCommand::Approve { incident, draft, draft_version, act, .. } => {
             say("draft", json!(draft));
-            say("version", json!(version));
+            say("version", json!(draft_version));
             (incident, "draft_approve", act)
         }
         DraftsCommand::Stop { incident, draft, act, .. } => {
             say("draft", json!(draft));
             (incident, "draft_stop", act)
         }
-        DraftsCommand::Send { incident, draft, version, act, .. } => {
+        DraftsCommand::Send { incident, draft, draft_version, act, .. } => {
             say("draft", json!(draft));
-            say("version", json!(version));
+            say("version", json!(draft_version));
             (incident, "draft_send", act)
         }
     };

@@ -124,7 +124,7 @@ pub enum Sign {
 }
 
 impl Sign {
-    /// What a detector's alert, or a signature's, is a sign of; `None`: of nothing that may be said.
+    /// What a detector's alert is a sign of; `None`: a log that fell silent, or a signature rule, of which only the name is known.
     pub fn of(detector: &str) -> Option<Self> {
         Some(match detector {
             "volume"
@@ -138,12 +138,14 @@ impl Sign {
             | "former_role"
             | "unexplained_reads"
             | "handler_read"
-            | "canary"
+            | "canary_record"
+            | "dump_shape"
+            | "into_outfile"
             | "personal_data_in_url" => Sign::Read,
             "bank_details" => Sign::Changed,
-            "login_failures" | "login_spray" | "shared_session" | "impossible_travel" | "travel" => Sign::SignIn,
-            "signature" | "chain" | "sql_injection" | "template_injection" | "script_in_files" | "forged_entry"
-            | "misplaced_tag" => Sign::Attacked,
+            "login_failures" | "login_spray" | "shared_session" | "impossible_travel" => Sign::SignIn,
+            "chain" | "sql_injection" | "template_injection" | "script_in_files" | "forged_entry" | "misplaced_tag"
+            | "forged_drill_mark" | "grant" | "audit_off" => Sign::Attacked,
             _ => return None,
         })
     }

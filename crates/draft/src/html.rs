@@ -150,7 +150,7 @@ mod tests {
             document.paragraph(&texts[1]);
             document.item(&texts[2]);
             document.open(&texts[3]);
-            document.table(&[&texts[4], "b"], &[texts.clone()]);
+            document.table(&[&texts[4], "b"], std::slice::from_ref(&texts));
             for looks in [Looks::Part, Looks::Mail] {
                 let html = document.html(looks);
                 let shown = seen(&html);

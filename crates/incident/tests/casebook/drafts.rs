@@ -331,3 +331,9 @@ fn settings_that_cannot_work_are_refused() {
     let named = policy(&format!("{BASE}{REQUIRED}")).settings().channels();
     assert!(named.contains(&("drafts[0].channel".into(), "authority".into())));
 }
+
+#[test]
+fn every_detector_is_a_sign_of_something() {
+    let without = detector::DETECTORS.iter().map(|spec| spec.name).filter(|name| draft::Sign::of(name).is_none());
+    assert_eq!(without.collect::<Vec<_>>(), ["silence"]);
+}
