@@ -63,7 +63,9 @@ fn notice(channel: &str, number: usize, kind: NoticeKind) -> Result<Notice, Box<
         data_classes: DataClass::Hr.into(),
         affected_records: 1840,
         title: "müller read 1,840 rows of \"hr_payroll\" \u{1f600} \\ \u{2028}".into(),
+        wording: None,
         reasons: vec!["read 1,840 rows in 5 min; 12 is usual".into()],
+        checkpoint: None,
         figures: Vec::new(),
         affected: None,
         digest: Vec::new(),
@@ -74,9 +76,13 @@ fn notice(channel: &str, number: usize, kind: NoticeKind) -> Result<Notice, Box<
             name: "GDPR Art. 33: tell the authority".into(),
             due_at: Some(decided_at + Span::from_hours(72)),
             simulated: false,
+            assumed: Vec::new(),
         }],
         n_deadlines_beyond: 0,
         link: Some("https://breachd.example/incidents/INC-7".into()),
         drill: None,
+        recipient: None,
+        again: 0,
+        document: None,
     })
 }

@@ -4,7 +4,7 @@ use crate::client::{Answer, Console};
 use console::{Action, Settlement};
 use proptest::{prelude::*, test_runner::TestRunner};
 
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "/",
     "/incidents/INC-7",
     "/incidents/INC-8",
