@@ -41,7 +41,7 @@ pub struct Activity<'a> {
     pub measures: Measures,
     pub outcome: Outcome,
     pub signals: Signals,
-    /// Web: the request as it was asked for. Read by signature rules, and by nobody else.
+    /// Web: the request as it was asked for. Read by signature rules, and for the ids of records that it names.
     pub asked: Option<Asked<'a>>,
     /// Database: the text of the statement, as far as the log keeps it. Read by signature rules, and by nobody else: it holds
     /// whatever the client wrote.

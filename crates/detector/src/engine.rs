@@ -50,7 +50,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
-use tally::{Batch, Entry, Metric, Positions, Tally};
+use tally::{Batch, Entry, Metric, Positions, Requested, Tally};
 
 /// What an engine is for.
 #[derive(Clone, Debug, Default)]
@@ -1304,6 +1304,9 @@ pub(crate) struct Source {
     records: Sketch,
     /// The only table of the hour.
     table: Option<String>,
+    /// Records that requests name: of tables, and of routes that nothing links to one.
+    requested: Option<Box<Requested>>,
+    requested_by_route: Option<Box<Requested>>,
 }
 
 impl Source {
@@ -1312,7 +1315,7 @@ impl Source {
     }
 
     fn of_tally(bucket: Bucket, tally: &Tally, facts: Vec<Fact>) -> Self {
-        let Tally { classes, known_by, evidence, records, tables, .. } = tally;
+        let Tally { classes, known_by, evidence, records, tables, requested, requested_by_route, .. } = tally;
         let is_one = tables.iter().count() == 1 && !tables.overflowed();
         Source {
             bucket,
@@ -1322,6 +1325,8 @@ impl Source {
             facts,
             records: Sketch::from(records),
             table: tables.iter().next().filter(|_| is_one).map(|(_, name)| name.to_owned()),
+            requested: requested.clone(),
+            requested_by_route: requested_by_route.clone(),
         }
     }
 }
@@ -1329,12 +1334,28 @@ impl Source {
 /// The records that the hour names. Only of those who read: the fleet's records are addresses.
 fn named(entity: &Entity, source: &Source) -> Option<NamedRecords> {
     let reads = matches!(entity.kind, EntityKind::PortalUser | EntityKind::IntegrationKey | EntityKind::UserTable);
-    if !reads || source.records.is_empty() {
-        return None;
+    let short = |name: &str| if name.len() <= limits::TABLE_BYTES_MAX { name.to_owned() } else { String::new() };
+    let mut named = NamedRecords::default();
+    if reads && !source.records.is_empty() {
+        let table = entity.user_and_table().map(|(_, table)| table).or(source.table.as_deref());
+        named.table = table.map(short).unwrap_or_default();
+        named.records = source.records.clone();
     }
-    let table = entity.user_and_table().map(|(_, table)| table.to_owned()).or_else(|| source.table.clone());
-    let table = table.filter(|table| table.len() <= limits::TABLE_BYTES_MAX).unwrap_or_default();
-    Some(NamedRecords { table, records: source.records.clone() })
+    if let Some(requested) = &source.requested {
+        let table = requested.place.one().map(short).unwrap_or_default();
+        if named.records.is_empty() {
+            named.table = table;
+        } else if named.table != table {
+            named.table = String::new();
+        }
+        named.records.merge(&Sketch::from(&requested.records), limits::NAMED_KEPT);
+    }
+    if let Some(requested) = &source.requested_by_route {
+        named.route = requested.place.one().map(short).unwrap_or_default();
+        named.by_route = Sketch::from(&requested.records);
+    }
+    let is_empty = named.records.is_empty() && named.by_route.is_empty();
+    (!is_empty).then_some(named)
 }
 
 #[cfg(test)]

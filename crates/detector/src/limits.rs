@@ -55,7 +55,10 @@ pub(crate) const MARKS_SHARED_MAX: usize = 4_096;
 /// unknown until their next login, and failures there count as a stranger's.
 pub const GOOD_ADDRESSES_MAX: usize = 50_000;
 
-/// Named records read from one alert's JSON. Beyond: it is no alert of ours ([`crate::NotAnAlert`]); we write 256 at most.
+/// Records of one key that an alert names. Beyond: a sample of them.
+pub const NAMED_KEPT: usize = tally::limits::RECORDS_MAX;
+
+/// Named records of one key read from one alert's JSON. Beyond: it is no alert of ours ([`crate::NotAnAlert`]); we write 256 at most.
 pub const NAMED_READ_MAX: usize = 4_096;
 
 /// Bytes of a table's name beside named records. Beyond: they are told without it.

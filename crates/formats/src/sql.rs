@@ -33,6 +33,7 @@ use fingerprint::Fingerprint;
 use keywords::Keyword;
 use lexer::{Dialect, Lexer, Token, unquoted};
 use payees::Payees;
+pub use records::{noun_of_column, noun_of_table};
 use std::borrow::Cow;
 pub use tags::{SqlTag, TagPosition};
 use words::hash_of;

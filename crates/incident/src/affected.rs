@@ -3,6 +3,11 @@
 //! *At least* and *about*: the sets of named records that alerts carry ([`detector::Sketch`]) are merged over the whole incident. A record
 //! that two people read on three days counts once; so does a person whose number stands in two tables. Exact up to
 //! [`limits::AFFECTED_IDS_KEPT`] ids; an hour that names more than 256 has only a sample of them, and then bounds of two standard errors are told.
+//! Where the deployment's key was changed meanwhile, samples under different keys are bounded together.
+//!
+//! Ids in requests count with those of statements where configuration links their route to a table. Of other routes nobody has said whose ids they
+//! are: `/people/7` may be employee 7 or not. So these are kept apart: *at least* is the greater count, *at most* both. *About* takes a word at its
+//! word (`employees/7` is `employee_id = 7`), and other words for the same records under another name: requests are what causes statements.
 //!
 //! *At most*: where logs name no ids (lists, searches, exports) only the rows tell. This is [`Affected::total`], the `affected_records` of
 //! other programs, and what a policy's `affected_at_least` is compared with: rather too many than too few.
@@ -18,7 +23,7 @@ use crate::{AlertFact, limits};
 use activity::{Entity, EntityKind, Record, Timestamp, printable_within};
 use detector::{Bounds, Sketch};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Affected {
@@ -26,6 +31,9 @@ pub(crate) struct Affected {
     beyond: Rows,
     /// Of all tables together.
     named: Sketch,
+    /// Of requests whose routes nothing links to a table.
+    by_route: Sketch,
+    /// By table, or by route (`/…`).
     tables: BTreeMap<String, Sketch>,
     n_beyond: u64,
     n_unnamed: u64,
@@ -59,9 +67,10 @@ pub struct AffectedPeople {
     pub upper: u64,
 }
 
-/// Different records named in reads of one table.
+/// Different records named in reads of one table, or in requests to one route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AffectedTable {
+    /// `schema.table`; or the shape of a route that nothing links to one, which begins with `/`.
     pub table: String,
     pub lower: u64,
     pub estimate: u64,
@@ -131,15 +140,59 @@ impl Affected {
             return;
         };
         self.named.merge(&named.records, limits::AFFECTED_IDS_KEPT);
-        if named.table.is_empty() {
+        self.by_route.merge(&named.by_route, limits::AFFECTED_IDS_KEPT);
+        self.add_table(&named.table, &named.records);
+        self.add_table(&named.route, &named.by_route);
+    }
+
+    fn add_table(&mut self, name: &str, records: &Sketch) {
+        if name.is_empty() || records.is_empty() {
             return;
         }
-        let table = printable_within(&named.table, limits::NAME_MAX);
+        let table = printable_within(name, limits::NAME_MAX);
         if !self.tables.contains_key(&table) && self.tables.len() >= limits::AFFECTED_TABLES_KEPT {
             self.n_beyond += 1;
             return;
         }
-        self.tables.entry(table).or_default().merge(&named.records, limits::AFFECTED_TABLE_IDS_KEPT);
+        self.tables.entry(table).or_default().merge(records, limits::AFFECTED_TABLE_IDS_KEPT);
+    }
+
+    /// Different records that ids name.
+    fn all_named(&self) -> Bounds {
+        let named = self.named.bounds();
+        if self.by_route.is_empty() {
+            return named;
+        }
+        // Two words may stand for one record: at least those of the word that names most.
+        let mut words: BTreeMap<u64, u64> = BTreeMap::new();
+        self.by_route.iter().for_each(|record| *words.entry(record.sort()).or_default() += 1);
+        let mut words: Vec<(u64, u64)> = words.into_iter().map(|(sort, held)| (held, sort)).collect();
+        words.sort_unstable_by(|one, other| other.cmp(one));
+        words.truncate(limits::AFFECTED_WORDS_ASKED);
+        let of_words = || words.iter().map(|(_, sort)| self.by_route.bounds_of_sort(*sort));
+        let by_route = Bounds {
+            lower: of_words().map(|bounds| bounds.lower).max().unwrap_or(0),
+            estimate: of_words().map(|bounds| bounds.estimate).max().unwrap_or(0),
+            ..self.by_route.bounds()
+        };
+        let known: BTreeSet<u64> = self.named.iter().map(Record::sort).collect();
+        let together = self.together().bounds_of(|record| known.contains(&record.sort()));
+        either_or_both(named, by_route, together)
+    }
+
+    /// Different records of one sort.
+    fn named_of_sort(&self, sort: u64) -> Bounds {
+        let named = self.named.bounds_of_sort(sort);
+        if self.by_route.is_empty() {
+            return named;
+        }
+        either_or_both(named, self.by_route.bounds_of_sort(sort), self.together().bounds_of_sort(sort))
+    }
+
+    fn together(&self) -> Sketch {
+        let mut all = self.named.clone();
+        all.merge(&self.by_route, limits::AFFECTED_IDS_KEPT);
+        all
     }
 
     /// Records that were named, of all tables.
@@ -164,7 +217,7 @@ impl Affected {
 
     /// Bounds and their reasons.
     pub(crate) fn records(&self) -> AffectedRecords {
-        let (named, upper) = (self.named.bounds(), self.total());
+        let (named, upper) = (self.all_named(), self.total());
         let (lower, estimate) = match (named.lower, upper) {
             (0, 0) => (0, 0),
             // Rows without ids: one record a thousand times, or a thousand.
@@ -194,13 +247,31 @@ impl Affected {
         if upper == 0 {
             return "no alert of this incident tells of records".into();
         }
-        let least = match (named.lower, named.exact) {
-            (0, _) => "at least: no log names ids, so all rows may be one record".to_owned(),
-            (_, true) => "at least: different ids in the alerts' hours, each counted once".to_owned(),
-            (_, false) => "at least: different ids in the alerts' hours, each counted once, estimated from a sample \
-                           (within two standard errors, 19 of 20 cases; whoever chooses ids can distort it)"
-                .to_owned(),
-        };
+        let sketches = [&self.named, &self.by_route];
+        let n_samples: usize = sketches.iter().map(|sketch| sketch.n_samples()).sum();
+        let mut least = match named.lower {
+            0 => "at least: no log names ids, so all rows may be one record",
+            _ => "at least: different ids in the alerts' hours, each counted once",
+        }
+        .to_owned();
+        if n_samples > 0 && named.lower > 0 {
+            least += ", estimated from a sample (within two standard errors, 19 of 20 cases";
+            if sketches.iter().any(|sketch| sketch.has_public_sample()) {
+                least += "; whoever chooses ids can distort it";
+            }
+            least += ")";
+        }
+        if sketches.iter().any(|sketch| sketch.n_samples() > 1) {
+            least += "; the key of samples was changed meanwhile, and what samples under two keys have in common is not known: at least \
+                      the greatest of them, at most their sum";
+        }
+        if sketches.iter().any(|sketch| sketch.keys_beyond()) {
+            least += "; the key was changed so often that what was named under some keys is left out";
+        }
+        if !self.by_route.is_empty() {
+            least += "; ids in requests to routes that no configuration links to a table may be those of statements or others: at least \
+                      the greater count, at most both";
+        }
         let unnamed = match self.n_unnamed {
             0 => String::new(),
             n => format!("; {n} of its alerts tell of rows without ids"),
@@ -213,31 +284,38 @@ impl Affected {
 
     /// Only employees' numbers are people: of an order or a payroll run nobody here knows whose it is.
     fn people(&self) -> (Option<AffectedPeople>, String) {
-        if self.named.is_empty() {
+        if self.named.is_empty() && self.by_route.is_empty() {
             return (None, "people cannot be counted: no log names ids".into());
         }
         let employees = Record::new("employee", "0").sort();
-        let n_others = self.named.iter().filter(|record| record.sort() != employees).count();
-        if n_others == self.named.iter().len() {
+        let is_employee = |record: &Record| record.sort() == employees;
+        let all = || self.named.iter().chain(self.by_route.iter());
+        let n_others = all().filter(|record| !is_employee(record)).count();
+        if !all().any(|record| is_employee(&record)) {
             return (None, "people cannot be counted: the ids are not employees' numbers".into());
         }
-        let Bounds { lower, estimate, upper, .. } = self.named.bounds_of_sort(employees);
+        let Bounds { lower, estimate, upper, .. } = self.named_of_sort(employees);
         let others = match n_others {
             0 => "",
             _ => "; records of other kinds were named as well, whose people are not known",
         };
         let unnamed = if self.n_unnamed > 0 { "; reads that name no ids may concern more" } else { "" };
-        let reason = format!("different employees' numbers, over all tables{others}{unnamed}");
+        let by_word = match self.by_route.iter().any(|record| is_employee(&record)) {
+            true => "; some of them are told only by a word in a route that nothing links to a table",
+            false => "",
+        };
+        let reason = format!("different employees' numbers, over all tables{others}{by_word}{unnamed}");
         (Some(AffectedPeople { lower, estimate, upper }), reason)
     }
 
     pub(crate) fn total(&self) -> u64 {
-        self.sum(|rows| rows.all).max(self.named.bounds().upper)
+        self.sum(|rows| rows.all).max(self.named.bounds().upper.saturating_add(self.by_route.bounds().upper))
     }
 
-    /// Rows and requests, counted as in [`Affected::total`], beyond the records that their alerts name: each may be another one.
+    /// Rows and requests, counted as in [`Affected::total`], beyond the records that their alerts name, and records that only requests
+    /// name: each may be another one.
     pub(crate) fn total_unnamed(&self) -> u64 {
-        self.sum(|rows| rows.unnamed)
+        self.sum(|rows| rows.unnamed).saturating_add(self.by_route.bounds().upper)
     }
 
     fn sum(&self, of: impl Fn(Rows) -> u64) -> u64 {
@@ -253,4 +331,11 @@ impl Affected {
         }
         subjects.values().fold(of(self.beyond), |total, records| total.saturating_add(*records))
     }
+}
+
+/// Records of which nobody knows whether some are in both: at least the more, at most both. `together`: if equal ids are equal records.
+fn either_or_both(one: Bounds, two: Bounds, together: Bounds) -> Bounds {
+    let (lower, upper) = (one.lower.max(two.lower), one.upper.saturating_add(two.upper));
+    let estimate = one.estimate.max(two.estimate).max(together.estimate).clamp(lower, upper);
+    Bounds { lower, estimate, upper, exact: one.exact && two.exact && lower == upper }
 }

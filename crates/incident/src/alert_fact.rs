@@ -139,7 +139,7 @@ mod tests {
         let own = serde_json::to_value(&fact.named).expect("as JSON");
         assert_eq!(read(own).expect("what it wrote"), fact);
         for later in [
-            serde_json::json!({ "v": 2, "table": "t", "ids": "" }),
+            serde_json::json!({ "v": 3, "table": "t", "ids": "" }),
             serde_json::json!({ "v": 300, "tables": [{ "of": "t" }], "ids": [1, 2] }),
         ] {
             assert_eq!(read(later.clone()).expect("an alert still").named, None, "{later}");

@@ -28,6 +28,8 @@ pub const AFFECTED_KEPT: usize = 128;
 pub const AFFECTED_IDS_KEPT: usize = 1_024;
 /// The same for each table (6.3 %).
 pub const AFFECTED_TABLE_IDS_KEPT: usize = 256;
+/// Words of routes for each of which records are counted; those that name most. Others may only name fewer.
+pub const AFFECTED_WORDS_ASKED: usize = 8;
 /// Tables whose named records are counted apart, per incident; alerts about others are counted and count in the sum.
 pub const AFFECTED_TABLES_KEPT: usize = 8;
 /// Lines of an incident's timeline; beyond, lines from its middle go (the journal keeps them), counted.

@@ -14,7 +14,11 @@
 //! The places are those that were named, their countries, and every place that an obligation which applies asks about. Counting in the
 //! detector, alert by alert, lost: an alert's counts cannot be added up over an incident, and every instance would need the obligations.
 
-use crate::{Decision, Incident, PeopleAtMost, Policy, affected::Affected, limits};
+use crate::{
+    Decision, Incident, PeopleAtMost, Policy,
+    affected::{Affected, is_employee},
+    limits,
+};
 use activity::{DataClass, DataClasses, Record, Timestamp};
 use detector::{Home, Residents, lies_in, may_lie_in};
 use law::{Case, Catalogue, Headcount, Holds, People, Whose};
@@ -125,13 +129,17 @@ fn locate(policy: &Policy, incident: &Incident) -> Located {
     let (residents, affected) = (policy.residents(), incident.affected_so_far());
     let at_most = policy.settings().jurisdictions.people_at_most;
     let homes = Homes::of(affected, residents);
-    let bounds = |held: usize| affected.named().bounds_of_part(held);
-    let (all, unsaid) = (bounds(homes.n_all), bounds(homes.n_unsaid + homes.n_unlisted));
+    let bounds = |held: usize, of: &dyn Fn(Home<'_>) -> bool| {
+        affected.named().bounds_of_part(held, |record| is_employee(&record) && of(residents.home(record)))
+    };
+    let (is_unlisted, is_unsaid) = (|home: Home<'_>| home == Home::Unlisted, |home: Home<'_>| home == Home::Unsaid);
+    let all = bounds(homes.n_all, &|_| true);
+    let unsaid = bounds(homes.n_unsaid + homes.n_unlisted, &|home| is_unsaid(home) || is_unlisted(home));
     let beyond = Beyond::of(affected, incident.data_classes, homes.n_others);
     let of_employees_only = are_employees(incident.data_classes);
     let covers = at_most == PeopleAtMost::Directory && of_employees_only;
     // Numbers the directory does not have are people whom it does not bound.
-    let unlisted = bounds(homes.n_unlisted).upper;
+    let unlisted = bounds(homes.n_unlisted, &is_unlisted).upper;
     let at_most = |known: u64, may_be: u64| {
         let counted = beyond.n.map(|n| known.saturating_add(n)).filter(|_| at_most != PeopleAtMost::Person);
         let covered = covers.then(|| may_be.saturating_add(unlisted));
@@ -139,7 +147,9 @@ fn locate(policy: &Policy, incident: &Incident) -> Located {
     };
     let total = headcount(all.lower, at_most(all.upper, residents.n_people()));
     let place = |place: &str| {
-        let (there, perhaps) = (bounds(homes.n_in(place)), bounds(homes.n_perhaps_in(place)));
+        let there = bounds(homes.n_in(place), &|home| matches!(home, Home::In(code) if lies_in(code, place)));
+        let perhaps =
+            bounds(homes.n_perhaps_in(place), &|home| matches!(home, Home::In(code) if may_lie_in(code, place)));
         let may_be = there.upper.saturating_add(perhaps.upper).saturating_add(unsaid.upper);
         let upper = at_most(may_be, residents.n_perhaps_in(place));
         LocatedPlace {
@@ -174,9 +184,8 @@ struct Homes<'a> {
 impl<'a> Homes<'a> {
     fn of(affected: &Affected, residents: &'a Residents) -> Self {
         let mut homes = Homes { of: BTreeMap::new(), n_all: 0, n_unsaid: 0, n_unlisted: 0, n_others: 0 };
-        let employees = Record::new("employee", "0").sort();
         for record in affected.named().iter() {
-            if record.sort() != employees {
+            if !is_employee(&record) {
                 homes.n_others += 1;
                 continue;
             }

@@ -11,7 +11,9 @@
 //! | READ or WRITE row | table |
 //! | connection | database account; a refused one also the address |
 //!
-//! Persons and integration keys, with their tables, are told which records of classified tables a statement's conditions name.
+//! Persons and integration keys, with their tables, are told which records of classified tables a statement's conditions name. What an
+//! answered request to a classified route names in its address is told apart ([`Tally::requested`]), of all that the request touches: it
+//! says how many records are concerned, and nothing is judged by it.
 //!
 //! What signature rules match is told to the actor: the person, key, account or address. Where nobody is named it goes to the
 //! application host, else to the source, so that no match is lost.
@@ -48,6 +50,7 @@ use crate::limits::{
 };
 use crate::plan::Plan;
 use crate::privacy::Sort;
+use crate::route_rule::Named;
 use activity::{
     Activity, Actor, Bucket, DataClass, DataClasses, EntityKind, KnownBy, Mark, Measures, Mode, Operation, Outcome,
     Payee, Record, Resource, Signal, Signals,
@@ -55,7 +58,7 @@ use activity::{
 use formats::comparable_path;
 use signatures::Matcher;
 use std::{borrow::Cow, collections::HashMap, fmt::Write, net::IpAddr, sync::Arc};
-use tally::{Metric, Tallier, Tally};
+use tally::{Metric, SampleKey, Tallier, Tally};
 
 /// Where a tally goes and what points to it.
 #[derive(Clone, Copy, Debug)]
@@ -240,11 +243,13 @@ impl Attributor {
 
     fn request(&mut self, activity: &Activity<'_>, place: Place, tallier: &mut Tallier) -> bool {
         let plan = self.plan.clone();
-        let class = activity.resources.iter().find_map(|resource| match resource {
-            Resource::Route(path) => Some(plan.routes.class(&comparable_path(path))),
+        let path = activity.resources.iter().find_map(|resource| match resource {
+            Resource::Route(path) => Some(comparable_path(path)),
             Resource::Table { .. } => None,
         });
-        let class = class.unwrap_or(DataClass::None);
+        let class = path.as_deref().map_or(DataClass::None, |path| plan.routes.class(path));
+        let requested = path.as_deref().filter(|_| class != DataClass::None);
+        let requested = requested.and_then(|path| Requests::new(&plan, activity, path));
         let is_web = activity.known_by != KnownBy::HrAudit;
         let login = activity.operation == Operation::Login;
         let authenticated = !login || activity.outcome == Outcome::Success;
@@ -269,6 +274,7 @@ impl Attributor {
                 origin.add(tally);
                 if is_web {
                     add_request(tally, activity, class, plan.http_bytes_of_users);
+                    requested.iter().for_each(|requested| requested.add(tally));
                 }
                 tally.signals = tally.signals.union(activity.signals);
                 self.mark(tally);
@@ -284,6 +290,7 @@ impl Attributor {
             tally.known(KnownBy::AccessLog);
             origin.add(tally);
             add_request(tally, activity, class, true);
+            requested.iter().for_each(|requested| requested.add(tally));
             tally.signals = tally.signals.union(activity.signals);
             self.mark(tally);
             self.point_to(tally, place);
@@ -293,6 +300,7 @@ impl Attributor {
             origin.add(tally);
             if is_web {
                 add_request(tally, activity, class, true);
+                requested.iter().for_each(|requested| requested.add(tally));
             }
             if plan.counts.logins_of_addresses {
                 add_login(tally, activity, user.unwrap_or_default());
@@ -318,7 +326,7 @@ impl Attributor {
         }
         if login && plan.counts.logins_of_addresses && !address.is_empty() {
             let tally = tallier.tally(place.mode, EntityKind::Fleet, "all", place.bucket);
-            add_login_of_fleet(tally, activity, user.unwrap_or_default(), &address);
+            add_login_of_fleet(tally, &plan, activity, user.unwrap_or_default(), &address);
             self.point_to(tally, place);
         }
         let person = user.filter(|_| authenticated);
@@ -330,6 +338,7 @@ impl Attributor {
             let tally = tallier.tally(place.mode, EntityKind::Session, &id, place.bucket);
             origin.add(tally);
             add_request(tally, activity, class, true);
+            requested.iter().for_each(|requested| requested.add(tally));
             if let Some(user) = person {
                 tally.known(known_by_log(activity));
                 tally.accounts.insert(user);
@@ -465,7 +474,8 @@ impl Attributor {
             tally.name_person(&self.actor);
         }
         if !statement.classified.is_empty() && matches!(kind, EntityKind::PortalUser | EntityKind::IntegrationKey) {
-            activity.records.iter().for_each(|record| tally.records.insert(*record));
+            let key = self.plan.privacy.sample_key();
+            activity.records.iter().for_each(|record| tally.records.insert_under(key, *record));
         }
         tally.classes = tally.classes.union(statement.classes);
         for (at, resource) in activity.resources.iter().enumerate() {
@@ -492,7 +502,8 @@ impl Attributor {
             write!(self.pair, "{}|{}", self.actor, self.table).expect("a string takes all");
             let tally = tallier.tally(place.mode, EntityKind::UserTable, &self.pair, place.bucket);
             add_reading(tally, &statement.personal);
-            statement.activity.records.iter().for_each(|record| tally.records.insert(*record));
+            let key = self.plan.privacy.sample_key();
+            statement.activity.records.iter().for_each(|record| tally.records.insert_under(key, *record));
             if statement.signals.contains(Signal::BankDetails) {
                 tally.signals.insert(Signal::BankDetails);
                 tally.add(Metric::BankRowsAffected, statement.personal.measures.rows_affected.unwrap_or(0));
@@ -718,6 +729,42 @@ impl<'a> Origin<'a> {
     }
 }
 
+/// The records that an answered request names.
+struct Requests<'a> {
+    table: Option<&'a str>,
+    /// The shape of a path that nothing links to a table.
+    route: String,
+    records: Vec<Record>,
+    key: SampleKey,
+}
+
+impl<'a> Requests<'a> {
+    /// `path`: of a classified route, as the application sees it. `None` if it names none, or nothing of them came out.
+    fn new(plan: &'a Plan, activity: &Activity<'_>, path: &str) -> Option<Self> {
+        let asked = activity.asked.as_ref()?;
+        let is_answer = matches!(asked.status, 200..=299 | 304);
+        if activity.operation != Operation::Request || activity.outcome != Outcome::Success || !is_answer {
+            return None;
+        }
+        let Named { table, records } = plan.route_rules.named(path, &asked.query);
+        if records.is_empty() {
+            return None;
+        }
+        let route = if table.is_some() { String::new() } else { nameless_route(path) };
+        Some(Requests { table, route, records, key: plan.privacy.sample_key() })
+    }
+
+    fn add(&self, tally: &mut Tally) {
+        let requested = match self.table {
+            Some(_) => &mut tally.requested,
+            None => &mut tally.requested_by_route,
+        };
+        let requested = requested.get_or_insert_default();
+        requested.at(self.table.unwrap_or(&self.route));
+        self.records.iter().for_each(|record| requested.records.insert_under(self.key, *record));
+    }
+}
+
 /// Whether the log has rows of its own for the tables a statement touched.
 fn has_table_rows(format: &str) -> bool {
     format == "mariadb_server_audit"
@@ -818,11 +865,11 @@ fn add_request(tally: &mut Tally, activity: &Activity<'_>, class: DataClass, cou
 }
 
 /// What the whole fleet's logins say: from which addresses somebody got in, and who was tried from where.
-fn add_login_of_fleet(tally: &mut Tally, activity: &Activity<'_>, account: &str, address: &str) {
+fn add_login_of_fleet(tally: &mut Tally, plan: &Plan, activity: &Activity<'_>, account: &str, address: &str) {
     match activity.outcome {
         Outcome::Success => {
             tally.add(Metric::LoginsOk, 1);
-            tally.records.insert(Record::new("address", address));
+            tally.records.insert_under(plan.privacy.sample_key(), Record::new("address", address));
         }
         Outcome::Denied => {
             tally.add(Metric::LoginsFailed, 1);
@@ -1094,6 +1141,65 @@ mod tests {
             ("/rest/V1/hr/employees", "/rest/*/hr/*"),
         ] {
             assert_eq!(nameless_route(path), expected);
+        }
+    }
+
+    fn asked(path: &'static str, query: &'static str, status: u16) -> Activity<'static> {
+        let mut activity = Activity::new(at(), Operation::Request);
+        activity.actor = Actor::PortalUser("u1".into());
+        activity.address = Some([92, 20, 1, 1].into());
+        activity.session = Some("s".into());
+        activity.resources.push(Resource::Route(path.into()));
+        activity.asked = Some(activity::Asked { query: query.into(), status, ..activity::Asked::default() });
+        activity
+    }
+
+    #[test]
+    fn answered_requests_tell_which_records_they_name() {
+        let settings = settings(
+            r#"classification.routes = { "/rest/V1/hr/people/**" = { class = "hr", table = "hr.employees" }, "/shop/**" = "none" }"#,
+        );
+        let requests = [
+            asked("/rest/V1/hr/people/7", "", 200),
+            asked("/rest/V1/hr/people", "employee_id=8", 200),
+            asked("/rest/V1/hr/payslips/%39", "", 304),
+            asked("/rest/V1/hr/payslips/10", "", 302),
+            asked("/shop/hr/employees/11", "", 200),
+        ];
+        let tallies = add(&settings, "nginx_json", &requests);
+        let of = |kind| tallies.iter().find(|((of, _), _)| *of == kind).expect("an entity").1;
+        for kind in [EntityKind::PortalUser, EntityKind::Address, EntityKind::Session] {
+            let tally = of(kind);
+            let linked = tally.requested.as_deref().expect("records of a table");
+            let mut records: Vec<Record> = linked.records.iter().collect();
+            records.sort_unstable();
+            assert_eq!(records, [Record::new("employee", "7"), Record::new("employee", "8")], "{kind}");
+            assert_eq!(linked.place.one(), Some("hr.employees"));
+            let others = tally.requested_by_route.as_deref().expect("records of a route");
+            assert_eq!(others.records.iter().collect::<Vec<_>>(), [Record::new("payslip", "9")], "{kind}");
+            assert_eq!(others.place.one(), Some("/rest/*/hr/*/*"), "as routes are told of elsewhere");
+            assert!(tally.records.is_empty() && tally.tables.is_empty(), "nothing is judged by it");
+        }
+        let mut failed = asked("/rest/V1/hr/people/7", "", 200);
+        failed.outcome = Outcome::Failed;
+        assert!(add(&settings, "nginx_json", &[failed]).values().all(|tally| tally.requested.is_none()));
+    }
+
+    #[test]
+    fn records_are_sampled_under_the_key() {
+        let key = b"0123456789abcdef";
+        let settings = Settings { sources: vec![Source::new("log", "mariadb_slow_log")], ..Settings::default() };
+        let privacy = Arc::new(crate::Pseudonyms::new(&settings.privacy, Some(key)));
+        let plan = Plan::new(&settings, 0, &Arc::default(), Span::ZERO).expect("a source").with_privacy(&privacy);
+        let mut attributor = Attributor::new(Arc::new(plan), 0);
+        let mut tallier = Tallier::new();
+        let place = Place { mode: Mode::Live, bucket: at().bucket(), partition: 0, offset: 0 };
+        let mut activity = statement(Some("u1"), "hr", "hr_payroll");
+        activity.records.push(Record::new("employee", "7"));
+        assert!(attributor.add(&activity, place, &mut tallier));
+        for kind in [(EntityKind::PortalUser, "u1"), (EntityKind::UserTable, "u1|hr.hr_payroll")] {
+            let parts = tallier.tally(Mode::Live, kind.0, kind.1, at().bucket()).records.parts();
+            assert_eq!(parts.iter().map(tally::Part::key).collect::<Vec<_>>(), [privacy.sample_key().id()]);
         }
     }
 

@@ -54,6 +54,13 @@ pub const COVERED_TABLES_MAX: usize = 512;
 /// Bytes of the name of a network's operator that are kept.
 pub const OPERATOR_BYTES_MAX: usize = 64;
 
+/// Records of one request that are named. Beyond: they are not.
+pub const REQUESTED_MAX: usize = 64;
+
+/// Bytes of a query that are looked at for ids, and of an id or of a word of a path. Beyond: not looked at, and no id.
+pub const ROUTE_QUERY_BYTES_MAX: usize = 4096;
+pub const ROUTE_ID_BYTES_MAX: usize = 64;
+
 /// Steps of a route that is told of, and bytes of one of them. Beyond: cut; shown as `*`.
 pub const ROUTE_STEPS_MAX: usize = 8;
 pub const ROUTE_STEP_BYTES_MAX: usize = 24;

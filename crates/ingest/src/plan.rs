@@ -20,6 +20,7 @@
 use crate::classification::{Columns, Patterns};
 use crate::geo::Geo;
 use crate::privacy::Pseudonyms;
+use crate::route_rule::{self, RouteRules};
 use crate::settings::{BehindName, Measure, Settings, Source};
 use activity::{DataClass, Record, Span, Timestamp};
 use formats::envelope::Envelope;
@@ -40,6 +41,8 @@ pub struct Plan {
     pub(crate) context: Context,
     pub(crate) tables: Patterns,
     pub(crate) routes: Patterns,
+    /// What requests to them name.
+    pub(crate) route_rules: Arc<RouteRules>,
     pub(crate) columns: Columns,
     /// Records that nobody has a reason to ask for, ascending.
     pub(crate) canaries: Arc<[Record]>,
@@ -137,7 +140,8 @@ impl Plan {
             envelope_host: source.envelope_host,
             context,
             tables: Patterns::of_tables(classes(&settings.classification.tables)),
-            routes: Patterns::of_routes(classes(&settings.classification.routes)),
+            routes: Patterns::of_routes(route_rule::classes(&settings.classification.routes)),
+            route_rules: Arc::new(RouteRules::new(&settings.classification.routes)),
             columns,
             canaries: canaries(settings),
             named_tables: Arc::new(

@@ -14,17 +14,22 @@
 //! leaves as `tried-` and 12 digits of HMAC. **A password of letters, digits and `. _ @ + ' -` looks like a name and leaves as
 //! one**; only pseudonyms hide that. Cost: users whose names hold other characters are not recognised in their failed logins.
 //!
+//! From the key comes another, of the order in which records are sampled ([`tally::SampleKey`]): whoever chooses ids of records does not know
+//! which stay in a sample. Without a key that order is public, because a random one would differ from run to run.
+//!
 //! Not hidden: names of database accounts, those of refused connections too, of tables, hosts, addresses and browsers.
 
 use crate::settings::{self, DeadLetters};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::{borrow::Cow, fmt, fmt::Write as _};
+use tally::SampleKey;
 
 /// Hashes and pseudonyms under one key. The key's two blocks are hashed once, when it is made.
 #[derive(Clone)]
 pub struct Pseudonyms {
     keyed: Hmac<Sha256>,
+    sample: SampleKey,
     has_key: bool,
     users: bool,
     dead_letters: DeadLetters,
@@ -76,9 +81,11 @@ impl Pseudonyms {
     /// `key`: what `key_file` holds.
     pub fn new(privacy: &settings::Privacy, key: Option<&[u8]>) -> Self {
         let keyed = Hmac::new_from_slice(key.unwrap_or_default()).expect("HMAC takes keys of any length");
+        let has_key = key.is_some_and(|key| !key.is_empty());
         Pseudonyms {
+            sample: if has_key { sample_key(keyed.clone()) } else { SampleKey::PUBLIC },
             keyed,
-            has_key: key.is_some_and(|key| !key.is_empty()),
+            has_key,
             users: privacy.pseudonymise_users,
             dead_letters: privacy.dead_letters,
         }
@@ -119,6 +126,11 @@ impl Pseudonyms {
         self.has_key
     }
 
+    /// The order in which records are sampled: the deployment's own, or the public one without a key.
+    pub fn sample_key(&self) -> SampleKey {
+        self.sample
+    }
+
     /// Appends the first `BYTES` of the hash, in hexadecimal digits.
     pub(crate) fn write<const BYTES: usize>(&self, sort: Sort, text: &str, to: &mut String) {
         let mut keyed = self.keyed.clone();
@@ -137,6 +149,14 @@ impl Pseudonyms {
             DeadLetters::Masked => masked(bytes),
         }
     }
+}
+
+/// 16 bytes of the hash are the key, the next four its id.
+fn sample_key(mut keyed: Hmac<Sha256>) -> SampleKey {
+    keyed.update(b"breachd sample of records v1\0");
+    let hash: [u8; 32] = keyed.finalize().into_bytes().into();
+    let id = u32::from_be_bytes(std::array::from_fn(|at| hash[16 + at]));
+    SampleKey::new(id, std::array::from_fn(|at| hash[at]))
 }
 
 /// Bytes of a name tried in a login that leaves as it is.
@@ -283,6 +303,19 @@ mod tests {
         assert_eq!(hash(&keyed(false), Sort::Session), "8b9f07c490781992f4ed4aafff1fc71d");
         assert_ne!(hash(&keyed(false), Sort::IntegrationKey), "8b9f07c490781992f4ed4aafff1fc71d");
         assert_ne!(hash(&Pseudonyms::default(), Sort::Session), "8b9f07c490781992f4ed4aafff1fc71d");
+    }
+
+    #[test]
+    fn the_order_of_samples_comes_from_the_key() {
+        // printf 'breachd sample of records v1\0' | openssl dgst -sha256 -hmac 0123456789abcdef
+        let key = 0xe3c1_af14_b349_da01_25a7_46e7_5369_532b_u128;
+        assert_eq!(keyed(false).sample_key(), SampleKey::new(0xbd6d_3b39, key.to_be_bytes()));
+        assert_eq!(keyed(true).sample_key(), keyed(false).sample_key());
+        for key in [None, Some(&b""[..])] {
+            assert_eq!(Pseudonyms::new(&settings::Privacy::default(), key).sample_key(), SampleKey::PUBLIC);
+        }
+        let other = Pseudonyms::new(&settings::Privacy::default(), Some(b"0123456789abcdeg")).sample_key();
+        assert_ne!(other.id(), keyed(false).sample_key().id());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::classification::{Columns, PatternKind};
 use crate::coverage::Coverage;
 use crate::geo::Geo;
 use crate::plan::{Counts, Enveloping, Plan, classes, is_own_log, rank};
+use crate::route_rule::{self, RouteRule};
 use activity::{DataClass, Span};
 use formats::envelope::ENVELOPES;
 use formats::{Behind, FORMATS, FormatSpec, Glob, TagPosition, Zone};
@@ -102,8 +103,9 @@ pub struct Network {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Privacy {
-    /// File with the key (at least 16 bytes) of the hashes that stand for sessions, integration keys and pseudonyms. Without
-    /// one whoever knows a session id can find its hash. The same key on every instance; a new key makes everybody a newcomer.
+    /// File with the key (at least 16 bytes) of the hashes that stand for sessions, integration keys and pseudonyms, and of the order by
+    /// which large numbers of records are sampled. Without one whoever knows a session id can find its hash, and whoever chooses ids
+    /// of records can distort the estimate of how many were read. The same key on every instance; a new key makes everybody a newcomer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_file: Option<PathBuf>,
     /// Portal users become pseudonyms (`p-` and 16 digits), in alerts too; needs a key. The directory is mapped alike.
@@ -133,8 +135,9 @@ pub enum DeadLetters {
 pub struct Classification {
     /// Pattern of `schema.table` → class.
     pub tables: BTreeMap<String, String>,
-    /// Pattern of a request path → class.
-    pub routes: BTreeMap<String, String>,
+    /// Pattern of a request path → class, or `{ class, table, id, of }`: also of which table the records are that its requests name, and
+    /// where in the request their ids stand.
+    pub routes: BTreeMap<String, RouteRule>,
     /// Pattern of `schema.table.column` → class: a statement that names such a column, or all columns of such a table, gives
     /// its table that class.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -511,14 +514,19 @@ impl Settings {
         }
         self.check_sections(&mut problems);
         let classes: Vec<_> = DataClass::ALL.iter().map(|class| class.as_str()).collect();
+        let written = |patterns: &'_ BTreeMap<String, String>| -> Vec<(String, String)> {
+            patterns.iter().map(|(pattern, class)| (pattern.clone(), class.clone())).collect()
+        };
+        let routes = &self.classification.routes;
+        let routes = routes.iter().map(|(pattern, rule)| (pattern.clone(), rule.class().to_owned())).collect();
         let patterns = [
-            ("classification.tables", &self.classification.tables, Glob::table as fn(&str) -> Option<Glob>),
-            ("classification.routes", &self.classification.routes, Glob::path),
-            ("classification.columns", &self.classification.columns, |pattern| {
+            ("classification.tables", written(&self.classification.tables), Glob::table as fn(&str) -> Option<Glob>),
+            ("classification.routes", routes, Glob::path),
+            ("classification.columns", written(&self.classification.columns), |pattern| {
                 Columns::parts(pattern).map(|(table, _)| table)
             }),
         ];
-        for (section, patterns, glob) in patterns {
+        for (section, patterns, glob) in &patterns {
             for (pattern, class) in patterns {
                 let key = format!("{section}.{pattern:?}");
                 if glob(pattern).is_none() {
@@ -536,6 +544,10 @@ impl Settings {
                     ));
                 }
             }
+        }
+        for (pattern, rule) in &self.classification.routes {
+            let key = |within| format!("classification.routes.{pattern:?}.{within}");
+            problems.extend(rule.problems().into_iter().map(|(within, text)| (key(within), text)));
         }
         for (at, tag) in self.attribution.sql_tags.iter().enumerate() {
             if tag.key.is_empty() || !tag.key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
@@ -613,8 +625,8 @@ impl Settings {
     pub fn lint(&self, seen: &Seen<'_>) -> Vec<(String, String)> {
         let mut notes = Vec::new();
         if self.privacy.key_file.is_none() {
-            let text = "no key: sessions leave as hashes that whoever knows a session's id can make too; write the path of \
-                        a file with at least 16 random bytes";
+            let text = "no key: sessions leave as hashes that whoever knows a session's id can make too, and whoever chooses ids \
+                        of records can foresee which stay in a sample; write the path of a file with at least 16 random bytes";
             notes.push(("privacy.key_file".into(), text.into()));
         }
         let has_sql = self.sources.iter().any(|source| {
@@ -630,11 +642,12 @@ impl Settings {
             let text = "dead letters keep the bytes of records, with passwords and personal data in them";
             notes.push(("privacy.dead_letters".into(), text.into()));
         }
+        let tables: Vec<_> = classes(&self.classification.tables).collect();
+        let routes: Vec<_> = route_rule::classes(&self.classification.routes).collect();
         for (section, written, seen, kind) in [
-            ("classification.tables", &self.classification.tables, &seen.tables, PatternKind::Table),
-            ("classification.routes", &self.classification.routes, &seen.routes, PatternKind::Route),
+            ("classification.tables", tables, &seen.tables, PatternKind::Table),
+            ("classification.routes", routes, &seen.routes, PatternKind::Route),
         ] {
-            let written: Vec<_> = classes(written).collect();
             let found = crate::classification::lint(&written, seen, kind);
             notes.extend(found.into_iter().map(|(pattern, text)| (format!("{section}.{pattern:?}"), text)));
         }

@@ -49,7 +49,9 @@ fn read_back(proposal: &Proposal) -> (Settings, Patterns, Patterns) {
         written.iter().map(|(pattern, class)| (pattern.as_str(), DataClass::parse(class).unwrap()))
     }
     let tables = Patterns::of_tables(classes(&settings.classification.tables));
-    let routes = Patterns::of_routes(classes(&settings.classification.routes));
+    let routes = settings.classification.routes.iter();
+    let routes =
+        Patterns::of_routes(routes.map(|(pattern, rule)| (pattern.as_str(), DataClass::parse(rule.class()).unwrap())));
     (settings, tables, routes)
 }
 

@@ -7,11 +7,16 @@
 //! Version 4, which has one count fewer, is read as well: the detector is rebuilt from what `breachd.tallies` retains, and an update
 //! should not cost four weeks of history. Where such a tally says that account numbers were written, all rows affected count as theirs:
 //! that is what they were taken for when they were tallied.
+//!
+//! Records that were sampled under a key, and those that requests name, are parts of their own, told in the mask of parts. A message without
+//! them has the bytes it has always had; a program that knows no such parts refuses one with them, and misreads nothing.
 
 use crate::{
     limits,
     marks::Marks,
-    records::Records,
+    records::{Part, Records},
+    requested::{Place, Requested},
+    sample::RANK_BITS,
     set::Set,
     tally::{Login, Logins, Metric, Position, Positions, Tally},
     wire::{DecodeError, Decoder, Encoder},
@@ -232,7 +237,18 @@ const PART_EVIDENCE: u64 = 1 << 9;
 const PART_PERSON: u64 = 1 << 10;
 const PART_RECORDS: u64 = 1 << 11;
 const PART_MARKS: u64 = 1 << 12;
-const PARTS: u64 = 13;
+/// Records sampled under a key; [`PART_RECORDS`] are those in the public order.
+const PART_KEYED: u64 = 1 << 13;
+const PART_REQUESTED: u64 = 1 << 14;
+const PART_REQUESTED_BY_ROUTE: u64 = 1 << 15;
+const PARTS: u64 = 16;
+/// Parts that do not overflow, or say so themselves.
+const NEVER_OVERFLOWED: u64 =
+    PART_EVIDENCE | PART_PERSON | PART_MARKS | PART_KEYED | PART_REQUESTED | PART_REQUESTED_BY_ROUTE;
+/// Bytes of a rank.
+const RANK_BYTES: u32 = RANK_BITS / 8;
+/// Key, overflow, number of records, and one record.
+const SAMPLE_BYTES_MIN: usize = 4;
 
 fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'a>, last_bucket: &mut i64) {
     let (mode, kind, id, bucket, tally) = entry;
@@ -253,6 +269,10 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
     body.byte(tally.classes.bits());
     body.number(u64::from(tally.signals.bits()));
     body.byte(tally.known_by as u8);
+    let (public, keyed) = match tally.records.parts() {
+        [public, keyed @ ..] if public.key() == 0 => (Some(public), keyed),
+        keyed => (None, keyed),
+    };
     let has = [
         !tally.addresses.is_empty(),
         !tally.places.is_empty(),
@@ -265,8 +285,11 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
         !tally.logins.is_empty(),
         !tally.evidence.is_empty(),
         tally.person.is_some(),
-        !tally.records.is_empty(),
+        public.is_some(),
         !tally.marks.is_empty(),
+        !keyed.is_empty(),
+        tally.requested.is_some(),
+        tally.requested_by_route.is_some(),
     ];
     let overflowed = [
         tally.addresses.overflowed(),
@@ -280,8 +303,7 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
         tally.logins.overflowed(),
         false,
         false,
-        tally.records.overflowed(),
-        false,
+        public.is_some_and(Part::overflowed),
     ];
     let bits = |flags: &[bool]| flags.iter().enumerate().fold(0u64, |bits, (at, flag)| bits | u64::from(*flag) << at);
     body.number(bits(&has));
@@ -313,16 +335,46 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
     if let Some(person) = &tally.person {
         body.number(texts.number(person));
     }
-    if !tally.records.is_empty() {
-        let records = tally.records.sorted();
-        body.number(records.len() as u64);
-        let mut last = 0;
-        for record in records {
-            body.number(record.0 - last);
-            last = record.0;
-        }
+    if let Some(public) = public {
+        encode_names(body, &public.sorted());
     }
     encode_marks(body, texts, &tally.marks);
+    if !keyed.is_empty() {
+        encode_samples(body, keyed, tally.records.keys_beyond());
+    }
+    for requested in [&tally.requested, &tally.requested_by_route].into_iter().flatten() {
+        match &requested.place {
+            Place::Nowhere => body.number(0),
+            Place::Several => body.number(1),
+            Place::One(place) => body.number(texts.number(place) + 2),
+        }
+        encode_samples(body, requested.records.parts(), requested.records.keys_beyond());
+    }
+}
+
+fn encode_names(body: &mut Encoder, records: &[(Record, u64)]) {
+    body.number(records.len() as u64);
+    let mut last = 0;
+    for (record, _) in records {
+        body.number(record.0 - last);
+        last = record.0;
+    }
+}
+
+/// Whether there were more keys; then what came under each: the key, whether there were more records, the records, and their ranks where they
+/// cannot be worked out.
+fn encode_samples(body: &mut Encoder, parts: &[Part], keys_beyond: bool) {
+    body.byte(u8::from(keys_beyond));
+    body.number(parts.len() as u64);
+    for part in parts {
+        body.number(u64::from(part.key()));
+        body.byte(u8::from(part.overflowed()));
+        let records = part.sorted();
+        encode_names(body, &records);
+        for (_, rank) in records.iter().filter(|_| part.key() != 0) {
+            (0..RANK_BYTES).for_each(|at| body.byte((rank >> (56 - 8 * at)) as u8));
+        }
+    }
 }
 
 fn encode_set<'a, const MAX: usize>(body: &mut Encoder, texts: &mut Texts<'a>, set: &'a Set<MAX>) {
@@ -418,7 +470,7 @@ fn decode_entry(
         *KnownBy::ALL.get(usize::from(decoder.byte()?)).ok_or(DecodeError::Range("a way of knowing the actor"))?;
     let has = decoder.number()?;
     let overflowed = decoder.number()?;
-    if has >> PARTS != 0 || overflowed & !has != 0 || overflowed & (PART_EVIDENCE | PART_PERSON | PART_MARKS) != 0 {
+    if has >> PARTS != 0 || overflowed & !has != 0 || overflowed & NEVER_OVERFLOWED != 0 {
         return Err(DecodeError::Range("an overflow"));
     }
     let flag = |bits: u64, at: u8| bits >> at & 1 == 1;
@@ -439,11 +491,32 @@ fn decode_entry(
     if has & PART_PERSON != 0 {
         tally.person = Some((&*known(decoder, texts)?.1).into());
     }
-    if has & PART_RECORDS != 0 {
-        tally.records = decode_records(decoder, overflowed & PART_RECORDS != 0)?;
-    }
+    let public = match has & PART_RECORDS {
+        0 => None,
+        _ => {
+            let members = decode_names(decoder)?.into_iter().map(|record| (record.mixed(), record)).collect();
+            Some(Part::new(0, members, overflowed & PART_RECORDS != 0).ok_or(DecodeError::Order("a record"))?)
+        }
+    };
     if has & PART_MARKS != 0 {
         tally.marks = decode_marks(decoder, texts)?;
+    }
+    let mut parts: Vec<Part> = public.into_iter().collect();
+    let mut keys_beyond = false;
+    if has & PART_KEYED != 0 {
+        let (keyed, beyond) = decode_samples(decoder)?;
+        if keyed.first().is_none_or(|part| part.key() == 0) {
+            return Err(DecodeError::Range("a key"));
+        }
+        parts.extend(keyed);
+        keys_beyond = beyond;
+    }
+    tally.records = Records::from_parts(parts, keys_beyond).ok_or(DecodeError::Order("a key"))?;
+    if has & PART_REQUESTED != 0 {
+        tally.requested = Some(Box::new(decode_requested(decoder, texts)?));
+    }
+    if has & PART_REQUESTED_BY_ROUTE != 0 {
+        tally.requested_by_route = Some(Box::new(decode_requested(decoder, texts)?));
     }
     if id.len() > Entity::ID_BYTES_MAX {
         return Err(DecodeError::Range("an id"));
@@ -451,7 +524,8 @@ fn decode_entry(
     Ok(Entry { mode, kind, id, bucket: Bucket(*bucket), tally })
 }
 
-fn decode_records(decoder: &mut Decoder<'_>, overflowed: bool) -> Result<Records, DecodeError> {
+/// Ascending.
+fn decode_names(decoder: &mut Decoder<'_>) -> Result<Vec<Record>, DecodeError> {
     let count = some(decoder.count(1)?, limits::RECORDS_MAX)?;
     let mut records: Vec<Record> = Vec::with_capacity(count);
     for _ in 0..count {
@@ -462,7 +536,45 @@ fn decode_records(decoder: &mut Decoder<'_>, overflowed: bool) -> Result<Records
         }
         records.push(Record(number));
     }
-    Records::from_sorted(&records, overflowed).ok_or(DecodeError::Order("a record"))
+    Ok(records)
+}
+
+/// What [`encode_samples`] writes. Ranks are believed: whoever works them out has the key.
+fn decode_samples(decoder: &mut Decoder<'_>) -> Result<(Vec<Part>, bool), DecodeError> {
+    let flag = |byte: u8| if byte <= 1 { Ok(byte == 1) } else { Err(DecodeError::Range("a flag")) };
+    let keys_beyond = flag(decoder.byte()?)?;
+    let count = some(decoder.count(SAMPLE_BYTES_MIN)?, limits::SAMPLE_KEYS_MAX)?;
+    let mut parts = Vec::with_capacity(count);
+    for _ in 0..count {
+        let key = u32::try_from(decoder.number()?).map_err(|_| DecodeError::Range("a key"))?;
+        let overflowed = flag(decoder.byte()?)?;
+        let mut members = Vec::new();
+        for record in decode_names(decoder)? {
+            members.push((record.mixed(), record));
+        }
+        for (rank, _) in members.iter_mut().filter(|_| key != 0) {
+            *rank = 0;
+            for at in 0..RANK_BYTES {
+                *rank |= u64::from(decoder.byte()?) << (56 - 8 * at);
+            }
+        }
+        parts.push(Part::new(key, members, overflowed).ok_or(DecodeError::Order("a record"))?);
+    }
+    Ok((parts, keys_beyond))
+}
+
+fn decode_requested(decoder: &mut Decoder<'_>, texts: &[Known]) -> Result<Requested, DecodeError> {
+    let place = match decoder.number()? {
+        0 => Place::Nowhere,
+        1 => Place::Several,
+        text => {
+            let text = usize::try_from(text - 2).ok().and_then(|at| texts.get(at));
+            Place::One((&*text.ok_or(DecodeError::Range("a text"))?.1).into())
+        }
+    };
+    let (parts, keys_beyond) = decode_samples(decoder)?;
+    let records = Records::from_parts(parts, keys_beyond).ok_or(DecodeError::Order("a key"))?;
+    Ok(Requested { place, records })
 }
 
 fn known<'t>(decoder: &mut Decoder<'_>, texts: &'t [Known]) -> Result<&'t Known, DecodeError> {

@@ -14,6 +14,11 @@ pub const CANDIDATES_MAX: usize = 32;
 /// 6 %; twice as many would better that to 4 % and double the greatest tally.
 pub const RECORDS_MAX: usize = 256;
 
+/// Keys under which a set of records is sampled, the public order counted as one ([`crate::SampleKey`]). Beyond: what was sampled under the
+/// keys with the greatest ids is left out, and [`crate::Records::keys_beyond`] says so. More than two take two changes of the key within an
+/// hour, or instances that disagree.
+pub const SAMPLE_KEYS_MAX: usize = 4;
+
 /// Login outcomes in order. Beyond: the earliest stay; the counts of logins stay exact.
 pub const LOGINS_MAX: usize = 64;
 

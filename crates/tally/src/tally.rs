@@ -7,6 +7,7 @@ use crate::{
     },
     marks::Marks,
     records::Records,
+    requested::Requested,
     set::Set,
 };
 use activity::{DataClasses, KnownBy, Signals, Timestamp};
@@ -123,6 +124,9 @@ pub struct Tally {
     pub logins: Logins,
     /// Records that were asked for. Of the fleet: the addresses from which somebody logged in.
     pub records: Records,
+    /// Records that requests asked for and got, of the tables that configuration links their routes to; and of routes that nothing links.
+    pub requested: Option<Box<Requested>>,
+    pub requested_by_route: Option<Box<Requested>>,
     pub evidence: Positions,
     /// Signature rules that were matched.
     pub marks: Marks,
@@ -231,6 +235,8 @@ impl Tally {
             + self.candidates.heap_bytes()
             + logins
             + self.records.heap_bytes()
+            + self.requested.as_deref().map_or(0, Requested::heap_bytes)
+            + self.requested_by_route.as_deref().map_or(0, Requested::heap_bytes)
             + self.evidence.0.capacity() * size_of::<Position>()
             + self.marks.heap_bytes()
             + self.person.as_deref().map_or(0, str::len)
@@ -253,11 +259,19 @@ impl Tally {
         self.candidates.merge(&other.candidates);
         self.logins.merge(&other.logins);
         self.records.merge(&other.records);
+        merge_requested(&mut self.requested, other.requested.as_deref());
+        merge_requested(&mut self.requested_by_route, other.requested_by_route.as_deref());
         self.evidence.merge(&other.evidence);
         self.marks.merge(&other.marks);
         if let Some(person) = &other.person {
             self.name_person(person);
         }
+    }
+}
+
+fn merge_requested(of: &mut Option<Box<Requested>>, other: Option<&Requested>) {
+    if let Some(other) = other {
+        of.get_or_insert_default().merge(other);
     }
 }
 

@@ -3,7 +3,7 @@
 use activity::{Bucket, DataClasses, DrillId, EntityKind, KnownBy, Level, Mark, Mode, Record, Signals, Timestamp};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
-use tally::{Batch, DecodeError, Entry, Manifest, Metric, Range, Tallier, Tally, limits, partition_of};
+use tally::{Batch, DecodeError, Entry, Manifest, Metric, Range, SampleKey, Tallier, Tally, limits, partition_of};
 
 /// One thing that was seen, as ingest would add it.
 #[derive(Clone, Debug)]
@@ -12,7 +12,10 @@ enum Seen {
     Bits(u8, u32, usize),
     Text(u8, u8),
     Login(i64, u8, bool),
-    Record(u16),
+    /// Key, first number.
+    Record(u8, u16),
+    /// Linked to a table, place, key, number.
+    Requested(bool, u8, u8, u16),
     Evidence(u8, i64),
     Person(u8),
     /// Page, level, rule, title, times.
@@ -25,12 +28,19 @@ fn seen() -> impl Strategy<Value = Seen> {
         (any::<u8>(), any::<u32>(), 0..5usize).prop_map(|(classes, signals, by)| Seen::Bits(classes, signals, by)),
         (0..8u8, any::<u8>()).prop_map(|(set, text)| Seen::Text(set, text)),
         (0..90i64, 0..4u8, any::<bool>()).prop_map(|(at, account, ok)| Seen::Login(at, account, ok)),
-        (0..900u16).prop_map(Seen::Record),
+        (0..6u8, 0..900u16).prop_map(|(key, n)| Seen::Record(key, n)),
+        (any::<bool>(), 0..2u8, 0..6u8, 0..900u16)
+            .prop_map(|(linked, place, key, n)| Seen::Requested(linked, place, key, n)),
         (0..2u8, 0..9i64).prop_map(|(source, offset)| Seen::Evidence(source, offset)),
         (0..9u8).prop_map(Seen::Person),
         (any::<bool>(), 0..4usize, 0..16u8, any::<bool>(), prop_oneof![1..9u64, Just(u64::MAX / 2)])
             .prop_map(|(page, level, rule, title, times)| Seen::Mark(page, level, rule, title, times)),
     ]
+}
+
+/// More keys than a set takes, the public order among them.
+fn key(of: u8) -> SampleKey {
+    if of == 0 { SampleKey::PUBLIC } else { SampleKey::new(u32::from(of), [of; 16]) }
 }
 
 fn add(tally: &mut Tally, seen: &Seen) {
@@ -55,7 +65,15 @@ fn add(tally: &mut Tally, seen: &Seen) {
             }
         }
         Seen::Login(at, account, ok) => tally.logins.insert(Timestamp::from_secs(at), &format!("u{account}"), ok),
-        Seen::Record(n) => (n..n + 40).for_each(|n| tally.records.insert(Record::new("employee", &n.to_string()))),
+        Seen::Record(of, n) => {
+            (n..n + 40).for_each(|n| tally.records.insert_under(key(of), Record::new("employee", &n.to_string())));
+        }
+        Seen::Requested(linked, place, of, n) => {
+            let requested = if linked { &mut tally.requested } else { &mut tally.requested_by_route };
+            let requested = requested.get_or_insert_default();
+            requested.at(&format!("/place {place}"));
+            requested.records.insert_under(key(of), Record::new("employee", &n.to_string()));
+        }
         Seen::Evidence(source, offset) => tally.evidence.insert(&Arc::from(format!("s{source}")), 0, offset),
         Seen::Person(person) => tally.name_person(&format!("p{person}")),
         Seen::Mark(page, level, rule, title, times) => {

@@ -276,7 +276,8 @@ fn is_user(look: &Look<'_>) -> bool {
 }
 
 /// How many records somebody touched in the hour: at least those that statements named by their ids, at most the rows that were
-/// sent. A regulator's notice needs both, and why they are not one number.
+/// sent. A regulator's notice needs both, and why they are not one number. What requests name is told apart: of a route that nothing links to
+/// a table nobody knows whether its ids are those of the statements.
 fn affected(look: &Look<'_>) -> Option<Fact> {
     if !matches!(look.kind(), EntityKind::PortalUser | EntityKind::IntegrationKey | EntityKind::UserTable) {
         return None;
@@ -284,7 +285,19 @@ fn affected(look: &Look<'_>) -> Option<Fact> {
     let tally = &look.hour.tally;
     let rows = tally.get(Metric::RowsSent).saturating_add(tally.get(Metric::RowsGathered));
     let named = tally.records.estimate();
-    if named < 1.0 && rows == 0 {
+    let requested = [&tally.requested, &tally.requested_by_route];
+    let requested = requested.map(|of| of.as_deref().map_or(0.0, |of| of.records.estimate()));
+    let by_requests = match requested.map(|n| n > 0.0) {
+        [false, false] => String::new(),
+        [true, false] => format!("; requests name {}, of these or others", count(requested[0])),
+        [false, true] => format!("; requests name {} by ids that nothing links to a table", count(requested[1])),
+        [true, true] => format!(
+            "; requests name {}, of these or others, and {} by ids that nothing links to a table",
+            count(requested[0]),
+            count(requested[1])
+        ),
+    };
+    if named < 1.0 && rows == 0 && by_requests.is_empty() {
         return None;
     }
     let exactly = if tally.records.overflowed() { "about, ± 13 % in 19 of 20 cases" } else { "exactly" };
@@ -294,8 +307,10 @@ fn affected(look: &Look<'_>) -> Option<Fact> {
         (_, true) => format!("no more than the {} rows that were sent", count(rows as f64)),
         (_, false) => format!("{} rows were sent, and some statements' rows are in no log", count(rows as f64)),
     };
-    let words =
-        format!("affected in the hour: at least {} records, named by their ids ({exactly}); {most}", count(named));
+    let words = format!(
+        "affected in the hour: at least {} records, named by their ids ({exactly}){by_requests}; {most}",
+        count(named)
+    );
     Some(fact("affected", Some(named), "records", words))
 }
 

@@ -15,19 +15,25 @@ pub(super) const RECORDS_MAX: usize = 64;
 
 /// The record that a column and a literal name; `None` if the column names none.
 pub(super) fn record(column: &str, literal: &str, tables: &[Resource<'_>]) -> Option<Record> {
-    let sort = match column {
-        column if ["id", "entity_id"].iter().any(|bare| column.eq_ignore_ascii_case(bare)) => {
-            let Some(Resource::Table { name, .. }) = tables.first() else { return None };
-            singular(name)
-        }
-        column => without_suffix(column, "_id")?,
+    let sort = match (noun_of_column(column)?, tables.first()) {
+        ("", Some(Resource::Table { name, .. })) => noun_of_table(name),
+        ("", _) => return None,
+        (noun, _) => noun,
     };
     let is_named = !sort.is_empty() && !literal.is_empty() && literal.len() <= 64;
     is_named.then(|| Record::new(sort, literal))
 }
 
-/// `employees` → `employee`, `customer_entity` → `customer`.
-fn singular(table: &str) -> &str {
+/// What the ids in a column are of; empty if they are of whatever its table holds. `None`: it holds no ids.
+pub fn noun_of_column(column: &str) -> Option<&str> {
+    if ["id", "entity_id"].iter().any(|bare| column.eq_ignore_ascii_case(bare)) {
+        return Some("");
+    }
+    without_suffix(column, "_id").filter(|noun| !noun.is_empty())
+}
+
+/// What a table holds: `employees` → `employee`, `customer_entity` → `customer`.
+pub fn noun_of_table(table: &str) -> &str {
     let table = without_suffix(table, "_entity").unwrap_or(table);
     without_suffix(table, "s").unwrap_or(table)
 }

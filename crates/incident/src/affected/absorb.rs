@@ -6,10 +6,12 @@ use crate::limits;
 impl Affected {
     /// Takes in all that another one counts. Records named in both count once; views of the same rows, by entity and window, too.
     pub(crate) fn absorb(&mut self, other: &Affected) {
-        let Affected { spans, beyond, named, tables, n_beyond, n_unnamed, n_alerts, n_without_records } = other;
+        let Affected { spans, beyond, named, tables, n_beyond, n_unnamed, n_alerts, n_without_records, by_route } =
+            other;
         spans.iter().for_each(|span| self.add_span(span));
         self.beyond = self.beyond.and(*beyond);
         self.named.merge(named, limits::AFFECTED_IDS_KEPT);
+        self.by_route.merge(by_route, limits::AFFECTED_IDS_KEPT);
         for (table, ids) in tables {
             if !self.tables.contains_key(table) && self.tables.len() >= limits::AFFECTED_TABLES_KEPT {
                 self.n_beyond += 1;

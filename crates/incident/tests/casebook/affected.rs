@@ -13,6 +13,25 @@ pub(crate) fn named(table: &str, sort: &str, ids: Range<u64>) -> Option<NamedRec
     Some(serde_json::from_value(serde_json::json!({"v": 1, "table": table, "ids": ids})).unwrap())
 }
 
+/// What a deployment with a key writes: here a rank is the number, turned over by the key.
+fn keyed(table: &str, key: u64, ids: Range<u64>) -> Option<NamedRecords> {
+    let mut ranked: Vec<(u64, Record)> =
+        ids.map(|id| (Record(id << 8 | key).mixed() >> 24, Record::new("employee", &id.to_string()))).collect();
+    ranked.sort_unstable();
+    let below = ranked.get(255).map_or(String::new(), |(rank, _)| format!("{rank:010x}"));
+    ranked.truncate(255);
+    let ids: String = ranked.iter().map(|(_, record)| format!("{:016x}", record.0)).collect();
+    let ranks: String = ranked.iter().map(|(rank, _)| format!("{rank:010x}")).collect();
+    let part = serde_json::json!({"key": format!("{key:08x}"), "below": below, "ids": ids, "ranks": ranks});
+    Some(serde_json::from_value(serde_json::json!({"v": 2, "table": table, "keyed": [part]})).unwrap())
+}
+
+/// What statements name, and requests to a route that nothing links to a table.
+fn with_route(named: Option<NamedRecords>, sort: &str, ids: Range<u64>) -> Option<NamedRecords> {
+    let by_route = self::named("", sort, ids)?.records;
+    Some(NamedRecords { route: "/rest/*/hr/people/*".into(), by_route, ..named.unwrap_or_default() })
+}
+
 /// An alert of the `n`th hour.
 fn of(user: &str, n: u32, affected_records: u64, named: Option<NamedRecords>) -> Alert {
     identified(Alert { affected_records, named, ..alert(user, 60 * n) })
@@ -101,4 +120,60 @@ fn the_order_of_alerts_changes_nothing_and_old_journals_read() {
     assert_eq!(serde_json::from_value::<AlertFact>(json.clone()).unwrap(), fact);
     json.as_object_mut().unwrap().remove("named");
     assert_eq!(serde_json::from_value::<AlertFact>(json).unwrap(), AlertFact { named: None, ..fact });
+}
+
+#[test]
+fn a_key_that_is_changed_in_the_middle_keeps_what_is_known_and_bounds_the_rest() {
+    let mut world = World::new();
+    world.alert(&of("u1", 0, 40, keyed("hr.hr_payroll", 1, 0..40)));
+    world.alert(&of("u1", 2, 40, keyed("hr.hr_payroll", 2, 20..60)));
+    let affected = world.incident(1).affected();
+    assert_eq!((affected.lower, affected.estimate), (60, 60), "ids are ids under any key");
+    assert!(!affected.reason.contains("sample"), "{}", affected.reason);
+
+    for (hour, key) in [(4, 1), (6, 2)] {
+        world.alert(&of("u1", hour, 3_000, keyed("hr.hr_payroll", key, 0..3_000)));
+    }
+    let affected = world.incident(1).affected();
+    assert!((2_400..=3_000).contains(&affected.lower), "{affected:?}");
+    assert!((2_400..=4_500).contains(&affected.estimate) && 6_000 <= affected.upper, "{affected:?}");
+    assert!(affected.reason.contains("the key of samples was changed"), "{}", affected.reason);
+    assert!(!affected.reason.contains("can distort"), "nobody can who has no key: {}", affected.reason);
+    let people = affected.people.expect("they are employees");
+    assert!(people.lower <= 3_000 && 3_000 <= people.upper, "{people:?}");
+}
+
+#[test]
+fn ids_of_routes_that_nothing_links_are_bounded_and_never_counted_twice() {
+    let mut world = World::new();
+    let statements = named("hr.hr_payroll", "employee", 0..40);
+    world.alert(&of("u1", 0, 40, with_route(statements, "employee", 30..60)));
+    let affected = world.incident(1).affected();
+    assert_eq!((affected.lower, affected.estimate, affected.upper), (40, 60, 70));
+    let people = affected.people.expect("they are employees");
+    assert_eq!((people.lower, people.estimate, people.upper), (40, 60, 70));
+    assert!(affected.reason.contains("at least the greater count, at most both"), "{}", affected.reason);
+    assert!(affected.people_reason.contains("only by a word in a route"), "{}", affected.people_reason);
+    let tables: Vec<(&str, u64)> = affected.tables.iter().map(|of| (&*of.table, of.estimate)).collect();
+    assert_eq!(tables, [("/rest/*/hr/people/*", 30), ("hr.hr_payroll", 40)]);
+
+    // The same people by another word.
+    world.alert(&of("u1", 2, 0, with_route(None, "person", 30..60)));
+    let affected = world.incident(1).affected();
+    assert_eq!(
+        (affected.lower, affected.estimate, affected.upper),
+        (40, 60, 100),
+        "one more word for them makes no more"
+    );
+    assert!(affected.people_reason.contains("records of other kinds"), "{}", affected.people_reason);
+}
+
+#[test]
+fn a_log_of_requests_alone_tells_of_people() {
+    let mut world = World::new();
+    world.alert(&of("u1", 0, 30, with_route(None, "employee", 0..30)));
+    world.alert(&of("u1", 2, 30, with_route(None, "employee", 10..40)));
+    let affected = world.incident(1).affected();
+    assert_eq!((affected.lower, affected.estimate), (40, 40));
+    assert_eq!(affected.people, Some(AffectedPeople { lower: 40, estimate: 40, upper: 40 }));
 }
