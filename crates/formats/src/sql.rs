@@ -92,6 +92,8 @@ pub struct Statement<'a> {
     pub records: Vec<Record>,
     /// The account numbers that it writes; see `payees.rs`.
     pub payees: Vec<Payee>,
+    /// Which page of a list it reads, see [`Activity::page`]: LIMIT and OFFSET, told in pages.
+    pub page: u64,
 }
 
 impl<'a> Statement<'a> {
@@ -129,6 +131,7 @@ impl<'a> Statement<'a> {
         activity.fingerprint = self.fingerprint;
         activity.records = self.records;
         activity.payees = self.payees;
+        activity.page = self.page;
         activity.statement = Some(Cow::Borrowed(self.text));
     }
 }
@@ -338,6 +341,7 @@ struct Reader<'a, 'c> {
     /// Records of the statements of this text that are over.
     records_before: usize,
     payees: Payees<'a>,
+    page: u64,
 }
 
 impl<'a, 'c> Reader<'a, 'c> {
@@ -385,6 +389,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             records: Vec::new(),
             records_before: 0,
             payees: Payees::default(),
+            page: 0,
         }
     }
 
@@ -425,6 +430,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             fingerprint: (!cut).then(|| self.fingerprint.finish()),
             records: std::mem::take(&mut self.records),
             payees: if self.signals.contains(Signal::BankDetails) { self.payees.take() } else { Vec::new() },
+            page: self.page,
         };
         if let Some(inner) = self.inner.take() {
             statement.take_in(*inner, self.verb == Verb::Prepare);
@@ -1018,6 +1024,9 @@ impl<'a, 'c> Reader<'a, 'c> {
                 (level.query, level.state) = (false, State::Start);
             }
             K::Group | K::Order | K::Window | K::Set | K::Values | K::Returning | K::Lock | K::Offset => {
+                if keyword == K::Offset {
+                    self.turn(keyword);
+                }
                 let level = &mut self.level;
                 level.aggregated |= keyword == K::Group;
                 (level.condition, level.state) = (false, State::Idle);
@@ -1096,7 +1105,14 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
     }
 
+    /// Which page the number of rows to be left out comes to.
+    fn turn(&mut self, keyword: Keyword) {
+        let cut = self.completeness == Completeness::MaybeCut;
+        self.page = self.page.max(literals::page(self.lexer, keyword, cut).unwrap_or(0));
+    }
+
     fn limit(&mut self, keyword: Keyword) {
+        self.turn(keyword);
         let rows = literals::limit(self.lexer);
         let level = &mut self.level;
         (level.condition, level.state) = (false, State::Idle);
@@ -1388,6 +1404,7 @@ impl<'a> Statement<'a> {
         if only_prepared {
             return;
         }
+        self.page = self.page.max(inner.page);
         self.operation = inner.operation;
         for table in inner.tables {
             if self.tables.len() < TABLES_MAX && !self.tables.contains(&table) {
@@ -1417,6 +1434,7 @@ impl<'a> Statement<'a> {
             fingerprint: self.fingerprint,
             records: self.records,
             payees: self.payees,
+            page: self.page,
         }
     }
 }

@@ -36,5 +36,5 @@ pub use marks::Marks;
 pub use records::Records;
 pub use set::Set;
 pub use tallier::Tallier;
-pub use tally::{Login, Logins, Metric, Position, Positions, Tally};
+pub use tally::{Login, Logins, Metric, PAGES_USUAL, Position, Positions, Tally};
 pub use wire::{DecodeError, Decoder, Encoder};
