@@ -6,7 +6,7 @@
 
 use crate::{
     baseline::{self, Baseline},
-    detectors::{DRIFT_STREAMS, Finding, Norm, counts_records, stages, streams},
+    detectors::{DRIFT_STREAMS, Finding, Norm, counts_records, deep_pages, stages, streams},
     docket::{Part, Ruled},
     engine::Source,
     footprint::of_vec,
@@ -189,6 +189,32 @@ impl Passed {
     }
 }
 
+/// Which pages of lists were turned: see [`crate::detectors::deep_pages`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pages {
+    /// For deep ones.
+    pub(crate) requests: u64,
+    pub(crate) statements: u64,
+    /// The last page; 0: there was no list.
+    pub(crate) deepest: u64,
+}
+
+impl Pages {
+    pub(crate) fn of(tally: &Tally) -> Self {
+        let [requests, statements, deepest] =
+            [Metric::DeepRequests, Metric::DeepStatements, Metric::DeepestPage].map(|metric| tally.get(metric));
+        Pages { requests, statements, deepest }
+    }
+
+    pub(crate) fn joined(self, other: Pages) -> Self {
+        Pages {
+            requests: self.requests.saturating_add(other.requests),
+            statements: self.statements.saturating_add(other.statements),
+            deepest: self.deepest.max(other.deepest),
+        }
+    }
+}
+
 /// One UTC day.
 #[derive(Debug)]
 pub(crate) struct DayState {
@@ -212,6 +238,8 @@ pub(crate) struct DayState {
     pub(crate) off_hours: u64,
     /// Rows of closed hours changed by statements that write account numbers, summed.
     pub(crate) bank_rows: u64,
+    /// Pages of lists in closed hours.
+    pub(crate) pages: Pages,
     /// What was usual on this day, as known when its first hour closed; see [`Norm`].
     pub(crate) norms: Option<[Option<Norm>; DRIFT_STREAMS]>,
     /// It was said that it does too much day after day.
@@ -414,6 +442,7 @@ impl EntityState {
                 walk: 0,
                 off_hours: 0,
                 bank_rows: 0,
+                pages: Pages::default(),
                 norms: None,
                 drifted: false,
                 counted: false,
@@ -829,6 +858,10 @@ fn learn_day(
     }
     if state.records > 0 && counts_records(kind) {
         baseline.walk.learn(state.walk);
+    }
+    // A day without a list, or from before pages were told, is no day on which none was turned.
+    if state.pages.deepest > 0 {
+        baseline.pages.learn(deep_pages(&state.pages));
     }
     // Of people not left out where it was unusual: who has been told once that somebody does something new is told
     // again only if it grows by as much once more.
