@@ -21,7 +21,7 @@ use crate::{
     watch::{Amounts, METRICS_MAX, add, amounts, metrics},
 };
 use activity::{Bucket, DataClass, EntityKind, Mark, Mode, Record, Signal};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 use tally::{Metric, Tally};
 
 /// Names an entity.
@@ -49,7 +49,7 @@ pub(crate) struct EntityState {
     pub(crate) days: Vec<DayState>,
     pub(crate) known: Known,
     /// Records a person has touched; of the fleet, addresses from which somebody logged in.
-    pub(crate) seen: Seen,
+    seen: Seen,
     /// Spots of learned hours, of the last few only.
     trail: Vec<Passed>,
     /// The last closed hour in which it was said that the person does something new; nothing once a person has judged that.
@@ -640,7 +640,24 @@ impl EntityState {
         Some(baseline)
     }
 
-    /// Whether the record was touched in an hour through `through`.
+    /// What was touched in the hours through `through`, to the bit as if those had been learned: how much of them has been depends on what
+    /// else happened, and a filter that knows less takes fewer of the new records for known. Copied only while something is to be learned.
+    pub(crate) fn seen(&self, through: i64) -> Cow<'_, Seen> {
+        let pending = self.hours.iter().take_while(|state| state.hour <= through && state.closed);
+        let mut pending =
+            pending.filter(|state| !self.key.mode.is_drill() && state.records().next().is_some()).peekable();
+        if pending.peek().is_none() {
+            return Cow::Borrowed(&self.seen);
+        }
+        let mut seen = self.seen.clone();
+        for state in pending {
+            state.records().for_each(|record| seen.learn(record, state.hour));
+        }
+        Cow::Owned(seen)
+    }
+
+    /// Whether the record was touched in an hour through `through`; of the fleet, whose memory is too large to be copied as
+    /// [`EntityState::seen`] does.
     pub(crate) fn touched(&self, record: Record, through: i64) -> bool {
         if self.key.mode.is_drill() {
             return false; // see `learn`: which of its hours are still here depends on what else happens
@@ -1307,6 +1324,29 @@ mod tests {
         assert_eq!(format!("{ahead:?}"), format!("{:?}", entity.baseline));
         assert!(entity.ahead(25, |_| false, HALF_LIFE).is_none());
         assert!(entity.baseline.level(0, crate::watch::Scale::Day).n > 0.9, "the day of hour 20 is over");
+    }
+
+    #[test]
+    fn what_was_touched_is_known_alike_however_much_is_learned() {
+        let record = |n: i64| Record::new("employee", &n.to_string());
+        let touched = |learned: i64| {
+            let mut entity = entity();
+            for hour in 0..40 {
+                let mut tally = Tally::default();
+                (0..60).for_each(|n| tally.records.insert(record(hour * 60 + n)));
+                entity.take(Bucket(hour * 60), &tally);
+                close(&mut entity, hour);
+            }
+            entity.learn(learned, |_| false, HALF_LIFE);
+            let seen = entity.seen(30);
+            let known: Vec<bool> = (0..9_000).map(|n| seen.contains(record(n))).collect();
+            (known, seen.missed())
+        };
+        let (known, missed) = touched(30);
+        assert!(missed > 0.2, "a filter: {missed}");
+        for learned in [-1, 3, 28, 29] {
+            assert!(touched(learned) == (known.clone(), missed), "{learned}");
+        }
     }
 
     #[test]
