@@ -38,6 +38,8 @@ pub struct Activity<'a> {
     pub records: Vec<Record>,
     /// Which account numbers were written, and whose they became.
     pub payees: Vec<Payee>,
+    /// Which page of a list was asked for, from 1, the last if several; 0: no list, or it does not say.
+    pub page: u64,
     pub measures: Measures,
     pub outcome: Outcome,
     pub signals: Signals,
@@ -297,6 +299,7 @@ impl<'a> Activity<'a> {
             fingerprint: None,
             records: Vec::new(),
             payees: Vec::new(),
+            page: 0,
             measures: Measures::default(),
             outcome: Outcome::default(),
             signals: Signals::EMPTY,

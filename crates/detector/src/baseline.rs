@@ -54,6 +54,8 @@ pub(crate) struct Baseline {
     pub(crate) bank_rows: Level,
     /// Of a day with records: the longest walk through new ones, from the first day on.
     pub(crate) walk: Level,
+    /// Of a day with lists: the deep pages of them that were turned.
+    pub(crate) pages: Level,
     /// Of days with many records: the logit of the share that was new.
     pub(crate) share: Trend,
     /// Of the same days: the number of records.
@@ -149,6 +151,7 @@ impl Baseline {
             news: Level::default(),
             bank_rows: Level::default(),
             walk: Level::default(),
+            pages: Level::default(),
             share: Trend::default(),
             records: Trend::default(),
             drift: [DriftEvidence::default(); DRIFT_STREAMS],
@@ -227,7 +230,8 @@ impl Baseline {
         let keep = (-(passed as f64) / half_life).exp2() as f32;
         let rhythm = self.rhythm.as_deref_mut();
         let (levels, season) = rhythm.map(|rhythm| (&mut rhythm.levels, &mut rhythm.season)).unzip();
-        for level in levels.into_iter().flatten().chain([&mut self.news, &mut self.bank_rows, &mut self.walk]) {
+        let of_days = [&mut self.news, &mut self.bank_rows, &mut self.walk, &mut self.pages];
+        for level in levels.into_iter().flatten().chain(of_days) {
             for part in [&mut level.n, &mut level.sum, &mut level.squares, &mut level.max] {
                 *part *= keep;
             }

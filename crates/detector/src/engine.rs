@@ -26,13 +26,13 @@ use crate::{
     calendar::Calendar,
     detectors::{
         DAYS_KNOWN, DETECTORS, DRIFT_STREAMS, Finding, Former, HANDED_OVER, JUMPED, Look, NEWCOMERS, NEWS, Norm,
-        SHARED_ACCOUNT, SourceHour, Sources, Window, changed_hands, counts_records, established, facts, facts_of_mark,
-        footholds, fresh, gates, is_newcomer, jumped, norms, novelty, off_hours, share_step, shared_account, strangers,
-        tells_of_awaited, walk,
+        SHARED_ACCOUNT, SourceHour, Sources, Window, changed_hands, counts_records, deep_pages, established, facts,
+        facts_of_mark, footholds, fresh, gates, is_newcomer, jumped, norms, novelty, off_hours, share_step,
+        shared_account, strangers, tells_of_awaited, walk,
     },
     directory::Directory,
     docket::{Docket, Rulings},
-    entity::{EntityState, HourState, Key, NETWORK, PLACE, TABLE, values},
+    entity::{EntityState, HourState, Key, NETWORK, PLACE, Pages, TABLE, values},
     exception::{Candidate, Exception, ExceptionSettings},
     fleet::{FEW_PEERS, Fleet, Peers, Snapshot},
     footprint::{self, Footprint},
@@ -43,7 +43,10 @@ use crate::{
     rollup::{self, FOOTHOLDS, GroupHour, Rollup},
     settings::Settings,
     verdict::AlertVerdict,
-    watch::{BANK_ROWS, NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, WALK, add, amounts, cell, metrics},
+    watch::{
+        BANK_ROWS, DEEP_PAGES, NEW_RECORDS, NOVELTY, OFF_HOURS, SHARE_STEP, STEPS, Scale, WALK, add, amounts, cell,
+        metrics,
+    },
 };
 use activity::{Bucket, DataClasses, Entity, EntityKind, KnownBy, Mark, Mode, Span, Timestamp};
 use std::{
@@ -188,6 +191,7 @@ const fn bit(name: &str) -> u32 {
 
 const NEW_RECORDS_BIT: u32 = bit("new_records");
 const ENUMERATION_BIT: u32 = bit("enumeration");
+const PAGE_DEPTH_BIT: u32 = bit("page_depth");
 const OFF_HOURS_BIT: u32 = bit("off_hours");
 const BANK_DETAILS_BIT: u32 = bit("bank_details");
 
@@ -550,6 +554,7 @@ impl Engine {
             state.share_marks(&mut marks);
             let records = state.tally.records.estimate() as u64;
             let bank_rows = state.tally.get(Metric::BankRowsAffected);
+            let pages = Pages::of(&state.tally);
             state.novel = novel;
             match kind {
                 EntityKind::DbAccount | EntityKind::AppHost => state.novel[NEWCOMERS] = newcomer,
@@ -583,6 +588,7 @@ impl Engine {
                 of_day.walk = of_day.walk.max(walk);
                 of_day.off_hours = of_day.off_hours.saturating_add(off_hours);
                 of_day.bank_rows = of_day.bank_rows.saturating_add(bank_rows);
+                of_day.pages = of_day.pages.joined(pages);
                 of_day.norms.get_or_insert(norms);
                 of_day.share_step = share_step.into_iter().chain(of_day.share_step).reduce(f64::max);
                 let stands_out = of_day.novelty >= CROWD_NOVELTY && of_day.fresh >= CROWD_RECORDS;
@@ -721,6 +727,9 @@ impl Engine {
                     }
                     if state.bank_rows > 0 && state.paged & BANK_DETAILS_BIT == 0 {
                         group.cells.entry(BANK_ROWS as u8).or_default().add(state.bank_rows);
+                    }
+                    if state.pages.deepest > 0 && state.paged & PAGE_DEPTH_BIT == 0 {
+                        group.cells.entry(DEEP_PAGES as u8).or_default().add(deep_pages(&state.pages));
                     }
                     if state.novelty > 0 && state.records > 0 && state.paged & ENUMERATION_BIT == 0 {
                         group.cells.entry(WALK as u8).or_default().add(state.walk);

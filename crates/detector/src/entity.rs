@@ -6,7 +6,7 @@
 
 use crate::{
     baseline::{self, Baseline},
-    detectors::{DRIFT_STREAMS, Finding, Norm, counts_records, stages, streams},
+    detectors::{DRIFT_STREAMS, Finding, Norm, counts_records, deep_pages, stages, streams},
     docket::{Part, Ruled},
     engine::Source,
     footprint::of_vec,
@@ -21,7 +21,7 @@ use crate::{
     watch::{Amounts, METRICS_MAX, add, amounts, metrics},
 };
 use activity::{Bucket, DataClass, EntityKind, Mark, Mode, Record, Signal};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 use tally::{Metric, Tally};
 
 /// Names an entity.
@@ -49,7 +49,7 @@ pub(crate) struct EntityState {
     pub(crate) days: Vec<DayState>,
     pub(crate) known: Known,
     /// Records a person has touched; of the fleet, addresses from which somebody logged in.
-    pub(crate) seen: Seen,
+    seen: Seen,
     /// Spots of learned hours, of the last few only.
     trail: Vec<Passed>,
     /// The last closed hour in which it was said that the person does something new; nothing once a person has judged that.
@@ -189,6 +189,32 @@ impl Passed {
     }
 }
 
+/// Which pages of lists were turned: see [`crate::detectors::deep_pages`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pages {
+    /// For deep ones.
+    pub(crate) requests: u64,
+    pub(crate) statements: u64,
+    /// The last page; 0: there was no list.
+    pub(crate) deepest: u64,
+}
+
+impl Pages {
+    pub(crate) fn of(tally: &Tally) -> Self {
+        let [requests, statements, deepest] =
+            [Metric::DeepRequests, Metric::DeepStatements, Metric::DeepestPage].map(|metric| tally.get(metric));
+        Pages { requests, statements, deepest }
+    }
+
+    pub(crate) fn joined(self, other: Pages) -> Self {
+        Pages {
+            requests: self.requests.saturating_add(other.requests),
+            statements: self.statements.saturating_add(other.statements),
+            deepest: self.deepest.max(other.deepest),
+        }
+    }
+}
+
 /// One UTC day.
 #[derive(Debug)]
 pub(crate) struct DayState {
@@ -212,6 +238,8 @@ pub(crate) struct DayState {
     pub(crate) off_hours: u64,
     /// Rows of closed hours changed by statements that write account numbers, summed.
     pub(crate) bank_rows: u64,
+    /// Pages of lists in closed hours.
+    pub(crate) pages: Pages,
     /// What was usual on this day, as known when its first hour closed; see [`Norm`].
     pub(crate) norms: Option<[Option<Norm>; DRIFT_STREAMS]>,
     /// It was said that it does too much day after day.
@@ -414,6 +442,7 @@ impl EntityState {
                 walk: 0,
                 off_hours: 0,
                 bank_rows: 0,
+                pages: Pages::default(),
                 norms: None,
                 drifted: false,
                 counted: false,
@@ -611,7 +640,24 @@ impl EntityState {
         Some(baseline)
     }
 
-    /// Whether the record was touched in an hour through `through`.
+    /// What was touched in the hours through `through`, to the bit as if those had been learned: how much of them has been depends on what
+    /// else happened, and a filter that knows less takes fewer of the new records for known. Copied only while something is to be learned.
+    pub(crate) fn seen(&self, through: i64) -> Cow<'_, Seen> {
+        let pending = self.hours.iter().take_while(|state| state.hour <= through && state.closed);
+        let mut pending =
+            pending.filter(|state| !self.key.mode.is_drill() && state.records().next().is_some()).peekable();
+        if pending.peek().is_none() {
+            return Cow::Borrowed(&self.seen);
+        }
+        let mut seen = self.seen.clone();
+        for state in pending {
+            state.records().for_each(|record| seen.learn(record, state.hour));
+        }
+        Cow::Owned(seen)
+    }
+
+    /// Whether the record was touched in an hour through `through`; of the fleet, whose memory is too large to be copied as
+    /// [`EntityState::seen`] does.
     pub(crate) fn touched(&self, record: Record, through: i64) -> bool {
         if self.key.mode.is_drill() {
             return false; // see `learn`: which of its hours are still here depends on what else happens
@@ -829,6 +875,10 @@ fn learn_day(
     }
     if state.records > 0 && counts_records(kind) {
         baseline.walk.learn(state.walk);
+    }
+    // A day without a list, or from before pages were told, is no day on which none was turned.
+    if state.pages.deepest > 0 {
+        baseline.pages.learn(deep_pages(&state.pages));
     }
     // Of people not left out where it was unusual: who has been told once that somebody does something new is told
     // again only if it grows by as much once more.
@@ -1274,6 +1324,29 @@ mod tests {
         assert_eq!(format!("{ahead:?}"), format!("{:?}", entity.baseline));
         assert!(entity.ahead(25, |_| false, HALF_LIFE).is_none());
         assert!(entity.baseline.level(0, crate::watch::Scale::Day).n > 0.9, "the day of hour 20 is over");
+    }
+
+    #[test]
+    fn what_was_touched_is_known_alike_however_much_is_learned() {
+        let record = |n: i64| Record::new("employee", &n.to_string());
+        let touched = |learned: i64| {
+            let mut entity = entity();
+            for hour in 0..40 {
+                let mut tally = Tally::default();
+                (0..60).for_each(|n| tally.records.insert(record(hour * 60 + n)));
+                entity.take(Bucket(hour * 60), &tally);
+                close(&mut entity, hour);
+            }
+            entity.learn(learned, |_| false, HALF_LIFE);
+            let seen = entity.seen(30);
+            let known: Vec<bool> = (0..9_000).map(|n| seen.contains(record(n))).collect();
+            (known, seen.missed())
+        };
+        let (known, missed) = touched(30);
+        assert!(missed > 0.2, "a filter: {missed}");
+        for learned in [-1, 3, 28, 29] {
+            assert!(touched(learned) == (known.clone(), missed), "{learned}");
+        }
     }
 
     #[test]

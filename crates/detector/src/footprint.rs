@@ -55,7 +55,7 @@ pub(crate) fn of_vec<T>(vec: &Vec<T>) -> usize {
 pub(crate) const EMPTY_BYTES: usize = size_of::<EntityState>();
 
 /// No entity is without these, so neither may grow unnoticed.
-const _: () = assert!(size_of::<Baseline>() <= 176 && EMPTY_BYTES <= 448 && size_of::<Key>() <= 48);
+const _: () = assert!(size_of::<Baseline>() <= 192 && EMPTY_BYTES <= 464 && size_of::<Key>() <= 48);
 
 /// At rest, at all limits, with an id of this many bytes. Of the fleet there is one.
 const BYTES_MAX: usize = 4 << 10;

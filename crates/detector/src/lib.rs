@@ -64,8 +64,8 @@ pub use residents::{Home, Residents, lies_in, may_lie_in, place};
 pub use rollup::Rollup;
 pub use settings::{
     BankDetailSettings, CrowdSettings, EnumerationSettings, FirstSeenSettings, LoginFailureSettings,
-    LoginSpraySettings, Maxima, NewRecordSettings, OffHoursSettings, Settings, SharedSessionSettings, Shares,
-    SignatureSettings, SilenceSettings, TravelSettings, VolumeSettings, parse_span,
+    LoginSpraySettings, Maxima, NewRecordSettings, OffHoursSettings, PageDepthSettings, Settings,
+    SharedSessionSettings, Shares, SignatureSettings, SilenceSettings, TravelSettings, VolumeSettings, parse_span,
 };
 pub use table::TableError;
 pub use verdict::{AlertVerdict, NotAVerdict, Ruling, VerdictException};

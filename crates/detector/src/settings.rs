@@ -22,6 +22,7 @@ pub struct Settings {
     pub first_seen: FirstSeenSettings,
     pub new_records: NewRecordSettings,
     pub enumeration: EnumerationSettings,
+    pub page_depth: PageDepthSettings,
     pub off_hours: OffHoursSettings,
     pub bank_details: BankDetailSettings,
     pub crowd: CrowdSettings,
@@ -43,6 +44,7 @@ pub struct Shares {
     pub first_seen: f64,
     pub new_records: f64,
     pub enumeration: f64,
+    pub page_depth: f64,
     pub drift: f64,
     pub off_hours: f64,
     pub leaver: f64,
@@ -108,6 +110,14 @@ pub struct NewRecordSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct EnumerationSettings {
     /// Records in a row below which nobody is told.
+    pub least: u64,
+}
+
+/// `[detector.page_depth]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PageDepthSettings {
+    /// Pages of lists beyond the fifth, of a day, below which nobody is told.
     pub least: u64,
 }
 
@@ -200,6 +210,7 @@ impl Default for Settings {
             first_seen: FirstSeenSettings::default(),
             new_records: NewRecordSettings::default(),
             enumeration: EnumerationSettings::default(),
+            page_depth: PageDepthSettings::default(),
             off_hours: OffHoursSettings::default(),
             bank_details: BankDetailSettings::default(),
             crowd: CrowdSettings::default(),
@@ -221,6 +232,7 @@ impl Default for Shares {
             first_seen: 0.12,
             new_records: 0.22,
             enumeration: 0.04,
+            page_depth: 0.02,
             drift: 0.06,
             off_hours: 0.04,
             leaver: 0.01,
@@ -230,7 +242,7 @@ impl Default for Shares {
             login_spray: 0.05,
             shared_session: 0.03,
             travel: 0.02,
-            signature: 0.1,
+            signature: 0.08,
             silence: 0.03,
         }
     }
@@ -277,6 +289,12 @@ impl Default for NewRecordSettings {
 impl Default for EnumerationSettings {
     fn default() -> Self {
         EnumerationSettings { least: 10 }
+    }
+}
+
+impl Default for PageDepthSettings {
+    fn default() -> Self {
+        PageDepthSettings { least: 10 }
     }
 }
 
@@ -372,6 +390,7 @@ impl Settings {
             first_seen,
             new_records,
             enumeration,
+            page_depth,
             drift,
             off_hours,
             leaver,
@@ -389,6 +408,7 @@ impl Settings {
             first_seen,
             new_records,
             enumeration,
+            page_depth,
             drift,
             off_hours,
             leaver,
@@ -419,6 +439,7 @@ impl Settings {
         require(between(days, 0.0, 365.0), "first_seen.known_after_days", "must be from 0 to 365");
         require(self.new_records.least >= 1, "new_records.least", "must be at least 1");
         require(self.enumeration.least >= 4, "enumeration.least", "must be at least 4");
+        require(self.page_depth.least >= 1, "page_depth.least", "must be at least 1");
         require(self.off_hours.least >= 1, "off_hours.least", "must be at least 1");
         require(self.bank_details.least >= 1, "bank_details.least", "must be at least 1");
         require(self.bank_details.people >= 2, "bank_details.people", "must be at least 2");

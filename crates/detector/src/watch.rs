@@ -52,8 +52,11 @@ pub(crate) const BANK_ROWS: usize = CELLS + 4;
 /// And the longest walk through records new to a person, of a day.
 pub(crate) const WALK: usize = CELLS + 5;
 
+/// And the deep pages of lists that a person turned, on a day with a list.
+pub(crate) const DEEP_PAGES: usize = CELLS + 6;
+
 /// Number of all cells that peers are compared by.
-pub(crate) const CELLS_OF_PEERS: usize = CELLS + 6;
+pub(crate) const CELLS_OF_PEERS: usize = CELLS + 7;
 
 /// Place of a (metric, scale) pair.
 pub(crate) const fn cell(metric: usize, scale: Scale) -> usize {

@@ -57,6 +57,7 @@ const ROWS: &[Row] = &[
     Row::new("first_seen", PortalUser, "e3", first_seen::from_abroad, first_seen::where_a_colleague_works),
     Row::new("new_records", PortalUser, "e3", new_records::walk, new_records::busy_with_the_known),
     Row::new("enumeration", PortalUser, "e3", enumeration::walk, enumeration::in_no_order),
+    Row::new("page_depth", PortalUser, "e3", page_depth::every_page, page_depth::the_last_page_and_the_same_page),
     Row::new("drift", PortalUser, "e3", drift::a_few_strangers_daily, drift::more_work_with_the_known).over(9 * DAY),
     Row::new("bank_details", PortalUser, "e3", bank_details::of_many, bank_details::own_and_a_clerks_work),
     Row::new("off_hours", PortalUser, "e3", off_hours::two_nights, off_hours::one_night_on_call),
@@ -314,6 +315,48 @@ mod enumeration {
     pub(super) fn in_no_order(world: &mut World, hour: i64) {
         if hour == 2 {
             touch(world, "e3", [7_003, 7_041, 7_112, 7_290], 40);
+        }
+    }
+}
+
+mod page_depth {
+    use super::*;
+
+    fn turn(world: &mut World, user: &str, deep: u64, deepest: u64) {
+        let tally = world.tally(PortalUser, user, 33);
+        // The web server and the database both tell of a page.
+        tally.add(Metric::DeepRequests, deep);
+        tally.add(Metric::DeepStatements, deep);
+        tally.add(Metric::DeepestPage, deepest);
+    }
+
+    /// People look at the first pages, and a clerk's program goes through all of them each night.
+    fn searches(world: &mut World) {
+        if world.office() && world.hour_of_day() == 10 {
+            (0..USERS).for_each(|n| turn(world, &format!("e{n}"), 0, 1 + n % 4));
+        }
+        if world.hour_of_day() == 2 {
+            turn(world, "p1", 55, 60);
+        }
+    }
+
+    /// Thirty-nine pages behind the fifth, in two hours.
+    pub(super) fn every_page(world: &mut World, hour: i64) {
+        searches(world);
+        if hour == 2 || hour == 3 {
+            turn(world, "e3", 19 + hour as u64 % 2, 25 + 19 * (hour as u64 % 2));
+        }
+    }
+
+    pub(super) fn the_last_page_and_the_same_page(world: &mut World, hour: i64) {
+        searches(world);
+        if hour == 2 {
+            turn(world, "e3", 1, 4_300);
+            turn(world, "e4", 60, 8);
+        }
+        // It did not end, and began anew.
+        if hour == 19 {
+            turn(world, "p1", 70, 75);
         }
     }
 }

@@ -121,7 +121,7 @@ fn every_alert_carries_its_figures() {
     assert!(fact("contributing").words.contains("30 statements"), "{:?}", hour.facts);
     assert!(fact("normal").words.contains("verdict `expected`"));
     let grant = pages(&alerts, "grant")[0];
-    assert!(grant.facts.iter().any(|fact| fact.name == "rule" && fact.value == Some(0.2)), "{:?}", grant.facts);
+    assert!(grant.facts.iter().any(|fact| fact.name == "rule" && fact.value == Some(0.16)), "{:?}", grant.facts);
 }
 
 #[test]

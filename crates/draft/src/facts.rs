@@ -89,6 +89,8 @@ pub enum KnownBy {
     Ids,
     /// Logs tell how many rows were read: one read twice may be counted twice.
     Rows,
+    /// The directory says where those live whose numbers logs name, and how many live there at most.
+    Directory,
     /// Nobody knows.
     Nothing,
 }

@@ -72,7 +72,7 @@ pub(crate) struct Words {
     pub(crate) records: &'static str,
     pub(crate) no_bound: &'static str,
     /// By [`crate::KnownBy`].
-    pub(crate) known_by: [&'static str; 4],
+    pub(crate) known_by: [&'static str; 5],
     pub(crate) contact: &'static str,
     pub(crate) consequences: &'static str,
     pub(crate) measures: &'static str,

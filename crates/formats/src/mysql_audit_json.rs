@@ -251,12 +251,13 @@ fn statement<'a>(activity: &mut Activity<'a>, text: Cow<'a, str>, schema: Cow<'a
                 signals,
                 records,
                 payees,
+                page,
                 ..
             } = read;
             activity.operation = operation;
             activity.fingerprint = fingerprint;
             activity.signals = signals;
-            (activity.records, activity.payees) = (records, payees);
+            (activity.records, activity.payees, activity.page) = (records, payees, page);
             activity.tag_user = tag_user.map(owned);
             activity.request_id = request_id.map(owned);
             activity.columns = columns.into_iter().map(owned).collect();

@@ -93,6 +93,8 @@ pub struct Statement<'a> {
     pub records: Vec<Record>,
     /// The account numbers that it writes; see `payees.rs`.
     pub payees: Vec<Payee>,
+    /// Which page of a list it reads, see [`Activity::page`]: LIMIT and OFFSET, told in pages.
+    pub page: u64,
 }
 
 impl<'a> Statement<'a> {
@@ -130,6 +132,7 @@ impl<'a> Statement<'a> {
         activity.fingerprint = self.fingerprint;
         activity.records = self.records;
         activity.payees = self.payees;
+        activity.page = self.page;
         activity.statement = Some(Cow::Borrowed(self.text));
     }
 }
@@ -339,6 +342,7 @@ struct Reader<'a, 'c> {
     /// Records of the statements of this text that are over.
     records_before: usize,
     payees: Payees<'a>,
+    page: u64,
 }
 
 impl<'a, 'c> Reader<'a, 'c> {
@@ -386,6 +390,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             records: Vec::new(),
             records_before: 0,
             payees: Payees::default(),
+            page: 0,
         }
     }
 
@@ -426,6 +431,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             fingerprint: (!cut).then(|| self.fingerprint.finish()),
             records: std::mem::take(&mut self.records),
             payees: if self.signals.contains(Signal::BankDetails) { self.payees.take() } else { Vec::new() },
+            page: self.page,
         };
         if let Some(inner) = self.inner.take() {
             statement.take_in(*inner, self.verb == Verb::Prepare);
@@ -1019,6 +1025,9 @@ impl<'a, 'c> Reader<'a, 'c> {
                 (level.query, level.state) = (false, State::Start);
             }
             K::Group | K::Order | K::Window | K::Set | K::Values | K::Returning | K::Lock | K::Offset => {
+                if keyword == K::Offset {
+                    self.turn(keyword);
+                }
                 let level = &mut self.level;
                 level.aggregated |= keyword == K::Group;
                 (level.condition, level.state) = (false, State::Idle);
@@ -1097,7 +1106,14 @@ impl<'a, 'c> Reader<'a, 'c> {
         }
     }
 
+    /// Which page the number of rows to be left out comes to.
+    fn turn(&mut self, keyword: Keyword) {
+        let cut = self.completeness == Completeness::MaybeCut;
+        self.page = self.page.max(literals::page(self.lexer, keyword, cut).unwrap_or(0));
+    }
+
     fn limit(&mut self, keyword: Keyword) {
+        self.turn(keyword);
         let rows = literals::limit(self.lexer);
         let level = &mut self.level;
         (level.condition, level.state) = (false, State::Idle);
@@ -1389,6 +1405,7 @@ impl<'a> Statement<'a> {
         if only_prepared {
             return;
         }
+        self.page = self.page.max(inner.page);
         self.operation = inner.operation;
         for table in inner.tables {
             if self.tables.len() < TABLES_MAX && !self.tables.contains(&table) {
@@ -1418,6 +1435,7 @@ impl<'a> Statement<'a> {
             fingerprint: self.fingerprint,
             records: self.records,
             payees: self.payees,
+            page: self.page,
         }
     }
 }

@@ -35,6 +35,7 @@ mod client;
 mod escape;
 mod json;
 mod line;
+mod page;
 mod personal;
 
 pub(crate) use escape::{Escapes, Raw};

@@ -202,7 +202,7 @@ impl Affected {
 
     /// Different employees who were named.
     pub(crate) fn people_at_least(&self) -> u64 {
-        self.named.bounds_of_sort(Record::new("employee", "0").sort()).lower
+        self.named.bounds_of_sort(employee_sort()).lower
     }
 
     /// Alerts that count.
@@ -287,20 +287,18 @@ impl Affected {
         if self.named.is_empty() && self.by_route.is_empty() {
             return (None, "people cannot be counted: no log names ids".into());
         }
-        let employees = Record::new("employee", "0").sort();
-        let is_employee = |record: &Record| record.sort() == employees;
         let all = || self.named.iter().chain(self.by_route.iter());
-        let n_others = all().filter(|record| !is_employee(record)).count();
-        if !all().any(|record| is_employee(&record)) {
+        let n_others = all().filter(|record| !is_employee(*record)).count();
+        if !all().any(is_employee) {
             return (None, "people cannot be counted: the ids are not employees' numbers".into());
         }
-        let Bounds { lower, estimate, upper, .. } = self.named_of_sort(employees);
+        let Bounds { lower, estimate, upper, .. } = self.named_of_sort(employee_sort());
         let others = match n_others {
             0 => "",
             _ => "; records of other kinds were named as well, whose people are not known",
         };
         let unnamed = if self.n_unnamed > 0 { "; reads that name no ids may concern more" } else { "" };
-        let by_word = match self.by_route.iter().any(|record| is_employee(&record)) {
+        let by_word = match self.by_route.iter().any(is_employee) {
             true => "; some of them are told only by a word in a route that nothing links to a table",
             false => "",
         };
@@ -331,6 +329,14 @@ impl Affected {
         }
         subjects.values().fold(of(self.beyond), |total, records| total.saturating_add(*records))
     }
+}
+
+fn employee_sort() -> u64 {
+    Record::new("employee", "0").sort()
+}
+
+pub(crate) fn is_employee(record: Record) -> bool {
+    record.sort() == employee_sort()
 }
 
 /// Records of which nobody knows whether some are in both: at least the more, at most both. `together`: if equal ids are equal records.

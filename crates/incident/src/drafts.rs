@@ -497,8 +497,8 @@ impl Incident {
 
     fn people_count(&self) -> Count {
         let total = self.people_concerned().total;
-        let lower_by = if self.people.is_empty() { KnownBy::Ids } else { KnownBy::Person };
-        Count { lower: total.lower, lower_by, upper: total.upper, upper_by: KnownBy::Person }
+        let by = |by_logs: KnownBy| if self.people.is_empty() { by_logs } else { KnownBy::Person };
+        Count { lower: total.lower, lower_by: by(KnownBy::Ids), upper: total.upper, upper_by: by(KnownBy::Directory) }
     }
 }
 
@@ -519,13 +519,10 @@ fn facts(policy: &Policy, incident: &Incident, obligation: &str, at: Timestamp) 
         *through.entry(subject.kind).or_default() += 1;
     }
     let signs: BTreeSet<Sign> = incident.detectors.iter().filter_map(|detector| Sign::of(detector)).collect();
-    let by_person = |count: &law::Headcount| Count {
-        lower: count.lower,
-        lower_by: KnownBy::Person,
-        upper: count.upper,
-        upper_by: KnownBy::Person,
-    };
-    let people = incident.people_concerned();
+    let places = incident.residences().into_iter().map(|of| {
+        let by = if of.by_person { KnownBy::Person } else { KnownBy::Directory };
+        (of.place, Count { lower: of.count.lower, lower_by: by, upper: of.count.upper, upper_by: by })
+    });
     let told = incident.deadlines.iter().filter(|other| other.obligation != obligation);
     Facts {
         organisation: policy.settings().organisation.clone(),
@@ -540,7 +537,7 @@ fn facts(policy: &Policy, incident: &Incident, obligation: &str, at: Timestamp) 
         contained: incident.contained.as_ref().map(|act| draft::Act { at: act.at, words: act.because.clone() }),
         records: records(&incident.affected()),
         people: incident.people_count(),
-        places: people.residents.iter().map(|(place, count)| (place.clone(), by_person(count))).collect(),
+        places: places.collect(),
         told: told.filter_map(|other| Some(Told { name: other.name.clone(), at: other.told_at()? })).collect(),
         due_at,
         is_late: due_at.is_some_and(|due_at| due_at < at),

@@ -19,7 +19,7 @@ use crate::{
     affected::{Affected, is_employee},
     limits,
 };
-use activity::{DataClass, DataClasses, Record, Timestamp};
+use activity::{DataClass, DataClasses, Timestamp};
 use detector::{Home, Residents, lies_in, may_lie_in};
 use law::{Case, Catalogue, Headcount, Holds, People, Whose};
 use serde::{Deserialize, Serialize};
@@ -130,7 +130,7 @@ fn locate(policy: &Policy, incident: &Incident) -> Located {
     let at_most = policy.settings().jurisdictions.people_at_most;
     let homes = Homes::of(affected, residents);
     let bounds = |held: usize, of: &dyn Fn(Home<'_>) -> bool| {
-        affected.named().bounds_of_part(held, |record| is_employee(&record) && of(residents.home(record)))
+        affected.named().bounds_of_part(held, |record| is_employee(record) && of(residents.home(record)))
     };
     let (is_unlisted, is_unsaid) = (|home: Home<'_>| home == Home::Unlisted, |home: Home<'_>| home == Home::Unsaid);
     let all = bounds(homes.n_all, &|_| true);
@@ -185,7 +185,7 @@ impl<'a> Homes<'a> {
     fn of(affected: &Affected, residents: &'a Residents) -> Self {
         let mut homes = Homes { of: BTreeMap::new(), n_all: 0, n_unsaid: 0, n_unlisted: 0, n_others: 0 };
         for record in affected.named().iter() {
-            if !is_employee(&record) {
+            if !is_employee(record) {
                 homes.n_others += 1;
                 continue;
             }

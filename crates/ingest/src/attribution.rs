@@ -11,7 +11,8 @@
 //! | READ or WRITE row | table |
 //! | connection | database account; a refused one also the address |
 //!
-//! Persons and integration keys, with their tables, are told which records of classified tables a statement's conditions name. What an
+//! Persons and integration keys, with their tables, are told which records of classified tables a statement's conditions name, and
+//! without their tables, which pages of lists they turned. What an
 //! answered request to a classified route names in its address is told apart ([`Tally::requested`]), of all that the request touches: it
 //! says how many records are concerned, and nothing is judged by it.
 //!
@@ -58,7 +59,7 @@ use activity::{
 use formats::comparable_path;
 use signatures::Matcher;
 use std::{borrow::Cow, collections::HashMap, fmt::Write, net::IpAddr, sync::Arc};
-use tally::{Metric, SampleKey, Tallier, Tally};
+use tally::{Metric, PAGES_USUAL, SampleKey, Tallier, Tally};
 
 /// Where a tally goes and what points to it.
 #[derive(Clone, Copy, Debug)]
@@ -275,6 +276,7 @@ impl Attributor {
                 if is_web {
                     add_request(tally, activity, class, plan.http_bytes_of_users);
                     requested.iter().for_each(|requested| requested.add(tally));
+                    add_page_asked(tally, activity, class);
                 }
                 tally.signals = tally.signals.union(activity.signals);
                 self.mark(tally);
@@ -291,6 +293,7 @@ impl Attributor {
             origin.add(tally);
             add_request(tally, activity, class, true);
             requested.iter().for_each(|requested| requested.add(tally));
+            add_page_asked(tally, activity, class);
             tally.signals = tally.signals.union(activity.signals);
             self.mark(tally);
             self.point_to(tally, place);
@@ -476,6 +479,8 @@ impl Attributor {
         if !statement.classified.is_empty() && matches!(kind, EntityKind::PortalUser | EntityKind::IntegrationKey) {
             let key = self.plan.privacy.sample_key();
             activity.records.iter().for_each(|record| tally.records.insert_under(key, *record));
+            let statements = if person { statement.personal.statements } else { statement.reading.statements };
+            add_page(tally, activity, Metric::DeepStatements, statements);
         }
         tally.classes = tally.classes.union(statement.classes);
         for (at, resource) in activity.resources.iter().enumerate() {
@@ -861,6 +866,24 @@ fn add_request(tally: &mut Tally, activity: &Activity<'_>, class: DataClass, cou
         Outcome::Denied if activity.operation != Operation::Login => tally.add(Metric::Denied, 1),
         Outcome::Failed => tally.add(Metric::Failed, 1),
         _ => {}
+    }
+}
+
+/// Which page of a list of classified data a request was for.
+fn add_page_asked(tally: &mut Tally, activity: &Activity<'_>, class: DataClass) {
+    if class != DataClass::None {
+        add_page(tally, activity, Metric::DeepRequests, 1);
+    }
+}
+
+/// Which page of a list was read, and if that is a deep one, how often, as far as this source counts that.
+fn add_page(tally: &mut Tally, activity: &Activity<'_>, deep: Metric, times: u64) {
+    if activity.page == 0 || activity.outcome != Outcome::Success {
+        return;
+    }
+    tally.add(Metric::DeepestPage, activity.page);
+    if PAGES_USUAL < activity.page {
+        tally.add(deep, times);
     }
 }
 

@@ -207,6 +207,25 @@ fn rows_written_to_a_file_are_gathered() {
 }
 
 #[test]
+fn a_page_of_a_list_is_one_page_whichever_logs_tell_of_it() {
+    let written = settings(DATABASE);
+    let page = |n: u64| format!("SELECT * FROM employees ORDER BY id LIMIT {},100 /*uid=u1*/", (n - 1) * 100);
+    let log = |line: &dyn Fn(u64) -> String| (4..=44).map(line).collect::<String>();
+    let audited = log(&|n| audit("10.0.1.12", &page(n)));
+    let timed = log(&|n| slow("10.0.1.12", [100, 100, 0], 9, &page(n)));
+    let asked = log(&|n| access("u1", &format!("/rest/V1/hr/employees?searchCriteria%5BcurrentPage%5D={n}"), ""));
+    let of = |logs: &[(&str, &str)]| {
+        let user = read(&written, logs).of(EntityKind::PortalUser, "u1");
+        [Metric::DeepRequests, Metric::DeepStatements, Metric::DeepestPage].map(|metric| user.get(metric))
+    };
+    assert_eq!(of(&[("audit", &audited), ("slow", &timed), ("access", &asked)]), [39, 39, 44]);
+    assert_eq!(of(&[("slow", &timed)]), [0, 0, 44], "the audit log counts statements");
+    let elsewhere = [access("u1", "/catalog?p=37", ""), access("u1", "/rest/V1/hr/x?p=37", "").replace("200", "404")];
+    let products = audit("10.0.1.12", "SELECT * FROM shop.products LIMIT 3600,100 /*uid=u1*/");
+    assert_eq!(of(&[("access", &elsewhere.concat()), ("audit", &products)]), [0; 3], "no data, no answer");
+}
+
+#[test]
 fn both_logs_meet_at_the_application_host() {
     let written = settings(
         r#"

@@ -1,12 +1,13 @@
 //! One message: a manifest, and the tallies of one tally partition.
 //!
-//! Layout (version 5): magic `BT`, version, partition, partitions, manifest, table of texts, entries ascending by
+//! Layout (version 6): magic `BT`, version, partition, partitions, manifest, table of texts, entries ascending by
 //! (mode, kind, id, bucket), checksum (the stable hash of all before, 8 bytes, little endian). A text is written once and
 //! named by its number; counts are sparse.
 //!
-//! Version 4, which has one count fewer, is read as well: the detector is rebuilt from what `breachd.tallies` retains, and an update
-//! should not cost four weeks of history. Where such a tally says that account numbers were written, all rows affected count as theirs:
-//! that is what they were taken for when they were tallied.
+//! Versions 4 and 5, which have fewer counts, are read as well: the detector is rebuilt from what `breachd.tallies` retains, and an update
+//! should not cost four weeks of history. Where a tally of version 4 says that account numbers were written, all rows affected count as
+//! theirs: that is what they were taken for when they were tallied. Neither knows pages, which is told apart from pages that nobody turned:
+//! [`Metric::DeepestPage`] is at least 1 wherever there was a list.
 //!
 //! Records that were sampled under a key, and those that requests name, are parts of their own, told in the mask of parts. A message without
 //! them has the bytes it has always had; a program that knows no such parts refuses one with them, and misreads nothing.
@@ -27,10 +28,17 @@ use activity::{
 use std::{collections::HashMap, sync::Arc};
 
 const MAGIC: [u8; 2] = *b"BT";
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 const VERSION_OLDEST: u8 = 4;
-/// Metrics of version 4.
-const METRICS_OF_4: usize = 15;
+
+/// How many metrics a version knows: the first of [`Metric::ALL`].
+const fn metrics_of(version: u8) -> usize {
+    match version {
+        ..=4 => 15,
+        5 => 16,
+        _ => Metric::COUNT,
+    }
+}
 
 /// What one flush covers. Every flush lists every source partition its instance owns, also those with nothing new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -444,8 +452,7 @@ fn decode_entry(
     *bucket = bucket.wrapping_add(decoder.signed()?);
     let mut tally = Tally::default();
     let mask = decoder.number()?;
-    let metrics = if version == VERSION { Metric::COUNT } else { METRICS_OF_4 };
-    if mask >> metrics != 0 {
+    if mask >> metrics_of(version) != 0 {
         return Err(DecodeError::Range("a metric"));
     }
     for (at, count) in tally.counts.iter_mut().enumerate() {
@@ -463,7 +470,7 @@ fn decode_entry(
     if tally.classes.bits() != classes || tally.signals.bits() != signals {
         return Err(DecodeError::Range("a class or signal"));
     }
-    if version < VERSION && kind == EntityKind::UserTable && tally.signals.contains(Signal::BankDetails) {
+    if version < 5 && kind == EntityKind::UserTable && tally.signals.contains(Signal::BankDetails) {
         tally.counts[Metric::BankRowsAffected as usize] = tally.counts[Metric::RowsAffected as usize];
     }
     tally.known_by =
@@ -656,12 +663,17 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_the_version_before_are_read() {
+    fn messages_of_the_versions_before_are_read() {
         let decoded = |kind, bank_rows, version| Batch::decode(&of_version(&batch(kind, bank_rows).encode(), version));
         assert_eq!(decoded(EntityKind::UserTable, 4, VERSION), Ok(batch(EntityKind::UserTable, 4)));
         assert_eq!(decoded(EntityKind::UserTable, 0, 4), Ok(batch(EntityKind::UserTable, 23)), "as it was meant");
         assert_eq!(decoded(EntityKind::Table, 0, 4), Ok(batch(EntityKind::Table, 0)));
         assert_eq!(decoded(EntityKind::Table, 4, 4), Err(DecodeError::Range("a metric")), "it did not know that");
+        assert_eq!(decoded(EntityKind::UserTable, 4, 5), Ok(batch(EntityKind::UserTable, 4)));
+        let mut paged = batch(EntityKind::PortalUser, 0);
+        paged.entries[0].tally.add(Metric::DeepestPage, 44);
+        assert_eq!(Batch::decode(&paged.encode()), Ok(paged.clone()));
+        assert_eq!(Batch::decode(&of_version(&paged.encode(), 5)), Err(DecodeError::Range("a metric")));
         for version in [3, VERSION + 1] {
             assert_eq!(decoded(EntityKind::Table, 0, version), Err(DecodeError::Version(version)));
         }

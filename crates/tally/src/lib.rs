@@ -40,5 +40,5 @@ pub use requested::{Place, Requested};
 pub use sample::{RANK_BITS, SampleKey};
 pub use set::Set;
 pub use tallier::Tallier;
-pub use tally::{Login, Logins, Metric, Position, Positions, Tally};
+pub use tally::{Login, Logins, Metric, PAGES_USUAL, Position, Positions, Tally};
 pub use wire::{DecodeError, Decoder, Encoder};

@@ -17,6 +17,9 @@ use std::{
     sync::Arc,
 };
 
+/// Pages of a list that anybody may turn: what is asked for beyond is counted as deep.
+pub const PAGES_USUAL: u64 = 5;
+
 /// What a member begins with that tells where money is to go.
 const PAYEE: &str = "pay:";
 
@@ -54,11 +57,16 @@ pub enum Metric {
     RowsGathered,
     /// Of [`Metric::RowsAffected`], those of statements that write account numbers.
     BankRowsAffected,
+    /// Requests, and statements, for a page of a list of classified data beyond [`PAGES_USUAL`]. One page asked for may be one of each.
+    DeepRequests,
+    DeepStatements,
+    /// The last page of such a list that was asked for, from 1: the greatest, not a sum. 0: no list.
+    DeepestPage,
 }
 
 impl Metric {
     /// Later ones come last: a message of an earlier version names the metrics by their places.
-    pub const ALL: [Metric; 16] = [
+    pub const ALL: [Metric; 19] = [
         Metric::Requests,
         Metric::ClassifiedRequests,
         Metric::Statements,
@@ -75,14 +83,22 @@ impl Metric {
         Metric::CountedStatements,
         Metric::RowsGathered,
         Metric::BankRowsAffected,
+        Metric::DeepRequests,
+        Metric::DeepStatements,
+        Metric::DeepestPage,
     ];
     pub const COUNT: usize = Self::ALL.len();
 
     /// The unit shown to people.
     pub const fn unit(self) -> &'static str {
         match self {
-            Metric::Requests | Metric::ClassifiedRequests | Metric::Denied | Metric::Failed => "requests",
-            Metric::Statements | Metric::UnnamedStatements | Metric::CountedStatements => "statements",
+            Metric::Requests | Metric::ClassifiedRequests | Metric::Denied | Metric::Failed | Metric::DeepRequests => {
+                "requests"
+            }
+            Metric::Statements | Metric::UnnamedStatements | Metric::CountedStatements | Metric::DeepStatements => {
+                "statements"
+            }
+            Metric::DeepestPage => "pages",
             Metric::TableTouches => "tables",
             Metric::RowsSent
             | Metric::RowsExamined
@@ -91,6 +107,15 @@ impl Metric {
             | Metric::BankRowsAffected => "rows",
             Metric::Bytes => "bytes",
             Metric::LoginsOk | Metric::LoginsFailed => "logins",
+        }
+    }
+
+    /// Two amounts as one: their sum, or the greater.
+    const fn joined(self, one: u64, other: u64) -> u64 {
+        match self {
+            Metric::DeepestPage if one < other => other,
+            Metric::DeepestPage => one,
+            _ => one.saturating_add(other),
         }
     }
 }
@@ -166,7 +191,7 @@ pub struct Positions(pub(crate) Vec<Position>);
 impl Tally {
     pub fn add(&mut self, metric: Metric, amount: u64) {
         let count = &mut self.counts[metric as usize];
-        *count = count.saturating_add(amount);
+        *count = metric.joined(*count, amount);
     }
 
     pub fn get(&self, metric: Metric) -> u64 {
@@ -243,8 +268,8 @@ impl Tally {
     }
 
     pub fn merge(&mut self, other: &Tally) {
-        for (count, more) in self.counts.iter_mut().zip(other.counts) {
-            *count = count.saturating_add(more);
+        for ((metric, count), more) in Metric::ALL.into_iter().zip(&mut self.counts).zip(other.counts) {
+            *count = metric.joined(*count, more);
         }
         self.classes = self.classes.union(other.classes);
         self.signals = self.signals.union(other.signals);
@@ -347,6 +372,17 @@ mod tests {
         let other = tally.clone();
         tally.merge(&other);
         assert_eq!(tally.get(Metric::RowsSent), u64::MAX);
+    }
+
+    #[test]
+    fn of_pages_the_last_stays() {
+        let mut tally = Tally::default();
+        [7, 44, 9].into_iter().for_each(|page| tally.add(Metric::DeepestPage, page));
+        let mut other = Tally::default();
+        other.add(Metric::DeepestPage, 12);
+        tally.merge(&other);
+        other.merge(&tally);
+        assert_eq!([&tally, &other].map(|tally| tally.get(Metric::DeepestPage)), [44, 44]);
     }
 
     #[test]

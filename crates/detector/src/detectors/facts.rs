@@ -215,7 +215,7 @@ fn improbable(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Fact {
                 format!("{all} false pages a week × {share} for bank_details, over 7 tests a week for each person");
             Some((look.budget.daily(share, EntityKind::PortalUser), arithmetic))
         }
-        "new_records" | "enumeration" | "drift" | "off_hours" => {
+        "new_records" | "enumeration" | "page_depth" | "drift" | "off_hours" => {
             let arithmetic = format!(
                 "{all} false pages a week × {share} for {}, over 7 tests a week for each of the entities",
                 spec.name
@@ -238,7 +238,7 @@ fn improbable(spec: &Spec, look: &Look<'_>, finding: &Finding) -> Fact {
     let words = match budget {
         Some((bound, arithmetic)) => {
             // As the detector does: a new place is news whoever was told of a new duty.
-            let counts = matches!(spec.name, "volume" | "new_records") || finding.unit == NEW_TABLES;
+            let counts = matches!(spec.name, "volume" | "new_records" | "page_depth") || finding.unit == NEW_TABLES;
             let (bound, told) = match look.told && counts {
                 true => (look.page_bound(bound), ", × 0.001 as somebody was told of something new of late"),
                 false => (bound, ""),
@@ -321,6 +321,7 @@ fn share(name: &str, shares: &Shares) -> f64 {
         "first_seen" => shares.first_seen,
         "new_records" => shares.new_records,
         "enumeration" => shares.enumeration,
+        "page_depth" => shares.page_depth,
         "drift" => shares.drift,
         "off_hours" => shares.off_hours,
         "leaver" => shares.leaver,
@@ -399,6 +400,9 @@ fn normal(spec: &Spec, look: &Look<'_>, finding: &Finding) -> String {
                           probable, later only beyond this new most"
             .into(),
         "enumeration" => "the records are known from two hours on, and the walk is the longest of late: only one that is much longer pages again".into(),
+        "page_depth" => {
+            "the day counts to the usual ones from the next on; who has turned so many of late is compared with himself alone".into()
+        }
         "drift" => "after a page the evidence starts anew from what is usual by then; while there is evidence, the usual is not raised".into(),
         "off_hours" => "a third night within some weeks is a habit of this person".into(),
         "former_role" => "a rule; it ends when the right is taken back, or with an exception that says who answers for it".into(),

@@ -18,6 +18,7 @@ mod login_failures;
 mod login_spray;
 mod new_records;
 mod off_hours;
+mod page_depth;
 mod shared_session;
 mod signature;
 mod silence;
@@ -52,6 +53,7 @@ pub const DETECTORS: &[Spec] = &[
     first_seen::SPEC,
     new_records::SPEC,
     enumeration::SPEC,
+    page_depth::SPEC,
     drift::SPEC,
     bank_details::SPEC,
     off_hours::SPEC,
@@ -182,6 +184,7 @@ pub(crate) use former_role::Former;
 pub(crate) use login_spray::strangers;
 pub(crate) use new_records::{fresh, is_judged as counts_records, novelty, share, share_step};
 pub(crate) use off_hours::{NIGHTS_HOURS, off_hours};
+pub(crate) use page_depth::deep as deep_pages;
 pub(crate) use shared_session::{HANDED_OVER, JUMPED, changed_hands, jumped};
 pub(crate) use silence::{DAYS_KNOWN, SourceHour, Sources};
 pub(crate) use volume::gates;

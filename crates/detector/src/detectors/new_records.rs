@@ -4,6 +4,7 @@ use super::{Finding, Look, Spec, Window, count, manual, shown};
 use crate::{
     alert::Severity,
     entity::{EntityState, HourState},
+    seen::Seen,
     tail,
     watch::{NEW_RECORDS, NOVELTY, SHARE_STEP, STEPS},
 };
@@ -74,7 +75,8 @@ fn judge(_: &Spec, look: &Look<'_>, found: &mut Vec<Finding>) {
     }
     let most = f64::from(look.baseline.news.max);
     // A share also falls while the hour goes on: it is known when the hour is over.
-    let by_number = p_of_number(look, x, &usual) / BY_NUMBER;
+    let sure = if !look.closing && is_sampled(look) { x * SAMPLED_LEAST } else { x };
+    let by_number = p_of_number(look, sure, &usual) / BY_NUMBER;
     let by_share = if look.closing { p_of_share(look, fresh, records) / (1.0 - BY_NUMBER) } else { 1.0 };
     // Two looks at one day, by Bonferroni with weights.
     let p = by_number.min(by_share).min(1.0);
@@ -129,15 +131,22 @@ fn usual(look: &Look<'_>) -> Usual {
 }
 
 /// New records of an hour, as known two hours before it: exact, or beyond [`tally::limits::RECORDS_MAX`] estimated from a sample.
-/// The estimate may be some per cent below what was known of a part of the hour, so an early page that lies as near to the bound
-/// as that is one that the whole hour would not raise. An exact count would take a set of any size in every tally. Of who has touched
+/// The estimate may be some per cent below what was known of a part of the hour, so before the hour is over less is made of it (see
+/// [`SAMPLED_LEAST`]). An exact count would take a set of any size in every tally. Of who has touched
 /// many the number is estimated likewise: see [`crate::seen`].
 pub(crate) fn fresh(entity: &EntityState, hour: &HourState, employee: Option<u64>) -> u64 {
     let records = &hour.tally.records;
-    let n = fresh_records(entity, hour, hour.hour - 2, employee).count();
+    let seen = entity.seen(hour.hour - 2);
+    let n = records.iter().filter(|record| is_fresh(&seen, *record, employee)).count();
     let sampled = if records.overflowed() { records.estimate() / records.len() as f64 } else { 1.0 };
     // Of the new ones the memory takes a known part for known.
-    (n as f64 * sampled / (1.0 - entity.seen.missed())).min(records.estimate()).round() as u64
+    (n as f64 * sampled / (1.0 - seen.missed())).min(records.estimate()).round() as u64
+}
+
+/// Not touched before, and not the person's own.
+fn is_fresh(seen: &Seen, record: Record, employee: Option<u64>) -> bool {
+    let is_own = employee.is_some() && record.number() == employee;
+    !is_own && !seen.contains(record)
 }
 
 /// Those among the records that the hour's tally holds which were not touched in an hour through `past`.
@@ -147,8 +156,8 @@ pub(super) fn fresh_records(
     past: i64,
     employee: Option<u64>,
 ) -> impl Iterator<Item = Record> {
-    let is_own = move |number: Option<u64>| number.is_some() && number == employee;
-    hour.tally.records.iter().filter(move |record| !is_own(record.number()) && !entity.touched(*record, past))
+    let seen = entity.seen(past);
+    hour.tally.records.iter().filter(move |record| is_fresh(&seen, *record, employee))
 }
 
 /// New records and all records of the day so far, up to and with this hour; of a drill, whose shadow may be judged before its
@@ -165,6 +174,16 @@ pub(super) fn of_day(look: &Look<'_>) -> (u64, u64) {
     open.map(of_hour)
         .fold(closed, |(news, all), (more_news, more)| (news.saturating_add(more_news), all.saturating_add(more)))
 }
+
+/// An hour of the day that is not over has more records than are held.
+fn is_sampled(look: &Look<'_>) -> bool {
+    let day = look.hour.hour.div_euclid(24);
+    look.entity.open_of_day(day, look.hour.hour).chain([look.hour]).any(|state| state.tally.records.overflowed())
+}
+
+/// What is left of an estimate three standard errors below it (6.3 % each, see [`tally::Records::estimate`]): a page that fires early from
+/// a sample is one that the whole hour raises as well, but for one in a thousand that lie that near to the bound.
+const SAMPLED_LEAST: f64 = 1.0 - 3.0 * 0.063;
 
 /// By the number: against the person's own greatest, and against the ratios of the peers' days.
 fn p_of_number(look: &Look<'_>, x: f64, usual: &Usual) -> f64 {

@@ -42,6 +42,7 @@ pub(super) static WORDS: Words = Words {
         "Zählung durch einen Menschen",
         "die verschiedenen Nummern, die Protokolle nennen, jede einmal gezählt",
         "die Zeilen, von denen Protokolle berichten; eine zweimal gelesene kann zweimal gezählt sein",
+        "die Nummern, die Protokolle nennen, und der Wohnort laut unserem Personalverzeichnis",
         "nicht bekannt",
     ],
     contact: "Anlaufstelle",

@@ -42,6 +42,7 @@ pub(super) static WORDS: Words = Words {
         "a person's count",
         "the different numbers that logs name, each counted once",
         "the rows that logs tell of; a row read twice may be counted twice",
+        "the numbers that logs name, and where our directory of employees says that they live",
         "not known",
     ],
     contact: "Contact point",

@@ -1,4 +1,4 @@
-//! What literals say: the text that EXECUTE IMMEDIATE runs, the number of rows behind LIMIT.
+//! What literals say: the text that EXECUTE IMMEDIATE runs, the number of rows behind LIMIT, the page of a list.
 
 use super::keywords::Keyword;
 use super::lexer::{Lexer, Token};
@@ -96,6 +96,45 @@ pub(super) fn limit(mut lexer: Lexer<'_>) -> Option<f64> {
     last.parse().ok()
 }
 
+/// The page, from 1, that is read behind LIMIT (`n`, `offset, n`, `n OFFSET offset`) or OFFSET (`offset LIMIT n`, `offset ROWS FETCH
+/// NEXT n ROWS ONLY`): how many times as many rows are left out as are read. `None` if that is no literal, or if a number may have been
+/// `cut` in half.
+pub(super) fn page(mut lexer: Lexer<'_>, keyword: Keyword, cut: bool) -> Option<u64> {
+    let number = |lexer: &mut Lexer<'_>| {
+        let Some(Token::Number(digits)) = lexer.next() else { return None };
+        if cut && lexer.token_touches_end() { None } else { digits.parse::<u64>().ok() }
+    };
+    let first = number(&mut lexer)?;
+    let (skipped, rows) = match (keyword, lexer.next()) {
+        (Keyword::Limit, Some(Token::Sign(b','))) => (first, number(&mut lexer)?),
+        (Keyword::Limit, Some(Token::Word { keyword: Keyword::Offset, .. })) => (number(&mut lexer)?, first),
+        // PostgreSQL takes both in any order: then it is told behind OFFSET.
+        (Keyword::Limit, _) => (0, first),
+        (Keyword::Offset, behind) => (first, read_behind(lexer, behind, number)?),
+        _ => return None,
+    };
+    (rows > 0).then(|| (skipped / rows).saturating_add(1))
+}
+
+/// Behind `OFFSET n`: the rows that are read.
+fn read_behind<'a>(
+    mut lexer: Lexer<'a>,
+    mut behind: Option<Token<'a>>,
+    mut number: impl FnMut(&mut Lexer<'a>) -> Option<u64>,
+) -> Option<u64> {
+    // ROW or ROWS; then FIRST or NEXT.
+    if let Some(Token::Word { keyword, .. }) = behind
+        && !matches!(keyword, Keyword::Limit | Keyword::Fetch)
+    {
+        behind = lexer.next();
+    }
+    match behind? {
+        Token::Word { keyword: Keyword::Limit, .. } => number(&mut lexer),
+        Token::Word { keyword: Keyword::Fetch, .. } => lexer.next().and_then(|_| number(&mut lexer)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +156,32 @@ mod tests {
         ] {
             assert_eq!(evaluate(Lexer::new(expression)).as_deref(), text, "{expression}");
         }
+    }
+
+    #[test]
+    fn pages() {
+        for (keyword, text, expected) in [
+            (Keyword::Limit, "20", Some(1)),
+            (Keyword::Limit, "0, 100", Some(1)),
+            (Keyword::Limit, "4300,100 /*uid=u1*/", Some(44)),
+            (Keyword::Limit, "100 OFFSET 4300", Some(44)),
+            (Keyword::Limit, "20 OFFSET 10", Some(1)),
+            (Keyword::Limit, "1 OFFSET 18446744073709551615", Some(u64::MAX)),
+            (Keyword::Limit, "10, 0", None),
+            (Keyword::Limit, "?, 20", None),
+            (Keyword::Limit, "20 OFFSET ?", None),
+            (Keyword::Offset, "4300 LIMIT 100", Some(44)),
+            (Keyword::Offset, "4300 ROWS FETCH NEXT 100 ROWS ONLY", Some(44)),
+            (Keyword::Offset, "4300 FETCH FIRST 100 ROWS ONLY", Some(44)),
+            (Keyword::Offset, "4300", None),
+            (Keyword::Fetch, "FIRST 7 ROWS ONLY", None),
+        ] {
+            assert_eq!(page(Lexer::new(text), keyword, false), expected, "{text}");
+        }
+        for half in ["4300,1", "100 OFFSET 43", "4"] {
+            assert_eq!(page(Lexer::new(half), Keyword::Limit, true), None, "{half}");
+        }
+        assert_eq!(page(Lexer::new("4300,100 FOR"), Keyword::Limit, true), Some(44));
     }
 
     #[test]

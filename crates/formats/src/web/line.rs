@@ -1,6 +1,6 @@
 //! What a line of a web log says, before it is decoded: one place for the names of fields, one for what they mean.
 
-use super::{attack, client, escape::Raw, personal};
+use super::{attack, client, escape::Raw, page, personal};
 use crate::text::{comparable_path, query_value};
 use crate::zone::{LocalTime, digits};
 use crate::{Context, Rejected};
@@ -283,6 +283,7 @@ impl<'a> Line<'a> {
         activity.session = self.named(Meaning::Session).filter(is_session);
         activity.agent = self.named(Meaning::Agent);
         activity.measures = Measures { bytes: self.bytes(), ..Measures::default() };
+        activity.page = page::asked(&query);
         activity.signals = attack::in_url(&path, &query);
         if personal::in_url(&path, &query) {
             activity.signals.insert(Signal::PersonalDataInUrl);
