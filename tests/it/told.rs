@@ -3,7 +3,7 @@
 //!
 //! Other people's code judges what arrives: ServiceNow's sandbox is driven and read by PySNC, webhooks are verified by the
 //! libraries of Standard Webhooks and CloudEvents, mail goes over STARTTLS to aiosmtpd and is read back by Python's mail
-//! parser. `tests/run` installs them and names their interpreter in `BREACHD_TEST_PYTHON`; where it is not named, the test says
+//! parser, and a real Alertmanager, late like the mail server, mirrors what is open. `tests/run` installs them and names their interpreter in `BREACHD_TEST_PYTHON`; where it is not named, the test says
 //! so and is over.
 
 use crate::{
@@ -70,6 +70,34 @@ impl Drop for Webhooks {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Debian's Alertmanager, ended when dropped.
+struct Alertmanager(Child);
+
+impl Alertmanager {
+    fn start(scratch: &Scratch, port: u16) -> Alertmanager {
+        let config = scratch.write("alertmanager.yml", "route: { receiver: nobody }\nreceivers: [{ name: nobody }]\n");
+        let child = Command::new("prometheus-alertmanager")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.path={}", scratch.0.join("alertmanager").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .args(["--cluster.listen-address=", "--log.level=error"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("prometheus-alertmanager: tests/run installs it");
+        until("Alertmanager listens", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+        Alertmanager(child)
+    }
+}
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -145,6 +173,7 @@ fn everyone_is_told_once_and_in_time_whatever_fails() {
     // The mail server comes late: its port refuses connections at first. Its certificate has to be there from the start.
     let smtp_port = free_port();
     drop(SmtpServer::start_at(&scratch, smtp_port));
+    let mirror_port = free_port();
 
     servicenow(&python, "drive", &sandbox.servicenow.url());
     assert_eq!(servicenow(&python, "list", &sandbox.servicenow.url()), "", "PySNC has tidied up");
@@ -158,7 +187,7 @@ fn everyone_is_told_once_and_in_time_whatever_fails() {
             "instance = \"one\"\n[kafka]\nbootstrap_servers = \"{kafka}\"\n[topics]\nprefix = \"{prefix}\"\n\
              [ingest]\nflush_interval = \"50ms\"\n[console]\nlisten = \"{console}\"\n\
              [[sources]]\nname = \"audit\"\nformat = \"mariadb_server_audit\"\nzone = \"UTC\"\ntopic = \"{prefix}-audit\"\n\
-             [[triggers]]\nseverity_at_least = \"high\"\nchannels = [\"pager\", \"tickets\", \"hook\"]\n\
+             [[triggers]]\nseverity_at_least = \"high\"\nchannels = [\"pager\", \"tickets\", \"hook\", \"mirror\"]\n\
              [[triggers]]\ndata_classes = [\"hr\"]\nchannels = [\"works-council\"]\n\
              [[triggers]]\ndata_classes = [\"payment\"]\nchannels = [\"acquirer\"]\n\
              [awareness]\nseverity_at_least = \"high\"\ndata_classes = [\"hr\", \"payment\"]\n\
@@ -168,6 +197,8 @@ fn everyone_is_told_once_and_in_time_whatever_fails() {
              [[channels]]\nname = \"tickets\"\nkind = \"servicenow\"\ninstance = \"{tickets}\"\nuser = \"breachd\"\npassword_file = \"{password}\"\n\
              assignment_group = \"Privacy office\"\nretry = {{ first = \"1s\", max = \"2s\" }}\n\
              [[channels]]\nname = \"hook\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{hook}/hook\"\nsecret_file = \"webhook-secret\"\n\
+             retry = {{ first = \"1s\", max = \"2s\" }}\n\
+             [[channels]]\nname = \"mirror\"\nkind = \"alertmanager\"\nurl = \"http://127.0.0.1:{mirror_port}\"\n\
              retry = {{ first = \"1s\", max = \"2s\" }}\n{council}{acquirer}",
             kafka = kafka_address(),
             pager = sandbox.pagerduty.url(),
@@ -211,13 +242,14 @@ fn everyone_is_told_once_and_in_time_whatever_fails() {
     runtime.block_on(sandbox.servicenow.arrived(5));
     daemon.kill();
     let smtp = SmtpServer::start_at(&scratch, smtp_port);
+    let _mirror = Alertmanager::start(&scratch, mirror_port);
     let mut daemon = Daemon::run(&config, &[], log);
     until("the daemon is ready again", || get(&console, "/readyz").filter(|(status, _)| *status == 200));
 
     let entries = until("everyone was told", || {
         let entries = journal(broker.as_ref(), &prefix);
         let told = Told::of(&entries);
-        let channels = ["pager", "tickets", "hook", "works-council", "acquirer"];
+        let channels = ["pager", "tickets", "hook", "mirror", "works-council", "acquirer"];
         let all_heard = channels.iter().all(|channel| !told.to(channel).is_empty());
         (all_heard && told.notices.keys().all(|id| told.is_taken(id))).then_some(entries)
     });
@@ -248,6 +280,12 @@ fn everyone_is_told_once_and_in_time_whatever_fails() {
     let correlated: BTreeSet<&str> = tickets.iter().map(|ticket| text(ticket, "/correlation_id")).collect();
     assert_eq!((tickets.len(), correlated.len()), (2, 2), "{tickets:?}");
     assert!(tickets.iter().all(|ticket| !text(ticket, "/short_description").is_empty()), "{tickets:?}");
+    let (_, mirrored) = get(&format!("127.0.0.1:{mirror_port}"), "/api/v2/alerts").unwrap();
+    let mirrored: Value = serde_json::from_str(&mirrored).unwrap();
+    let of_incidents =
+        mirrored.as_array().unwrap().iter().filter(|alert| alert["labels"]["alertname"] == "BreachdIncident");
+    let mirrored: Vec<&str> = of_incidents.map(|alert| text(alert, "/labels/incident")).collect();
+    assert_eq!((mirrored.len(), mirrored.iter().copied().collect::<BTreeSet<_>>()), (2, incidents.clone()));
     let events = webhooks.lines();
     assert!(events.iter().all(|event| event["refused"].is_null()), "{events:?}");
     let event_ids: BTreeSet<&str> = events.iter().map(|event| text(event, "/id")).collect();
