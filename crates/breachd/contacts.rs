@@ -4,6 +4,7 @@
 //! made of one is read from the journal again, so a refusal is heard at once. It needs no running console.
 
 use crate::{
+    command_id,
     links::LinkKey,
     settings::{
         ContactSettings, Settings, Usage, limits,
@@ -252,7 +253,7 @@ fn carry_out(
         return Err(no_file().into());
     }
     let now = wall::now();
-    let id = format!("{}-contacts-{}-{}", settings.instance, std::process::id(), now.as_millis());
+    let id = command_id::fresh(&settings.instance, now)?;
     let command = Command { id: id.clone(), by: format!("{by} (name as given)"), at: now, incident: None, action };
     journal.casebook.command(now, &command).map_err(|refusal| Usage(refusal.to_string()))?;
     let mut appender = broker.appender()?;

@@ -9,6 +9,7 @@
 pub mod audit;
 pub mod checkpoints;
 pub mod cli;
+pub mod command_id;
 pub mod contacts;
 pub mod context;
 pub mod dead_letter;

@@ -5,7 +5,7 @@
 //! refused is refused here and with the reason. Names are claims, and the journal says so: who may write to that topic
 //! is for its access list to say.
 
-use crate::{audit, cli::ConfigFiles, settings::Settings, topics::Topics};
+use crate::{audit, cli::ConfigFiles, command_id, settings::Settings, topics::Topics};
 use activity::{Entity, Span, Timestamp};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
@@ -99,7 +99,7 @@ pub fn run(
         SilenceCommand::End { silence, by, .. } => (by, Action::EndSilence { silence }),
     };
     let command = Command {
-        id: format!("{}-{}-silence", settings.instance, now.as_millis()),
+        id: command_id::fresh(&settings.instance, now)?,
         by: format!("{by} (name as given)"),
         at: now,
         incident: None,
