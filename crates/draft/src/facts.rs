@@ -132,6 +132,7 @@ impl Sign {
             "volume"
             | "new_records"
             | "enumeration"
+            | "page_depth"
             | "drift"
             | "crowd"
             | "first_seen"

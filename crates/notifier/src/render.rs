@@ -594,7 +594,7 @@ See and act on it: https://breachd.example/
         assert_eq!(facts.subject_line(), "[DIGEST] 5 alerts that interrupted nobody, 2026-03-03");
         let checkpoint =
             "example.com/journal 7 d3HO6fpv8VJBQbdMO+Z0VsVoS4m1e5QcthaXFkC0Rm8= — example.com/journal 56ry";
-        let signed = Notice { reasons: vec![checkpoint.into()], ..example_digest() };
+        let signed = Notice { checkpoint: Some(checkpoint.into()), ..example_digest() };
         assert!(
             Facts::of(&signed)
                 .plain_text()
