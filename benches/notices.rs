@@ -85,6 +85,19 @@ impl Minute<'_> {
             std::thread::sleep(PAUSE);
         }
         let topic = format!("{prefix}.alerts");
+        // Somebody whom nobody is called about: once this is journaled, the notifier is at work.
+        let mut appender = self.broker.appender()?;
+        appender.send(outgoing(&topic, &alert("bench-first", ALERTS, false)))?;
+        appender.flush()?;
+        let is_at_work = |text: String| {
+            let mut counts = text.lines().filter_map(|line| line.strip_prefix("breachd_journal_entries_total "));
+            counts.any(|count| count.parse::<f64>().is_ok_and(|n| n > 0.0))
+        };
+        while !metrics(&console).is_ok_and(is_at_work) {
+            within(began, "taking over")?;
+            daemon.alive()?;
+            std::thread::sleep(PAUSE);
+        }
         let reader = self.reader(&topic, began)?;
         let arrivals = std::thread::spawn(move || arrivals(reader));
         let before = cpu_seconds(daemon.id())?;
@@ -151,14 +164,9 @@ impl Minute<'_> {
                 _ => (n / every * (n % 7) / 7, n % 2 == 0),
             };
             let name = person_name(person);
-            let alert = alert(&name, n, page);
+            let message = outgoing(topic, &alert(&name, n, page));
             let at = wall();
-            appender.send(Outgoing {
-                topic: topic.to_owned(),
-                partition: Some(0),
-                payload: alert.to_json().into(),
-                ..Outgoing::default()
-            })?;
+            appender.send(message)?;
             if n % every == 0 {
                 sent.insert(name, at);
             }
@@ -184,7 +192,8 @@ impl Minute<'_> {
 fn arrivals(mut reader: Box<dyn Reader>) -> BTreeMap<String, Timestamp> {
     let mut arrived = BTreeMap::new();
     let mut n = 0;
-    while n < ALERTS {
+    // And the first one.
+    while n <= ALERTS {
         let polled = reader.poll(1_000, PAUSE, &mut |record| {
             if let Ok(alert) = Alert::from_json(record.payload.unwrap_or_default()) {
                 arrived.entry(alert.subject.id.to_string()).or_insert_with(wall);
@@ -193,6 +202,11 @@ fn arrivals(mut reader: Box<dyn Reader>) -> BTreeMap<String, Timestamp> {
         n += polled.expect("a readable topic");
     }
     arrived
+}
+
+fn outgoing(topic: &str, alert: &Alert) -> Outgoing {
+    let payload = alert.to_json().into();
+    Outgoing { topic: topic.to_owned(), partition: Some(0), payload, ..Outgoing::default() }
 }
 
 fn person_name(person: usize) -> String {

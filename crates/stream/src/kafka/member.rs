@@ -228,7 +228,7 @@ impl Member for KafkaMember {
             }
             // Once something has been delivered, take what is there and do not wait for more.
             let patience = if n_records > 0 { Duration::ZERO } else { left };
-            let polled = self.consumer.poll(patience);
+            let polled = self.consumer.poll(super::waitable(patience));
             let nothing = polled.is_none();
             match polled {
                 Some(Ok(message)) if max == 0 => {

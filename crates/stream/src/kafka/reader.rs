@@ -144,7 +144,7 @@ impl TopicReader {
             if matches!(self.stage, Stage::Undecided { .. }) {
                 left = left.min(limits::RETRY_PAUSE);
             }
-            match (self.consumer.poll(left), &mut self.stage) {
+            match (self.consumer.poll(super::waitable(left)), &mut self.stage) {
                 (Some(Ok(message)), Stage::Reading { slots, behind }) => {
                     n_records += usize::from(slots.deliver(&message, each));
                     if behind.get(&message.partition()).is_some_and(|end| message.offset() + 1 >= *end) {
