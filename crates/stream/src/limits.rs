@@ -41,6 +41,9 @@ pub(crate) const WARN_KINDS_MAX: usize = 64;
 /// Pause between attempts at something the broker was not ready for.
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
+/// Time between two looks at whether the broker has acknowledged what was sent.
+pub(crate) const DRAIN_STEP: Duration = Duration::from_micros(300);
+
 /// How often logs and errors of clients that nobody uses at the moment are taken in.
 pub(crate) const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(250);
 
