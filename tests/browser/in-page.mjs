@@ -116,7 +116,9 @@ export function overflow() {
 export function forcedColours() {
   const problems = [];
   if (!matchMedia("(forced-colors: active)").matches) problems.push("forced colours are not active");
-  for (const element of document.querySelectorAll("button, input:not([type=hidden]), select, textarea, .drill, .banner")) {
+  // Boxes to tick are drawn by the browser, in the user's colours; no style of ours says so.
+  const drawn = "button, input:not([type=hidden], [type=checkbox], [type=radio]), select, textarea, .drill, .banner";
+  for (const element of document.querySelectorAll(drawn)) {
     const style = getComputedStyle(element);
     if (parseFloat(style.borderTopWidth) < 1 || style.borderTopStyle === "none") problems.push(`without border: ${element.outerHTML.slice(0, 80)}`);
   }

@@ -1,4 +1,4 @@
-//! Sends one notice of each kind over each channel of a file and says what became of it: what programs in other languages
+//! Sends one notice of each kind that tells of an incident, and a digest, over each channel of a file and says what became of it: what programs in other languages
 //! are shown, to judge it by libraries of their own.
 //!
 //! `send CHANNELS.json`: an array of `[[channels]]` tables. Prints a report per line, as the journal has it; exits 1 if a
@@ -30,7 +30,10 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     let mut open = 0;
     for channel in &channels {
-        for (number, kind) in NoticeKind::ALL.into_iter().enumerate() {
+        // What is for one contact, or a document, goes by mail.
+        let kinds =
+            NoticeKind::ALL.into_iter().filter(|kind| !matches!(kind, NoticeKind::ContactTest | NoticeKind::Draft));
+        for (number, kind) in kinds.enumerate() {
             if dispatcher.submit(notice(channel, number, kind)?) == Submission::Queued {
                 open += 1;
             }
