@@ -74,6 +74,10 @@ fn change(
             .then_some(())
             .ok_or_else(|| refuse(format!("version {} of draft {number} was sent already", draft.version())))
     };
+    let has_room = || {
+        let (most, has_room) = (limits::DRAFT_VERSIONS_MAX, draft.sent.len() < limits::DRAFT_VERSIONS_MAX);
+        has_room.then_some(()).ok_or_else(|| refuse(format!("draft {number} was sent {most} times, which is the most")))
+    };
     match act {
         DraftAct::Make { .. } => Err(refuse("a draft is made once".into())),
         DraftAct::Edit { field, text } => {
@@ -94,7 +98,7 @@ fn change(
             revised(policy, incident, draft, &answers, drafts::phase_now(draft), Some(answer), at)
         }
         DraftAct::Redraft { phase } => {
-            let phase = match (phase, draft.sent.is_empty()) {
+            let phase = match (phase, draft.last_sent().is_none()) {
                 (None, _) => drafts::phase_now(draft),
                 (Some(phase), true) if *phase == Phase::Initial => Phase::Initial,
                 (Some(Phase::Initial), false) => return Err(refuse("the initial notice has been sent".into())),
@@ -110,6 +114,7 @@ fn change(
             if draft.is_approved() {
                 return Err(refuse(format!("version {version} of draft {number} is approved already")));
             }
+            has_room()?;
             Ok(DraftChange::Approved { version: *version, sha256 })
         }
         DraftAct::Stop => {
@@ -123,6 +128,7 @@ fn change(
         DraftAct::Send { version } => {
             newest(*version)?;
             unsent()?;
+            has_room()?;
             if draft.terms.channel.is_some() {
                 may_decide()?;
                 return Ok(DraftChange::Approved { version: *version, sha256 });
