@@ -97,4 +97,6 @@ pub struct DraftSent {
     pub notice: Option<String>,
     /// Who could have stopped it while it was held.
     pub could_stop: Vec<Text>,
+    /// Why the channel could not deliver it; such a sending counts as none.
+    pub failed: Option<Text>,
 }
