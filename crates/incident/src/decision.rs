@@ -458,6 +458,15 @@ pub enum Decision {
         by: String,
         command: Option<String>,
     },
+    /// What the journal held of somebody was erased: the tokens stand for nobody any more.
+    PersonsErased {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        by: String,
+        tokens: Vec<String>,
+        command: Option<String>,
+    },
     /// Its owner answers for it.
     ContactAttested {
         #[serde(with = "wire")]
@@ -568,6 +577,7 @@ impl Decision {
             Decision::ContactTested { .. } => "contact_tested",
             Decision::ContactConfirmed { .. } => "contact_confirmed",
             Decision::ContactAttested { .. } => "contact_attested",
+            Decision::PersonsErased { .. } => "persons_erased",
         }
     }
 
@@ -615,6 +625,7 @@ impl Decision {
             | Decision::AcknowledgementLapsed { at, .. }
             | Decision::ContactTested { at, .. }
             | Decision::ContactConfirmed { at, .. }
+            | Decision::PersonsErased { at, .. }
             | Decision::ContactAttested { at, .. } => *at,
         }
     }
@@ -668,6 +679,7 @@ impl Decision {
             | Decision::AcknowledgementLapsed { because, .. }
             | Decision::ContactTested { because, .. }
             | Decision::ContactConfirmed { because, .. }
+            | Decision::PersonsErased { because, .. }
             | Decision::ContactAttested { because, .. } => because,
         }
     }
@@ -716,6 +728,7 @@ impl Decision {
             | Decision::SilenceEnded { .. }
             | Decision::ContactTested { .. }
             | Decision::ContactConfirmed { .. }
+            | Decision::PersonsErased { .. }
             | Decision::ContactAttested { .. } => None,
         }
     }
@@ -748,6 +761,7 @@ impl Decision {
             | Decision::SilenceEnded { by, .. }
             | Decision::ContactTested { by, .. }
             | Decision::ContactConfirmed { by, .. }
+            | Decision::PersonsErased { by, .. }
             | Decision::ContactAttested { by, .. } => by,
             _ => POLICY,
         }
@@ -781,6 +795,7 @@ impl Decision {
             | Decision::SilenceEnded { command, .. }
             | Decision::ContactTested { command, .. }
             | Decision::ContactConfirmed { command, .. }
+            | Decision::PersonsErased { command, .. }
             | Decision::ContactAttested { command, .. } => command.as_deref(),
             _ => None,
         }
