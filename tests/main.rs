@@ -21,6 +21,8 @@ mod exact;
 mod harness;
 #[path = "it/letters.rs"]
 mod letters;
+#[path = "it/outbox.rs"]
+mod outbox;
 #[path = "it/pipeline.rs"]
 mod pipeline;
 #[path = "it/places.rs"]
