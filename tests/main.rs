@@ -27,6 +27,8 @@ mod outbox;
 mod pipeline;
 #[path = "it/places.rs"]
 mod places;
+#[path = "it/probed.rs"]
+mod probed;
 #[path = "it/real.rs"]
 mod real;
 #[path = "it/real_servers.rs"]

@@ -39,17 +39,17 @@ impl Journal {
         let persons = Persons::open(broker, &topics)?;
         let mut journal = Journal { reader, verifier: journal::Verifier::new(), casebook, persons };
         while !journal.reader.caught_up() {
-            journal.more(&mut |_| {})?;
+            journal.more(broker, &mut |_| {})?;
         }
         Ok(journal)
     }
 
-    fn more(&mut self, each: &mut dyn FnMut(&Decision)) -> anyhow::Result<()> {
+    fn more(&mut self, broker: &dyn Broker, each: &mut dyn FnMut(&Decision)) -> anyhow::Result<()> {
         let Journal { reader, verifier, casebook, persons } = self;
         let mut broken = None;
         reader.poll(limits::POLL_RECORDS, limits::POLL_WAIT, &mut |record| {
             match verifier.read(record.payload.unwrap_or_default()) {
-                Ok(entry) => match persons.unsealed(&entry) {
+                Ok(entry) => match persons.unsealed(broker, &entry) {
                     Ok(body) => {
                         // An entry of a later version says nothing here.
                         if let Ok(decision) = Decision::from_json(&body) {
@@ -99,7 +99,7 @@ pub fn carry_out(
     let until = Instant::now() + COMMAND_WAIT;
     let mut outcome: Option<Result<(), String>> = None;
     while outcome.is_none() && Instant::now() < until {
-        journal.more(&mut |decision| {
+        journal.more(broker, &mut |decision| {
             if decision.command() == Some(&id) {
                 outcome = Some(match decision {
                     Decision::CommandRefused { because, .. } => Err(because.clone()),

@@ -160,6 +160,11 @@ pub enum Command {
         #[command(subcommand)]
         command: DrillCommand,
     },
+    /// Interfaces of other systems that the procedure relies on: tried on a schedule, or now.
+    Integrations {
+        #[command(subcommand)]
+        command: IntegrationsCommand,
+    },
     /// The audit trail.
     Audit {
         #[command(subcommand)]
@@ -685,6 +690,25 @@ pub enum AuditCommand {
         /// The folder: entries, checkpoints, public keys, and what they are. It is verified on the way.
         #[arg(long)]
         out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum IntegrationsCommand {
+    /// What is tried, channels included, and what came of it last.
+    List {
+        #[command(flatten)]
+        config: ConfigFiles,
+        /// Exit with 1 if the last trial of one failed.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Tries one now, or all; nothing is journaled. Channels: `breachd channels test`.
+    Test {
+        #[command(flatten)]
+        config: ConfigFiles,
+        /// Its name in the configuration; absent: all.
+        name: Option<String>,
     },
 }
 

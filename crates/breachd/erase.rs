@@ -5,8 +5,9 @@
 
 use crate::{
     asked::{Journal, carry_out},
-    persons,
+    audit, persons,
     settings::Settings,
+    topics::Topics,
 };
 use activity::printable;
 use anyhow::bail;
@@ -42,10 +43,28 @@ pub fn run(broker: &dyn Broker, settings: &Settings, request: Request, out: &mut
     let names = tokens.join(", ");
     carry_out(broker, settings, journal, by, Action::ErasePersons { tokens, reason })?;
     writeln!(out, "erased: {names} of the journal stands for nobody any more")?;
+    let clear = in_the_clear(broker, settings, &id)?;
+    if clear > 0 {
+        writeln!(
+            out,
+            "{clear} entries from before persons were sealed name the person still: nothing can take a name out of those"
+        )?;
+    }
     writeln!(
         out,
         "the name itself leaves the topic `{}` at its next compaction; alerts and raw logs have their own retention",
-        crate::topics::Topics::new(settings.topics.clone()).state()
+        Topics::new(settings.topics.clone()).state()
     )?;
     Ok(())
+}
+
+/// Entries that hold this id as it is.
+fn in_the_clear(broker: &dyn Broker, settings: &Settings, id: &str) -> anyhow::Result<u64> {
+    let quoted = serde_json::to_string(id)?;
+    let mut n = 0;
+    audit::each_line(broker, &Topics::new(settings.topics.clone()), &mut |line| {
+        n += u64::from(String::from_utf8_lossy(line).contains(&format!("\"id\":{quoted}")));
+        Ok(())
+    })?;
+    Ok(n)
 }

@@ -29,6 +29,7 @@ pub mod manual;
 pub mod metrics;
 pub mod outbox;
 pub mod persons;
+pub mod probes;
 pub mod register;
 pub mod reload;
 pub mod replay;

@@ -2,13 +2,14 @@
 
 use anyhow::Context as _;
 use breachd::{
-    audit,
+    asked, audit,
     cli::{
         AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, ContactsCommand, DeadLetterCommand, DrillCommand,
-        IncidentsCommand, InputFile, LogFormat, RegisterCommand, ReplayArgs, RouteCommand, VerdictArgs,
+        IncidentsCommand, InputFile, IntegrationsCommand, LogFormat, RegisterCommand, ReplayArgs, RouteCommand,
+        VerdictArgs,
     },
     contacts, dead_letter, demo, discover, drafts, drill, erase, explain, incident_work, incidents, manual, outbox,
-    register, replay, route_explain, run,
+    probes, register, replay, route_explain, run,
     settings::{self, Settings, Usage, load::Mistake},
     silences, sources,
     topics::Topics,
@@ -168,6 +169,17 @@ async fn command(command: Command) -> anyhow::Result<bool> {
             let token = token_of(token_file)?;
             drill::client::run(drill::client::Request { url, token, wait: Duration::from_secs(wait_seconds) }, &mut out)
                 .await
+        }
+        Command::Integrations { command: IntegrationsCommand::Test { config, name } } => {
+            probes::test(&load(&config.files)?, name.as_deref(), &mut out).await
+        }
+        Command::Integrations { command: IntegrationsCommand::List { config, check } } => {
+            let settings = load(&config.files)?;
+            blocking(move || {
+                let journal = asked::Journal::read(stream::kafka(&settings.kafka)?.as_ref(), &settings)?;
+                Ok(probes::list(&settings, &journal.casebook, &mut io::stdout())? || !check)
+            })
+            .await
         }
         Command::Audit { command } => blocking(move || audit_command(command)).await,
     }

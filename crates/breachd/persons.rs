@@ -5,13 +5,13 @@
 //! | `person/TOKEN` | `{"v":1,"kind":"portal_user","id":"anna.novak"}`, or `{"v":1,"erased":true}` |
 //!
 //! A token is written in the transaction of the first entry that holds it, so there is no entry without its token. Two topics do not become
-//! visible in the same instant, though: who follows the journal may meet an entry a moment before its tokens, and waits for them. An
-//! erasure overwrites the value, for compaction to remove the name; a deletion would have left readers to guess whether a token is erased or
+//! visible in the same instant, though: who follows the journal may meet an entry a moment before its tokens, and then reads the topic anew
+//! to an end that cannot lack them. An erasure overwrites the value, for compaction to remove the name; a deletion would have left readers to guess whether a token is erased or
 //! still on its way.
 //!
 //! Whoever folds the journal reads it through [`Persons::unsealed`]; whoever verifies or exports it needs none of this.
 
-use crate::{settings::limits, topics::Topics, wall};
+use crate::{settings::limits, topics::Topics};
 use activity::{Entity, EntityKind};
 use journal::{
     Entry,
@@ -27,9 +27,8 @@ use stream::{Broker, Reader, StreamError};
 
 const KEY: &str = "person/";
 
-/// How long an entry's tokens are waited for, if the entry is young enough for them to be on their way.
-const TOKENS_WAIT: Duration = Duration::from_secs(5);
-const YOUNG_MILLIS: i64 = 60_000;
+/// Longest wait for tokens that an entry holds: another one's open transaction keeps the topic's end back.
+const TOKENS_WAIT: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Stored {
@@ -47,6 +46,7 @@ pub type State = (String, String);
 
 pub struct Persons {
     seals: Seals,
+    topic: String,
     /// `None`: there is no such topic yet.
     reader: Option<Box<dyn Reader>>,
     /// Tokens that did not come.
@@ -64,7 +64,7 @@ impl Persons {
             Some(_) => Some(broker.read(&[(&topic, Vec::new())])?),
             None => None,
         };
-        let mut persons = Persons { seals: Seals::default(), reader, lost: BTreeSet::new() };
+        let mut persons = Persons { seals: Seals::default(), topic, reader, lost: BTreeSet::new() };
         while persons.reader.as_ref().is_some_and(|reader| !reader.caught_up()) {
             persons.poll(limits::POLL_WAIT)?;
         }
@@ -75,41 +75,48 @@ impl Persons {
     ///
     /// # Errors
     /// Those of the broker.
-    pub fn unsealed(&mut self, entry: &Entry) -> Result<Value, StreamError> {
+    pub fn unsealed(&mut self, broker: &dyn Broker, entry: &Entry) -> Result<Value, StreamError> {
         let mut body = entry.body.clone();
-        let until = Instant::now() + TOKENS_WAIT;
-        let is_young = wall::now().as_millis() - entry.at < YOUNG_MILLIS;
-        loop {
-            let missing: Vec<_> =
-                self.seals.unknown(&body).into_iter().filter(|token| !self.lost.contains(token)).collect();
-            if missing.is_empty() {
-                break;
+        if self.lacks(&body) {
+            self.poll(Duration::ZERO)?;
+        }
+        if self.lacks(&body) && self.reader.is_some() {
+            // Whatever was written before now is before its end.
+            self.reader = Some(broker.read(&[(&self.topic, Vec::new())])?);
+            let until = Instant::now() + TOKENS_WAIT;
+            while self.reader.as_ref().is_some_and(|reader| !reader.caught_up()) && Instant::now() < until {
+                self.poll(limits::POLL_WAIT)?;
             }
-            if !is_young || until <= Instant::now() {
-                tracing::warn!(
-                    entry = entry.seq,
-                    n = missing.len(),
-                    "nothing says for whom tokens of the journal stand; they are shown as erased"
-                );
-                self.lost.extend(missing);
-                break;
-            }
-            self.poll(limits::POLL_WAIT)?;
+        }
+        let lost = self.missing(&body);
+        if !lost.is_empty() {
+            tracing::error!(
+                entry = entry.seq,
+                n = lost.len(),
+                "nothing says for whom tokens of the journal stand; they are shown as erased"
+            );
+            self.lost.extend(lost);
         }
         self.seals.unseal(&mut body);
         Ok(body)
     }
 
-    /// Waits until nothing says any more for whom these tokens stood.
-    ///
-    /// # Errors
-    /// Those of the broker.
-    pub fn await_erasure(&mut self, tokens: &[String]) -> Result<(), StreamError> {
-        let until = Instant::now() + TOKENS_WAIT;
-        while tokens.iter().any(|token| self.seals.person(token).is_some()) && Instant::now() < until {
-            self.poll(limits::POLL_WAIT)?;
-        }
-        Ok(())
+    fn missing(&self, body: &Value) -> Vec<String> {
+        self.seals.unknown(body).into_iter().filter(|token| !self.lost.contains(token)).collect()
+    }
+
+    fn lacks(&self, body: &Value) -> bool {
+        !self.missing(body).is_empty()
+    }
+
+    /// How many tokens stood in entries, and nothing said for whom.
+    pub fn n_lost(&self) -> u64 {
+        self.lost.len() as u64
+    }
+
+    /// Logins that are sealed wherever text names them.
+    pub fn know<'a>(&mut self, logins: impl IntoIterator<Item = &'a str>) {
+        self.seals.know(logins);
     }
 
     fn poll(&mut self, wait: Duration) -> Result<(), StreamError> {
@@ -144,12 +151,12 @@ impl Persons {
         self.seals.seal(&mut body);
         Ok((body, written))
     }
+}
 
-    /// Forgets whom a token stood for: what has to be written for everybody to forget it.
-    pub fn erase(&mut self, token: &str) -> State {
-        self.seals.erase(token);
-        record(token, None)
-    }
+/// What has to be written for everybody to forget whom a token stood for. In memory the token goes on standing: whatever is still to be
+/// journaled before all is folded anew is sealed by it, and so is about nobody.
+pub fn erasure(token: &str) -> State {
+    record(token, None)
 }
 
 fn record(token: &str, person: Option<&Person>) -> State {

@@ -36,7 +36,7 @@ pub fn export(
     audit::each_line(broker, topics, &mut |line| {
         let entry = verifier.read(line)?;
         // What a later version wrote is no business of this one's.
-        if let Ok(decision) = Decision::from_json(&persons.unsealed(&entry)?) {
+        if let Ok(decision) = Decision::from_json(&persons.unsealed(broker, &entry)?) {
             folded.apply(&decision);
         }
         Ok(())

@@ -159,7 +159,7 @@ fn fold(broker: &dyn Broker, topics: &Topics, settings: &Settings) -> anyhow::Re
     audit::each_line(broker, topics, &mut |line| {
         let entry = verifier.read(line)?;
         // A kind that a later version wrote changes nothing here.
-        if let Ok(decision) = Decision::from_json(&persons.unsealed(&entry)?) {
+        if let Ok(decision) = Decision::from_json(&persons.unsealed(broker, &entry)?) {
             casebook.apply(&decision);
         }
         Ok(())

@@ -86,6 +86,12 @@ struct Judged {
     order: VecDeque<AlertId>,
 }
 
+/// A casebook that is folded anew, behind the one that is shown.
+struct Aside {
+    casebook: Casebook,
+    judged: Judged,
+}
+
 impl Judged {
     fn take(&mut self, seq: u64, decision: &Decision) {
         let Decision::AlertJudged { because, by, alert, verdict, asked_at, exception, .. } = decision else { return };
@@ -152,30 +158,40 @@ impl ReadModel {
         self.changed.notified().await;
     }
 
-    /// The tokens of whom the entry says that they were erased.
-    fn apply(&self, entry: &Entry, body: &serde_json::Value) -> Vec<String> {
-        let mut erased = Vec::new();
-        if let Ok(decision) = Decision::from_json(body) {
-            if let Some(command) = decision.command() {
-                if self.commands.len() >= limits::COMMANDS_REMEMBERED {
-                    self.commands.clear();
-                }
-                self.commands.insert(command.to_owned(), CarriedOut::of(entry.seq, &decision));
+    /// The tokens of whom the entry says that they were erased. `aside`: where it goes while what is shown must stay.
+    fn apply(&self, entry: &Entry, body: &serde_json::Value, aside: Option<&mut Aside>) -> Vec<String> {
+        let Ok(decision) = Decision::from_json(body) else {
+            self.changed.notify_waiters();
+            return Vec::new();
+        };
+        if let Some(command) = decision.command() {
+            if self.commands.len() >= limits::COMMANDS_REMEMBERED {
+                self.commands.clear();
             }
-            self.judged.lock().unwrap_or_else(PoisonError::into_inner).take(entry.seq, &decision);
-            self.casebook.write().unwrap_or_else(PoisonError::into_inner).apply(&decision);
-            if let Decision::PersonsErased { tokens, .. } = decision {
-                erased = tokens;
+            self.commands.insert(command.to_owned(), CarriedOut::of(entry.seq, &decision));
+        }
+        match aside {
+            Some(aside) => {
+                aside.judged.take(entry.seq, &decision);
+                aside.casebook.apply(&decision);
+            }
+            None => {
+                self.judged.lock().unwrap_or_else(PoisonError::into_inner).take(entry.seq, &decision);
+                self.casebook.write().unwrap_or_else(PoisonError::into_inner).apply(&decision);
             }
         }
         self.changed.notify_waiters();
-        erased
+        match decision {
+            Decision::PersonsErased { tokens, .. } => tokens,
+            _ => Vec::new(),
+        }
     }
 
-    /// As if nothing had been read. What became of commands stays: somebody may be waiting for it.
-    fn forget(&self, context: &Context) {
-        *self.casebook.write().unwrap_or_else(PoisonError::into_inner) = Casebook::new(Arc::clone(&context.policy));
-        *self.judged.lock().unwrap_or_else(PoisonError::into_inner) = Judged::default();
+    /// From now on this is shown.
+    fn show(&self, Aside { casebook, judged }: Aside) {
+        *self.casebook.write().unwrap_or_else(PoisonError::into_inner) = casebook;
+        *self.judged.lock().unwrap_or_else(PoisonError::into_inner) = judged;
+        self.changed.notify_waiters();
     }
 
     fn remember(&self, alert: Alert) {
@@ -196,14 +212,20 @@ impl ReadModel {
 pub fn follow(context: &Context, model: &ReadModel) -> Result<(), RoleError> {
     // Whoever was erased since is named in what was read before.
     let mut erased = HashSet::new();
-    while follow_until_erased(context, model, &mut erased)? {
-        model.forget(context);
+    let mut aside = None;
+    while follow_until_erased(context, model, &mut erased, aside)? {
+        aside = Some(Aside { casebook: Casebook::new(Arc::clone(&context.policy)), judged: Judged::default() });
     }
     Ok(())
 }
 
 /// True: somebody was erased, and all has to be read again.
-fn follow_until_erased(context: &Context, model: &ReadModel, done: &mut HashSet<String>) -> Result<bool, RoleError> {
+fn follow_until_erased(
+    context: &Context,
+    model: &ReadModel,
+    done: &mut HashSet<String>,
+    mut aside: Option<Aside>,
+) -> Result<bool, RoleError> {
     let (journal, alerts) = (context.topics.journal(), context.topics.alerts());
     let mut entries = context.broker.read(&[(&journal, Vec::new())])?;
     let mut raised = context.broker.read(&[(&alerts, Vec::new())])?;
@@ -225,8 +247,8 @@ fn follow_until_erased(context: &Context, model: &ReadModel, done: &mut HashSet<
         entries.poll(limits::POLL_RECORDS, limits::NOTIFIER_WAIT, &mut |record| match verifier
             .read(record.payload.unwrap_or_default())
         {
-            Ok(entry) => match persons.unsealed(&entry) {
-                Ok(body) => erased.extend(model.apply(&entry, &body)),
+            Ok(entry) => match persons.unsealed(context.broker.as_ref(), &entry) {
+                Ok(body) => erased.extend(model.apply(&entry, &body, aside.as_mut())),
                 Err(error) => unreadable = Some(error),
             },
             Err(error) => {
@@ -242,9 +264,13 @@ fn follow_until_erased(context: &Context, model: &ReadModel, done: &mut HashSet<
         }
         let named: Vec<String> = erased.into_iter().filter(|token| !done.contains(token)).collect();
         if !named.is_empty() {
-            persons.await_erasure(&named)?;
             done.extend(named);
             return Ok(true);
+        }
+        if entries.caught_up()
+            && let Some(aside) = aside.take()
+        {
+            model.show(aside);
         }
         let mut told = false;
         shown.poll(limits::POLL_RECORDS, std::time::Duration::ZERO, &mut |record| {

@@ -98,6 +98,8 @@ struct Families {
     outbox_pending: Gauges,
     outbox_oldest: SecondsGauges,
     contact_review_due: SecondsGauges,
+    probe_success: Gauges,
+    probe_timestamp: SecondsGauges,
     drill_due: SecondsGauges,
     journal_entries: Counters,
     last_reload: Gauges,
@@ -144,6 +146,8 @@ impl Metrics {
             outbox_pending: of.gauges(&OUTBOX_PENDING),
             outbox_oldest: of.seconds(&OUTBOX_OLDEST),
             contact_review_due: of.seconds(&CONTACT_REVIEW_DUE),
+            probe_success: of.gauges(&PROBE_SUCCESS),
+            probe_timestamp: of.seconds(&PROBE_TIMESTAMP),
             drill_due: of.seconds(&DRILL_DUE),
             journal_entries: of.counters(&JOURNAL_ENTRIES),
             last_reload: of.gauges(&LAST_RELOAD),
@@ -298,6 +302,12 @@ impl Metrics {
         self.0.contact_review_due.set_or_remove(&[], at.map(seconds));
     }
 
+    /// One trial of a channel or an integration ended.
+    pub fn probe(&self, probe: &str, passed: bool, at: Timestamp) {
+        self.0.probe_success.at(&[probe]).set(i64::from(passed));
+        self.0.probe_timestamp.at(&[probe]).set(seconds(at));
+    }
+
     pub fn drill_due(&self, at: Timestamp) {
         self.0.drill_due.at(&[]).set(seconds(at));
     }
@@ -392,11 +402,12 @@ const NOTICE_OUTCOMES: [&str; 4] = ["accepted", "confirmed", "rejected", "expire
 const ATTEMPT_RESULTS: [&str; 3] = ["accepted", "retrying", "rejected"];
 
 /// What the roles check; the runbook `InvariantViolated` explains them.
-const INVARIANTS: [&str; 9] = [
+const INVARIANTS: [&str; 10] = [
     "alert_unreadable",
     "journal_chain",
     "journal_unvouched",
     "notice_not_queued",
+    "persons_lost",
     "record_of_a_partition_not_owned",
     "rollup_unreadable",
     "tallies_join",
@@ -469,6 +480,7 @@ mod tests {
         metrics.event_to_notification("pager", Span::from_millis(2_500));
         metrics.outbox("pager", 2, Some(at));
         metrics.contact_review_due(Some(at));
+        metrics.probe("channel/pager", true, at);
         metrics.drill_due(at);
         metrics.journal_entries(5);
         metrics.reload_successful(false);

@@ -52,6 +52,8 @@ pub const NAMES: &[MetricSpec] = &[
     OUTBOX_PENDING,
     OUTBOX_OLDEST,
     CONTACT_REVIEW_DUE,
+    PROBE_SUCCESS,
+    PROBE_TIMESTAMP,
     DRILL_DUE,
     JOURNAL_ENTRIES,
     LAST_RELOAD,
@@ -178,6 +180,13 @@ pub(super) const CONTACT_REVIEW_DUE: MetricSpec = gauge(
     &[],
     "When the first contact has to be attested again, in Unix seconds; absent without contacts, and where another instance notifies.",
 );
+pub(super) const PROBE_SUCCESS: MetricSpec = gauge(
+    "breachd_probe_success",
+    &["probe"],
+    "1 if the last trial of this channel or integration passed, else 0; known to the instance that notifies.",
+);
+pub(super) const PROBE_TIMESTAMP: MetricSpec =
+    gauge("breachd_probe_timestamp_seconds", &["probe"], "When the last trial ended, in Unix seconds.");
 pub(super) const DRILL_DUE: MetricSpec =
     gauge("breachd_drill_due_timestamp_seconds", &[], "When the next drill is due, in Unix seconds.");
 pub(super) const JOURNAL_ENTRIES: MetricSpec =

@@ -23,6 +23,7 @@ use crate::{
     checkpoints::{self, Pace},
     context::Context,
     persons::{self, Persons, State},
+    probes::Trials,
     settings::{Settings, limits},
     wall,
 };
@@ -60,6 +61,7 @@ struct Active<'a> {
     /// Version of the directory that the policy counts people by.
     people_seen: u64,
     persons: Persons,
+    trials: Trials,
     /// Somebody was erased: what is in memory still names him.
     stale: bool,
 }
@@ -163,13 +165,16 @@ pub fn fold(context: &Context) -> Result<Option<Folded>, RoleError> {
                 return;
             }
             match audit.push(record.payload.unwrap_or_default()) {
-                Ok(entry) => unreadable = folded.push(&entry).err().or(unreadable.take()),
+                Ok(entry) => unreadable = folded.push(context, &entry).err().or(unreadable.take()),
                 Err(finding) => broken = Some(finding),
             }
         })?;
     }
     if let Some(error) = unreadable {
         return Err(error.into());
+    }
+    if folded.persons.n_lost() > 0 {
+        context.metrics.invariant_violation("persons_lost", folded.persons.n_lost());
     }
     let audited =
         broken.map_or_else(|| audit.finish(), Err).map_err(|finding| RoleError::JournalBroken(finding.to_string()))?;
@@ -186,8 +191,8 @@ pub fn fold(context: &Context) -> Result<Option<Folded>, RoleError> {
 }
 
 impl Folded {
-    fn push(&mut self, entry: &Entry) -> Result<(), stream::StreamError> {
-        match Decision::from_json(&self.persons.unsealed(entry)?) {
+    fn push(&mut self, context: &Context, entry: &Entry) -> Result<(), stream::StreamError> {
+        match Decision::from_json(&self.persons.unsealed(context.broker.as_ref(), entry)?) {
             Ok(decision) => self.casebook.apply(&decision),
             Err(error) => {
                 tracing::warn!(seq = entry.seq, kind = %entry.kind, %error, "a journal entry of an unknown kind is kept and not applied")
@@ -241,10 +246,14 @@ impl<'a> Active<'a> {
             full_since: None,
             people_seen: u64::MAX,
             persons,
+            trials: Trials::default(),
             stale: false,
         };
         active.set_policy();
         active.measure_contacts();
+        for (probe, record) in active.casebook.probes() {
+            context.metrics.probe(probe, record.passed, record.at);
+        }
         unsent.into_iter().for_each(|notice| active.submit(notice));
         // What a crash left undone is found by the first tick.
         active.tick()?;
@@ -254,6 +263,7 @@ impl<'a> Active<'a> {
     /// The policy of the settings, with the directory as its file says now.
     fn set_policy(&mut self) {
         let people = self.context.people.newer(&mut self.people_seen).unwrap_or_else(|| self.context.people.get());
+        self.persons.know(people.logins());
         let policy = Policy::clone(&self.settings.policy()).with_residents(Arc::new(Residents::of(&people)));
         self.casebook.set_policy(Arc::new(policy));
     }
@@ -261,6 +271,7 @@ impl<'a> Active<'a> {
     /// Counts people by another directory, if there is one.
     fn take_directory(&mut self) -> Result<(), RoleError> {
         let Some(people) = self.context.people.newer(&mut self.people_seen) else { return Ok(()) };
+        self.persons.know(people.logins());
         let policy = self.casebook.policy().clone().with_residents(Arc::new(Residents::of(&people)));
         self.casebook.set_policy(Arc::new(policy));
         self.tick()
@@ -318,7 +329,12 @@ impl<'a> Active<'a> {
                     Vec::new()
                 }
             };
+            let erased = decisions.iter().any(|decision| matches!(decision, Decision::PersonsErased { .. }));
             self.decide(&mut batch, decisions, [(place(&topic, 0), offset + 1)].into());
+            if erased {
+                // What comes next must not know the name; the commands behind this one are read again.
+                return self.commit(batch);
+            }
         }
         // Somebody waits for the answer; alerts that are still to come are not awaited.
         self.commit(std::mem::take(&mut batch))?;
@@ -339,6 +355,12 @@ impl<'a> Active<'a> {
             self.decide(&mut batch, decisions, [(place(&topic, partition), offset + 1)].into());
         }
         self.take_reports(&mut batch);
+        let ended = self.trials.ended(wall::now());
+        self.decide(&mut batch, ended, Positions::new());
+        if let Some(dispatcher) = &self.dispatcher {
+            let _inside = self.context.runtime.enter();
+            self.trials.start(&self.settings, dispatcher, &self.casebook, wall::now());
+        }
         if self.casebook.next_due().is_some_and(|due| due <= wall::now()) {
             let decisions = self.casebook.tick(wall::now());
             self.decide(&mut batch, decisions, Positions::new());
@@ -360,6 +382,10 @@ impl<'a> Active<'a> {
     /// An erasure is refused while an incident that is not over concerns the person: whoever works on it has to know about whom it is.
     fn still_needed(&self, command: &Command) -> Result<(), Refusal> {
         let Action::ErasePersons { tokens, .. } = &command.action else { return Ok(()) };
+        if let Some(token) = tokens.iter().find(|token| self.persons.seals().person(token).is_none()) {
+            let token = activity::printable_within(token, 64);
+            return Err(Refusal::Erasure(format!("`{token}` stands for nobody")));
+        }
         let persons = tokens.iter().filter_map(|token| persons::entity(self.persons.seals().person(token)?));
         match persons.filter_map(|person| self.casebook.concerned_by(&person)).min() {
             Some(incident) => {
@@ -392,6 +418,9 @@ impl<'a> Active<'a> {
         }
         for decision in batch.decisions {
             warn_of_revision(&decision);
+            if let Decision::ProbeRecorded { probe, passed, at, .. } = &decision {
+                self.context.metrics.probe(probe, *passed, *at);
+            }
             if let Decision::NoticeRequested { notice, .. } = decision {
                 self.submit(*notice);
             }
@@ -473,9 +502,8 @@ impl<'a> Active<'a> {
                 if self.settings.audit.seal_persons { self.persons.sealed(body)? } else { (body, Vec::new()) };
             bodies.push(body);
             mappings.extend(new);
-            // What comes after it in the same batch is about somebody new.
             if let Decision::PersonsErased { tokens, .. } = decision {
-                mappings.extend(tokens.iter().map(|token| self.persons.erase(token)));
+                mappings.extend(tokens.iter().map(|token| persons::erasure(token)));
                 self.stale = true;
             }
         }

@@ -12,6 +12,7 @@ use crate::{
     contacts,
     drill::mark::DrillKey,
     links::LinkKey,
+    probes::ProbeSettings,
     signatures::{self, SignatureSettings, Wrong},
     topics::TopicSettings,
 };
@@ -68,6 +69,9 @@ pub struct Written {
     /// Another file of legal obligations instead of the one that ships with breachd.
     pub obligations: FileSetting,
     pub channels: Vec<notifier::ChannelSettings>,
+    pub probes: ProbeSettings,
+    /// Interfaces of other systems that are tried.
+    pub integrations: Vec<notifier::IntegrationSettings>,
     pub contacts: ContactSettings,
     /// Where channels may go.
     pub delivery: notifier::DeliverySettings,
@@ -468,6 +472,8 @@ impl Written {
         below("detector", self.detector.check());
         below("console", self.console.check());
         mistakes.extend(self.topics.check());
+        mistakes.extend(self.probes.check());
+        mistakes.extend(notifier::IntegrationSettings::check(&self.integrations, &self.delivery));
         mistakes.extend(self.ingest_settings().check());
         mistakes
             .extend(notifier::Settings { channels: self.channels.clone(), delivery: self.delivery.clone() }.check());

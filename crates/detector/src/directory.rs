@@ -101,6 +101,11 @@ impl Directory {
         &self.digest
     }
 
+    /// Login names.
+    pub fn logins(&self) -> impl Iterator<Item = &str> {
+        self.people.keys().map(AsRef::as_ref)
+    }
+
     /// All rows, those of one login together, in no order that means anything.
     pub fn rows(&self) -> impl Iterator<Item = &[Person]> {
         self.people.values().map(Vec::as_slice).chain(self.without_login.iter().map(std::slice::from_ref))

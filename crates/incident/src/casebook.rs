@@ -11,7 +11,7 @@
 
 use crate::{
     Action, AlertFact, Command, ContactRecord, Counts, Decision, DeliveryReport, Incident, IncidentId, Notice,
-    NoticeId, NoticeRecord, Opening, Policy, Refusal, Silence, commands,
+    NoticeId, NoticeRecord, Opening, Policy, ProbeRecord, Refusal, Silence, commands,
     daily::LEFT_TO_THE_DIGEST,
     decision::POLICY,
     escalation::{lapse_at, step_at},
@@ -141,7 +141,8 @@ impl Casebook {
     /// The daily digest, if it is due and was not made. Apart from [`tick`](Self::tick): ask when every alert that is there has been
     /// taken in, or those that are still to be read wait for the next day's.
     pub fn daily(&self, now: Timestamp) -> Vec<Decision> {
-        self.state.daily.pending(&self.policy, &self.overdue(now), now)
+        let troubles: Vec<String> = self.overdue(now).into_iter().chain(self.state.probes.trouble()).collect();
+        self.state.daily.pending(&self.policy, &troubles, now)
     }
 
     /// The only way to change.
@@ -232,6 +233,11 @@ impl Casebook {
     /// What the journal says of a contact; `None`: nothing.
     pub fn contact(&self, name: &str) -> Option<&ContactRecord> {
         self.state.reviews.get(name)
+    }
+
+    /// The last trial of each channel and integration, by its name.
+    pub fn probes(&self) -> impl Iterator<Item = (&str, &ProbeRecord)> {
+        self.state.probes.iter()
     }
 
     /// How the review of every contact in the policy's file stands, by its name.

@@ -458,6 +458,18 @@ pub enum Decision {
         by: String,
         command: Option<String>,
     },
+    /// A channel's way, or another system's interface, was tried.
+    ProbeRecorded {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        /// What it showed, in words.
+        because: String,
+        /// `channel/NAME` or `integration/NAME`.
+        probe: String,
+        passed: bool,
+        /// How long it took.
+        millis: u64,
+    },
     /// What the journal held of somebody was erased: the tokens stand for nobody any more.
     PersonsErased {
         #[serde(with = "wire")]
@@ -578,6 +590,7 @@ impl Decision {
             Decision::ContactConfirmed { .. } => "contact_confirmed",
             Decision::ContactAttested { .. } => "contact_attested",
             Decision::PersonsErased { .. } => "persons_erased",
+            Decision::ProbeRecorded { .. } => "probe_recorded",
         }
     }
 
@@ -626,6 +639,7 @@ impl Decision {
             | Decision::ContactTested { at, .. }
             | Decision::ContactConfirmed { at, .. }
             | Decision::PersonsErased { at, .. }
+            | Decision::ProbeRecorded { at, .. }
             | Decision::ContactAttested { at, .. } => *at,
         }
     }
@@ -680,6 +694,7 @@ impl Decision {
             | Decision::ContactTested { because, .. }
             | Decision::ContactConfirmed { because, .. }
             | Decision::PersonsErased { because, .. }
+            | Decision::ProbeRecorded { because, .. }
             | Decision::ContactAttested { because, .. } => because,
         }
     }
@@ -729,6 +744,7 @@ impl Decision {
             | Decision::ContactTested { .. }
             | Decision::ContactConfirmed { .. }
             | Decision::PersonsErased { .. }
+            | Decision::ProbeRecorded { .. }
             | Decision::ContactAttested { .. } => None,
         }
     }

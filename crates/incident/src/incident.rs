@@ -424,6 +424,7 @@ impl Incident {
             | Decision::ContactConfirmed { .. }
             | Decision::ContactAttested { .. }
             | Decision::PersonsErased { .. }
+            | Decision::ProbeRecorded { .. }
             | Decision::AlertJudged { .. }
             | Decision::Noted { .. }
             | Decision::CommandRefused { .. }

@@ -45,6 +45,7 @@ mod located;
 mod notice;
 mod pending;
 mod policy;
+mod probes;
 mod rejoin;
 mod reviews;
 mod revised;
@@ -82,6 +83,7 @@ pub use policy::{
     AwarenessSettings, Contacts, DigestSettings, DraftRule, EscalationSettings, FallbackSettings, FiguresShown,
     JurisdictionSettings, NoticeSettings, PeopleAtMost, Policy, Route, Settings, Target, Trigger,
 };
+pub use probes::ProbeRecord;
 pub use reviews::ContactRecord;
 pub use silence::Silence;
 pub use state::Counts;

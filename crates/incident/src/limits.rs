@@ -78,6 +78,10 @@ pub const DIGEST_NOTICES_KEPT: usize = 100;
 pub const CONTACTS_REMEMBERED: usize = 2_000;
 /// Notices of contacts' tests remembered; beyond, those whose sending ended longest ago go.
 pub const CONTACT_NOTICES_KEPT: usize = 500;
+/// Channels and integrations whose last trial is remembered.
+pub const PROBES_KEPT: usize = 512;
+/// A trial that was not repeated for so long is forgotten.
+pub const PROBE_FORGOTTEN: Span = Span::from_hours(31 * 24);
 /// Tokens of the journal that one command erases.
 pub const ERASED_AT_ONCE: usize = 16;
 /// Ids of notices kept of a contact's last test.

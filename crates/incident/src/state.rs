@@ -3,7 +3,7 @@
 
 use crate::{
     AlertFact, Decision, DeliveryReport, Incident, IncidentId, NoticeId, NoticeKind, Silence, daily::Daily, limits,
-    reviews::Reviews,
+    probes::Probes, reviews::Reviews,
 };
 use activity::{Entity, Mode, Timestamp};
 use detector::{AlertId, Evidence, Severity};
@@ -31,6 +31,7 @@ pub(crate) struct State {
     /// The daily digest's own.
     pub(crate) daily: Daily,
     pub(crate) reviews: Reviews,
+    pub(crate) probes: Probes,
     pub(crate) counts: Counts,
 }
 
@@ -98,6 +99,7 @@ impl State {
             ranked: Vec::new(),
             daily: Daily::default(),
             reviews: Reviews::default(),
+            probes: Probes::default(),
             counts: Counts::default(),
         }
     }
@@ -173,6 +175,7 @@ impl State {
             Decision::NoticeRequested { notice, .. } if notice.kind == NoticeKind::ContactTest => {
                 self.reviews.apply(decision);
             }
+            Decision::ProbeRecorded { .. } => self.probes.apply(decision),
             Decision::ContactTested { .. } | Decision::ContactConfirmed { .. } | Decision::ContactAttested { .. } => {
                 self.reviews.apply(decision);
             }

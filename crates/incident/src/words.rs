@@ -99,6 +99,10 @@ impl Decision {
             Decision::ContactConfirmed { because, contact, .. } => {
                 format!("test of contact `{contact}` confirmed: {because}")
             }
+            Decision::ProbeRecorded { because, probe, passed, .. } => {
+                let outcome = if *passed { "passed" } else { "FAILED" };
+                format!("trial of `{probe}` {outcome}: {because}")
+            }
             Decision::PersonsErased { because, tokens, .. } => {
                 format!("who {} was is erased: {because}", tokens.join(", "))
             }

@@ -9,33 +9,52 @@
 //! *Where names are looked for.* In objects `{"kind": …, "id": …}` of a kind that may be a natural person, and, by whole words, in text
 //! that is written for people. Single words of the structure are never touched: a user called `hr` must not take a class of data along.
 //! Of `user|table` and `user|session` the part before the bar is the user. An id that is a number, or shorter than three characters, is
-//! sought in text only behind its kind ("portal_user 12"): else the figures of an erased `12` would go with it.
+//! sought in text only behind its kind ("portal_user 12"), and at the beginning of a text about that very person ("12 read 300 rows"): else
+//! the figures of an erased `12` would go with it. Addresses are known by their form and logins of the directory by its list
+//! ([`Seals::know`]), so those that stand in text alone are sealed as well.
 //!
 //! *What is not sealed.* Who acted on an incident (`by`, owners, approvers) and whom notices were sent to: that the trail names them is its
-//! purpose. Names that are spelt otherwise than the log spells them. Hashes of keys, sessions and records, which are keyed elsewhere.
+//! purpose. Names that are spelt otherwise than the log spells them, or that text had to cut (beyond 64 characters). Hashes of keys, sessions and records, which are keyed elsewhere.
 //!
 //! The alternative, encrypting each entry's body under the person's key, would have lost the whole decision with the key: limits, verdicts,
 //! proof of delivery. Deriving tokens from the names under one key would have saved the store, and whoever has the key and a list of
 //! employees could have undone any erasure.
 
 use serde_json::{Map, Value};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    net::IpAddr,
+    ops::Range,
+};
 
 /// Random bytes of a token.
 pub const TOKEN_BYTES: usize = 16;
 
 /// Kinds of entity that may be a natural person.
-const PERSONS: [&str; 3] = ["portal_user", "db_account", "address"];
+const PERSONS: [&str; 4] = ["portal_user", "db_account", "address", "network"];
 /// Kinds whose id begins with that of a user, before a bar.
 const OF_USERS: [&str; 2] = ["user_table", "session"];
 const USER: &str = "portal_user";
+const ADDRESS: &str = "address";
 /// Of text that looks like a token and is none of ours.
 const TEXT: &str = "text";
 
 /// Members that hold text even if it is a single word.
 const TEXTS: [&str; 9] = ["because", "why", "title", "text", "words", "reasons", "reason", "problem", "counted"];
 /// Members that say who acted and whom we told.
-const KEPT: [&str; 8] = ["by", "owner", "approvers", "could_stop", "may_stop", "recipient", "contact", "command"];
+const KEPT: [&str; 11] = [
+    "by",
+    "owner",
+    "approvers",
+    "could_stop",
+    "may_stop",
+    "proposed_by",
+    "approved_by",
+    "called",
+    "recipient",
+    "contact",
+    "command",
+];
 
 const PREFIX: &str = "person-";
 const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -58,13 +77,14 @@ pub struct Seals {
     tokens: HashMap<Person, String>,
     erased: HashSet<String>,
     words: Words,
+    known: Words,
 }
 
 /// Ids by how they begin, for finding them in text.
 #[derive(Clone, Debug, Default)]
 struct Words {
-    /// First word → lengths in bytes of the ids that begin with it, longest first.
-    lengths: HashMap<String, Vec<usize>>,
+    /// First word → where it begins in ids that have it, and their lengths, in bytes; longest first.
+    shapes: HashMap<String, Vec<(usize, usize)>>,
     /// Id → the persons who have it.
     ids: HashMap<String, BTreeSet<Person>>,
 }
@@ -88,6 +108,14 @@ impl Seals {
         self.words.insert(&person);
         self.tokens.insert(person.clone(), token.to_owned());
         self.persons.insert(token.to_owned(), person);
+    }
+
+    /// Logins of the directory: sealed wherever text names them, also before an entity does.
+    pub fn know<'a>(&mut self, logins: impl IntoIterator<Item = &'a str>) {
+        self.known = Words::default();
+        for login in logins {
+            self.known.insert(&Person { kind: USER.into(), id: login.to_owned() });
+        }
     }
 
     /// Nothing says any more for whom the token stood.
@@ -143,10 +171,11 @@ impl Seals {
                 strangers.extend(person(kind, id).filter(|person| !self.tokens.contains_key(person)))
             }
             Place::Text(text) => {
-                for word in token_shaped(text) {
-                    let person = Person { kind: TEXT.into(), id: word.to_owned() };
-                    strangers.extend(Some(person).filter(|person| !self.tokens.contains_key(person)));
-                }
+                let shaped = token_shaped(text).map(|word| Person { kind: TEXT.into(), id: word.to_owned() });
+                let addresses = addresses(text).map(|word| Person { kind: ADDRESS.into(), id: word.to_owned() });
+                let known = self.known.all(text);
+                let all = shaped.chain(addresses).chain(known);
+                strangers.extend(all.filter(|person| !self.tokens.contains_key(person)));
             }
         });
         strangers
@@ -154,13 +183,19 @@ impl Seals {
 
     /// Puts tokens in place of the persons' ids. All of [`strangers`](Self::strangers) have one by now; who has none stays in the clear.
     pub fn seal(&self, body: &mut Value) {
+        let mut present = BTreeSet::new();
+        visit(body, "", &mut |place| {
+            if let Place::Id(kind, id) = place {
+                present.extend(person(kind, id));
+            }
+        });
         change(body, "", &mut |place| match place {
             Place::Id(kind, id) => {
                 let person = person(kind, id)?;
                 let token = self.tokens.get(&person)?;
                 Some(format!("{token}{}", &id[person.id.len()..]))
             }
-            Place::Text(text) => self.sealed(text),
+            Place::Text(text) => self.sealed(text, &present),
         });
     }
 
@@ -208,15 +243,16 @@ impl Seals {
         }
     }
 
-    fn sealed(&self, text: &str) -> Option<String> {
+    fn sealed(&self, text: &str, present: &BTreeSet<Person>) -> Option<String> {
         let mut sealed = String::new();
         let (mut done, mut at) = (0, 0);
         while let Some(word) = next_word(text, at) {
-            match self.words.longest(text, word.start, &self.tokens) {
-                Some((token, end)) => {
-                    sealed.push_str(&text[done..word.start]);
+            let found = self.words.longest(text, done, &word, present);
+            match found.and_then(|(person, id)| Some((self.tokens.get(person)?, id))) {
+                Some((token, id)) => {
+                    sealed.push_str(&text[done..id.start]);
                     sealed.push_str(token);
-                    (done, at) = (end, end);
+                    (done, at) = (id.end, id.end);
                 }
                 None => at = word.end,
             }
@@ -228,15 +264,17 @@ impl Seals {
 
 impl Words {
     fn insert(&mut self, person: &Person) {
-        let Some(first) = next_word(&person.id, 0).filter(|first| first.start == 0) else { return };
-        let lengths = self.lengths.entry(person.id[first].to_owned()).or_default();
-        if let Err(place) = lengths.binary_search_by(|length| person.id.len().cmp(length)) {
-            lengths.insert(place, person.id.len());
+        let Some(first) = next_word(&person.id, 0) else { return };
+        let shape = (first.start, person.id.len());
+        let shapes = self.shapes.entry(person.id[first].to_owned()).or_default();
+        let place = shapes.partition_point(|(_, length)| shape.1 < *length);
+        if !shapes[place..].iter().take_while(|(_, length)| *length == shape.1).any(|other| *other == shape) {
+            shapes.insert(place, shape);
         }
         self.ids.entry(person.id.clone()).or_default().insert(person.clone());
     }
 
-    /// Lengths stay: one too many costs a look.
+    /// Shapes stay: one too many costs a look.
     fn remove(&mut self, person: &Person) {
         if let Some(persons) = self.ids.get_mut(&person.id) {
             persons.remove(person);
@@ -246,24 +284,54 @@ impl Words {
         }
     }
 
-    /// The token of the longest id that begins here, and where it ends.
-    fn longest<'a>(&self, text: &str, start: usize, tokens: &'a HashMap<Person, String>) -> Option<(&'a str, usize)> {
-        let first = next_word(text, start)?;
-        self.lengths.get(&text[first])?.iter().find_map(|length| {
+    /// The person with the longest id around this word, its first, and where the id stands; not before `from`.
+    fn longest(
+        &self,
+        text: &str,
+        from: usize,
+        word: &Range<usize>,
+        present: &BTreeSet<Person>,
+    ) -> Option<(&Person, Range<usize>)> {
+        self.shapes.get(&text[word.clone()])?.iter().find_map(|(offset, length)| {
+            let start = word.start.checked_sub(*offset).filter(|start| from <= *start)?;
             let end = start + length;
-            let id = text.get(start..end)?;
-            if text[end..].chars().next().is_some_and(is_word) {
+            let persons = self.ids.get(text.get(start..end)?)?;
+            if text[..start].chars().next_back().is_some_and(is_word) || text[end..].chars().next().is_some_and(is_word)
+            {
                 return None;
             }
-            let persons = self.ids.get(id)?;
-            let is_plain = id.chars().nth(SHORT - 1).is_some() && !id.bytes().all(|byte| byte.is_ascii_digit());
+            let before = text[..start].trim_end_matches([' ', '`', '"']);
             let person = persons.iter().find(|person| {
-                is_plain
-                    || text[..start].strip_suffix([' ', '`', '"']).is_some_and(|before| before.ends_with(&person.kind))
+                is_plain(&person.id) || before.ends_with(&person.kind) || (start == 0 && present.contains(*person))
             })?;
-            Some((tokens.get(person)?.as_str(), end))
+            Some((person, start..end))
         })
     }
+
+    /// Everybody whom the text names.
+    fn all(&self, text: &str) -> Vec<Person> {
+        let (mut all, mut at) = (Vec::new(), 0);
+        while let Some(word) = next_word(text, at) {
+            at = word.end;
+            if let Some((person, id)) = self.longest(text, 0, &word, &BTreeSet::new()) {
+                all.push(person.clone());
+                at = at.max(id.end);
+            }
+        }
+        all
+    }
+}
+
+/// Whether it can be told from a figure and from a word of the language.
+fn is_plain(id: &str) -> bool {
+    id.chars().nth(SHORT - 1).is_some() && !id.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Words of a text that are addresses.
+fn addresses(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':')));
+    let words = words.map(|word| word.trim_end_matches(['.', ':'])).filter(|word| word.contains(['.', ':']));
+    words.filter(|word| word.parse::<IpAddr>().is_ok())
 }
 
 /// Whom an id names: itself, or what is before the last bar.
@@ -283,7 +351,7 @@ fn is_word(c: char) -> bool {
 }
 
 /// The next run of letters, digits and underscores that begins at `from` or later.
-fn next_word(text: &str, from: usize) -> Option<std::ops::Range<usize>> {
+fn next_word(text: &str, from: usize) -> Option<Range<usize>> {
     let start = from + text.get(from..)?.find(is_word)?;
     let end = text[start..].find(|c| !is_word(c)).map_or(text.len(), |length| start + length);
     Some(start..end)

@@ -100,6 +100,40 @@ fn a_name_that_is_a_word_or_a_number_takes_no_structure_and_no_figure_along() {
 }
 
 #[test]
+fn whoever_stands_in_text_alone_is_found_by_form_or_by_list() {
+    let mut seals = Seals::default();
+    seals.know(["carla", "42", "al"]);
+    let text =
+        "carla, 42 or al may have been behind it: from 203.0.113.9, ::1 and 2001:db8::7. portal_user `42` at 12:30";
+    let body = json!({ "because": text, "by": "carla" });
+    let sealed = seal(&mut seals, &body);
+    let because = sealed["because"].as_str().unwrap();
+    for name in ["carla", "203.0.113.9", "::1", "2001:db8::7", "`42`"] {
+        assert!(!because.contains(name), "{name} in {because}");
+    }
+    assert!(
+        because.contains("42 or al") && because.ends_with("at 12:30"),
+        "what may be a figure or a word stays: {because}"
+    );
+    assert_eq!((unseal(&seals, &sealed), &sealed["by"]), (body, &"carla".into()));
+}
+
+#[test]
+fn a_numeric_or_short_id_is_found_where_a_text_about_it_begins() {
+    let mut seals = Seals::default();
+    for id in ["1042", "u7"] {
+        let body =
+            json!({ "subject": { "kind": "portal_user", "id": id }, "why": format!("{id} read 7 rows, usually {id}") });
+        let sealed = seal(&mut seals, &body);
+        let why = sealed["why"].as_str().unwrap();
+        assert!(why.starts_with("person-") && why.ends_with(&format!("usually {id}")), "{why}");
+        assert_eq!(unseal(&seals, &sealed), body);
+    }
+    let other = json!({ "subject": { "kind": "table", "id": "hr.x" }, "why": "1042 rows were read" });
+    assert_eq!(seal(&mut seals, &other), other, "a figure");
+}
+
+#[test]
 fn text_that_looks_like_a_token_is_sealed_like_a_name() {
     let mut seals = Seals::default();
     let forged = token([7; 16]);

@@ -74,6 +74,9 @@ pub enum ProbeError {
     NoSuchChannel { channel: String },
     #[error("channel `{channel}`: {reason}")]
     Failed { channel: String, reason: String },
+    /// Another configuration was taken up meanwhile, or all ends: it says nothing about the channel.
+    #[error("channel `{channel}` has ended")]
+    Ended { channel: String },
 }
 
 impl Dispatcher {
@@ -162,13 +165,20 @@ impl Dispatcher {
 
     /// Tries a channel's way without telling anyone of an incident, and says in words what that has shown. What it cannot show is
     /// whether people look: that is what drills are for.
-    pub async fn probe(&self, channel: &str) -> Result<String, ProbeError> {
-        let no_such = || ProbeError::NoSuchChannel { channel: channel.to_owned() };
-        let handle = self.lanes.get(channel).ok_or_else(no_such)?;
-        let (sender, answer) = oneshot::channel();
-        let ended = |_| ProbeError::Failed { channel: channel.to_owned(), reason: "the channel has ended".into() };
-        handle.inbox.send(Command::Probe(sender)).map_err(|_| ended(()))?;
-        answer.await.map_err(|_| ended(()))?
+    pub fn probe(&self, channel: &str) -> impl Future<Output = Result<String, ProbeError>> + Send + use<> {
+        let channel = channel.to_owned();
+        let answer = self.lanes.get(channel.as_str()).map(|handle| {
+            let (sender, answer) = oneshot::channel();
+            // A lane that has ended drops the sender, which the answer shows.
+            let _ = handle.inbox.send(Command::Probe(sender));
+            answer
+        });
+        async move {
+            match answer {
+                None => Err(ProbeError::NoSuchChannel { channel }),
+                Some(answer) => answer.await.map_err(|_| ProbeError::Ended { channel })?,
+            }
+        }
     }
 
     /// Takes nothing more in, goes on delivering for at most `within`, and says how many notices are unsent. Ends early

@@ -40,8 +40,8 @@ mod settings;
 mod stages;
 
 pub use channels::{
-    AlertmanagerSettings, EmailSettings, PagerDutySettings, Region, ServiceNowSettings, SlackSettings, SmsFormat,
-    SmsSettings, SmtpTls, TeamsSettings, WebhookFormat, WebhookSettings,
+    AlertmanagerSettings, EmailSettings, Integration, IntegrationSettings, PagerDutySettings, Region,
+    ServiceNowSettings, SlackSettings, SmsFormat, SmsSettings, SmtpTls, TeamsSettings, WebhookFormat, WebhookSettings,
 };
 pub use clock::Surroundings;
 pub use dispatcher::{ChannelError, Dispatcher, NoObserver, Observer, ProbeError, Submission};

@@ -159,6 +159,11 @@ impl ChannelSettings {
         }
     }
 
+    /// Whether trying it sends people a message that says it is a test: there is nothing else that it can be asked.
+    pub const fn trial_is_a_message(&self) -> bool {
+        matches!(self, ChannelSettings::Teams(_) | ChannelSettings::Sms(_))
+    }
+
     pub const fn kind(&self) -> &'static str {
         match self {
             ChannelSettings::PagerDuty(_) => "pagerduty",
@@ -216,6 +221,15 @@ pub(crate) struct Problems {
 }
 
 impl Problems {
+    /// What is found next lies below this key.
+    pub(crate) fn enter(&mut self, path: String) {
+        self.path = path;
+    }
+
+    pub(crate) fn found(self) -> Vec<(String, String)> {
+        self.found
+    }
+
     pub(crate) fn add(&mut self, key: &str, problem: impl Into<String>) {
         self.found.push((format!("{}.{key}", self.path), problem.into()));
     }
@@ -228,7 +242,7 @@ impl Problems {
 }
 
 /// A name is a metric label, a journal entry and a word on the command line.
-fn check_name(name: &str, problems: &mut Problems) {
+pub(crate) fn check_name(name: &str, problems: &mut Problems) {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
     if name.is_empty() || name.len() > 40 || !name.bytes().all(fits) {
         problems.add("name", "must be 1 to 40 of a-z, 0-9, `-` and `_`");

@@ -217,3 +217,41 @@ fn a_drill_that_nobody_is_told_of_is_still_one_in_the_list() {
     modes.sort_unstable();
     assert_eq!(modes, [false, true]);
 }
+
+#[test]
+fn a_way_that_failed_when_it_was_tried_is_told_until_it_passes() {
+    let mut world = World::with(&DIGEST.replace("lines = 3", "lines = 3\nwhen_empty = false"));
+    world.daily(Span::ZERO);
+    let tried = |world: &mut World, passed: bool| {
+        let (at, because, probe) = (world.now, "the relay hung up".to_owned(), "channel/mail".to_owned());
+        world.take(vec![Decision::ProbeRecorded { at, because, probe, passed, millis: 40 }]);
+    };
+    let told = |world: &mut World| {
+        let made = world.daily(Span::from_hours(24));
+        notices(&made).first().map(|notice| notice.reasons.clone())
+    };
+    tried(&mut world, false);
+    let since = world.now;
+    assert_eq!(
+        told(&mut world),
+        Some(vec![format!("ways that failed when they were tried: channel/mail since {since}")])
+    );
+    tried(&mut world, false);
+    let (name, record) = world.book.probes().next().unwrap();
+    assert_eq!((name, record.failing_since, record.at), ("channel/mail", Some(since), world.now));
+    tried(&mut world, true);
+    assert_eq!(told(&mut world), None, "nothing to say");
+    // What is no longer configured is forgotten after a month.
+    tried(&mut world, false);
+    world.now = world.now + Span::from_hours(40 * 24);
+    let at = world.now;
+    let other = Decision::ProbeRecorded {
+        at,
+        because: "it answers".into(),
+        probe: "channel/sms".into(),
+        passed: true,
+        millis: 1,
+    };
+    world.take(vec![other]);
+    assert_eq!(world.book.probes().map(|(name, _)| name).collect::<Vec<_>>(), ["channel/sms"]);
+}

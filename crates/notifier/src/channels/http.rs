@@ -2,14 +2,18 @@
 //! reads not without end.
 
 use crate::{
-    ANSWER_BYTES_MAX, ChannelError, Period, Secret,
+    ANSWER_BYTES_MAX, ChannelError, Period, Secret, SecretSource,
     clock::Surroundings,
     reach::Reach,
     settings,
     stages::classify::{self, Failure},
 };
-use reqwest::{RequestBuilder, StatusCode, Url, header::HeaderMap, redirect};
-use std::path::PathBuf;
+use reqwest::{
+    RequestBuilder, StatusCode, Url,
+    header::{HeaderMap, HeaderName, HeaderValue},
+    redirect,
+};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// What the HTTP channels need of the world.
 pub(crate) struct Outside {
@@ -132,6 +136,26 @@ impl Answered {
         let kind = self.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
         kind.starts_with("text/html") || self.words().starts_with('<')
     }
+}
+
+/// Headers from files that hold their whole values, and what must not appear in a report.
+pub(super) fn headers(
+    channel: &str,
+    files: &BTreeMap<String, PathBuf>,
+) -> Result<(HeaderMap, Vec<Secret>), ChannelError> {
+    let mut headers = HeaderMap::new();
+    let mut secrets = Vec::new();
+    for (name, file) in files {
+        let secret = super::read_secret(channel, "header_files", &SecretSource::of(&Some(file.clone()), &None))?;
+        let unfit = || super::unfit(channel, format!("`header_files` `{name}`: no header can hold that"));
+        let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| unfit())?;
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?, value);
+        // Also without its scheme: `Bearer …`.
+        secrets.extend(secret.expose().split_once(' ').map(|(_, token)| Secret::new(token)));
+        secrets.push(secret);
+    }
+    Ok((headers, secrets))
 }
 
 /// An address that is itself a secret, as services hand them out: checked like one that is written openly, and never shown.

@@ -6,6 +6,7 @@
 mod alertmanager;
 mod email;
 mod http;
+mod integration;
 mod pagerduty;
 mod partly;
 mod servicenow;
@@ -17,6 +18,7 @@ mod webhook;
 pub use alertmanager::AlertmanagerSettings;
 pub use email::{EmailSettings, SmtpTls};
 pub(crate) use http::Outside;
+pub use integration::{Integration, IntegrationSettings};
 pub use pagerduty::{PagerDutySettings, Region};
 pub use servicenow::ServiceNowSettings;
 pub use slack::SlackSettings;

@@ -28,20 +28,19 @@
 mod segments;
 
 use super::{
-    http::{Http, Outside},
+    http::{self, Http, Outside},
     not_for_a_digest,
     partly::Partly,
-    read_secret, unfit,
 };
 use crate::{
-    ChannelError, Pace, Period, RECIPIENTS_MAX, Retry, Secret, SecretSource,
+    ChannelError, Pace, Period, RECIPIENTS_MAX, Retry, Secret,
     channel::{Answer, Channel, Receipt},
     render::{Facts, mark},
     settings::{self, Problems},
     stages::classify::{Failure, FailureKind},
 };
 use incident::{Notice, NoticeKind};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -252,18 +251,7 @@ pub(super) struct Sms {
 
 impl Sms {
     pub(super) fn new(settings: &SmsSettings, outside: &Outside) -> Result<Self, ChannelError> {
-        let mut headers = HeaderMap::new();
-        let mut secrets = Vec::new();
-        for (name, file) in &settings.header_files {
-            let secret = read_secret(&settings.name, "header_files", &SecretSource::of(&Some(file.clone()), &None))?;
-            let unfit = || unfit(&settings.name, format!("`header_files` `{name}`: no header can hold that"));
-            let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| unfit())?;
-            value.set_sensitive(true);
-            headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?, value);
-            // Also without its scheme: `Bearer …`.
-            secrets.extend(secret.expose().split_once(' ').map(|(_, token)| Secret::new(token)));
-            secrets.push(secret);
-        }
+        let (headers, secrets) = http::headers(&settings.name, &settings.header_files)?;
         Ok(Sms {
             http: Http::new(&settings.name, settings.timeout, settings.ca_file.as_ref(), outside)?,
             settings: settings.clone(),
