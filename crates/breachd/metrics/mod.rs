@@ -98,7 +98,7 @@ struct Families {
     outbox_pending: Gauges,
     outbox_oldest: SecondsGauges,
     contact_review_due: SecondsGauges,
-    probe_success: Gauges,
+    probe_success: SecondsGauges,
     probe_timestamp: SecondsGauges,
     drill_due: SecondsGauges,
     journal_entries: Counters,
@@ -146,7 +146,7 @@ impl Metrics {
             outbox_pending: of.gauges(&OUTBOX_PENDING),
             outbox_oldest: of.seconds(&OUTBOX_OLDEST),
             contact_review_due: of.seconds(&CONTACT_REVIEW_DUE),
-            probe_success: of.gauges(&PROBE_SUCCESS),
+            probe_success: of.seconds(&PROBE_SUCCESS),
             probe_timestamp: of.seconds(&PROBE_TIMESTAMP),
             drill_due: of.seconds(&DRILL_DUE),
             journal_entries: of.counters(&JOURNAL_ENTRIES),
@@ -302,10 +302,13 @@ impl Metrics {
         self.0.contact_review_due.set_or_remove(&[], at.map(seconds));
     }
 
-    /// One trial of a channel or an integration ended.
-    pub fn probe(&self, probe: &str, passed: bool, at: Timestamp) {
-        self.0.probe_success.at(&[probe]).set(i64::from(passed));
-        self.0.probe_timestamp.at(&[probe]).set(seconds(at));
+    /// How the last trial of each channel and integration ended, and when; of others nothing is said any more.
+    pub fn probes(&self, last: &BTreeMap<&str, (bool, Timestamp)>) {
+        let of = |value: &dyn Fn(bool, Timestamp) -> f64| {
+            last.iter().map(|(probe, (passed, at))| (*probe, value(*passed, *at))).collect::<BTreeMap<_, _>>()
+        };
+        self.0.probe_success.replace(&of(&|passed, _| f64::from(u8::from(passed))));
+        self.0.probe_timestamp.replace(&of(&|_, at| seconds(at)));
     }
 
     pub fn drill_due(&self, at: Timestamp) {
@@ -480,7 +483,7 @@ mod tests {
         metrics.event_to_notification("pager", Span::from_millis(2_500));
         metrics.outbox("pager", 2, Some(at));
         metrics.contact_review_due(Some(at));
-        metrics.probe("channel/pager", true, at);
+        metrics.probes(&[("channel/pager", (true, at))].into());
         metrics.drill_due(at);
         metrics.journal_entries(5);
         metrics.reload_successful(false);

@@ -23,7 +23,7 @@ use crate::{
     checkpoints::{self, Pace},
     context::Context,
     persons::{self, Persons, State},
-    probes::Trials,
+    probes::{self, Trials},
     settings::{Settings, limits},
     wall,
 };
@@ -105,6 +105,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
             Polled::Rebalanced if member.assignment().is_empty() => {
                 tracing::info!("standing by: another instance notifies");
                 context.metrics.contact_review_due(None);
+                context.metrics.probes(&BTreeMap::new());
                 active = None;
             }
             Polled::Rebalanced => active = Active::take_over(context, member.as_mut())?,
@@ -251,9 +252,7 @@ impl<'a> Active<'a> {
         };
         active.set_policy();
         active.measure_contacts();
-        for (probe, record) in active.casebook.probes() {
-            context.metrics.probe(probe, record.passed, record.at);
-        }
+        active.measure_probes();
         unsent.into_iter().for_each(|notice| active.submit(notice));
         // What a crash left undone is found by the first tick.
         active.tick()?;
@@ -297,6 +296,7 @@ impl<'a> Active<'a> {
         }
         self.set_policy();
         self.measure_contacts();
+        self.measure_probes();
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
         tracing::info!(
@@ -355,7 +355,7 @@ impl<'a> Active<'a> {
             self.decide(&mut batch, decisions, [(place(&topic, partition), offset + 1)].into());
         }
         self.take_reports(&mut batch);
-        let ended = self.trials.ended(wall::now());
+        let ended = self.trials.ended(wall::now()).into_iter().collect();
         self.decide(&mut batch, ended, Positions::new());
         if let Some(dispatcher) = &self.dispatcher {
             let _inside = self.context.runtime.enter();
@@ -416,11 +416,11 @@ impl<'a> Active<'a> {
         if batch.decisions.iter().any(|decision| matches!(decision, Decision::ContactAttested { .. })) {
             self.measure_contacts();
         }
+        if batch.decisions.iter().any(|decision| matches!(decision, Decision::ProbeRecorded { .. })) {
+            self.measure_probes();
+        }
         for decision in batch.decisions {
             warn_of_revision(&decision);
-            if let Decision::ProbeRecorded { probe, passed, at, .. } = &decision {
-                self.context.metrics.probe(probe, *passed, *at);
-            }
             if let Decision::NoticeRequested { notice, .. } = decision {
                 self.submit(*notice);
             }
@@ -444,6 +444,14 @@ impl<'a> Active<'a> {
 
     fn checkpoint_due(&self, tree: &Tree, decisions: &[Decision]) -> bool {
         self.settings.journal_keys.signing.is_some() && self.pace.due(&self.settings.audit, tree.size(), decisions)
+    }
+
+    /// Of what is configured.
+    fn measure_probes(&self) {
+        let tried = probes::names(&self.settings);
+        let last = self.casebook.probes().filter(|(probe, _)| tried.iter().any(|name| name == probe));
+        let last = last.map(|(probe, record)| (probe, (record.passed, record.at)));
+        self.context.metrics.probes(&last.collect());
     }
 
     /// When the first contact has to be attested again; one that never was: since always.

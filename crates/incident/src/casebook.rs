@@ -141,7 +141,7 @@ impl Casebook {
     /// The daily digest, if it is due and was not made. Apart from [`tick`](Self::tick): ask when every alert that is there has been
     /// taken in, or those that are still to be read wait for the next day's.
     pub fn daily(&self, now: Timestamp) -> Vec<Decision> {
-        let troubles: Vec<String> = self.overdue(now).into_iter().chain(self.state.probes.trouble()).collect();
+        let troubles: Vec<String> = self.overdue(now).into_iter().chain(self.state.probes.trouble(now)).collect();
         self.state.daily.pending(&self.policy, &troubles, now)
     }
 

@@ -80,6 +80,8 @@ pub const CONTACTS_REMEMBERED: usize = 2_000;
 pub const CONTACT_NOTICES_KEPT: usize = 500;
 /// Channels and integrations whose last trial is remembered.
 pub const PROBES_KEPT: usize = 512;
+/// A failure is told for so long after its last trial.
+pub const PROBE_TOLD: Span = Span::from_hours(24);
 /// A trial that was not repeated for so long is forgotten.
 pub const PROBE_FORGOTTEN: Span = Span::from_hours(31 * 24);
 /// Tokens of the journal that one command erases.

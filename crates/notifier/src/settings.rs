@@ -159,9 +159,9 @@ impl ChannelSettings {
         }
     }
 
-    /// Whether trying it sends people a message that says it is a test: there is nothing else that it can be asked.
+    /// Whether trying it sends a message that says it is a test: there is nothing else that it can be asked.
     pub const fn trial_is_a_message(&self) -> bool {
-        matches!(self, ChannelSettings::Teams(_) | ChannelSettings::Sms(_))
+        matches!(self, ChannelSettings::Teams(_) | ChannelSettings::Sms(_) | ChannelSettings::Webhook(_))
     }
 
     pub const fn kind(&self) -> &'static str {
