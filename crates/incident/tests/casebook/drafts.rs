@@ -260,6 +260,9 @@ fn what_cannot_be_delivered_is_told_to_people_not_shown_to_them() {
     assert_eq!(requested(&decisions), [(NoticeKind::Escalated, "phone")]);
     let Some(Decision::NoticeRequested { notice, .. }) = decisions.last() else { panic!("{decisions:?}") };
     assert!(notice.title.starts_with("Not delivered over `authority`: Notification of"), "{}", notice.title);
+    // Channels that show no title still say it.
+    let wording = "A document that the law wants sent was not delivered over channel authority.";
+    assert_eq!(notice.wording.as_deref(), Some(wording));
     assert!(notice.document.is_none());
 }
 

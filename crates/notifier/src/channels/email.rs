@@ -211,11 +211,11 @@ impl Email {
 }
 
 impl Channel for Email {
-    fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
+    fn send<'a>(&'a self, notice: &'a Notice, attempt: u32) -> Answer<'a, Receipt> {
         Box::pin(async move {
             let all = self.recipients(notice)?;
             let mut told = self.partly.told(notice);
-            for index in told.open(all.len()) {
+            for index in told.open(all.len(), attempt) {
                 match self.send_to(notice, &all[index]).await {
                     Ok(()) => {
                         told.taken.insert(index);
@@ -223,7 +223,7 @@ impl Channel for Email {
                         self.partly.remember(notice, &told);
                     }
                     Err(Failure { reason, kind: FailureKind::Refused }) => told.refuse(index, reason),
-                    // The relay is in trouble: what it would do with the others is known well enough.
+                    // Most often it is the relay's trouble, and then the others' too; else the next attempt begins with another.
                     Err(passing) => {
                         self.partly.remember(notice, &told);
                         return Err(passing);

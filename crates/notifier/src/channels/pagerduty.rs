@@ -2,8 +2,9 @@
 //!
 //! An incident is one alert there: `Opened` and `Escalated` trigger under the same dedup key, `Acknowledged` acknowledges,
 //! `Closed` resolves. A deadline warning gets a dedup key of its own (`…/deadline/…`), since a repeated trigger of an
-//! acknowledged alert notifies nobody, and so does what is escalated after an acknowledgement lapsed (`…/again/…`); it is acknowledged and resolved together with its incident as long as this
-//! process remembers it, and by hand after a restart.
+//! acknowledged alert notifies nobody, and so does what is escalated after an acknowledgement lapsed (`…/again/N`). Both are
+//! acknowledged and resolved together with their incident; of a deadline's alert only the channel that sent it knows, so after a
+//! restart, a SIGHUP or a failover it is resolved by hand.
 //!
 //! ```toml
 //! [[channels]]
@@ -54,6 +55,8 @@ const ROUTING_KEY_CHARACTERS: usize = 32;
 /// Incidents whose deadline warnings are remembered, and warnings of each. Beyond: the lowest number, the oldest, goes.
 const WARNED_INCIDENTS_MAX: usize = 1000;
 const WARNINGS_MAX: usize = 20;
+/// Lapsed acknowledgements of one incident whose alerts are ended with it, the last. Beyond: by hand.
+const AGAIN_MAX: u32 = 20;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -221,7 +224,7 @@ impl PagerDuty {
         let incident = self.incident_key(notice);
         match notice.kind {
             NoticeKind::DeadlineWarning => format!("{incident}/deadline/{}", notice.id),
-            NoticeKind::Escalated if notice.again > 0 => format!("{incident}/again/{}", notice.again),
+            NoticeKind::Escalated if notice.again > 0 => self.again_key(notice, notice.again),
             _ => incident,
         }
     }
@@ -238,8 +241,23 @@ impl PagerDuty {
         }
     }
 
-    fn warnings_of(&self, incident: IncidentId) -> Vec<String> {
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).get(&incident).cloned().unwrap_or_default()
+    /// What goes the way of the incident's own alert: what is remembered, and what whoever sent before may have sent. PagerDuty
+    /// takes what it does not know, and drops it.
+    fn warnings_of(&self, notice: &Notice) -> Vec<String> {
+        let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = warnings.get(&notice.incident).cloned().unwrap_or_default();
+        drop(warnings);
+        for again in notice.again.saturating_sub(AGAIN_MAX - 1).max(1)..=notice.again {
+            let key = self.again_key(notice, again);
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
+    fn again_key(&self, notice: &Notice, again: u32) -> String {
+        format!("{}/again/{again}", self.incident_key(notice))
     }
 }
 
@@ -255,7 +273,7 @@ impl Channel for PagerDuty {
                 }
                 receipt
             } else {
-                for warning in self.warnings_of(notice.incident) {
+                for warning in self.warnings_of(notice) {
                     self.enqueue(&follow_up(action, &warning)).await?;
                 }
                 let mut event = follow_up(action, &key);

@@ -88,7 +88,7 @@ pub struct ServiceNowSettings {
     /// Longest wait for an answer; one attempt is up to four exchanges.
     #[serde(default = "settings::default_timeout")]
     pub timeout: Period,
-    /// Attempts in any 60 seconds.
+    /// Attempts in any 60 seconds; questions whether it shows what it took have as many of their own.
     #[serde(default = "settings::default_rate_per_minute")]
     pub rate_per_minute: u32,
     /// Attempts at once.

@@ -132,9 +132,23 @@ async fn a_repeat_goes_to_those_who_have_not_got_it() {
     assert_eq!(world.deliver(&notice()).await, ["retrying", "accepted"]);
     let received = sandbox.received();
     let to: Vec<String> = received.iter().map(|mail| header(mail, "To")).collect();
-    assert_eq!(to, ["a@example.com", "b@example.com", "b@example.com", "c@example.com"]);
-    assert_eq!(received[1].id, received[2].id, "b's program shows it once");
+    assert_eq!(to, ["a@example.com", "b@example.com", "c@example.com", "b@example.com"]);
+    assert_eq!(received[1].id, received[3].id, "b's program shows it once");
     assert_ne!(received[0].id, received[1].id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_mailbox_in_trouble_keeps_it_from_no_other() {
+    let sandbox = start(SmtpOptions::default()).await;
+    let mut world =
+        World::new(only(&with(&plain(&sandbox), json!({ "to": ["a@example.com", "b@example.com", "c@example.com"] }))));
+    // What is for a is put off each time it is tried.
+    for fault in [Fault::status(451), Fault::Pass, Fault::Pass, Fault::status(451)] {
+        sandbox.fail_next(fault);
+    }
+    assert_eq!(world.deliver(&notice()).await, ["retrying", "retrying", "accepted"]);
+    let to: Vec<String> = sandbox.received().iter().map(|mail| header(mail, "To")).collect();
+    assert_eq!(to, ["b@example.com", "c@example.com", "a@example.com"]);
 }
 
 #[tokio::test(start_paused = true)]
