@@ -35,6 +35,8 @@ pub struct Known<'a> {
     pub sources: &'a [&'a str],
     /// Names of the configured channels.
     pub channels: &'a [&'a str],
+    /// Names of the hooks that are open.
+    pub hooks: &'a [&'a str],
     /// Names of the detectors.
     pub detectors: &'a [&'a str],
 }
@@ -98,6 +100,7 @@ struct Families {
     outbox_pending: Gauges,
     outbox_oldest: SecondsGauges,
     contact_review_due: SecondsGauges,
+    hooks: Counters,
     drill_due: SecondsGauges,
     journal_entries: Counters,
     last_reload: Gauges,
@@ -144,6 +147,7 @@ impl Metrics {
             outbox_pending: of.gauges(&OUTBOX_PENDING),
             outbox_oldest: of.seconds(&OUTBOX_OLDEST),
             contact_review_due: of.seconds(&CONTACT_REVIEW_DUE),
+            hooks: of.counters(&HOOK_POSTS),
             drill_due: of.seconds(&DRILL_DUE),
             journal_entries: of.counters(&JOURNAL_ENTRIES),
             last_reload: of.gauges(&LAST_RELOAD),
@@ -298,6 +302,11 @@ impl Metrics {
         self.0.contact_review_due.set_or_remove(&[], at.map(seconds));
     }
 
+    /// Something was posted to a hook; `hook` is its configured name.
+    pub fn hook(&self, hook: &str, outcome: &'static str) {
+        self.0.hooks.at(&[hook, outcome]).inc();
+    }
+
     pub fn drill_due(&self, at: Timestamp) {
         self.0.drill_due.at(&[]).set(seconds(at));
     }
@@ -356,6 +365,11 @@ impl Metrics {
             self.0.event_to_notification.at(&[channel]);
             self.outbox(channel, 0, None);
         }
+        for hook in known.hooks {
+            for outcome in HOOK_OUTCOMES {
+                self.0.hooks.at(&[hook, outcome]);
+            }
+        }
         for invariant in INVARIANTS {
             self.invariant_violation(invariant, 0);
         }
@@ -387,6 +401,10 @@ impl RecordOutcome {
 
 /// Words of [`incident::DeliveryResult`] that end a notice.
 const NOTICE_OUTCOMES: [&str; 4] = ["accepted", "confirmed", "rejected", "expired"];
+
+/// The words of a hook's answer, and of its refusals.
+const HOOK_OUTCOMES: [&str; 10] =
+    ["taken", "repeated", "own", "ignored", "foreign", "too_old", "unreadable", "forged", "invalid", "unavailable"];
 
 /// Words of [`incident::DeliveryResult`] that one attempt can end with.
 const ATTEMPT_RESULTS: [&str; 3] = ["accepted", "retrying", "rejected"];
@@ -434,7 +452,7 @@ mod tests {
     use super::*;
 
     fn metrics() -> Metrics {
-        let known = Known { sources: &["audit"], channels: &["pager"], detectors: &["volume"] };
+        let known = Known { sources: &["audit"], channels: &["pager"], hooks: &["pager"], detectors: &["volume"] };
         Metrics::new("0.1.0", Timestamp::from_secs(1_000), &known)
     }
 
@@ -469,6 +487,7 @@ mod tests {
         metrics.event_to_notification("pager", Span::from_millis(2_500));
         metrics.outbox("pager", 2, Some(at));
         metrics.contact_review_due(Some(at));
+        metrics.hook("pager", "taken");
         metrics.drill_due(at);
         metrics.journal_entries(5);
         metrics.reload_successful(false);

@@ -52,6 +52,7 @@ pub const NAMES: &[MetricSpec] = &[
     OUTBOX_PENDING,
     OUTBOX_OLDEST,
     CONTACT_REVIEW_DUE,
+    HOOK_POSTS,
     DRILL_DUE,
     JOURNAL_ENTRIES,
     LAST_RELOAD,
@@ -177,6 +178,11 @@ pub(super) const CONTACT_REVIEW_DUE: MetricSpec = gauge(
     "breachd_contact_review_due_timestamp_seconds",
     &[],
     "When the first contact has to be attested again, in Unix seconds; absent without contacts, and where another instance notifies.",
+);
+pub(super) const HOOK_POSTS: MetricSpec = counter(
+    "breachd_hook_posts_total",
+    &["hook", "outcome"],
+    "What services and systems posted to us, by hook and outcome.",
 );
 pub(super) const DRILL_DUE: MetricSpec =
     gauge("breachd_drill_due_timestamp_seconds", &[], "When the next drill is due, in Unix seconds.");

@@ -11,6 +11,7 @@ use crate::{
     cli::InputFile,
     contacts,
     drill::mark::DrillKey,
+    hooks::Hooks,
     links::LinkKey,
     signatures::{self, SignatureSettings, Wrong},
     topics::TopicSettings,
@@ -141,6 +142,7 @@ pub struct Settings {
     /// Who signs the journal's checkpoints, and who did.
     pub journal_keys: Arc<Keys>,
     links: LinkKey,
+    hooks: Arc<Hooks>,
 }
 
 impl ops::Deref for Settings {
@@ -263,6 +265,11 @@ impl Settings {
     /// What links and codes of contacts are signed with.
     pub fn links(&self) -> &LinkKey {
         &self.links
+    }
+
+    /// Who may post to us.
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     pub fn drill_key(&self) -> DrillKey {
@@ -545,6 +552,7 @@ impl Written {
                 LinkKey::default()
             }
         };
+        let hooks = Hooks::read(&self.channels, &mut mistakes);
         let residents = Arc::new(Residents::of(&people));
         let settings = policy.map(|policy| policy.with_residents(residents)).map(|policy| Settings {
             written: self,
@@ -557,6 +565,7 @@ impl Written {
             key,
             journal_keys: Arc::new(journal_keys),
             links,
+            hooks: Arc::new(hooks),
         });
         (settings, mistakes)
     }

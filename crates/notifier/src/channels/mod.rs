@@ -6,7 +6,7 @@
 mod alertmanager;
 mod email;
 mod http;
-mod pagerduty;
+pub(crate) mod pagerduty;
 mod partly;
 mod servicenow;
 mod slack;
