@@ -46,6 +46,7 @@ mod notice;
 mod pending;
 mod policy;
 mod rejoin;
+mod reported;
 mod reviews;
 mod revised;
 mod silence;
