@@ -23,6 +23,7 @@ pub mod erase;
 pub mod explain;
 pub mod health;
 pub mod hooks;
+pub mod hr_systems;
 pub mod incident_work;
 pub mod incidents;
 pub mod links;

@@ -7,7 +7,7 @@ use crate::{
 };
 use breachd::{cli::RoleName, run, settings::Settings, topics::Topics, wall};
 use hmac::{Hmac, KeyInit, Mac};
-use notifier::sandbox::PagerDutySandbox;
+use notifier::sandbox::{PagerDutySandbox, Sandbox as _, ServiceNowSandbox, WebhookSandbox};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -121,4 +121,121 @@ fn what_people_do_in_pagerduty_comes_back_once_and_only_signed() {
         assert!(metrics.contains(&line), "{line} in {metrics}");
     }
     assert!(daemon.stop());
+}
+
+const WHSEC: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+/// As Standard Webhooks say.
+fn post_standard(console: &str, path: &str, id: &str, at: i64, body: &Value) -> (u16, Value) {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let body = body.to_string();
+    let key = BASE64_STANDARD.decode(&WHSEC["whsec_".len()..]).unwrap();
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key).unwrap();
+    mac.update(format!("{id}.{at}.{body}").as_bytes());
+    let signature = format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()));
+    let at = at.to_string();
+    let headers = [("webhook-id", id), ("webhook-timestamp", at.as_str()), ("webhook-signature", signature.as_str())];
+    let (status, answer) = post_with(console, path, &headers, &body).unwrap();
+    (status, serde_json::from_str(&answer).unwrap_or_default())
+}
+
+#[test]
+fn an_hr_system_reports_and_hears_of_its_data_and_servicenow_answers() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let webhook = runtime.block_on(WebhookSandbox::start(WHSEC)).unwrap();
+    let tickets = runtime
+        .block_on(ServiceNowSandbox::start("breachd", "password-of-breachd", "incident", "Privacy office"))
+        .unwrap();
+    let scratch = Scratch::new("hr-hooks");
+    let console = format!("127.0.0.1:{}", free_port());
+    scratch.write("whsec", WHSEC);
+    scratch.write("password", "password-of-breachd");
+    let file = scratch.write(
+        "breachd.toml",
+        format!(
+            "instance = \"one\"\n[console]\nlisten = \"{console}\"\n[fallback]\nchannels = [\"tickets\"]\n\
+             [[triggers]]\nchannels = [\"tickets\"]\n\
+             [[channels]]\nname = \"tickets\"\nkind = \"servicenow\"\ninstance = \"{}\"\nuser = \"breachd\"\n\
+             password_file = \"password\"\nwebhook_secret_file = \"whsec\"\n\
+             [[channels]]\nname = \"payroll-hook\"\nkind = \"webhook\"\nurl = \"{}\"\nsecret_file = \"whsec\"\n\
+             [[hr_systems]]\nname = \"payroll\"\nsecret_file = \"whsec\"\nmay_report = [\"mailbox_compromised\"]\n\
+             subscribe = [\"hr\"]\nchannel = \"payroll-hook\"\n",
+            tickets.url(),
+            webhook.url(),
+        ),
+    );
+    let settings = Arc::new(Settings::load(&[file], &[]).unwrap());
+    let broker = stream::memory();
+    let topics = Topics::new(settings.topics.clone());
+    topics.prepare(broker.as_ref()).unwrap();
+    let roles = [RoleName::Notifier, RoleName::Console];
+    let daemon = runtime.block_on(run::start(settings, Arc::clone(&broker), &roles)).unwrap();
+    let journal = |kind: &str| -> Vec<String> {
+        let entries = contents(broker.as_ref(), &topics.journal());
+        let of_kind = |line: &[u8]| {
+            let entry: Value = serde_json::from_slice(line).unwrap();
+            (entry["kind"] == kind).then(|| entry["body"].to_string())
+        };
+        entries.iter().filter_map(|(_, line)| of_kind(line)).collect()
+    };
+    let report = |event: &str, kind: &str, class: &str| {
+        json!({
+            "event_id": event, "at": wall::now().to_string(), "kind": kind, "people": 12,
+            "subject": { "kind": "portal_user", "id": "u1" }, "data_classes": [class], "text": "a rule forwards all mail",
+        })
+    };
+    let now = || wall::now().as_millis() / 1_000;
+    let (path, good) = ("/hooks/hr/payroll", report("e-1", "mailbox_compromised", "hr"));
+
+    assert_eq!(post_standard(&console, path, "m1", now() - 400, &good).0, 401, "too old");
+    assert_eq!(post_standard(&console, "/hooks/hr/other", "m1", now(), &good).0, 404);
+    assert_eq!(post_standard(&console, path, "m1", now(), &report("e-0", "leaver", "hr")).0, 422, "it may not");
+    assert_eq!(post_standard(&console, path, "m1", now(), &good), (202, json!({ "outcome": "taken" })));
+    let opened = until("the incident is open", || journal("incident_opened").pop());
+    assert!(opened.contains("payroll (HR system)") && opened.contains("a rule forwards all mail"), "{opened}");
+    assert_eq!(post_standard(&console, path, "m2", now(), &good), (202, json!({ "outcome": "repeated" })));
+    let told = until("the subscription is served", || webhook.received().pop());
+    assert!(String::from_utf8_lossy(&told.raw).contains("INC-1"));
+    let more = report("e-2", "mailbox_compromised", "hr");
+    assert_eq!(post_standard(&console, path, "m3", now(), &more).1["outcome"], "taken");
+    until("the second report joins", || journal("reported").pop());
+
+    let answer = json!({
+        "correlation_id": "breachd/INC-1", "state": "2", "assigned_to": "Ben Okri", "by": "ben", "work_note": "mailbox closed",
+    });
+    until("the console knows the incident", || {
+        (post_standard(&console, "/hooks/tickets", "s1", now(), &answer) == (202, json!({ "outcome": "taken" })))
+            .then_some(())
+    });
+    let acknowledged = until("ServiceNow's answer is journaled", || journal("acknowledged").pop());
+    assert!(acknowledged.contains("Ben Okri (ServiceNow)"), "{acknowledged}");
+    until("its work note is one here", || journal("noted").pop().filter(|line| line.contains("mailbox closed")));
+    assert_eq!(journal("incident_opened").len(), 1);
+    assert!(daemon.stop());
+}
+
+#[test]
+fn what_is_wrong_with_a_hook_is_said_before_it_runs() {
+    let scratch = Scratch::new("bad-hooks");
+    scratch.write("short", "short\n");
+    let file = scratch.write(
+        "breachd.toml",
+        "[fallback]\nchannels = [\"pager\"]\n[[channels]]\nname = \"pager\"\nkind = \"pagerduty\"\n\
+         routing_key_file = \"short\"\nwebhook_secret_file = \"short\"\n\
+         [[hr_systems]]\nname = \"Pay roll\"\nsecret_file = \"missing\"\nsubscribe = [\"secrets\"]\nchannel = \"pager\"\n\
+         [[hr_systems]]\nname = \"b\"\nsecret_file = \"short\"\nsubscribe = [\"hr\"]\n",
+    );
+    let mistakes = Settings::load(&[file], &[]).unwrap_err();
+    let said: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    for words in [
+        "channels[0].webhook_secret_file",
+        "hr_systems[0].name",
+        "hr_systems[0].secret_file",
+        "hr_systems[0].subscribe",
+        "hr_systems[0].channel",
+        "hr_systems[1].secret_file",
+        "hr_systems[1].channel",
+    ] {
+        assert!(said.iter().any(|mistake| mistake.contains(words)), "{words}: {said:#?}");
+    }
 }

@@ -8,7 +8,12 @@
 //! receipt of a confirmed notice; an instance that has neither counts the note as `foreign`.
 
 use super::{Desk, follower::ReadModel};
-use crate::{cli::RoleName, settings::limits, wall};
+use crate::{
+    cli::RoleName,
+    hr_systems::{HrSystem, Report},
+    settings::limits,
+    wall,
+};
 use activity::Timestamp;
 use console::{CommandRefusal, Hook, HookReceipt, HookRefusal, HookRequest};
 use incident::{Action, Casebook, Command, IncidentId};
@@ -116,7 +121,11 @@ impl Desk {
                 let hook = settings.hooks().channel(name).ok_or(HookRefusal::Unknown)?;
                 (name.clone(), self.from_channel(name, hook, &request, now).await)
             }
-            Hook::HrSystem(_) => return Err(HookRefusal::Unknown),
+            Hook::HrSystem(name) => {
+                let system = settings.hooks().hr_system(name).ok_or(HookRefusal::Unknown)?;
+                let user = |user: &str| settings.privacy.of(user).into_owned();
+                (format!("hr/{name}"), self.from_hr_system(name, system, &request, now, user).await)
+            }
         };
         let word = match &outcome {
             Ok(outcome) => outcome.as_str(),
@@ -157,6 +166,27 @@ impl Desk {
         }
         let commands = commands(&self.model.casebook(), name, &heard, incident, now);
         self.send_new(commands).await
+    }
+
+    async fn from_hr_system(
+        &self,
+        name: &str,
+        system: &HrSystem,
+        request: &HookRequest,
+        now: Timestamp,
+        user: impl Fn(&str) -> String,
+    ) -> Result<HookOutcome, HookRefusal> {
+        let signed = system.hook.check(&request.headers, &request.body, now);
+        let signed = signed.map_err(|bad| HookRefusal::Forged(bad.to_string()))?;
+        let Report { event_id, action } = system.report(&request.body, now, user).map_err(HookRefusal::Invalid)?;
+        let command = Command {
+            id: command_id(&["hr", name, &event_id]),
+            by: format!("{name} (HR system)"),
+            at: signed.at.min(now),
+            incident: None,
+            action,
+        };
+        self.send_new(vec![command]).await
     }
 
     /// Sends those that were not sent before.

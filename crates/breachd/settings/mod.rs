@@ -12,6 +12,7 @@ use crate::{
     contacts,
     drill::mark::DrillKey,
     hooks::Hooks,
+    hr_systems::{self, HrSystemSettings},
     links::LinkKey,
     signatures::{self, SignatureSettings, Wrong},
     topics::TopicSettings,
@@ -70,6 +71,8 @@ pub struct Written {
     pub obligations: FileSetting,
     pub channels: Vec<notifier::ChannelSettings>,
     pub contacts: ContactSettings,
+    /// Third parties' HR systems that report and subscribe.
+    pub hr_systems: Vec<HrSystemSettings>,
     /// Where channels may go.
     pub delivery: notifier::DeliverySettings,
     pub console: console::Settings,
@@ -444,7 +447,7 @@ impl Written {
 
     fn incident_settings(&self) -> incident::Settings {
         incident::Settings {
-            triggers: self.triggers.clone(),
+            triggers: self.triggers.iter().cloned().chain(hr_systems::triggers(&self.hr_systems)).collect(),
             wordings: self.wordings.clone(),
             inhibitions: self.inhibitions.clone(),
             escalation: self.escalation.clone(),
@@ -552,7 +555,7 @@ impl Written {
                 LinkKey::default()
             }
         };
-        let hooks = Hooks::read(&self.channels, &mut mistakes);
+        let hooks = Hooks::read(&self.channels, &self.hr_systems, &mut mistakes);
         let residents = Arc::new(Residents::of(&people));
         let settings = policy.map(|policy| policy.with_residents(residents)).map(|policy| Settings {
             written: self,

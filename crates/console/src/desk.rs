@@ -311,7 +311,7 @@ pub struct HookReceipt {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HookRefusal {
     /// 404
-    #[error("there is no such hook; `webhook_secret_file` of a channel opens one")]
+    #[error("there is no such hook; `webhook_secret_file` of a channel, or `[[hr_systems]]`, opens one")]
     Unknown,
     /// 401
     #[error("{0}")]
