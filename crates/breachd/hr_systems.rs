@@ -251,7 +251,7 @@ mod tests {
             severity: Severity::High,
             data_classes: DataClass::Hr.into(),
             people: Some(12),
-            reason: "mailbox_compromised, noticed 2026-03-02T21:14:00.000Z, 12 people or more: a call␛".into(),
+            reason: "mailbox_compromised, noticed 2026-03-02T21:14:00Z, 12 people or more: a call␛".into(),
         };
         assert_eq!((report.event_id.as_str(), report.action), ("e-1", expected));
         let bare = read(|body| {

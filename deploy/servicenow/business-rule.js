@@ -19,6 +19,10 @@
         by: String(current.sys_updated_by),
         work_note: current.work_notes.changes() ? String(current.work_notes) : ''
     });
+    // ASCII only, so that what is signed and what is sent are the same bytes whatever encoding either takes.
+    body = body.replace(/[\u0080-\uffff]/g, function (character) {
+        return '\\u' + ('0000' + character.charCodeAt(0).toString(16)).slice(-4);
+    });
     var id = 'sn_' + gs.generateGUID();
     var timestamp = String(Math.floor(new GlideDateTime().getNumericValue() / 1000));
     var tag = new GlideCertificateEncryption().generateMac(
