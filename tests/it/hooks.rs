@@ -121,6 +121,16 @@ fn what_people_do_in_pagerduty_comes_back_once_and_only_signed() {
         assert!(metrics.contains(&line), "{line} in {metrics}");
     }
     assert!(daemon.stop());
+
+    // Another life remembers nothing but the journal, and answers only when it has read it.
+    let daemon = runtime.block_on(run::start(Arc::new(load()), Arc::clone(&broker), &roles)).unwrap();
+    let answered = until("the second life has read the journal", || {
+        let (status, outcome) = post(NEW, &acknowledged);
+        (status != 503).then_some((status, outcome))
+    });
+    assert_eq!(answered, (202, "repeated".into()));
+    assert_eq!(journal("acknowledged").len(), 1);
+    assert!(daemon.stop());
 }
 
 const WHSEC: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";

@@ -119,12 +119,12 @@ impl Desk {
         let (label, outcome) = match &request.hook {
             Hook::Channel(name) => {
                 let hook = settings.hooks().channel(name).ok_or(HookRefusal::Unknown)?;
-                (name.clone(), self.from_channel(name, hook, &request, now).await)
+                (name.clone(), self.channel_told(name, hook, &request, now).await)
             }
             Hook::HrSystem(name) => {
                 let system = settings.hooks().hr_system(name).ok_or(HookRefusal::Unknown)?;
                 let user = |user: &str| settings.privacy.of(user).into_owned();
-                (format!("hr/{name}"), self.from_hr_system(name, system, &request, now, user).await)
+                (format!("hr/{name}"), self.hr_system_told(name, system, &request, now, user).await)
             }
         };
         let word = match &outcome {
@@ -137,7 +137,7 @@ impl Desk {
         outcome.map(|outcome| HookReceipt { outcome: outcome.as_str() })
     }
 
-    async fn from_channel(
+    async fn channel_told(
         &self,
         name: &str,
         hook: &ChannelHook,
@@ -168,7 +168,7 @@ impl Desk {
         self.send_new(commands).await
     }
 
-    async fn from_hr_system(
+    async fn hr_system_told(
         &self,
         name: &str,
         system: &HrSystem,

@@ -53,7 +53,7 @@ impl ServiceNowHook {
         let Signed { id, at } = self.signed.check(headers, body, now)?;
         let body: Body = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
         let (assigned, work_note) = (body.assigned_to.trim(), body.work_note.trim());
-        let looked_after = !assigned.is_empty() && self.acknowledged_states.iter().any(|state| *state == body.state);
+        let looked_after = !assigned.is_empty() && self.acknowledged_states.contains(&body.state);
         let who = if looked_after { assigned } else { body.by.trim() };
         let written = (!work_note.is_empty()).then(|| {
             let by =
