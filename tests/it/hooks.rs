@@ -175,6 +175,9 @@ fn an_hr_system_reports_and_hears_of_its_data_and_servicenow_answers() {
         ),
     );
     let settings = Arc::new(Settings::load(&[file], &[]).unwrap());
+    let notes = settings.notes(wall::now());
+    let unnamed = "posts to /hooks/tickets, /hooks/hr/payroll are refused where they come by a name";
+    assert!(notes.iter().any(|note| note.starts_with(unnamed)), "{notes:#?}");
     let broker = stream::memory();
     let topics = Topics::new(settings.topics.clone());
     topics.prepare(broker.as_ref()).unwrap();

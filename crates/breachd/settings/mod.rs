@@ -421,6 +421,14 @@ impl Settings {
                     .to_owned(),
             );
         }
+        let hooks = self.hooks.names();
+        if !hooks.is_empty() && self.console.public_url.is_none() && self.console.allowed_hosts.is_empty() {
+            notes.push(format!(
+                "posts to /hooks/{} are refused where they come by a name: write `[console] public_url`, or the proxy's name for \
+                 it in `allowed_hosts`",
+                hooks.join(", /hooks/")
+            ));
+        }
         let over = self.detector.exceptions_over(now);
         notes.extend(over.into_iter().map(|(key, owner)| {
             let owner = activity::printable_within(&owner, 80);
