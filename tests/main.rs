@@ -19,6 +19,8 @@ mod erased;
 mod exact;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/hooks.rs"]
+mod hooks;
 #[path = "it/letters.rs"]
 mod letters;
 #[path = "it/outbox.rs"]

@@ -2,6 +2,7 @@
 
 mod drafts;
 pub mod follower;
+mod hooks;
 mod life;
 mod links;
 mod views;
@@ -9,8 +10,8 @@ mod views;
 use crate::{context::Context, drill::inject, settings::limits, sources, wall};
 use activity::{DrillId, Mode, Timestamp};
 use console::{
-    Action, CommandReceipt, CommandRefusal, CommandRequest, DrillRequest, DrillStarted, JudgeReceipt, JudgeRequest,
-    LinkPage, LinkRefusal, Pending, Readiness, views as shown,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, DrillRequest, DrillStarted, HookPending, HookRequest,
+    JudgeReceipt, JudgeRequest, LinkPage, LinkRefusal, Pending, Readiness, views as shown,
 };
 use detector::{AlertId, Ruling, VerdictException};
 use follower::{CarriedOut, ReadModel};
@@ -39,11 +40,13 @@ pub struct Desk {
     context: Arc<Context>,
     model: Arc<ReadModel>,
     sent: AtomicU64,
+    /// What programs posted.
+    memory: hooks::Memory,
 }
 
 impl Desk {
     pub fn new(context: Arc<Context>, model: Arc<ReadModel>) -> Desk {
-        Desk { context, model, sent: AtomicU64::new(0) }
+        Desk { context, model, sent: AtomicU64::new(0), memory: hooks::Memory::default() }
     }
 
     /// An id no other command has: instance, time and a running number.
@@ -421,6 +424,10 @@ impl console::Desk for Desk {
 
     fn link(&self, token: &str) -> Result<LinkPage, LinkRefusal> {
         links::page(&self.context, &self.model, token, wall::now())
+    }
+
+    fn hook(&self, request: HookRequest) -> HookPending<'_> {
+        Box::pin(self.take_hook(request))
     }
 
     fn answer_link(&self, token: String) -> Pending<'_, ()> {

@@ -66,6 +66,15 @@ pub const RAISED_IDS_MAX: usize = 1_000_000;
 /// Commands whose journal entry is remembered until whoever sent them has asked.
 pub const COMMANDS_REMEMBERED: usize = 10_000;
 
+/// Events of hooks that are known as repeats without a look at the journal; the oldest go first.
+pub const HOOK_EVENTS_REMEMBERED: usize = 10_000;
+
+/// Incidents whose ids at a channel's service are remembered; the oldest go first.
+pub const HOOK_INCIDENTS_REMEMBERED: usize = 5_000;
+
+/// Age of an event after which a hook does not take it: PagerDuty tries for two days.
+pub const HOOK_EVENT_AGE: activity::Span = activity::Span::from_hours(72);
+
 /// Alerts whose verdicts the console can show; the journal has the others'.
 pub const JUDGED_REMEMBERED: usize = 5_000;
 

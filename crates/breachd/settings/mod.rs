@@ -11,6 +11,8 @@ use crate::{
     cli::InputFile,
     contacts,
     drill::mark::DrillKey,
+    hooks::Hooks,
+    hr_systems::{self, HrSystemSettings},
     links::LinkKey,
     probes::ProbeSettings,
     signatures::{self, SignatureSettings, Wrong},
@@ -73,6 +75,8 @@ pub struct Written {
     /// Interfaces of other systems that are tried.
     pub integrations: Vec<notifier::IntegrationSettings>,
     pub contacts: ContactSettings,
+    /// Third parties' HR systems that report and subscribe.
+    pub hr_systems: Vec<HrSystemSettings>,
     /// Where channels may go.
     pub delivery: notifier::DeliverySettings,
     pub console: console::Settings,
@@ -145,6 +149,7 @@ pub struct Settings {
     /// Who signs the journal's checkpoints, and who did.
     pub journal_keys: Arc<Keys>,
     links: LinkKey,
+    hooks: Arc<Hooks>,
 }
 
 impl ops::Deref for Settings {
@@ -267,6 +272,11 @@ impl Settings {
     /// What links and codes of contacts are signed with.
     pub fn links(&self) -> &LinkKey {
         &self.links
+    }
+
+    /// Who may post to us.
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     pub fn drill_key(&self) -> DrillKey {
@@ -415,6 +425,14 @@ impl Settings {
                     .to_owned(),
             );
         }
+        let hooks = self.hooks.names();
+        if !hooks.is_empty() && self.console.public_url.is_none() && self.console.allowed_hosts.is_empty() {
+            notes.push(format!(
+                "posts to /hooks/{} are refused where they come by a name: write `[console] public_url`, or the proxy's name for \
+                 it in `allowed_hosts`",
+                hooks.join(", /hooks/")
+            ));
+        }
         let over = self.detector.exceptions_over(now);
         notes.extend(over.into_iter().map(|(key, owner)| {
             let owner = activity::printable_within(&owner, 80);
@@ -441,7 +459,7 @@ impl Written {
 
     fn incident_settings(&self) -> incident::Settings {
         incident::Settings {
-            triggers: self.triggers.clone(),
+            triggers: self.triggers.iter().cloned().chain(hr_systems::triggers(&self.hr_systems)).collect(),
             wordings: self.wordings.clone(),
             inhibitions: self.inhibitions.clone(),
             escalation: self.escalation.clone(),
@@ -551,6 +569,7 @@ impl Written {
                 LinkKey::default()
             }
         };
+        let hooks = Hooks::read(&self.channels, &self.hr_systems, &mut mistakes);
         let residents = Arc::new(Residents::of(&people));
         let settings = policy.map(|policy| policy.with_residents(residents)).map(|policy| Settings {
             written: self,
@@ -563,6 +582,7 @@ impl Written {
             key,
             journal_keys: Arc::new(journal_keys),
             links,
+            hooks: Arc::new(hooks),
         });
         (settings, mistakes)
     }

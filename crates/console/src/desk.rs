@@ -3,10 +3,13 @@
 use crate::views::{AlertPage, AlertsPage, DraftPage, DrillReport, IncidentPage, Overview, Text};
 use activity::Timestamp;
 use serde::Serialize;
-use std::{future::Future, pin::Pin};
+use std::{collections::BTreeMap, future::Future, pin::Pin};
 
 /// An answer that takes a while: a command waits until the journal has it.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, CommandRefusal>> + Send + 'a>>;
+
+/// What a hook's request came to, or why it is refused.
+pub type HookPending<'a> = Pin<Box<dyn Future<Output = Result<HookReceipt, HookRefusal>> + Send + 'a>>;
 
 /// The other side of the counter; implemented by the root crate.
 ///
@@ -38,6 +41,9 @@ pub trait Desk: Send + Sync + 'static {
     fn link(&self, token: &str) -> Result<LinkPage, LinkRefusal>;
     /// Answers it, in the name of whom it was made for. Resolves once the journal has it; a second time changes nothing.
     fn answer_link(&self, token: String) -> Pending<'_, ()>;
+    /// What a program posted: judged by its signature. Resolves once what follows from it is on its way; the journal has it a moment
+    /// later, since services do not wait for long.
+    fn hook(&self, request: HookRequest) -> HookPending<'_>;
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -275,6 +281,47 @@ pub enum LinkRefusal {
     /// 410
     #[error("{0}")]
     Expired(String),
+}
+
+/// Whose door it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// A channel's service, by the channel's name.
+    Channel(String),
+    /// A third party's HR system, by its name.
+    HrSystem(String),
+}
+
+/// As it came: nothing has been judged yet but its size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookRequest {
+    pub hook: Hook,
+    /// Header fields that came once, by their names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// At most [`crate::limits::HOOK_BODY_BYTES_MAX`] bytes.
+    pub body: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HookReceipt {
+    /// A word: `taken`, or why nothing follows from it.
+    pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HookRefusal {
+    /// 404
+    #[error("there is no such hook; `webhook_secret_file` of a channel, or `[[hr_systems]]`, opens one")]
+    Unknown,
+    /// 401
+    #[error("{0}")]
+    Forged(String),
+    /// 422
+    #[error("{0}")]
+    Invalid(String),
+    /// 503: sending it again is safe.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use crate::{
     escalation::{lapse_at, step_at},
     grouping, inhibit, limits,
     pending::{escalation_at, fallback_at, pending},
-    rejoin, reviews,
+    rejoin, reported, reviews,
     state::State,
 };
 use activity::{Entity, EntityKind, Mode, Timestamp, printable_within};
@@ -92,6 +92,7 @@ impl Casebook {
             data_classes: fact.data_classes,
             alert: Some(*fact),
             by: POLICY.into(),
+            people: None,
             command: None,
         });
         self.with_consequences(now, Decision::IncidentOpened { at: now, because, incident: self.next_id(), opening })
@@ -105,7 +106,8 @@ impl Casebook {
         if let Some(decided) = reviews::decide(&self.policy, &self.state.reviews, now, command) {
             return decided;
         }
-        let decision = commands::decide(self, now, command)?;
+        let reported = reported::decide(&self.state, now, command);
+        let decision = reported.unwrap_or_else(|| commands::decide(self, now, command))?;
         Ok(self.with_consequences(now, decision))
     }
 

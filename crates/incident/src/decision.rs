@@ -306,6 +306,21 @@ pub enum Decision {
         by: String,
         command: Option<String>,
     },
+    /// Another system reported something about the subject of an open incident.
+    Reported {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        /// What it said.
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        severity: Severity,
+        /// How many people are concerned at least; `None`: it did not say, or more is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        people: Option<u64>,
+        command: Option<String>,
+    },
     Closed {
         #[serde(with = "wire")]
         at: Timestamp,
@@ -523,6 +538,9 @@ pub struct Opening {
     pub alert: Option<AlertFact>,
     /// `policy`, or who declared it.
     pub by: String,
+    /// How many people are concerned at least, where a system that reported it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<u64>,
     pub command: Option<String>,
 }
 
@@ -574,6 +592,7 @@ impl Decision {
             Decision::VerdictSet { .. } => "verdict_set",
             Decision::AlertJudged { .. } => "alert_judged",
             Decision::Noted { .. } => "noted",
+            Decision::Reported { .. } => "reported",
             Decision::Closed { .. } => "closed",
             Decision::Reopened { .. } => "reopened",
             Decision::OwnerSet { .. } => "owner_set",
@@ -621,6 +640,7 @@ impl Decision {
             | Decision::DraftChanged { at, .. }
             | Decision::AlertJudged { at, .. }
             | Decision::Noted { at, .. }
+            | Decision::Reported { at, .. }
             | Decision::Closed { at, .. }
             | Decision::Reopened { at, .. }
             | Decision::OwnerSet { at, .. }
@@ -676,6 +696,7 @@ impl Decision {
             | Decision::DraftChanged { because, .. }
             | Decision::AlertJudged { because, .. }
             | Decision::Noted { because, .. }
+            | Decision::Reported { because, .. }
             | Decision::Closed { because, .. }
             | Decision::Reopened { because, .. }
             | Decision::OwnerSet { because, .. }
@@ -727,6 +748,7 @@ impl Decision {
             | Decision::PeopleLocated { incident, .. }
             | Decision::DraftChanged { incident, .. }
             | Decision::Noted { incident, .. }
+            | Decision::Reported { incident, .. }
             | Decision::Reopened { incident, .. }
             | Decision::OwnerSet { incident, .. }
             | Decision::TaskAdded { incident, .. }
@@ -764,6 +786,7 @@ impl Decision {
             | Decision::DraftChanged { by, .. }
             | Decision::AlertJudged { by, .. }
             | Decision::Noted { by, .. }
+            | Decision::Reported { by, .. }
             | Decision::Closed { by, .. }
             | Decision::Reopened { by, .. }
             | Decision::OwnerSet { by, .. }
@@ -797,6 +820,7 @@ impl Decision {
             | Decision::DraftChanged { command, .. }
             | Decision::AlertJudged { command, .. }
             | Decision::Noted { command, .. }
+            | Decision::Reported { command, .. }
             | Decision::Closed { command, .. }
             | Decision::Reopened { command, .. }
             | Decision::OwnerSet { command, .. }

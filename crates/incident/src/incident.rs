@@ -290,7 +290,18 @@ impl Incident {
         if let Some(alert) = &opening.alert {
             incident.join(alert, false);
         }
+        incident.at_least(opening.people);
         incident
+    }
+
+    /// A system says how many people are concerned: what bounds them from above, as only a person can, stays.
+    fn at_least(&mut self, people: Option<u64>) {
+        if let Some(lower) = people
+            && self.people.get("").is_none_or(|count| count.upper.is_none() && count.lower < lower)
+            && self.has_room_for("")
+        {
+            self.people.insert(String::new(), Headcount { lower, upper: None });
+        }
     }
 
     /// How many records it concerns: bounds, per table, with their reasons.
@@ -352,6 +363,10 @@ impl Incident {
                 if self.has_room_for(place) {
                     self.people.insert(place.clone(), Headcount { lower: *lower, upper: *upper });
                 }
+            }
+            Decision::Reported { severity, people, .. } => {
+                self.worst_alert = self.worst_alert.max(*severity);
+                self.at_least(*people);
             }
             Decision::PeopleLocated { located, .. } => self.located = Some(Located::clone(located)),
             Decision::DraftChanged { draft, change, .. } => drafts::apply(&mut self.drafts, *draft, change, decision),

@@ -47,6 +47,7 @@ mod pending;
 mod policy;
 mod probes;
 mod rejoin;
+mod reported;
 mod reviews;
 mod revised;
 mod silence;

@@ -116,6 +116,7 @@ impl Decision {
                 format!("alert {alert} judged `{}`{until}: {because}", verdict.as_str())
             }
             Decision::Noted { because, .. } => format!("note: {because}"),
+            Decision::Reported { because, severity, .. } => format!("reported as {}: {because}", severity.as_str()),
             Decision::Closed { because, .. } => format!("closed: {because}"),
             Decision::Reopened { because, .. } => format!("opened again: {because}"),
             Decision::OwnerSet { because, owner: Some(owner), .. } => format!("given to {owner}: {because}"),

@@ -5,8 +5,9 @@
 
 use activity::{DataClass, DrillId, Entity, EntityKind, Mode, Span, Timestamp};
 use console::{
-    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
-    JudgeRequest, LinkPage, LinkRefusal, Pending, Readiness, Text, views::*,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, Hook, HookPending,
+    HookReceipt, HookRefusal, HookRequest, JudgeReceipt, JudgeRequest, LinkPage, LinkRefusal, Pending, Readiness, Text,
+    views::*,
 };
 use std::sync::{
     Mutex,
@@ -29,6 +30,8 @@ pub(crate) struct SampleDesk {
     pub(crate) judged: Mutex<Vec<JudgeRequest>>,
     /// Tokens of links whose button was pressed.
     pub(crate) answered: Mutex<Vec<String>>,
+    /// What was posted to hooks.
+    pub(crate) hooked: Mutex<Vec<HookRequest>>,
     pub(crate) unready: AtomicBool,
     pub(crate) stuck: AtomicBool,
     /// A note `wait` has arrived, and waits for `release`.
@@ -43,6 +46,7 @@ impl Default for SampleDesk {
             commands: Mutex::default(),
             judged: Mutex::default(),
             answered: Mutex::default(),
+            hooked: Mutex::default(),
             unready: AtomicBool::default(),
             stuck: AtomicBool::default(),
             arrived: Notify::default(),
@@ -213,6 +217,19 @@ impl Desk for SampleDesk {
             "old.tag" => Err(LinkRefusal::Expired("its time is over".into())),
             _ => Err(LinkRefusal::Forged("it is not one of ours".into())),
         }
+    }
+
+    fn hook(&self, request: HookRequest) -> HookPending<'_> {
+        self.hooked.lock().expect("no test panics while it holds this").push(request.clone());
+        Box::pin(async move {
+            match request.headers.get("x-signature").map(String::as_str) {
+                _ if matches!(&request.hook, Hook::Channel(name) if name != "pager") => Err(HookRefusal::Unknown),
+                Some("good") => Ok(HookReceipt { outcome: "taken" }),
+                Some("slow") => Err(HookRefusal::Unavailable("the command could not be sent".into())),
+                Some("odd") => Err(HookRefusal::Invalid("`kind` is none of those it may report".into())),
+                _ => Err(HookRefusal::Forged("no signature fits".into())),
+            }
+        })
     }
 
     fn answer_link(&self, token: String) -> Pending<'_, ()> {

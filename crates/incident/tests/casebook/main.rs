@@ -38,6 +38,8 @@ mod notices;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod reported;
+#[cfg(test)]
 mod silences;
 #[cfg(test)]
 mod states;

@@ -13,7 +13,9 @@
 //! region = "eu"                                              # us or eu
 //! routing_key_file = "/run/credentials/breachd/pagerduty"    # the integration key, 32 characters
 //! api_token_file = "/run/credentials/breachd/pagerduty-api"  # optional: confirms that an incident is really open
+//! webhook_secret_file = "/run/credentials/breachd/pagerduty-webhook"   # optional: answers come back
 //! ```
+//! With `webhook_secret_file`, acknowledgements and notes made in PagerDuty come back (see [`crate::ChannelHook`]).
 //! The daily digest is refused: it may interrupt nobody.
 //!
 //! Accepted means 202: PagerDuty took the event. A disabled service, a maintenance window or a suppression rule still tell
@@ -76,6 +78,9 @@ pub struct PagerDutySettings {
     pub api_token_file: Option<PathBuf>,
     /// Or the environment variable that holds it.
     pub api_token_env: Option<String>,
+    /// File with the secrets of the webhook subscription (version 3), one a line: more than one while it is being changed. With it, what
+    /// people do to our incidents in PagerDuty comes back through `POST /hooks/NAME` of the console.
+    pub webhook_secret_file: Option<PathBuf>,
     /// Which breachd speaks: `payload.source`, and the first part of every dedup key. Two installations that share an
     /// integration need two sources.
     #[serde(default = "default_source")]
@@ -336,6 +341,11 @@ impl Channel for PagerDuty {
     }
 }
 
+/// PagerDuty's id of the incident in the receipt of a confirmation.
+pub(crate) fn incident_in_receipt(receipt: &str) -> Option<&str> {
+    receipt.strip_prefix("incident ")?.split(' ').next()
+}
+
 /// `None`: nothing that may interrupt anybody.
 const fn action(kind: NoticeKind) -> Option<&'static str> {
     Some(match kind {
@@ -463,6 +473,12 @@ mod tests {
         );
         assert_eq!(event["links"][0]["href"], "https://breachd.example/incidents/INC-7");
         assert!(Value::Object(event).to_string().len() < EVENT_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_confirmations_receipt_names_the_incident_there() {
+        assert_eq!(incident_in_receipt("incident PGR0VU2 is triggered"), Some("PGR0VU2"));
+        assert_eq!(incident_in_receipt("breachd/INC-7"), None);
     }
 
     #[test]
