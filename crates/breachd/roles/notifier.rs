@@ -15,7 +15,7 @@
 //! Signed checkpoints of the journal ([`crate::checkpoints`]) are written in the same transactions. A journal that does not agree with the
 //! last one, because it was cut off, rolled back or written anew, is refused like one whose chain is broken.
 
-use super::RoleError;
+use super::{RoleError, mailing::Mailings};
 use crate::cli::RoleName as Role;
 use crate::{
     checkpoints::{self, Pace},
@@ -55,6 +55,7 @@ struct Active<'a> {
     full_since: Option<Instant>,
     /// Version of the directory that the policy counts people by.
     people_seen: u64,
+    mailings: Mailings,
 }
 
 /// Decisions that are applied and not yet journaled, in their order.
@@ -208,6 +209,7 @@ impl<'a> Active<'a> {
             settings,
             full_since: None,
             people_seen: u64::MAX,
+            mailings: Mailings::default(),
         };
         active.set_policy();
         active.measure_contacts();
@@ -254,6 +256,8 @@ impl<'a> Active<'a> {
         self.measure_contacts();
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
+        let mails = self.mailings.again(self.casebook.mailings(), wall::now());
+        self.hand_over(mails);
         tracing::info!(
             "new triggers, channels, secrets and signature rules are in force; sources, detector and console change at a restart"
         );
@@ -315,7 +319,11 @@ impl<'a> Active<'a> {
             self.tell_checkpoint(&mut decisions);
             self.decide(&mut batch, decisions, Positions::new());
         }
+        let due =
+            self.mailings.due(self.casebook.mailings(), &self.context.people.get(), &self.settings, wall::now());
+        self.decide(&mut batch, due.decisions, Positions::new());
         self.commit(batch)?;
+        self.hand_over(due.notices);
         if self.checkpoint_due(&self.tree, &[]) {
             self.journal(&Batch::default())?;
         }
@@ -445,9 +453,25 @@ impl<'a> Active<'a> {
         }
     }
 
+    /// Mails of mailings, whose batch is journaled. There is always room: at most a batch of each mailing is on its way.
+    fn hand_over(&self, mails: Vec<Notice>) {
+        let Some(dispatcher) = &self.dispatcher else { return };
+        for mail in mails {
+            let id = mail.id.clone();
+            if dispatcher.submit(mail) == Submission::Full {
+                tracing::error!(notice = %id, "a mail of a mailing found no room");
+                self.context.metrics.invariant_violation("notice_not_queued", 1);
+            }
+        }
+    }
+
     /// Bounded: what is not delivered by then is requested in the journal and goes out at the next start.
     fn drain(mut self) -> Result<(), RoleError> {
-        self.end_dispatcher(limits::DRAIN)
+        self.end_dispatcher(limits::DRAIN)?;
+        let cut = self.mailings.cut(self.casebook.mailings(), wall::now());
+        let mut batch = Batch::default();
+        self.decide(&mut batch, cut, Positions::new());
+        self.commit(batch)
     }
 
     fn end_dispatcher(&mut self, within: std::time::Duration) -> Result<(), RoleError> {
@@ -474,6 +498,9 @@ impl<'a> Active<'a> {
     fn take_reports(&mut self, batch: &mut Batch) {
         for _ in 0..limits::REPORTS {
             let Ok(report) = self.reports.try_recv() else { break };
+            if self.mailings.take(&report) {
+                continue;
+            }
             let decisions = self.casebook.delivery(&report);
             self.decide(batch, decisions, Positions::new());
         }

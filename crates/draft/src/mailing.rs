@@ -158,6 +158,41 @@ impl Mailing {
         Ok(self)
     }
 
+    /// Hands nothing out before then: somebody else has used up the pace until then.
+    #[must_use]
+    pub fn not_before(mut self, at: Timestamp) -> Self {
+        self.not_before = Some(at);
+        self
+    }
+
+    /// Another pace from now on; at least 1.
+    pub fn set_pace(&mut self, per_minute: usize) {
+        self.per_minute = per_minute.max(1);
+    }
+
+    /// SHA-256 of the list.
+    pub fn list(&self) -> &str {
+        &self.list
+    }
+
+    /// Those of whom no batch has begun, in the list's order; `None`: a batch has begun and not ended.
+    pub fn rest(&self) -> Option<&[Recipient]> {
+        self.batch.is_none().then(|| self.recipients.get(self.done as usize..).unwrap_or_default())
+    }
+
+    /// Handed out, and without a result.
+    pub fn in_flight(&self) -> Vec<u32> {
+        let of = |batch: &Batch| {
+            (batch.from..batch.next).filter(|at| !batch.results.contains_key(at)).collect::<Vec<_>>()
+        };
+        self.batch.as_ref().map_or_else(Vec::new, of)
+    }
+
+    /// What is known by now of the batch that has begun and not ended, for whoever cannot wait for the rest: its places, and results.
+    pub fn unended(&self) -> Option<(std::ops::Range<u32>, &BTreeMap<u32, Outcome>)> {
+        self.batch.as_ref().map(|batch| (batch.from..batch.to, &batch.results))
+    }
+
     /// What the journal has.
     pub fn apply(&mut self, progress: &Progress) {
         match progress {
@@ -230,11 +265,7 @@ impl Mailing {
     /// Left part of the Message-ID, and the token of the bounce address: the same for every repeat of this document to this person,
     /// 32 hexadecimal digits that tell neither.
     pub fn token(&self, at: u32) -> Option<String> {
-        let person = &self.recipient(at)?.person;
-        let mut hash =
-            sha256(&format!("breachd mailing {}:{}{}:{person}", self.document.len(), self.document, person.len()));
-        hash.truncate(32);
-        Some(hash)
+        Some(token(&self.document, &self.recipient(at)?.person))
     }
 
     /// Who has to be reached another way: refused or bounced.
@@ -254,4 +285,11 @@ impl Mailing {
         let minutes = left.max(0) / self.per_minute as i64;
         now.saturating_add(Span::from_minutes(minutes))
     }
+}
+
+/// [`Mailing::token`] of a document, by the SHA-256 of its text, to a person.
+pub fn token(document: &str, person: &str) -> String {
+    let mut hash = sha256(&format!("breachd mailing {}:{document}{}:{person}", document.len(), person.len()));
+    hash.truncate(32);
+    hash
 }

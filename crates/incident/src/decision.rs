@@ -2,7 +2,8 @@
 //! incidents; a [`crate::Casebook`] is what remains of them when they are applied in order.
 
 use crate::{
-    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, DraftChange, IncidentId, Located, Notice, NoticeId,
+    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, DraftChange, IncidentId, Located, MailingProgress,
+    Notice, NoticeId,
     Settlement, Silence, Verdict, wire,
 };
 use activity::{DataClasses, Entity, Mode, Timestamp};
@@ -170,6 +171,18 @@ pub enum Decision {
         draft: u32,
         change: Box<DraftChange>,
         command: Option<String>,
+    },
+    /// How far the mails of a draft's version have come that goes to many people; by the batch, not by the mail.
+    MailingProgressed {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        /// Its number within the incident.
+        draft: u32,
+        version: u32,
+        progress: Box<MailingProgress>,
     },
     /// Somebody has to know.
     NoticeRequested {
@@ -535,6 +548,7 @@ impl Decision {
             Decision::PeopleCounted { .. } => "people_counted",
             Decision::PeopleLocated { .. } => "people_located",
             Decision::DraftChanged { .. } => "draft_changed",
+            Decision::MailingProgressed { .. } => "mailing_progressed",
             Decision::NoticeRequested { .. } => "notice_requested",
             Decision::NoticeStopped { .. } => "notice_stopped",
             Decision::NoticeUndeliverable { .. } => "notice_undeliverable",
@@ -590,6 +604,7 @@ impl Decision {
             | Decision::PeopleCounted { at, .. }
             | Decision::PeopleLocated { at, .. }
             | Decision::DraftChanged { at, .. }
+            | Decision::MailingProgressed { at, .. }
             | Decision::AlertJudged { at, .. }
             | Decision::Noted { at, .. }
             | Decision::Closed { at, .. }
@@ -643,6 +658,7 @@ impl Decision {
             | Decision::PeopleCounted { because, .. }
             | Decision::PeopleLocated { because, .. }
             | Decision::DraftChanged { because, .. }
+            | Decision::MailingProgressed { because, .. }
             | Decision::AlertJudged { because, .. }
             | Decision::Noted { because, .. }
             | Decision::Closed { because, .. }
@@ -693,6 +709,7 @@ impl Decision {
             | Decision::PeopleCounted { incident, .. }
             | Decision::PeopleLocated { incident, .. }
             | Decision::DraftChanged { incident, .. }
+            | Decision::MailingProgressed { incident, .. }
             | Decision::Noted { incident, .. }
             | Decision::Reopened { incident, .. }
             | Decision::OwnerSet { incident, .. }

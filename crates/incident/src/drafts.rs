@@ -12,7 +12,9 @@
 //! Sent means handed to a channel, or that a person said so; it settles no time limit, since a relay's answer does not prove that an
 //! authority has it. A drill's drafts go through all of it, and nothing leaves.
 
-use crate::{Act, Decision, Incident, NoticeId, Policy, Settlement, Verdict, limits, policy::DraftRule, wire};
+use crate::{
+    Act, Decision, Incident, Mailed, MailingTerms, NoticeId, Policy, Settlement, Verdict, limits, policy::DraftRule, wire,
+};
 use activity::{EntityKind, Timestamp};
 use draft::{Answers, Count, Entry, Facts, Field, Form, KnownBy, Language, Open, Phase, Previous, Sign, Told, Written};
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,9 @@ pub enum DraftChange {
         notice: Option<NoticeId>,
         /// Who could have stopped it while it was held.
         could_stop: Vec<String>,
+        /// It goes to many people, each by a mail of their own: progress is journaled apart.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mailing: Option<MailingTerms>,
     },
 }
 
@@ -103,6 +108,9 @@ pub struct Terms {
     /// `None`: a person sends it, and says so.
     pub channel: Option<String>,
     pub hold_secs: i64,
+    /// The channel brings it to each of these people; `None`: to whom the channel tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailing: Option<MailingTerms>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +176,8 @@ pub struct DraftSent {
     pub notice: Option<NoticeId>,
     pub could_stop: Vec<String>,
     pub act: Act,
+    /// How the mails to many people stand.
+    pub mailing: Option<Mailed>,
 }
 
 /// Where a draft stands.
@@ -188,7 +198,10 @@ pub enum DraftState {
 impl Draft {
     /// The same as part of another incident.
     pub(crate) fn renumbered(&self, number: u32) -> Draft {
-        Draft { number, ..self.clone() }
+        let mut draft = Draft { number, ..self.clone() };
+        // Mails go on where they began, once.
+        draft.sent.iter_mut().for_each(|sent| sent.mailing = None);
+        draft
     }
 
     /// Number of the newest version.
@@ -222,6 +235,15 @@ impl Draft {
             () if self.terms.approval == Approval::ByException => DraftState::Held,
             () => DraftState::AwaitsApproval,
         }
+    }
+
+    /// The mails of a version that was sent to many people.
+    pub fn mailed(&self, version: u32) -> Option<&Mailed> {
+        self.sent.iter().find(|sent| sent.version == version)?.mailing.as_ref()
+    }
+
+    pub(crate) fn mailed_mut(&mut self, version: u32) -> Option<&mut Mailed> {
+        self.sent.iter_mut().find(|sent| sent.version == version)?.mailing.as_mut()
     }
 
     /// Whether this person may approve and stop it. A name that is only claimed counts as claimed.
@@ -264,11 +286,15 @@ impl Draft {
                 self.approved = Some(DraftApproval { version: *version, act: act() });
                 self.stopped = None;
             }
-            DraftChange::Stopped { .. } => {
+            DraftChange::Stopped { version } => {
+                if let Some(mailed) = self.mailed_mut(*version) {
+                    mailed.stopped = Some(act());
+                    return;
+                }
                 self.approved = None;
                 self.stopped = Some(act());
             }
-            DraftChange::Sent { version, sha256, notice, could_stop } => {
+            DraftChange::Sent { version, sha256, notice, could_stop, mailing } => {
                 let phase =
                     self.versions.iter().find(|other| other.version == *version).map_or(self.phase(), |of| of.phase);
                 self.stopped = None;
@@ -280,6 +306,7 @@ impl Draft {
                     notice: notice.clone(),
                     could_stop: could_stop.clone(),
                     act: act(),
+                    mailing: mailing.clone().map(|terms| Mailed::new(terms, &self.title, &self.text)),
                 });
             }
         }
@@ -330,7 +357,12 @@ impl Order<'_> {
         let form = Form::of(policy.law().get(obligation)?)?;
         let rule = policy.draft_rule(obligation);
         let language = rule.map_or(Language::English, |rule| rule.language);
-        Some(Order { obligation, form, language, terms: rule.map(DraftRule::terms).unwrap_or_default() })
+        let mut terms = rule.map(DraftRule::terms).unwrap_or_default();
+        if let Some(rule) = rule.filter(|rule| form != Form::Authority && rule.channel.is_some()) {
+            let residents_of = policy.law().get(obligation)?.residents_of.clone();
+            terms.mailing = Some(MailingTerms { to: rule.recipients.unwrap_or_default(), residents_of });
+        }
+        Some(Order { obligation, form, language, terms })
     }
 
     /// The change that makes it.

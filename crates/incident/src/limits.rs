@@ -99,6 +99,8 @@ pub const SILENCE_MAX: Span = Span::from_hours(8);
 pub const DRAFTS_MAX: usize = 160;
 /// Versions of one draft. Beyond: edits are refused, and what is released is the last one.
 pub const DRAFT_VERSIONS_MAX: usize = 100;
+/// Ids of people in one journal entry of a mailing. Beyond: further entries.
+pub const MAILING_PERSONS_PER_ENTRY: usize = 1_000;
 /// Entries of `[[drafts]]`.
 pub const DRAFT_RULES_MAX: usize = 64;
 

@@ -20,7 +20,9 @@ pub(super) fn decide(
     let Asked { now: at, by, command, .. } = asked;
     let refuse = |why: String| Refusal::Draft(why);
     let because = text("reason", reason)?;
-    if !incident.is_open() {
+    let stops_mails =
+        matches!(act, DraftAct::Stop) && incident.draft(number).is_some_and(|draft| draft.being_mailed().is_some());
+    if !incident.is_open() && !stops_mails {
         return Err(refuse(format!("incident `{}` is closed: its drafts stay as they are", incident.id)));
     }
     if let DraftAct::Make { obligation } = act {
@@ -113,6 +115,10 @@ fn change(
             Ok(DraftChange::Approved { version: *version, sha256 })
         }
         DraftAct::Stop => {
+            if let Some(version) = draft.being_mailed() {
+                may_decide()?;
+                return Ok(DraftChange::Stopped { version });
+            }
             unsent()?;
             may_decide()?;
             if draft.state() == DraftState::Stopped {
@@ -130,7 +136,7 @@ fn change(
             if draft.terms.approval == Approval::Required && !draft.is_approved() {
                 return Err(refuse(format!("draft {number} must be approved before it is sent")));
             }
-            Ok(DraftChange::Sent { version: *version, sha256, notice: None, could_stop: Vec::new() })
+            Ok(DraftChange::Sent { version: *version, sha256, notice: None, could_stop: Vec::new(), mailing: None })
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Stage 2: what may leave now.
 //!
 //! A notice with `hold_until` waits, and while it waits it holds up nobody. From then on the notices of one incident stand in
-//! line and leave one after the other. Among incidents the live go before drills, the graver before the lighter, the
+//! line and leave one after the other; mails of a mailing have no order among themselves and stand in none. Among incidents the live go before drills, the graver before the lighter, the
 //! older before the younger. Looks at what a service shows go by a pace of their own ([`Free`]): they keep no notice waiting. Every operation costs a logarithm of what is in hand: the outbox is fullest when least time
 //! is to be lost.
 
 use crate::channel::Receipt;
 use activity::Timestamp;
 use detector::Severity;
-use incident::{IncidentId, Notice};
+use incident::{IncidentId, Notice, NoticeId};
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, HashMap, VecDeque},
@@ -47,6 +47,9 @@ pub(crate) struct Free {
     pub(crate) look: Option<Timestamp>,
 }
 
+/// The notices of an incident, or one mail of a mailing.
+type Line = (IncidentId, Option<NoticeId>);
+
 /// What leaves first: live, not asked about, grave, old.
 type Rank = (bool, bool, Reverse<Severity>, Sequence);
 
@@ -58,8 +61,8 @@ type Rank = (bool, bool, Reverse<Severity>, Sequence);
 pub(crate) struct Agenda {
     jobs: HashMap<Sequence, Job>,
     next: Sequence,
-    /// Unsent notices whose hold is over, by incident; only the first of a line is tried.
-    lines: HashMap<IncidentId, VecDeque<Sequence>>,
+    /// Unsent notices whose hold is over; only the first of a line is tried.
+    lines: HashMap<Line, VecDeque<Sequence>>,
     timers: BTreeSet<(Timestamp, Sequence)>,
     /// To be sent.
     ready: BTreeSet<Rank>,
@@ -158,7 +161,7 @@ impl Agenda {
     /// Its time has come.
     fn ripen(&mut self, sequence: Sequence) {
         let Some(job) = self.jobs.get(&sequence) else { return };
-        let in_line = self.lines.get(&job.notice.incident).is_some_and(|line| line.front() == Some(&sequence));
+        let in_line = self.lines.get(&line_of(&job.notice)).is_some_and(|line| line.front() == Some(&sequence));
         if !job.is_sending() {
             self.looks.insert(rank(sequence, job));
         } else if in_line {
@@ -170,7 +173,7 @@ impl Agenda {
 
     fn stand_in_line(&mut self, sequence: Sequence) {
         let Some(job) = self.jobs.get(&sequence) else { return };
-        let line = self.lines.entry(job.notice.incident).or_default();
+        let line = self.lines.entry(line_of(&job.notice)).or_default();
         line.push_back(sequence);
         if line.len() == 1 {
             self.ready.insert(rank(sequence, job));
@@ -179,13 +182,13 @@ impl Agenda {
 
     fn leave_line(&mut self, sequence: Sequence) {
         let Some(job) = self.jobs.get(&sequence) else { return };
-        let incident = job.notice.incident;
-        let Some(line) = self.lines.get_mut(&incident) else { return };
+        let key = line_of(&job.notice);
+        let Some(line) = self.lines.get_mut(&key) else { return };
         let was_first = line.front() == Some(&sequence);
         line.retain(|waiting| *waiting != sequence);
         match line.front().copied() {
             None => {
-                self.lines.remove(&incident);
+                self.lines.remove(&key);
             }
             Some(first) if was_first => {
                 if let Some(job) = self.jobs.get(&first) {
@@ -209,6 +212,10 @@ impl Job {
             Some(reason) => format!("no try succeeded in time; the last: {reason}"),
         }
     }
+}
+
+fn line_of(notice: &Notice) -> Line {
+    (notice.incident, notice.is_of_mailing().then(|| notice.id.clone()))
 }
 
 fn rank(sequence: Sequence, job: &Job) -> Rank {
@@ -254,6 +261,23 @@ mod tests {
         assert_eq!((job.attempts, job.notice.severity), (1, Severity::Low));
         agenda.remove(first);
         assert_eq!(taken(&mut agenda, at(5)), [(1, Severity::Critical)]);
+    }
+
+    #[test]
+    fn mails_of_a_mailing_wait_for_no_other() {
+        let mut agenda = Agenda::default();
+        let mail = |n: u64| {
+            let recipient =
+                incident::Recipient { contact: n.to_string(), title: String::new(), address: String::new(), reply: None };
+            let id = NoticeId(format!("{n:032x}"));
+            notice(1, |notice| {
+                (notice.id, notice.kind, notice.recipient) = (id, incident::NoticeKind::Draft, Some(recipient));
+            })
+        };
+        (0..3).for_each(|n| agenda.add(mail(n), at(0)));
+        let (first, _) = agenda.take_due(at(0), ALL).unwrap();
+        agenda.postpone(first, 1, at(500), "greylisted".into());
+        assert_eq!(taken(&mut agenda, at(1)).len(), 2, "the others go while one is tried again later");
     }
 
     #[test]
