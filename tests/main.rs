@@ -19,6 +19,8 @@ mod exact;
 mod harness;
 #[path = "it/letters.rs"]
 mod letters;
+#[path = "it/mailing.rs"]
+mod mailing;
 #[path = "it/pipeline.rs"]
 mod pipeline;
 #[path = "it/places.rs"]

@@ -369,6 +369,12 @@ impl console::Desk for Desk {
         drafts::page(casebook.policy(), incident, incident.draft(number)?, wall::now())
     }
 
+    fn mailing(&self, incident: &str, number: u32) -> Option<shown::MailingPage> {
+        let casebook = self.model.casebook();
+        let incident = casebook.incident(IncidentId::parse(incident)?)?;
+        drafts::mailing(incident, incident.draft(number)?, wall::now())
+    }
+
     fn alerts(&self) -> shown::AlertsPage {
         let now = wall::now();
         let casebook = self.model.casebook();

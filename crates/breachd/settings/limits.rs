@@ -84,3 +84,6 @@ pub const INCIDENTS_SHOWN: usize = 200;
 
 /// Deadlines on the console's first page.
 pub const DEADLINES_SHOWN: usize = 50;
+
+/// People whom the mails of a draft did not reach, in one answer; the rest is counted, and the journal has them.
+pub const MISSED_SHOWN: usize = 20_000;

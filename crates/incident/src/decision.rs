@@ -182,7 +182,9 @@ pub enum Decision {
         /// Its number within the incident.
         draft: u32,
         version: u32,
+        by: String,
         progress: Box<MailingProgress>,
+        command: Option<String>,
     },
     /// Somebody has to know.
     NoticeRequested {
@@ -744,6 +746,7 @@ impl Decision {
             | Decision::MomentRecorded { by, .. }
             | Decision::PeopleCounted { by, .. }
             | Decision::DraftChanged { by, .. }
+            | Decision::MailingProgressed { by, .. }
             | Decision::AlertJudged { by, .. }
             | Decision::Noted { by, .. }
             | Decision::Closed { by, .. }
@@ -776,6 +779,7 @@ impl Decision {
             | Decision::MomentRecorded { command, .. }
             | Decision::PeopleCounted { command, .. }
             | Decision::DraftChanged { command, .. }
+            | Decision::MailingProgressed { command, .. }
             | Decision::AlertJudged { command, .. }
             | Decision::Noted { command, .. }
             | Decision::Closed { command, .. }

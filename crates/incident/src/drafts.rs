@@ -39,6 +39,8 @@ pub enum DraftAct {
     Stop,
     /// As [`DraftAct::Approve`] where a channel is configured; else: a person has sent the newest version.
     Send { version: u32 },
+    /// Mails to these people came back: numbers of employees, or the left parts of the mails' Message-IDs.
+    Bounced { who: Vec<String> },
 }
 
 /// What happened to a draft.

@@ -14,7 +14,9 @@
 //!
 //! Of people told before an incident was merged into another one the first keeps the record, and its mails go on.
 
-use crate::{Act, Casebook, Decision, Draft, DraftSent, Incident, IncidentId, affected::is_employee, limits, wire};
+use crate::{
+    Act, Casebook, Decision, Draft, DraftSent, Incident, IncidentId, POLICY, affected::is_employee, limits, wire,
+};
 use activity::{Record, Timestamp};
 use law::{Headcount, People};
 use serde::{Deserialize, Serialize};
@@ -205,6 +207,11 @@ impl Mailed {
         self.lost.iter().map(|(person, loss)| (&**person, *loss))
     }
 
+    /// Whether the relay took a mail to this person.
+    fn was_sent(&self, person: &str) -> bool {
+        self.reached.contains(person) || self.loss_of(person) == Some(Loss::Bounced)
+    }
+
     pub fn loss_of(&self, person: &str) -> Option<Loss> {
         self.lost.get(person).copied()
     }
@@ -291,7 +298,9 @@ impl Unfinished<'_> {
             incident: self.incident.id,
             draft: self.draft.number,
             version: self.sent.version,
+            by: POLICY.into(),
             progress: Box::new(progress),
+            command: None,
         }
     }
 
@@ -303,6 +312,32 @@ impl Unfinished<'_> {
 }
 
 impl Draft {
+    /// Whose mails came back, and of which version; `who`: numbers of employees, or the left parts of the mails' Message-IDs. Of ids that are of
+    /// no mail here nothing is said: a mailbox has others' mails too.
+    ///
+    /// # Errors
+    /// The numbers of whom no mail of any version was sent to, or everything, if nobody is found.
+    pub(crate) fn bounced(&self, who: &[String]) -> Result<(u32, Vec<String>), Vec<String>> {
+        let is_id = |word: &&String| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (ids, numbers): (Vec<&String>, Vec<&String>) = who.iter().partition(is_id);
+        let ids: BTreeSet<&str> = ids.into_iter().map(String::as_str).collect();
+        let mut unknown = Vec::new();
+        for (sent, mailed) in self.sent.iter().rev().filter_map(|sent| Some((sent, sent.mailing.as_ref()?))) {
+            let (found, others): (Vec<&String>, Vec<&String>) =
+                numbers.iter().partition(|number| mailed.was_sent(number));
+            let mut found: BTreeSet<String> = found.into_iter().cloned().collect();
+            if !ids.is_empty() {
+                let is_its = |person: &&str| ids.contains(draft::mailing::token(&sent.sha256, person).as_str());
+                found.extend(mailed.reached.iter().map(|person| &**person).filter(is_its).map(str::to_owned));
+            }
+            if others.is_empty() && !found.is_empty() {
+                return Ok((sent.version, found.into_iter().collect()));
+            }
+            unknown = others.into_iter().cloned().collect();
+        }
+        Err(if unknown.is_empty() { who.to_vec() } else { unknown })
+    }
+
     /// The version whose mails are still to leave; of several the newest.
     pub fn being_mailed(&self) -> Option<u32> {
         self.sent.iter().rev().find(|sent| sent.mailing.as_ref().is_some_and(|of| !of.is_over())).map(|of| of.version)

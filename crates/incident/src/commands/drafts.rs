@@ -2,7 +2,8 @@
 
 use super::{Asked, text};
 use crate::{
-    Answer, Approval, Decision, Draft, DraftAct, DraftChange, DraftState, Incident, Policy, Refusal,
+    Answer, Approval, Decision, Draft, DraftAct, DraftChange, DraftState, Incident, Loss, MailingProgress, Policy,
+    Refusal,
     drafts::{self, Order},
     limits,
 };
@@ -20,6 +21,19 @@ pub(super) fn decide(
     let Asked { now: at, by, command, .. } = asked;
     let refuse = |why: String| Refusal::Draft(why);
     let because = text("reason", reason)?;
+    if let DraftAct::Bounced { who } = act {
+        let draft = incident.draft(number).ok_or_else(|| refuse(format!("there is no draft {number}")))?;
+        if who.len() > limits::BOUNCED_MAX {
+            return Err(refuse(format!("at most {} at a time, please", limits::BOUNCED_MAX)));
+        }
+        let (version, persons) = draft.bounced(who).map_err(|unknown| {
+            let unknown = printable_within(&unknown.join(", "), limits::NAME_MAX);
+            refuse(format!("no mail of draft {number} was sent to {unknown}"))
+        })?;
+        let progress = Box::new(MailingProgress::NotReached { persons, loss: Loss::Bounced });
+        let (incident, draft) = (incident.id, number);
+        return Ok(Decision::MailingProgressed { at, because, incident, draft, version, by, progress, command });
+    }
     let stops_mails =
         matches!(act, DraftAct::Stop) && incident.draft(number).is_some_and(|draft| draft.being_mailed().is_some());
     if !incident.is_open() && !stops_mails {
@@ -77,7 +91,7 @@ fn change(
             .ok_or_else(|| refuse(format!("version {} of draft {number} was sent already", draft.version())))
     };
     match act {
-        DraftAct::Make { .. } => Err(refuse("a draft is made once".into())),
+        DraftAct::Make { .. } | DraftAct::Bounced { .. } => Err(refuse("a draft is made once".into())),
         DraftAct::Edit { field, text } => {
             if !draft.form.fields().contains(field) {
                 return Err(refuse(format!("`{}` has no place in this document", field.as_str())));
