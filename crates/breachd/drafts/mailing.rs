@@ -64,13 +64,13 @@ pub(super) fn print(answer: &Value, json: bool, out: &mut dyn Write) -> anyhow::
         line(out, format!("not reached {} {}", reason.n, reason.why))?;
     }
     let most = page.concerned_at_most.map_or_else(|| "any number".to_owned(), |most| most.to_string());
-    line(out, format!("concerned   {} to {most} people; beyond the list nobody is known by number", page.concerned_at_least))?;
+    line(out, format!("concerned   {} to {most} people in all, known by number or not", page.concerned_at_least))?;
     if !page.people.is_empty() {
         line(out, String::new())?;
         line(out, "to be told another way, by employee's number:".into())?;
     }
     for Missed { employee, why } in &page.people {
-        line(out, format!("{employee}\t{why}"))?;
+        line(out, format!("{employee:<12}{why}"))?;
     }
     if page.n_beyond > 0 {
         line(out, format!("and {} more", page.n_beyond))?;

@@ -8,7 +8,7 @@
 //! Message-ID it had. What is handed over is at most a batch ([`draft::limits::IN_FLIGHT_MAX`]) a mailing, whatever the list's length; it
 //! goes through lanes of its own in the dispatcher. A word to stop waits for results as long as for other notices, and journals them. Addresses are here and in the mails, and nowhere else.
 
-use crate::settings::{Settings, limits};
+use crate::settings::limits;
 use activity::{Span, Timestamp};
 use detector::{Directory, Employee, Employees, lies_in, may_lie_in};
 use draft::mailing::{Mailing, Next, Outcome, Progress, Recipient};
@@ -16,6 +16,7 @@ use incident::{
     Decision, DeliveryReport, DeliveryResult, DraftChange, Loss, MailTo, MailingProgress, Notice, NoticeDocument,
     NoticeId, NoticeKind, POLICY, Unfinished,
 };
+use notifier::ChannelSettings;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -64,8 +65,8 @@ impl Mailings {
     pub(super) fn due<'a>(
         &mut self,
         unfinished: impl Iterator<Item = Unfinished<'a>>,
-        people: &Arc<Directory>,
-        settings: &Settings,
+        people: &Directory,
+        channels: &[ChannelSettings],
         now: Timestamp,
     ) -> Due {
         let mut due = Due::default();
@@ -73,7 +74,7 @@ impl Mailings {
         for unfinished in unfinished.take(limits::MAILINGS_AT_ONCE) {
             seen.insert(unfinished.sent.sha256.clone());
             let pace = unfinished.draft.terms.channel.as_deref().and_then(|name| {
-                let channel = settings.channels.iter().find(|channel| channel.name() == name)?;
+                let channel = channels.iter().find(|channel| channel.name() == name)?;
                 channel.mails_per_minute()
             });
             let Some(per_minute) = pace else {
@@ -171,7 +172,8 @@ impl Mailings {
         match Mailing::new(list.recipients.clone(), document, per_minute) {
             Ok(mailing) => {
                 // What left within the last minute, before a restart perhaps, counts as the whole minute's.
-                let mailing = if unfinished.mailed.list.is_empty() { mailing } else { mailing.not_before(now + MINUTE) };
+                let mailing =
+                    if unfinished.mailed.list.is_empty() { mailing } else { mailing.not_before(now + MINUTE) };
                 let list = List { recipients: Vec::new(), ..list };
                 self.running.insert(document.clone(), Running { mailing, list, expired: BTreeSet::new() });
                 true
@@ -225,7 +227,11 @@ impl Mailings {
 impl Mailings {
     /// Ends every batch with the results that are there, as nobody will wait for others: so that the next start repeats no mail that a
     /// relay has taken.
-    pub(super) fn cut<'a>(&mut self, unfinished: impl Iterator<Item = Unfinished<'a>>, now: Timestamp) -> Vec<Decision> {
+    pub(super) fn cut<'a>(
+        &mut self,
+        unfinished: impl Iterator<Item = Unfinished<'a>>,
+        now: Timestamp,
+    ) -> Vec<Decision> {
         let cut = |unfinished: Unfinished<'_>| {
             let running = self.running.remove(&unfinished.sent.sha256)?;
             let (places, results) = running.mailing.unended()?;
@@ -352,9 +358,8 @@ impl List {
             List { made_of: made_of(unfinished, employees), recipients: Vec::new(), unreachable: BTreeMap::new() };
         let named = incident.named_employees();
         let place = mailed.terms.residents_of.as_str();
-        let is_resident = |home: &str| {
-            place.is_empty() || home.is_empty() || lies_in(home, place) || may_lie_in(home, place)
-        };
+        let is_resident =
+            |home: &str| place.is_empty() || home.is_empty() || lies_in(home, place) || may_lie_in(home, place);
         let mut add = |employee: &Employee| {
             if !mailed.awaits(&employee.number) || !is_resident(&employee.home) {
                 return;
@@ -390,3 +395,6 @@ impl List {
         list
     }
 }
+
+#[cfg(test)]
+mod tests;

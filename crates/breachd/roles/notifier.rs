@@ -319,8 +319,8 @@ impl<'a> Active<'a> {
             self.tell_checkpoint(&mut decisions);
             self.decide(&mut batch, decisions, Positions::new());
         }
-        let due =
-            self.mailings.due(self.casebook.mailings(), &self.context.people.get(), &self.settings, wall::now());
+        let (people, channels) = (self.context.people.get(), &self.settings.channels);
+        let due = self.mailings.due(self.casebook.mailings(), &people, channels, wall::now());
         self.decide(&mut batch, due.decisions, Positions::new());
         self.commit(batch)?;
         self.hand_over(due.notices);

@@ -108,7 +108,8 @@ pub(crate) fn action(words: &Words<'_>, comment: Option<Text>) -> Result<Action,
         "draft_stop" => DraftAct::Stop,
         "draft_send" => DraftAct::Send { version: number(words.version, "version")? },
         "draft_bounced" => {
-            let who: Vec<String> = words.text.split([' ', ',', '\n', '\r']).filter(|of| !of.is_empty()).map(str::to_owned).collect();
+            let who: Vec<String> =
+                words.text.split([' ', ',', '\n', '\r']).filter(|of| !of.is_empty()).map(str::to_owned).collect();
             if who.is_empty() || !who.iter().all(|of| routes::is_id(of)) {
                 return Err(mistake("text", "numbers of employees, or Message-IDs of 32 hexadecimal digits"));
             }
@@ -144,7 +145,9 @@ pub(crate) async fn mailing(
 ) -> Result<Json<MailingPage>, Problem> {
     let draft = find(&office, &id, &number)?.summary.number;
     let found = office.desk.mailing(&id, draft);
-    let missing = || Problem::new(Kind::NotFound, format!("no version of draft {draft} of `{id}` has gone out by mails to people"));
+    let missing = || {
+        Problem::new(Kind::NotFound, format!("no version of draft {draft} of `{id}` has gone out by mails to people"))
+    };
     found.map(Json).ok_or_else(missing)
 }
 
@@ -243,7 +246,9 @@ fn consequence(view: &DraftPage, action: &Action) -> Option<(String, String)> {
     let leaves = match &view.channel {
         _ if view.mode.is_drill() => "An exercise: nothing leaves.".to_owned(),
         Some(channel) if view.to_each => {
-            format!("It goes to each of the people it concerns, over {channel}, beginning at once. That cannot be taken back.")
+            format!(
+                "It goes to each of the people it concerns, over {channel}, beginning at once. That cannot be taken back."
+            )
         }
         Some(channel) => format!("It goes out at once, over {channel}. That cannot be taken back."),
         None => "Nothing goes out by itself: somebody has to send it, and record that.".to_owned(),
@@ -314,7 +319,8 @@ pub(crate) fn mailed(mailing: &Mailing) -> String {
         (_, Some(stopped)) => format!("stopped {stopped}"),
         (state, None) => state.to_owned(),
     };
-    let mut parts = vec![format!("mails {state}: taken by the relay for {} of {} people", mailing.n_reached, mailing.n)];
+    let mut parts =
+        vec![format!("mails {state}: taken by the relay for {} of {} people", mailing.n_reached, mailing.n)];
     if mailing.n_left > 0 {
         parts.push(format!("{} left", mailing.n_left));
     }
@@ -331,8 +337,12 @@ pub(crate) fn mailed(mailing: &Mailing) -> String {
     }
     let known = match mailing.concerned_at_most {
         Some(most) if most <= mailing.n => String::new(),
-        Some(most) => format!(" It may concern up to {most} people: beyond those on the list nobody is known by number."),
-        None => " How many people it concerns is not bounded: beyond those on the list nobody is known by number.".to_owned(),
+        Some(most) => {
+            format!(" It may concern up to {most} people in all: those of whom no number is known are on no list.")
+        }
+        None => {
+            " Nothing bounds how many people it concerns: those of whom no number is known are on no list.".to_owned()
+        }
     };
     format!("{}.{known}", parts.join("; "))
 }

@@ -182,9 +182,8 @@ impl Mailing {
 
     /// Handed out, and without a result.
     pub fn in_flight(&self) -> Vec<u32> {
-        let of = |batch: &Batch| {
-            (batch.from..batch.next).filter(|at| !batch.results.contains_key(at)).collect::<Vec<_>>()
-        };
+        let of =
+            |batch: &Batch| (batch.from..batch.next).filter(|at| !batch.results.contains_key(at)).collect::<Vec<_>>();
         self.batch.as_ref().map_or_else(Vec::new, of)
     }
 

@@ -3,8 +3,7 @@
 
 use crate::{
     AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, DraftChange, IncidentId, Located, MailingProgress,
-    Notice, NoticeId,
-    Settlement, Silence, Verdict, wire,
+    Notice, NoticeId, Settlement, Silence, Verdict, wire,
 };
 use activity::{DataClasses, Entity, Mode, Timestamp};
 use detector::{AlertId, Ruling, Severity, VerdictException};

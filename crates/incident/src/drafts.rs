@@ -13,7 +13,8 @@
 //! authority has it. A drill's drafts go through all of it, and nothing leaves.
 
 use crate::{
-    Act, Decision, Incident, Mailed, MailingTerms, NoticeId, Policy, Settlement, Verdict, limits, policy::DraftRule, wire,
+    Act, Decision, Incident, Mailed, MailingTerms, NoticeId, Policy, Settlement, Verdict, limits, policy::DraftRule,
+    wire,
 };
 use activity::{EntityKind, Timestamp};
 use draft::{Answers, Count, Entry, Facts, Field, Form, KnownBy, Language, Open, Phase, Previous, Sign, Told, Written};

@@ -56,7 +56,10 @@ fn mailed(world: &World) -> &Mailed {
 
 fn started(world: &mut World, n: u32) {
     let (list, directory) = ("ab".repeat(32), "cd".repeat(32));
-    progress(world, MailingProgress::Started { list, n, directory, concerned: law::Headcount { lower: n.into(), upper: None } });
+    progress(
+        world,
+        MailingProgress::Started { list, n, directory, concerned: law::Headcount { lower: n.into(), upper: None } },
+    );
 }
 
 /// Reached, left, on the way.
@@ -89,7 +92,11 @@ fn the_journal_folds_to_who_was_reached_who_was_not_and_who_is_left() {
     let lost: Vec<_> = mailed(&world).lost().map(|(person, loss)| (person.to_owned(), loss)).collect();
     assert_eq!(lost, [("2".to_owned(), Loss::Refused), ("9".to_owned(), Loss::NoAddress)]);
     let awaited: Vec<u32> = (1..10).filter(|n| mailed(&world).awaits(&n.to_string())).collect();
-    assert_eq!(awaited, [3, 4, 5, 6, 7, 8, 9], "told once, refused for good; whoever may yet have an address is waited for");
+    assert_eq!(
+        awaited,
+        [3, 4, 5, 6, 7, 8, 9],
+        "told once, refused for good; whoever may yet have an address is waited for"
+    );
     // Another directory knows an address.
     started(&mut world, 3);
     progress(&mut world, MailingProgress::Begun { persons: people(&[3, 4, 9]) });
@@ -102,9 +109,13 @@ fn the_journal_folds_to_who_was_reached_who_was_not_and_who_is_left() {
     again.take(world.journal.iter().map(|decision| Decision::from_json(&decision.to_json()).unwrap()).collect());
     assert_eq!(again.book, world.book, "the journal says it all");
     let timeline = &world.incident(1).timeline;
-    let lines: Vec<&str> = timeline.iter().filter(|line| line.kind == "mailing_progressed").map(|line| line.what.as_str()).collect();
+    let lines: Vec<&str> =
+        timeline.iter().filter(|line| line.kind == "mailing_progressed").map(|line| line.what.as_str()).collect();
     assert_eq!(lines.len(), 3, "milestones only: {lines:?}");
-    assert!(lines[2].ends_with("mails to 3 people were taken by the relay; 2 people have to be told another way"), "{lines:?}");
+    assert!(
+        lines[2].ends_with("mails to 3 people were taken by the relay; 2 people have to be told another way"),
+        "{lines:?}"
+    );
 }
 
 #[test]

@@ -267,8 +267,12 @@ mod tests {
     fn mails_of_a_mailing_wait_for_no_other() {
         let mut agenda = Agenda::default();
         let mail = |n: u64| {
-            let recipient =
-                incident::Recipient { contact: n.to_string(), title: String::new(), address: String::new(), reply: None };
+            let recipient = incident::Recipient {
+                contact: n.to_string(),
+                title: String::new(),
+                address: String::new(),
+                reply: None,
+            };
             let id = NoticeId(format!("{n:032x}"));
             notice(1, |notice| {
                 (notice.id, notice.kind, notice.recipient) = (id, incident::NoticeKind::Draft, Some(recipient));

@@ -199,8 +199,7 @@ fn mail(number: u64) -> Notice {
 
 #[tokio::test(start_paused = true)]
 async fn a_mail_to_one_of_many_has_the_notices_id_and_the_address_alone() {
-    let sandbox =
-        start(SmtpOptions { unknown: ["p2@example.com".to_owned()].into(), ..SmtpOptions::default() }).await;
+    let sandbox = start(SmtpOptions { unknown: ["p2@example.com".to_owned()].into(), ..SmtpOptions::default() }).await;
     let mut world = World::new(only(&plain(&sandbox)));
     let (first, second) = (mail(1), mail(2));
     assert_eq!(world.deliver(&first).await, ["accepted"]);
