@@ -227,7 +227,7 @@ fn a_kill_repeats_what_was_in_flight_under_the_same_ids_and_nobody_is_forgotten(
     let rest = format!(
         "[kafka]\nbootstrap_servers = \"{kafka}\"\n[topics]\nprefix = \"{prefix}\"\ntally_partitions = 1\n[console]\nlisten = \"{console}\"\n"
     );
-    let more = format!("ca_file = \"{}\"\nmails_per_minute = 6000\n", server.certificate.display());
+    let more = format!("ca_file = \"{}\"\nmails_per_minute = 6000\ntimeout = \"100s\"\n", server.certificate.display());
     let recipients = "recipients = \"directory\"\n";
     let file = scratch.write("breachd.toml", config(&rest, server.port, recipients, &more));
     let settings = Settings::load(std::slice::from_ref(&file), &[]).unwrap();
@@ -245,6 +245,7 @@ fn a_kill_repeats_what_was_in_flight_under_the_same_ids_and_nobody_is_forgotten(
     let ended = until_then.iter().filter(|of| of["progress"] == "ended").count();
     assert!(before.len() < N as usize && ended >= 1, "killed in the middle: {} mails, {ended} batches", before.len());
 
+    // An answer that is waited for in vain would be another reason to repeat a mail, on a machine as busy as this: hence `timeout`.
     // The relay is away as well for a moment: nobody is lost by that.
     let port = server.port;
     drop(server);

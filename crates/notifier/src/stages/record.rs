@@ -19,7 +19,9 @@ impl Record {
     pub(crate) async fn report(&self, notice: &Notice, attempt: u32, at: Timestamp, result: DeliveryResult) {
         match &result {
             // The relay's words name the address of somebody who never asked to be known here, and there may be thousands.
-            DeliveryResult::Rejected { .. } | DeliveryResult::Expired { .. } if notice.is_of_mailing() => {
+            DeliveryResult::Retrying { .. } | DeliveryResult::Rejected { .. } | DeliveryResult::Expired { .. }
+                if notice.is_of_mailing() =>
+            {
                 tracing::info!(channel = %self.channel, notice = %notice.id, attempt, result = result.as_str(), "a mail of a mailing");
             }
             DeliveryResult::Retrying { reason, .. } => {
