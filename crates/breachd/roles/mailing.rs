@@ -25,9 +25,9 @@ use std::{
 /// All mailings that are not over.
 #[derive(Default)]
 pub(super) struct Mailings {
-    /// By the SHA-256 of their document.
+    /// By [`Unfinished::occasion`].
     running: BTreeMap<String, Running>,
-    /// Whose mail it is: document and place in the list. At most a batch a mailing.
+    /// Whose mail it is: which mailing, and the place in its list. At most a batch a mailing.
     handed_over: HashMap<NoticeId, (String, u32)>,
     /// Built while somebody is to be written to.
     employees: Option<Arc<Employees>>,
@@ -72,7 +72,7 @@ impl Mailings {
         let mut due = Due::default();
         let mut seen = BTreeSet::new();
         for unfinished in unfinished.take(limits::MAILINGS_AT_ONCE) {
-            seen.insert(unfinished.sent.sha256.clone());
+            seen.insert(unfinished.occasion());
             let pace = unfinished.draft.terms.channel.as_deref().and_then(|name| {
                 let channel = channels.iter().find(|channel| channel.name() == name)?;
                 channel.mails_per_minute()
@@ -88,7 +88,7 @@ impl Mailings {
             self.advance(&unfinished, &employees, per_minute as usize, now, &mut due);
         }
         // Over, or stopped: reports of what is handed over are still known for what they are.
-        self.running.retain(|document, _| seen.contains(document));
+        self.running.retain(|occasion, _| seen.contains(occasion));
         if seen.is_empty() {
             self.employees = None;
         }
@@ -96,7 +96,7 @@ impl Mailings {
     }
 
     fn tell_of_missing_channel(&mut self, unfinished: &Unfinished<'_>) {
-        if self.told.insert(unfinished.sent.sha256.clone()) {
+        if self.told.insert(unfinished.occasion()) {
             let channel = unfinished.draft.terms.channel.as_deref().unwrap_or_default();
             tracing::error!(incident = %unfinished.incident.id, draft = unfinished.draft.number, channel,
                 "mails to people wait: their channel is not configured, or is no e-mail");
@@ -111,16 +111,16 @@ impl Mailings {
         now: Timestamp,
         due: &mut Due,
     ) {
-        let document = &unfinished.sent.sha256;
+        let occasion = &unfinished.occasion();
         let made_of = made_of(unfinished, employees);
-        let outdated = match self.running.get(document) {
+        let outdated = match self.running.get(occasion) {
             None => true,
             Some(running) => running.list.made_of != made_of && running.mailing.rest().is_some(),
         };
         if outdated && !self.make_list(unfinished, employees, per_minute, now) {
             return;
         }
-        let Some(running) = self.running.get_mut(document) else { return };
+        let Some(running) = self.running.get_mut(occasion) else { return };
         running.mailing.set_pace(per_minute);
         loop {
             match running.mailing.next(now) {
@@ -132,7 +132,7 @@ impl Mailings {
                 }
                 Next::Send(at) => {
                     if let Some(notice) = running.notice(unfinished, at, now) {
-                        self.handed_over.insert(notice.id.clone(), (document.clone(), at));
+                        self.handed_over.insert(notice.id.clone(), (occasion.clone(), at));
                         due.notices.push(notice);
                     }
                 }
@@ -146,7 +146,7 @@ impl Mailings {
             let told = rest.unreachable.iter().flat_map(|(loss, of)| unfinished.not_reached(now, of, *loss));
             due.decisions.extend(told);
             due.decisions.push(unfinished.progressed(now, MailingProgress::Completed));
-            self.running.remove(document);
+            self.running.remove(occasion);
         } else {
             self.make_list(unfinished, employees, per_minute, now);
         }
@@ -160,22 +160,22 @@ impl Mailings {
         per_minute: usize,
         now: Timestamp,
     ) -> bool {
-        let document = &unfinished.sent.sha256;
+        let occasion = &unfinished.occasion();
         let list = List::of(unfinished, employees);
-        if let Some(running) = self.running.get_mut(document)
+        if let Some(running) = self.running.get_mut(occasion)
             && running.mailing.rest() == Some(&list.recipients)
             && list.unreachable.is_empty()
         {
             running.list.made_of = list.made_of;
             return true;
         }
-        match Mailing::new(list.recipients.clone(), document, per_minute) {
+        match Mailing::new(list.recipients.clone(), occasion, per_minute) {
             Ok(mailing) => {
                 // What left within the last minute, before a restart perhaps, counts as the whole minute's.
                 let mailing =
                     if unfinished.mailed.list.is_empty() { mailing } else { mailing.not_before(now + MINUTE) };
                 let list = List { recipients: Vec::new(), ..list };
-                self.running.insert(document.clone(), Running { mailing, list, expired: BTreeSet::new() });
+                self.running.insert(occasion.clone(), Running { mailing, list, expired: BTreeSet::new() });
                 true
             }
             Err(error) => {
@@ -188,12 +188,12 @@ impl Mailings {
 
     /// Takes in what a channel says of a mail. False: the notice is not of a mailing.
     pub(super) fn take(&mut self, report: &DeliveryReport) -> bool {
-        let Some((document, at)) = self.handed_over.get(&report.notice).cloned() else { return false };
+        let Some((occasion, at)) = self.handed_over.get(&report.notice).cloned() else { return false };
         if !report.result.ends_sending() {
             return true;
         }
         self.handed_over.remove(&report.notice);
-        let Some(running) = self.running.get_mut(&document) else { return true };
+        let Some(running) = self.running.get_mut(&occasion) else { return true };
         let outcome = match &report.result {
             DeliveryResult::Accepted { .. } | DeliveryResult::Confirmed { .. } | DeliveryResult::Retrying { .. } => {
                 Outcome::Accepted
@@ -214,9 +214,9 @@ impl Mailings {
         unfinished: impl Iterator<Item = Unfinished<'a>>,
         now: Timestamp,
     ) -> Vec<Notice> {
-        self.handed_over.retain(|_, (document, _)| self.running.contains_key(document));
+        self.handed_over.retain(|_, (occasion, _)| self.running.contains_key(occasion));
         let of = |unfinished: Unfinished<'_>| {
-            let running = self.running.get(&unfinished.sent.sha256)?;
+            let running = self.running.get(&unfinished.occasion())?;
             let in_flight = running.mailing.in_flight().into_iter();
             Some(in_flight.filter_map(|at| running.notice(&unfinished, at, now)).collect::<Vec<_>>())
         };
@@ -233,7 +233,7 @@ impl Mailings {
         now: Timestamp,
     ) -> Vec<Decision> {
         let cut = |unfinished: Unfinished<'_>| {
-            let running = self.running.remove(&unfinished.sent.sha256)?;
+            let running = self.running.remove(&unfinished.occasion())?;
             let (places, results) = running.mailing.unended()?;
             let (mut refused, mut expired, mut open) = (Vec::new(), Vec::new(), Vec::new());
             for at in places {

@@ -79,7 +79,7 @@ pub enum NoMailing {
 pub struct Mailing {
     recipients: Vec<Recipient>,
     list: String,
-    /// SHA-256 of the document's text.
+    /// What it is of: the document, and on which occasion.
     document: String,
     per_minute: usize,
     started: bool,
@@ -106,7 +106,7 @@ struct Batch {
 const MINUTE: Span = Span::from_minutes(1);
 
 impl Mailing {
-    /// `document`: SHA-256 of its text. `per_minute`: at least 1.
+    /// `document`: what it is of, such as a SHA-256 of its text and of the occasion. `per_minute`: at least 1.
     ///
     /// # Errors
     /// Too many recipients, or one person twice.
@@ -286,7 +286,7 @@ impl Mailing {
     }
 }
 
-/// [`Mailing::token`] of a document, by the SHA-256 of its text, to a person.
+/// [`Mailing::token`] of a document, named as in [`Mailing::new`], to a person.
 pub fn token(document: &str, person: &str) -> String {
     let mut hash = sha256(&format!("breachd mailing {}:{document}{}:{person}", document.len(), person.len()));
     hash.truncate(32);

@@ -270,6 +270,11 @@ impl Mailed {
 }
 
 impl Unfinished<'_> {
+    /// 64 hexadecimal digits that no other mailing has; of its mails' ids too.
+    pub fn occasion(&self) -> String {
+        self.draft.occasion(self.incident.id, self.sent)
+    }
+
     /// A decision about it.
     pub fn progressed(&self, at: Timestamp, progress: MailingProgress) -> Decision {
         let mailed = self.mailed;
@@ -317,7 +322,7 @@ impl Draft {
     ///
     /// # Errors
     /// The numbers of whom no mail of any version was sent to, or everything, if nobody is found.
-    pub(crate) fn bounced(&self, who: &[String]) -> Result<(u32, Vec<String>), Vec<String>> {
+    pub(crate) fn bounced(&self, incident: IncidentId, who: &[String]) -> Result<(u32, Vec<String>), Vec<String>> {
         let is_id = |word: &&String| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
         let (ids, numbers): (Vec<&String>, Vec<&String>) = who.iter().partition(is_id);
         let ids: BTreeSet<&str> = ids.into_iter().map(String::as_str).collect();
@@ -327,7 +332,8 @@ impl Draft {
                 numbers.iter().partition(|number| mailed.was_sent(number));
             let mut found: BTreeSet<String> = found.into_iter().cloned().collect();
             if !ids.is_empty() {
-                let is_its = |person: &&str| ids.contains(draft::mailing::token(&sent.sha256, person).as_str());
+                let occasion = self.occasion(incident, sent);
+                let is_its = |person: &&str| ids.contains(draft::mailing::token(&occasion, person).as_str());
                 found.extend(mailed.reached.iter().map(|person| &**person).filter(is_its).map(str::to_owned));
             }
             if others.is_empty() && !found.is_empty() {
@@ -336,6 +342,11 @@ impl Draft {
             unknown = others.into_iter().cloned().collect();
         }
         Err(if unknown.is_empty() { who.to_vec() } else { unknown })
+    }
+
+    /// What the ids of a version's mails are made of: documents of two incidents may say the same, and are not the same mails.
+    fn occasion(&self, incident: IncidentId, sent: &DraftSent) -> String {
+        draft::sha256(&format!("{incident} {} {} {}", self.number, sent.version, sent.sha256))
     }
 
     /// The version whose mails are still to leave; of several the newest.

@@ -26,7 +26,7 @@ pub(super) fn decide(
         if who.len() > limits::BOUNCED_MAX {
             return Err(refuse(format!("at most {} at a time, please", limits::BOUNCED_MAX)));
         }
-        let (version, persons) = draft.bounced(who).map_err(|unknown| {
+        let (version, persons) = draft.bounced(incident.id, who).map_err(|unknown| {
             let unknown = printable_within(&unknown.join(", "), limits::NAME_MAX);
             refuse(format!("no mail of draft {number} was sent to {unknown}"))
         })?;

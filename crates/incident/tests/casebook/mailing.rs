@@ -124,12 +124,12 @@ fn mail_that_comes_back_makes_somebody_to_be_told_another_way() {
     started(&mut world, 3);
     progress(&mut world, MailingProgress::Begun { persons: people(&[1, 2, 3]) });
     progress(&mut world, MailingProgress::Ended { refused: people(&[3]), expired: Vec::new(), open: Vec::new() });
+    let occasion = world.book.mailings().next().unwrap().occasion();
     progress(&mut world, MailingProgress::Completed);
-    let sha256 = world.incident(1).draft(1).unwrap().sent[0].sha256.clone();
     let bounced = |who: &[&str]| DraftAct::Bounced { who: who.iter().map(|who| (*who).to_owned()).collect() };
     let refused = act(&mut world, "Eve", bounced(&["1", "3"])).unwrap_err();
     assert_eq!(refused, "no mail of draft 1 was sent to 3", "the relay had refused that one");
-    let (ours, theirs) = (draft::mailing::token(&sha256, "2"), "0".repeat(32));
+    let (ours, theirs) = (draft::mailing::token(&occasion, "2"), "0".repeat(32));
     assert!(act(&mut world, "Eve", bounced(&[&theirs])).is_err(), "others' mail");
     act(&mut world, "Eve", bounced(&[&theirs, &ours])).unwrap();
     assert_eq!((mailed(&world).n_reached(), mailed(&world).loss_of("2")), (1, Some(Loss::Bounced)));
