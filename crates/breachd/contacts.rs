@@ -215,13 +215,19 @@ pub fn confirm(
     let journal = Journal::read(broker, settings)?;
     let tests = journal.casebook.contact(&contact).map_or(&[][..], |record| &record.tests);
     let links: &LinkKey = settings.links();
-    if !tests.iter().any(|test| links.code(test).as_deref() == Some(code.trim())) {
+    let test = tests.iter().find(|test| links.code(test).as_deref() == Some(code.trim())).cloned();
+    if test.is_none() {
         bail!("the code is not that of the last test of `{}`", printable(&contact));
     }
     let name = contact.clone();
     let reason = "by the code in the message".to_owned();
-    carry_out(broker, settings, journal, by, Action::ConfirmContact { contact, reason })?;
-    Ok(line(out, &format!("confirmed: the test of `{name}` arrived; its owner can attest it now"))?)
+    carry_out(broker, settings, journal, by, Action::ConfirmContact { contact, test, reason })?;
+    Ok(line(
+        out,
+        &format!(
+            "confirmed: the test of `{name}` arrived; once each of its addresses is confirmed, its owner can attest it"
+        ),
+    )?)
 }
 
 /// `breachd contacts attest`.

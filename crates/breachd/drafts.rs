@@ -38,6 +38,7 @@ struct Sent {
     version: u32,
     at: String,
     because: String,
+    failed: Option<String>,
 }
 
 /// Where the running breachd is, and how to be let in.
@@ -182,6 +183,9 @@ fn print(page: &Page, out: &mut dyn Write) -> io::Result<()> {
     }
     for sent in &page.sent {
         line(out, format!("sent        version {} at {}: {}", sent.version, sent.at, sent.because))?;
+        if let Some(failed) = &sent.failed {
+            line(out, format!("            NOT DELIVERED, it counts as not sent: {failed}"))?;
+        }
     }
     writeln!(out)?;
     page.text.lines().try_for_each(|words| line(out, words.to_owned()))

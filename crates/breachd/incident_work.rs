@@ -50,6 +50,7 @@ pub enum WorkCommand {
     Acknowledge {
         #[command(flatten)]
         about: About,
+        /// Why, for the journal.
         #[arg(long)]
         comment: Option<String>,
     },
@@ -67,6 +68,7 @@ pub enum WorkCommand {
         /// Whose work it is.
         #[arg(long)]
         owner: String,
+        /// Why, for the journal.
         #[arg(long)]
         comment: Option<String>,
     },
@@ -74,6 +76,7 @@ pub enum WorkCommand {
     Unassign {
         #[command(flatten)]
         about: About,
+        /// Why, for the journal.
         #[arg(long)]
         comment: Option<String>,
     },
@@ -86,6 +89,7 @@ pub enum WorkCommand {
     Close {
         #[command(flatten)]
         about: About,
+        /// Why, for the journal.
         #[arg(long)]
         comment: Option<String>,
     },
@@ -147,7 +151,9 @@ pub enum TaskCommand {
     Reopen {
         #[command(flatten)]
         about: About,
+        /// Its number.
         task: u32,
+        /// Why, for the journal.
         #[arg(long)]
         comment: Option<String>,
     },

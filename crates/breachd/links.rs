@@ -136,9 +136,10 @@ impl LinkKey {
     }
 }
 
-/// Id of the command that a link gives: pressing its button twice is one command.
-pub fn command_id(token: &str) -> String {
-    let hash = Sha256::digest(token.as_bytes());
+/// Id of the command that a link gives: pressing its button twice is one command. `life`: what it answers can come anew (an incident that
+/// was opened again, an acknowledgement that lapsed), and then the same link answers anew.
+pub fn command_id(token: &str, life: &str) -> String {
+    let hash = Sha256::new().chain_update(token).chain_update("\n").chain_update(life).finalize();
     format!("link-{}", hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
@@ -197,6 +198,15 @@ mod tests {
             assert_eq!(key().read(&wrong, Timestamp::from_secs(1)), Err(BadLink::Forged), "{wrong}");
             assert_eq!(LinkKey::default().read(&wrong, Timestamp::from_secs(1)), Err(BadLink::Forged));
         }
+    }
+
+    #[test]
+    fn a_link_answers_once_in_each_life_of_what_it_asks() {
+        let (token, other) =
+            (key().token(&link()).unwrap(), key().token(&Link { contact: "ben".into(), ..link() }).unwrap());
+        assert_eq!(command_id(&token, "0.0"), command_id(&token, "0.0"));
+        assert_ne!(command_id(&token, "0.0"), command_id(&token, "0.1"));
+        assert_ne!(command_id(&token, "0.0"), command_id(&other, "0.0"));
     }
 
     #[test]

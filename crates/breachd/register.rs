@@ -1,12 +1,13 @@
 //! `breachd register export`: the register of breaches (GDPR Art. 33(5)), from the journal.
 //!
 //! Incidents are folded from the journal as everywhere; an entry is taken when its incident is closed and once more at the end, so
-//! that incidents that the casebook has left to the journal are in it too. Drills are no breaches and never in it.
+//! that incidents that the casebook has left to the journal are in it too. Drills are no breaches and never in it; an incident that was
+//! merged into another one is in it as that one, which has all that it knew.
 
 use crate::{audit, cli::RegisterFormat, topics::Topics};
 use activity::Timestamp;
 use draft::Entry;
-use incident::{Casebook, Decision, IncidentId, Policy, Verdict};
+use incident::{Casebook, Decision, Incident, IncidentId, Policy, Verdict};
 use std::{collections::BTreeMap, io::Write, sync::Arc};
 use stream::Broker;
 
@@ -54,7 +55,7 @@ impl Folded {
         self.casebook.apply(decision);
         if let Decision::Closed { incident, .. } = decision
             && let Some(incident) = self.casebook.incident(*incident)
-            && !incident.mode.is_drill()
+            && is_registered(incident)
         {
             self.closed.insert(incident.id, (incident.verdict, incident.register_entry()));
         }
@@ -62,7 +63,7 @@ impl Folded {
 
     /// In the order of the incidents' numbers.
     fn entries(mut self, request: &Request) -> Vec<Entry> {
-        for incident in self.casebook.incidents().filter(|incident| !incident.mode.is_drill()) {
+        for incident in self.casebook.incidents().filter(|incident| is_registered(incident)) {
             self.closed.insert(incident.id, (incident.verdict, incident.register_entry()));
         }
         let wanted = |(verdict, entry): &(Verdict, Entry)| {
@@ -72,6 +73,10 @@ impl Folded {
         };
         self.closed.into_values().filter(wanted).map(|(_, entry)| entry).collect()
     }
+}
+
+fn is_registered(incident: &Incident) -> bool {
+    !incident.mode.is_drill() && incident.merged_into.is_none()
 }
 
 fn write(entries: &[Entry], format: RegisterFormat, out: &mut dyn Write) -> std::io::Result<()> {
@@ -104,7 +109,15 @@ mod tests {
             reason: "=seen, by Ada".into(),
         };
         let no_breach = Action::SetVerdict { verdict: Verdict::NotABreach, reason: "a test".into(), aware_at: None };
-        let all = [(None, declare("u1")), (None, declare("u2")), (Some(1), no_breach), (Some(1), Action::Close)];
+        let merge = Action::Merge { into: IncidentId(2), reason: "the same thief".into() };
+        let all = [
+            (None, declare("u1")),
+            (None, declare("u2")),
+            (Some(1), no_breach),
+            (Some(1), Action::Close),
+            (None, declare("u3")),
+            (Some(3), merge),
+        ];
         for (n, (incident, action)) in all.into_iter().enumerate() {
             let incident = incident.map(IncidentId);
             let command = Command { id: format!("c{n}"), by: "Ada".into(), at: now, incident, action };
@@ -130,6 +143,7 @@ mod tests {
         let csv = Request { format: RegisterFormat::Csv, from: Some(now), to: None, dismissed: true };
         let all = told(csv);
         assert_eq!(all.lines().count(), 3, "a header and two incidents: {all}");
+        assert!(folded.casebook.incident(IncidentId(3)).is_some() && !all.contains("INC-3,"), "one breach, one line");
         assert!(all.contains("INC-1,") && all.contains("not_a_breach"));
         let later = Request { format: RegisterFormat::Jsonl, from: None, to: Some(now), dismissed: true };
         assert_eq!(told(later), "");

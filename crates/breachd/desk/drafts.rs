@@ -73,6 +73,7 @@ pub(super) fn page(policy: &Policy, incident: &Incident, draft: &Draft, now: Tim
         because: of.act.because.as_str().into(),
         notice: of.notice.as_ref().map(ToString::to_string),
         could_stop: of.could_stop.iter().map(|name| name.as_str().into()).collect(),
+        failed: of.failed.as_deref().map(Into::into),
         mailing: of.mailing.as_ref().map(mailed),
     };
     Some(views::DraftPage {

@@ -33,8 +33,8 @@ pub struct ReadModel {
     order: Mutex<VecDeque<AlertId>>,
     /// What people said of alerts, oldest first.
     judged: Mutex<Judged>,
-    /// Journal entry that carried a command out, by the command's id.
-    commands: DashMap<String, u64>,
+    /// What became of a command, by its id.
+    commands: DashMap<String, CarriedOut>,
     /// What each source partition has shown, by its key in the state topic.
     sources: Mutex<BTreeMap<String, SourceState>>,
     /// Woken by every entry applied.
@@ -43,6 +43,25 @@ pub struct ReadModel {
     pub followed: bool,
     /// The chain is broken: what is shown is what was before.
     pub broken: AtomicBool,
+}
+
+/// The journal's answer to a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarriedOut {
+    /// Number of the entry.
+    pub entry: u64,
+    /// The notifier knew better than this copy of the casebook: nothing has changed, and why.
+    pub refused: Option<String>,
+}
+
+impl CarriedOut {
+    fn of(entry: u64, decision: &Decision) -> Self {
+        let refused = match decision {
+            Decision::CommandRefused { because, .. } => Some(because.clone()),
+            _ => None,
+        };
+        CarriedOut { entry, refused }
+    }
 }
 
 /// One verdict about an alert, as the journal has it.
@@ -117,9 +136,9 @@ impl ReadModel {
         self.judged.lock().unwrap_or_else(PoisonError::into_inner).of.get(&id).cloned().unwrap_or_default()
     }
 
-    /// Number of the journal entry by which a command was carried out, once it is there.
-    pub fn carried_out(&self, command: &str) -> Option<u64> {
-        self.commands.get(command).map(|entry| *entry)
+    /// What became of a command, once the journal has it.
+    pub fn carried_out(&self, command: &str) -> Option<CarriedOut> {
+        self.commands.get(command).map(|carried| carried.clone())
     }
 
     /// What each source partition has shown, as last written down.
@@ -138,7 +157,7 @@ impl ReadModel {
                 if self.commands.len() >= limits::COMMANDS_REMEMBERED {
                     self.commands.clear();
                 }
-                self.commands.insert(command.to_owned(), entry.seq);
+                self.commands.insert(command.to_owned(), CarriedOut::of(entry.seq, &decision));
             }
             self.judged.lock().unwrap_or_else(PoisonError::into_inner).take(entry.seq, &decision);
             self.casebook.write().unwrap_or_else(PoisonError::into_inner).apply(&decision);
@@ -238,6 +257,20 @@ mod tests {
             exception: None,
             command: None,
         }
+    }
+
+    #[test]
+    fn what_the_notifier_refused_is_no_success() {
+        let carried = |decision: &Decision| CarriedOut::of(7, decision);
+        let refused = Decision::CommandRefused {
+            at: Timestamp::from_secs(9),
+            because: "incident `INC-1` is closed".into(),
+            incident: None,
+            by: "Ada".into(),
+            command: Some("c1".into()),
+        };
+        assert_eq!(carried(&refused).refused.as_deref(), Some("incident `INC-1` is closed"));
+        assert_eq!(carried(&judged(1, "seen")), CarriedOut { entry: 7, refused: None });
     }
 
     #[test]

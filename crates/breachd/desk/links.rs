@@ -3,7 +3,7 @@
 //! A link answers in the name of the contact it was made for. Who has left the file of contacts answers nothing any more, and a
 //! test is confirmed by its own link only.
 
-use super::{follower::ReadModel, views};
+use super::follower::ReadModel;
 use crate::{
     context::Context,
     links::{BadLink, Claim, Link, command_id},
@@ -39,16 +39,22 @@ pub(super) fn page(context: &Context, model: &ReadModel, token: &str, now: Times
                 }
             };
             let question = format!("Acknowledge {id}").into();
-            Ok(LinkPage { question, about: views::title(incident), who, until, drill: incident.mode.is_drill(), done })
+            Ok(LinkPage {
+                question,
+                about: incident.title(&policy).into(),
+                who,
+                until,
+                drill: incident.mode.is_drill(),
+                done,
+            })
         }
         Claim::Confirm(test) => {
             let record = casebook.contact(&contact.name);
             if !record.is_some_and(|record| record.tests.contains(&test)) {
                 return Err(expired("a newer test was sent: use its link"));
             }
-            let tested = record.and_then(|record| record.tested.as_ref()).map(|act| act.at);
-            let confirmed = record.and_then(|record| record.confirmed.as_ref()).filter(|act| Some(act.at) >= tested);
-            let done = confirmed.map(|act| format!("The test was confirmed at {}.", act.at).into());
+            let confirmed = record.and_then(|record| record.confirmed_tests.get(&test));
+            let done = confirmed.map(|at| format!("The test was confirmed at {at}.").into());
             let about = "A test of breachd: notices of a breach would come here.".into();
             Ok(LinkPage { question: "Confirm that the test arrived".into(), about, who, until, drill: false, done })
         }
@@ -66,13 +72,19 @@ pub(super) fn command(
     let Link { claim, contact, .. } = link.map_err(|error| CommandRefusal::Invalid(error.to_string()))?;
     let (incident, action) = match claim {
         Claim::Acknowledge(incident) => (Some(incident), Action::Acknowledge),
-        Claim::Confirm(_) => {
+        Claim::Confirm(test) => {
             let reason = "by the link in the message".to_owned();
-            (None, Action::ConfirmContact { contact: contact.clone(), reason })
+            (None, Action::ConfirmContact { contact: contact.clone(), test: Some(test), reason })
         }
     };
     let by = format!("{contact} (by signed link)");
-    let command = Command { id: command_id(token), by, at: now, incident, action };
+    let life = incident.and_then(|id| {
+        let casebook = model.casebook();
+        let incident = casebook.incident(id)?;
+        Some(format!("{}.{}", incident.n_reopened, incident.escalation.lapses))
+    });
+    let id = command_id(token, &life.unwrap_or_default());
+    let command = Command { id, by, at: now, incident, action };
     match model.casebook().command(now, &command) {
         Err(refusal) if command.incident.is_some() => Err(CommandRefusal::Conflict(refusal.to_string())),
         // This copy of the casebook may not know today's contacts; the notifier does.

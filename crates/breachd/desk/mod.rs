@@ -13,7 +13,7 @@ use console::{
     LinkPage, LinkRefusal, Pending, Readiness, views as shown,
 };
 use detector::{AlertId, Ruling, VerdictException};
-use follower::ReadModel;
+use follower::{CarriedOut, ReadModel};
 use incident::{AlertFact, Command, Incident, IncidentId, IncidentState, Verdict};
 use law::Moment;
 use std::{
@@ -165,11 +165,12 @@ impl Desk {
                 let _ = tokio::time::timeout(Duration::from_millis(200), changed).await;
             }
         };
-        tokio::time::timeout(COMMAND_WAIT, done).await.map_err(|_| {
+        let carried = tokio::time::timeout(COMMAND_WAIT, done).await.map_err(|_| {
             CommandRefusal::Unavailable(
                 "no notifier has journaled the command yet; it is kept and will be carried out".into(),
             )
-        })
+        })?;
+        answer(carried)
     }
 
     async fn judge(&self, request: JudgeRequest) -> Result<JudgeReceipt, CommandRefusal> {
@@ -296,6 +297,11 @@ impl Desk {
             problems,
         })
     }
+}
+
+/// The number of the entry that carried a command out.
+fn answer(CarriedOut { entry, refused }: CarriedOut) -> Result<u64, CommandRefusal> {
+    refused.map_or(Ok(entry), |because| Err(CommandRefusal::Conflict(because)))
 }
 
 impl console::Desk for Desk {
@@ -427,10 +433,10 @@ impl console::Desk for Desk {
         Box::pin(async move {
             let command = links::command(&self.context, &self.model, &token, wall::now())?;
             // Pressed twice: it is in the journal already.
-            if self.model.carried_out(&command.id).is_none() {
-                self.journaled(command).await?;
+            match self.model.carried_out(&command.id) {
+                Some(carried) => answer(carried).map(drop),
+                None => self.journaled(command).await.map(drop),
             }
-            Ok(())
         })
     }
 }

@@ -27,8 +27,8 @@ use std::{
 pub(super) struct Mailings {
     /// By [`Unfinished::occasion`].
     running: BTreeMap<String, Running>,
-    /// Whose mail it is: which mailing, and the place in its list. At most a batch a mailing.
-    handed_over: HashMap<NoticeId, (String, u32)>,
+    /// Whose mail it is: which mailing, and who. At most a batch a mailing.
+    handed_over: HashMap<NoticeId, (String, String)>,
     /// Built while somebody is to be written to.
     employees: Option<Arc<Employees>>,
     /// Missing channels that were told of.
@@ -131,8 +131,11 @@ impl Mailings {
                     return;
                 }
                 Next::Send(at) => {
-                    if let Some(notice) = running.notice(unfinished, at, now) {
-                        self.handed_over.insert(notice.id.clone(), (occasion.clone(), at));
+                    if let Some((notice, recipient)) =
+                        running.notice(unfinished, at, now).zip(running.mailing.recipient(at))
+                    {
+                        let whose = (occasion.clone(), recipient.person.clone());
+                        self.handed_over.insert(notice.id.clone(), whose);
                         due.notices.push(notice);
                     }
                 }
@@ -188,12 +191,14 @@ impl Mailings {
 
     /// Takes in what a channel says of a mail. False: the notice is not of a mailing.
     pub(super) fn take(&mut self, report: &DeliveryReport) -> bool {
-        let Some((occasion, at)) = self.handed_over.get(&report.notice).cloned() else { return false };
+        let Some((occasion, person)) = self.handed_over.get(&report.notice).cloned() else { return false };
         if !report.result.ends_sending() {
             return true;
         }
         self.handed_over.remove(&report.notice);
         let Some(running) = self.running.get_mut(&occasion) else { return true };
+        // Stopped and gone on with meanwhile: of another list, perhaps, and the same mail.
+        let Some(at) = running.mailing.place(&person) else { return true };
         let outcome = match &report.result {
             DeliveryResult::Accepted { .. } | DeliveryResult::Confirmed { .. } | DeliveryResult::Retrying { .. } => {
                 Outcome::Accepted
@@ -276,22 +281,26 @@ impl Running {
                 let expired = std::mem::take(&mut self.expired);
                 let (late, refused): (Vec<u32>, Vec<u32>) = refused.iter().partition(|at| expired.contains(at));
                 let names = |of: Vec<u32>| of.into_iter().filter_map(person).collect::<Vec<_>>();
-                let all_refused = limits::MAILS_REFUSED_MAX <= refused.len() && refused.len() == (to - from) as usize;
-                let ended = MailingProgress::Ended { refused: names(refused), expired: names(late), open: Vec::new() };
-                let ended = unfinished.progressed(now, ended);
-                let stop = all_refused.then(|| Decision::DraftChanged {
+                let n = (to - from) as usize;
+                let ended = |refused, late, open| {
+                    let (refused, expired, open) = (names(refused), names(late), names(open));
+                    unfinished.progressed(now, MailingProgress::Ended { refused, expired, open })
+                };
+                if refused.len() < n || n < limits::MAILS_REFUSED_MAX {
+                    return vec![ended(refused, late, Vec::new())];
+                }
+                let stop = Decision::DraftChanged {
                     at: now,
                     because: format!(
-                        "the relay refused every one of {} mails in a row: it is hardly the addresses; the next version begins anew",
-                        to - from
+                        "the relay refused every one of {n} mails in a row: it is hardly the addresses; an approval anew goes on with them"
                     ),
                     incident: unfinished.incident.id,
                     by: POLICY.into(),
                     draft: unfinished.draft.number,
                     change: Box::new(DraftChange::Stopped { version: unfinished.sent.version }),
                     command: None,
-                });
-                std::iter::once(ended).chain(stop).collect()
+                };
+                vec![ended(Vec::new(), Vec::new(), refused), stop]
             }
             Progress::Bounced { at } => {
                 let persons: Vec<String> = at.iter().copied().filter_map(person).collect();

@@ -261,6 +261,12 @@ impl Mailing {
         self.recipients.get(at as usize)
     }
 
+    /// The place of a person in the list.
+    pub fn place(&self, person: &str) -> Option<u32> {
+        let found = self.recipients.binary_search_by(|recipient| recipient.person.as_str().cmp(person)).ok()?;
+        u32::try_from(found).ok()
+    }
+
     /// Left part of the Message-ID, and the token of the bounce address: the same for every repeat of this document to this person,
     /// 32 hexadecimal digits that tell neither.
     pub fn token(&self, at: u32) -> Option<String> {

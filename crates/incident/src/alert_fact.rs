@@ -41,6 +41,9 @@ pub struct AlertFact {
     /// The figures behind it, in the alert's order; an incident keeps those of its first alerts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub figures: Vec<Figure>,
+    /// It joined because an incident explained it, and explains nothing itself. Not part of the alert: an incident says so of those it keeps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inhibited: bool,
 }
 
 /// One of [`detector::Fact`], in words: the journal holds no fractions.
@@ -95,6 +98,7 @@ impl From<&Alert> for AlertFact {
             // A p-value is at least `f64::MIN_POSITIVE`, so this is at most 308,000.
             surprise_milli: alert.p_value.map(|p| (-1000.0 * p.clamp(f64::MIN_POSITIVE, 1.0).log10()).round() as u32),
             figures: alert.facts.iter().take(detector::limits::FACTS_MAX).map(Figure::from).collect(),
+            inhibited: false,
         }
     }
 }
@@ -130,6 +134,7 @@ mod tests {
             evidence: Vec::new(),
             surprise_milli: None,
             figures: Vec::new(),
+            inhibited: false,
         };
         let read = |named: serde_json::Value| {
             let mut json = serde_json::to_value(&fact).expect("as JSON");

@@ -16,7 +16,7 @@ use crate::{
     decision::POLICY,
     escalation::{lapse_at, step_at},
     grouping, inhibit, limits,
-    pending::{escalation_at, pending},
+    pending::{escalation_at, fallback_at, pending},
     rejoin, reviews,
     state::State,
 };
@@ -201,7 +201,9 @@ impl Casebook {
             let drafts = incident.drafts.iter().filter_map(|draft| incident.draft_goes_at(draft));
             deadlines.chain(escalation).chain(calls.into_iter().flatten()).chain(drafts)
         });
-        of_incidents.chain(self.silences().map(|silence| silence.until)).min()
+        // What is closed may still have to be told.
+        let fallbacks = self.incidents().filter_map(|incident| fallback_at(&self.policy, incident));
+        of_incidents.chain(fallbacks).chain(self.silences().map(|silence| silence.until)).min()
     }
 
     /// A notice and what became of it; `None`: unknown, or delivered long ago and left to the journal.

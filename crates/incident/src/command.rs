@@ -166,9 +166,11 @@ pub enum Action {
         #[serde(default)]
         channel: Option<String>,
     },
-    /// The last test message arrived: whoever says so had the link or the code in it, as checked by what received the command.
+    /// This test message arrived: whoever says so had the link or the code in it, as checked by what received the command.
     ConfirmContact {
         contact: String,
+        #[serde(default, with = "crate::wire")]
+        test: Option<NoticeId>,
         reason: String,
     },
     /// The contact is right, says its owner.

@@ -466,6 +466,9 @@ pub enum Decision {
         at: Timestamp,
         because: String,
         contact: String,
+        /// Which test. Entries that do not say it prove no address.
+        #[serde(default, with = "wire")]
+        test: Option<NoticeId>,
         by: String,
         command: Option<String>,
     },
@@ -475,6 +478,9 @@ pub enum Decision {
         at: Timestamp,
         because: String,
         contact: String,
+        /// SHA-256 of the contact's addresses as they were; empty in entries from before it was kept.
+        #[serde(default)]
+        addresses_sha256: String,
         by: String,
         command: Option<String>,
     },

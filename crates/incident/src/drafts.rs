@@ -10,7 +10,12 @@
 //! told in every warning of the time limit; that nobody decided never means that nobody has to be told.
 //!
 //! Sent means handed to a channel, or that a person said so; it settles no time limit, since a relay's answer does not prove that an
-//! authority has it. A drill's drafts go through all of it, and nothing leaves.
+//! authority has it. What a channel could not deliver counts as not sent: the draft stops, says why, and waits for an approval anew. A
+//! drill's drafts go through all of it, and nothing leaves.
+//!
+//! A hold begins anew whenever its document could not have gone out in between: when a limit runs that had ended, and when the incident is
+//! opened again. Else a hold that had long passed would send the document in the very moment that somebody takes a verdict back, and
+//! nobody could stop it.
 
 use crate::{
     Act, Decision, Incident, Mailed, MailingTerms, NoticeId, Policy, Settlement, Verdict, limits, policy::DraftRule,
@@ -144,11 +149,8 @@ pub struct Draft {
     pub stopped: Option<Act>,
     #[serde(with = "wire")]
     pub hold_until: Option<Timestamp>,
-    /// Oldest first.
+    /// Oldest first, those in vain too; at most [`limits::DRAFT_VERSIONS_MAX`].
     pub sent: Vec<DraftSent>,
-    /// Of the last version sent.
-    #[serde(skip)]
-    sent_text: String,
 }
 
 /// A version without its text.
@@ -179,6 +181,12 @@ pub struct DraftSent {
     pub notice: Option<NoticeId>,
     pub could_stop: Vec<String>,
     pub act: Act,
+    /// Why the channel could not deliver it; such a sending counts as none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+    /// Of the last two that count; empty for the others.
+    #[serde(skip)]
+    text: String,
     /// How the mails to many people stand.
     pub mailing: Option<Mailed>,
 }
@@ -220,9 +228,25 @@ impl Draft {
         self.newest().map_or(Phase::Initial, |version| version.phase)
     }
 
-    /// Whether the newest version has been sent.
+    /// Whether the newest version has been sent, and not in vain.
     pub fn is_sent(&self) -> bool {
-        self.sent.last().is_some_and(|sent| sent.version == self.version())
+        self.last_sent().is_some_and(|sent| sent.version == self.version())
+    }
+
+    /// The last sending that was not in vain.
+    pub fn last_sent(&self) -> Option<&DraftSent> {
+        self.sent_before(u32::MAX)
+    }
+
+    /// The last sending of an earlier version than this that was not in vain.
+    fn sent_before(&self, version: u32) -> Option<&DraftSent> {
+        self.sent.iter().rev().find(|sent| sent.failed.is_none() && sent.version < version)
+    }
+
+    /// Why the newest version could not be delivered, if nothing has happened since.
+    fn failed(&self) -> Option<&str> {
+        let last = self.sent.last().filter(|last| last.version == self.version() && !self.is_approved())?;
+        last.failed.as_deref()
     }
 
     /// Whether the newest version is approved.
@@ -242,11 +266,11 @@ impl Draft {
 
     /// The mails of a version that was sent to many people.
     pub fn mailed(&self, version: u32) -> Option<&Mailed> {
-        self.sent.iter().find(|sent| sent.version == version)?.mailing.as_ref()
+        self.sent.iter().rev().find(|sent| sent.version == version)?.mailing.as_ref()
     }
 
     pub(crate) fn mailed_mut(&mut self, version: u32) -> Option<&mut Mailed> {
-        self.sent.iter_mut().find(|sent| sent.version == version)?.mailing.as_mut()
+        self.sent.iter_mut().rev().find(|sent| sent.version == version)?.mailing.as_mut()
     }
 
     /// Whether this person may approve and stop it. A name that is only claimed counts as claimed.
@@ -286,6 +310,10 @@ impl Draft {
                 self.take(version, decision);
             }
             DraftChange::Approved { version, .. } => {
+                if let Some(mailed) = self.mailed_mut(*version) {
+                    mailed.stopped = None;
+                    return;
+                }
                 self.approved = Some(DraftApproval { version: *version, act: act() });
                 self.stopped = None;
             }
@@ -301,7 +329,6 @@ impl Draft {
                 let phase =
                     self.versions.iter().find(|other| other.version == *version).map_or(self.phase(), |of| of.phase);
                 self.stopped = None;
-                self.sent_text.clone_from(&self.text);
                 self.sent.push(DraftSent {
                     version: *version,
                     phase,
@@ -309,9 +336,54 @@ impl Draft {
                     notice: notice.clone(),
                     could_stop: could_stop.clone(),
                     act: act(),
+                    failed: None,
+                    text: self.text.clone(),
                     mailing: mailing.clone().map(|terms| Mailed::new(terms, &self.title, &self.text)),
                 });
+                self.forget_texts();
             }
+        }
+    }
+
+    /// A follow-up is written by what the sending before it said, and whether a sent one still holds by the one before that.
+    fn forget_texts(&mut self) {
+        let mut kept = 0;
+        for sent in self.sent.iter_mut().rev() {
+            if sent.failed.is_some() || kept == 2 {
+                sent.text = String::new();
+            } else {
+                kept += 1;
+            }
+        }
+    }
+
+    /// A channel has delivered a sending or could not. Reports may come in another order: what arrived after all has arrived.
+    fn ended(&mut self, notice: &NoticeId, at: Timestamp, failed: Option<&str>) {
+        let newest = self.version();
+        let Some(sent) = self.sent.iter_mut().find(|sent| sent.notice.as_ref() == Some(notice)) else { return };
+        if sent.failed.is_some() == failed.is_some() {
+            return;
+        }
+        sent.failed = failed.map(str::to_owned);
+        if sent.version == newest {
+            self.approved = None;
+            let because = |problem| format!("it could not be delivered: {problem}");
+            self.stopped = failed.map(|problem| Act { at, by: crate::POLICY.to_owned(), because: because(problem) });
+        }
+        self.forget_texts();
+    }
+
+    /// The same document of another incident that goes on in this one. What has left is not sent again, and what somebody stopped does
+    /// not go out because of a merge.
+    pub(crate) fn absorb(&mut self, theirs: &Draft) {
+        let mut missing = theirs.answers.clone();
+        if theirs.last_sent().is_some() && self.last_sent().is_none() {
+            missing = std::mem::replace(self, theirs.renumbered(self.number)).answers;
+        } else if theirs.stopped.is_some() && !self.is_sent() && !self.is_approved() {
+            self.stopped = self.stopped.take().or_else(|| theirs.stopped.clone());
+        }
+        for (field, text) in missing {
+            self.answers.entry(field).or_insert(text);
         }
     }
 }
@@ -337,13 +409,22 @@ pub(crate) fn apply(drafts: &mut Vec<Draft>, number: u32, change: &DraftChange, 
                 stopped: None,
                 hold_until: None,
                 sent: Vec::new(),
-                sent_text: String::new(),
             };
             draft.take(version, decision);
             drafts.push(draft);
         }
     } else if let Some(draft) = drafts.iter_mut().find(|draft| draft.number == number) {
         draft.apply(change, decision);
+    }
+}
+
+impl Terms {
+    /// End of a hold that begins now: never past the limit itself, unless that has passed already, in which case those who may stop it
+    /// have their time all the same. `None`: it is not held.
+    fn hold_until(&self, deadline: Option<&crate::Deadline>, at: Timestamp) -> Option<Timestamp> {
+        let end = at + activity::Span::from_secs(self.hold_secs);
+        let limit = deadline.and_then(crate::Deadline::limit).filter(|limit| at < *limit);
+        (self.approval == Approval::ByException).then(|| limit.map_or(end, |limit| end.min(limit)))
     }
 }
 
@@ -373,12 +454,7 @@ impl Order<'_> {
         let Order { obligation, form, language, terms } = self;
         let facts = facts(policy, incident, obligation, at);
         let written = draft::write(form, language, &facts, &Answers::new(), Phase::Initial, None);
-        let hold = (terms.approval == Approval::ByException).then(|| {
-            // Never past the limit itself.
-            let limit = incident.deadline(obligation).and_then(crate::Deadline::limit);
-            let end = at + activity::Span::from_secs(terms.hold_secs);
-            limit.map_or(end, |limit| end.min(limit)).max(at)
-        });
+        let hold = terms.hold_until(incident.deadline(obligation), at);
         let language = written.language;
         let version = versioned(1, Phase::Initial, written, hold);
         DraftChange::Made { obligation: obligation.to_owned(), form, language, terms, version }
@@ -394,8 +470,20 @@ pub(crate) fn rewritten(
     phase: Phase,
     at: Timestamp,
 ) -> Written {
+    rewritten_as(draft.version() + 1, policy, incident, draft, answers, phase, at)
+}
+
+fn rewritten_as(
+    version: u32,
+    policy: &Policy,
+    incident: &Incident,
+    draft: &Draft,
+    answers: &Answers,
+    phase: Phase,
+    at: Timestamp,
+) -> Written {
     let facts = facts(policy, incident, &draft.obligation, at);
-    let sent = draft.sent.last().map(|sent| Previous { at: sent.act.at, text: &draft.sent_text });
+    let sent = draft.sent_before(version).map(|sent| Previous { at: sent.act.at, text: &sent.text });
     draft::write(draft.form, draft.language, &facts, answers, phase, sent.filter(|_| phase != Phase::Initial))
 }
 
@@ -411,11 +499,12 @@ fn versioned(version: u32, phase: Phase, written: Written, hold_until: Option<Ti
     VersionText { version, phase, sha256: draft::sha256(&text), open, title, text, hold_until }
 }
 
-/// The phase of what is written next: after something was sent it is a follow-up.
+/// The phase of what is written next: after something was sent it is a follow-up, and where nothing arrived it is the first.
 pub(crate) fn phase_now(draft: &Draft) -> Phase {
-    match draft.phase() {
-        Phase::Initial if !draft.sent.is_empty() => Phase::FollowUp,
-        phase => phase,
+    match (draft.phase(), draft.last_sent()) {
+        (_, None) => Phase::Initial,
+        (Phase::Initial, Some(_)) => Phase::FollowUp,
+        (phase, Some(_)) => phase,
     }
 }
 
@@ -433,15 +522,33 @@ impl Incident {
         if draft.is_approved() {
             return draft.approved.as_ref().filter(|_| leaves).map(|approved| approved.act.at);
         }
-        let is_due = self
-            .deadline(&draft.obligation)
-            .is_some_and(|deadline| deadline.settled.as_ref().is_none_or(|settled| settled.how == Settlement::Met));
+        // A person who says that the limit is met has told them, so a first document would be a second one.
+        let is_due = self.deadline(&draft.obligation).is_some_and(|deadline| match &deadline.settled {
+            None => true,
+            Some(settled) => settled.how == Settlement::Met && draft.last_sent().is_some(),
+        });
         draft.hold_until.filter(|_| is_due && leaves && draft.state() == DraftState::Held)
     }
 
     /// Whether a draft would say something else now.
     pub fn draft_is_stale(&self, policy: &Policy, draft: &Draft, now: Timestamp) -> bool {
-        rewritten(policy, self, draft, &draft.answers, draft.phase(), now).text != draft.text
+        let version = draft.version();
+        rewritten_as(version, policy, self, draft, &draft.answers, draft.phase(), now).text != draft.text
+    }
+
+    /// The hold of what is not sent begins now, for this obligation or for all.
+    pub(crate) fn hold_drafts_anew(&mut self, obligation: Option<&str>, at: Timestamp) {
+        let Incident { drafts, deadlines, .. } = self;
+        let concerned = |draft: &&mut Draft| obligation.is_none_or(|of| of == draft.obligation) && !draft.is_sent();
+        for draft in drafts.iter_mut().filter(concerned) {
+            let deadline = deadlines.iter().find(|deadline| deadline.obligation == draft.obligation);
+            draft.hold_until = draft.terms.hold_until(deadline, at);
+        }
+    }
+
+    /// What became of a document's notice: why it failed, if it did.
+    pub(crate) fn document_sent(&mut self, notice: &NoticeId, at: Timestamp, failed: Option<&str>) {
+        self.drafts.iter_mut().for_each(|draft| draft.ended(notice, at, failed));
     }
 
     /// What its drafts wait for, for warnings of these obligations' limits; empty: for nothing.
@@ -455,6 +562,9 @@ impl Incident {
                 }
                 DraftState::AwaitsApproval => {
                     format!("draft {number} is not approved yet, by {}", draft.terms.approvers.join(" or "))
+                }
+                DraftState::Stopped if draft.failed().is_some() => {
+                    format!("draft {number} could not be delivered: {}", draft.failed().unwrap_or_default())
                 }
                 DraftState::Stopped => {
                     let by = draft.stopped.as_ref().map_or("somebody", |act| act.by.as_str());
@@ -510,7 +620,7 @@ impl Incident {
 
     fn registered(&self, deadline: &crate::Deadline) -> draft::Register {
         let sent = self.drafts.iter().filter(|draft| draft.obligation == deadline.obligation);
-        let sent = sent.filter_map(|draft| draft.sent.last()).next_back();
+        let sent = sent.filter_map(Draft::last_sent).next_back();
         let settled = deadline.settled.as_ref();
         let state = match settled.map(|settled| settled.how) {
             None => "running",

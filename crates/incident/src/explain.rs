@@ -162,6 +162,7 @@ fn alert(now: Timestamp, supposed: &Supposed, kind: &str) -> AlertFact {
         evidence: Vec::new(),
         surprise_milli: None,
         figures: Vec::new(),
+        inhibited: false,
     }
 }
 

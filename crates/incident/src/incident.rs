@@ -288,7 +288,7 @@ impl Incident {
             requested: BTreeSet::new(),
         };
         if let Some(alert) = &opening.alert {
-            incident.join(alert);
+            incident.join(alert, false);
         }
         incident
     }
@@ -298,6 +298,11 @@ impl Incident {
         self.affected.records()
     }
 
+    /// The incident in a line, as notices have it: with names or without, as the policy says.
+    pub fn title(&self, policy: &crate::Policy) -> String {
+        crate::pending::title(policy, self)
+    }
+
     pub(crate) fn affected_so_far(&self) -> &Affected {
         &self.affected
     }
@@ -305,21 +310,26 @@ impl Incident {
     /// Takes in one decision about this incident. Total: what does not fit changes nothing but the timeline.
     pub(crate) fn apply(&mut self, decision: &Decision) {
         match decision {
-            Decision::AlertGrouped { alert, .. } => self.join(alert),
+            Decision::AlertGrouped { alert, .. } => self.join(alert, false),
             Decision::AlertInhibited { alert, .. } => {
-                self.join(alert);
+                self.join(alert, true);
                 self.n_inhibited += 1;
             }
             Decision::SeverityRaised { to, .. } => self.severity = self.severity.max(*to),
             Decision::AwarenessSet { aware_at, because, .. } => {
                 self.aware = Some(Awareness { at: *aware_at, by: decision.by().to_owned(), because: because.clone() });
             }
-            Decision::DeadlineArmed { deadline, .. } => {
+            Decision::DeadlineArmed { at, deadline, .. } => {
                 // Whatever the journal says: a drill's deadline obliges nobody, a real one cannot be played down.
                 let deadline = Deadline { simulated: self.mode.is_drill(), ..Deadline::clone(deadline) };
-                match self.deadlines.iter_mut().find(|other| other.obligation == deadline.obligation) {
+                let anew = self.deadline(&deadline.obligation).is_some_and(|old| !old.is_running());
+                let obligation = deadline.obligation.clone();
+                match self.deadlines.iter_mut().find(|other| other.obligation == obligation) {
                     Some(other) => *other = deadline,
                     None => self.deadlines.push(deadline),
+                }
+                if anew {
+                    self.hold_drafts_anew(Some(&obligation), *at);
                 }
             }
             Decision::DeadlineWarned { obligations, percent, .. } => {
@@ -368,6 +378,9 @@ impl Incident {
             Decision::DeliveryRecorded { report, .. } => {
                 if let Some(record) = self.notice_mut(&report.notice) {
                     record.report(report.attempt, report.at, &report.result);
+                }
+                if let Some(failed) = self.document_ended(&report.notice) {
+                    self.document_sent(&report.notice, report.at, failed.as_deref());
                 }
             }
             Decision::Acknowledged { .. } => {
@@ -430,6 +443,14 @@ impl Incident {
         self.write_down(decision);
     }
 
+    /// Whether sending a document has ended, and why it failed if it did; `None`: it goes on, or is no document.
+    pub(crate) fn document_ended(&self, notice: &NoticeId) -> Option<Option<String>> {
+        let ended = |record: &&NoticeRecord| !record.is_unsent() && record.notice.kind == NoticeKind::Draft;
+        let record = self.notice(notice).filter(ended)?;
+        let problem = || record.problem.clone().unwrap_or_else(|| "no reason given".to_owned());
+        Some((!record.is_delivered()).then(problem))
+    }
+
     fn acknowledge(&mut self, act: Act) {
         if self.acknowledged.is_none() {
             self.acknowledged = Some(act);
@@ -437,7 +458,7 @@ impl Incident {
         }
     }
 
-    fn join(&mut self, alert: &AlertFact) {
+    fn join(&mut self, alert: &AlertFact, inhibited: bool) {
         self.first_seen_at = if self.n_alerts == 0 { alert.raised_at } else { self.first_seen_at.min(alert.raised_at) };
         self.last_seen_at = if self.n_alerts == 0 { alert.raised_at } else { self.last_seen_at.max(alert.raised_at) };
         self.n_alerts += 1;
@@ -464,7 +485,7 @@ impl Incident {
         }
         if self.alerts.len() < limits::ALERTS_KEPT {
             // Merged already: nothing else asks for the records an alert names.
-            let mut kept = AlertFact { named: None, ..alert.clone() };
+            let mut kept = AlertFact { named: None, inhibited, ..alert.clone() };
             if limits::FIGURED_ALERTS_KEPT <= self.alerts.len() {
                 kept.figures = Vec::new();
             }

@@ -6,7 +6,8 @@
 //!
 //! Bounded on every side: in time (from the incident's opening, wall time), by severity (what is graver than the incident is
 //! not kept quiet), by classes of data (what would widen who has to know is not kept quiet), to one subject or one host, and to
-//! one mode. It is configuration and no command, so somebody has reviewed it; for an hour's need there are silences.
+//! one mode. What was inhibited itself explains nothing: else each would bring its own host along, and the incident would keep quiet
+//! ever more that has nothing to do with it. It is configuration and no command, so somebody has reviewed it; for an hour's need there are silences.
 
 use crate::{AlertFact, Incident, IncidentId, Policy, limits, policy::span, wire};
 use activity::{DataClass, DataClasses, Entity, EntityKind, Mode, Span, Timestamp};
@@ -47,9 +48,9 @@ pub struct Matcher {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Same {
-    /// A subject of the incident.
+    /// A subject of the incident's own alerts.
     Subject,
-    /// A host: an address, an application host, or that of a database account, of the incident's subjects and entities.
+    /// A host: an address, an application host, or that of a database account, of the subjects and entities of the incident's own alerts.
     #[default]
     Host,
 }
@@ -90,14 +91,23 @@ pub(crate) fn inhibits<'a>(
 impl Same {
     fn holds(self, incident: &Incident, alert: &AlertFact) -> bool {
         match self {
-            Same::Subject => incident.subjects.contains(&alert.subject),
+            Same::Subject => own_subjects(incident).any(|subject| *subject == alert.subject),
             Same::Host => {
                 let theirs = [&alert.subject, &alert.entity].map(host);
-                let ours = incident.subjects.iter().chain(incident.alerts.iter().map(|fact| &fact.entity));
+                let ours = own_subjects(incident).chain(own_alerts(incident).map(|fact| &fact.entity));
                 ours.filter_map(host).any(|host| theirs.contains(&Some(host)))
             }
         }
     }
+}
+
+/// The alerts that make the incident what it is, of those it keeps.
+fn own_alerts(incident: &Incident) -> impl Iterator<Item = &AlertFact> {
+    incident.alerts.iter().filter(|fact| !fact.inhibited)
+}
+
+fn own_subjects(incident: &Incident) -> impl Iterator<Item = &Entity> {
+    std::iter::once(&incident.subject).chain(own_alerts(incident).map(|fact| &fact.subject))
 }
 
 /// The host that an entity names, if it names one.
@@ -115,8 +125,8 @@ impl Matcher {
     }
 
     fn fits_incident(&self, incident: &Incident) -> bool {
-        let kinds = incident.detectors.iter().map(String::as_str);
-        self.fits(kinds, incident.subjects.iter().map(|subject| subject.kind), incident.data_classes)
+        let kinds = own_alerts(incident).filter(|fact| fact.page).map(|fact| fact.detector.as_str());
+        self.fits(kinds, own_subjects(incident).map(|subject| subject.kind), incident.data_classes)
     }
 
     fn fits<'a>(

@@ -9,9 +9,9 @@
 mod drafts;
 
 use crate::{
-    AffectedRecords, Deadline, DeadlineFact, Decision, DeliveryState, Figure, FiguresShown, Incident, IncidentState,
-    Notice, NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticePlace, NoticeRecord, Policy, Recipient,
-    Settlement, Told, Verdict, escalation, limits,
+    AffectedRecords, Deadline, DeadlineFact, Decision, Figure, FiguresShown, Incident, IncidentState, Notice,
+    NoticeAffected, NoticeFigure, NoticeId, NoticeKind, NoticePlace, NoticeRecord, Policy, Recipient, Settlement, Told,
+    Verdict, escalation, limits,
     located::located,
     policy::{Route, names},
     revised::{self, notices_of_revisions},
@@ -292,18 +292,31 @@ fn warning(percent: u8, deadlines: &[&Deadline]) -> String {
     }
 }
 
-/// A notice that failed for good, or whose tries have failed for long: the fallback channels tell its step, once. If it has
+/// When the fallback channels tell the step of a notice that has not left by then, tried or not; `None`: they do not, or have.
+fn stand_in_at(policy: &Policy, incident: &Incident, record: &NoticeRecord) -> Option<Timestamp> {
+    if !record.is_unsent() || record.fallback_of.is_some() {
+        return None;
+    }
+    let may_leave_at = record.notice.hold_until.unwrap_or(record.notice.decided_at);
+    let others = policy.settings().fallback.channels.iter().filter(|other| **other != record.notice.channel);
+    let mut missing =
+        others.filter(|other| !incident.requested.contains(&notice_id(incident, &record.step, other.as_str())));
+    missing.next().map(|_| may_leave_at + policy.settings().fallback.after)
+}
+
+/// When the first of an incident's notices has waited for too long.
+pub(crate) fn fallback_at(policy: &Policy, incident: &Incident) -> Option<Timestamp> {
+    incident.notices.iter().filter_map(|record| stand_in_at(policy, incident, record)).min()
+}
+
+/// A notice that failed for good, or that has not left for long: the fallback channels tell its step, once. If it has
 /// failed for good and they fail too, it is undeliverable.
 fn fallbacks(policy: &Policy, incident: &Incident, now: Timestamp) -> Vec<Decision> {
     let mut wanted = Wanted::new(policy, incident, now);
-    // A report of each failed try leads here, so this is at most one wait between tries late.
     let after = policy.settings().fallback.after;
-    let late = |record: &&NoticeRecord| {
-        let may_leave_at = record.notice.hold_until.unwrap_or(record.notice.decided_at);
-        record.state == DeliveryState::Retrying && record.fallback_of.is_none() && may_leave_at + after <= now
-    };
+    let late = |record: &&NoticeRecord| stand_in_at(policy, incident, record).is_some_and(|at| at <= now);
     for late in incident.notices.iter().filter(late) {
-        let (channel, problem) = (&late.notice.channel, late.problem.as_deref().unwrap_or("no reason given"));
+        let (channel, problem) = (&late.notice.channel, late.problem.as_deref().unwrap_or("not tried yet"));
         let because = format!("channel `{channel}` has not brought it for {after}, and is tried on: {problem}");
         for other in policy.settings().fallback.channels.iter().filter(|other| *other != channel) {
             wanted.stand_in(late, other, &because);

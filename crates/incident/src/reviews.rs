@@ -1,7 +1,7 @@
 //! Contacts that somebody answers for: tests sent, tests confirmed, attestations.
 //!
-//! A contact is attested by its owner, and only after a test message reached it and came back: an address that nobody tried is
-//! a hope. Contacts outside (authorities) are never sent tests; their owner attests that the data were looked up. What is
+//! A contact is attested by its owner, and only after a test message reached each of its addresses and came back: an address that nobody
+//! tried is a hope. Who changes an address has changed the contact, and what was attested of the old one is void. Contacts outside (authorities) are never sent tests; their owner attests that the data were looked up. What is
 //! kept here are the last of each; the journal has all. A test that fails is undeliverable and has no fallback: that it does
 //! not arrive is its result.
 
@@ -22,9 +22,15 @@ pub struct ContactRecord {
     pub tested: Option<Act>,
     /// Its notices.
     pub tests: Vec<NoticeId>,
+    /// When each of them was confirmed, of those that were.
+    pub confirmed_tests: BTreeMap<NoticeId, Timestamp>,
     /// The last confirmation of one.
     pub confirmed: Option<Act>,
+    /// When a test to this address was last confirmed; at most [`limits::CONTACT_TESTS_KEPT`].
+    proved: BTreeMap<String, Timestamp>,
     pub attested: Option<Act>,
+    /// SHA-256 of the addresses that were attested; empty: not known.
+    attested_sha256: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +40,30 @@ pub(crate) struct Reviews {
 }
 
 impl ContactRecord {
+    fn confirm(&mut self, test: &NoticeId, address: Option<String>, at: Timestamp) {
+        if self.tests.contains(test) {
+            self.confirmed_tests.insert(test.clone(), at);
+        }
+        self.proved.extend(address.map(|address| (address, at)));
+        while limits::CONTACT_TESTS_KEPT < self.proved.len() {
+            let oldest = self.proved.iter().min_by_key(|(_, at)| **at).map(|(address, _)| address.clone());
+            oldest.map(|address| self.proved.remove(&address));
+        }
+    }
+
+    /// Whether a test to this address was confirmed lately, and since the last attestation.
+    fn proves(&self, address: &str, now: Timestamp) -> bool {
+        self.proved.get(address).is_some_and(|at| {
+            now - *at <= limits::CONFIRMATION_VALID && self.attested.as_ref().is_none_or(|attested| attested.at < *at)
+        })
+    }
+
+    /// When it was attested as it is today.
+    fn attested_at(&self, contact: &Contact) -> Option<Timestamp> {
+        let same = self.attested_sha256.is_empty() || self.attested_sha256 == addresses_sha256(contact);
+        self.attested.as_ref().filter(|_| same).map(|act| act.at)
+    }
+
     fn last_at(&self) -> Option<Timestamp> {
         [&self.tested, &self.confirmed, &self.attested].into_iter().flatten().map(|act| act.at).max()
     }
@@ -51,9 +81,21 @@ impl Reviews {
                 record.tested = Some(Act::of(decision));
                 record.tests.clone_from(notices);
                 record.tests.truncate(limits::CONTACT_TESTS_KEPT);
+                record.confirmed_tests.clear();
             }
-            Decision::ContactConfirmed { contact, .. } => self.entry(contact).confirmed = Some(Act::of(decision)),
-            Decision::ContactAttested { contact, .. } => self.entry(contact).attested = Some(Act::of(decision)),
+            Decision::ContactConfirmed { at, contact, test, .. } => {
+                let address = test.as_ref().and_then(|test| self.address(test)).map(str::to_owned);
+                let record = self.entry(contact);
+                record.confirmed = Some(Act::of(decision));
+                if let Some(test) = test {
+                    record.confirm(test, address, *at);
+                }
+            }
+            Decision::ContactAttested { contact, addresses_sha256, .. } => {
+                let record = self.entry(contact);
+                record.attested = Some(Act::of(decision));
+                record.attested_sha256.clone_from(addresses_sha256);
+            }
             Decision::NoticeRequested { notice, because, step, fallback_of, may_stop } => {
                 if self.notice(&notice.id).is_some() {
                     return;
@@ -87,6 +129,11 @@ impl Reviews {
         self.of.entry(contact.to_owned()).or_default()
     }
 
+    /// Where a test went.
+    fn address(&self, test: &NoticeId) -> Option<&str> {
+        self.notice(test)?.notice.recipient.as_ref().map(|recipient| recipient.address.as_str())
+    }
+
     pub(crate) fn notice(&self, id: &NoticeId) -> Option<&NoticeRecord> {
         self.notices.iter().find(|record| record.notice.id == *id)
     }
@@ -112,7 +159,7 @@ impl Reviews {
 
     /// How every contact's review stands.
     pub(crate) fn reviews<'a>(&self, contacts: &'a Contacts) -> Vec<Review<'a>> {
-        let attested = |contact: &Contact| self.get(&contact.name)?.attested.as_ref().map(|act| act.at);
+        let attested = |contact: &Contact| self.get(&contact.name)?.attested_at(contact);
         let review = |contact| Review::of(contact, attested(contact), contacts.review_every);
         contacts.book.contacts().map(review).collect()
     }
@@ -190,34 +237,92 @@ fn decided(
             });
             Ok(decisions)
         }
-        Action::ConfirmContact { reason, .. } => {
+        Action::ConfirmContact { test, reason, .. } => {
             let tested = record.tested.filter(|act| now - act.at <= limits::TEST_VALID);
             if tested.is_none() {
                 return refuse(format!("no test was sent to `{name}` within {}: send one first", limits::TEST_VALID));
             }
+            let is_last = |test: &&NoticeId| record.tests.contains(*test) && reviews.address(test).is_some();
+            let Some(test) = test.as_ref().filter(is_last).cloned() else {
+                return refuse(format!("a newer test was sent to `{name}`: confirm that one"));
+            };
             let because = text("reason", reason)?;
-            Ok(vec![Decision::ContactConfirmed { at, because, contact: name, by, command: command_id }])
+            let test = Some(test);
+            Ok(vec![Decision::ContactConfirmed { at, because, contact: name, test, by, command: command_id }])
         }
         Action::AttestContact { reason, .. } => {
             let is_owner = by.split(" (").next().is_some_and(|who| *who == contact.owner);
             if !is_owner {
                 return refuse(format!("`{}` answers for contact `{name}`, and nobody else", contact.owner));
             }
-            let confirmed = record.confirmed.as_ref().is_some_and(|act| {
-                now - act.at <= limits::CONFIRMATION_VALID
-                    && record.attested.as_ref().is_none_or(|attested| attested.at < act.at)
-            });
-            if !confirmed && !contact.is_recipient_of_obligations() {
+            let ways = ways(contacts, contact, None);
+            let unproved: Vec<&str> = match contact.is_recipient_of_obligations() {
+                true => Vec::new(),
+                false if ways.is_empty() => return refuse(unreached(name, None)),
+                false => {
+                    let unproved = ways.iter().filter(|(_, (_, address))| !record.proves(address, now));
+                    unproved.map(|(kind, _)| *kind).collect()
+                }
+            };
+            if !unproved.is_empty() {
                 return refuse(format!(
-                    "no test of `{name}` was confirmed since its last attestation, within {}: send one and confirm it",
-                    limits::CONFIRMATION_VALID
+                    "no test of `{name}` was confirmed since its last attestation, within {}, over {}: send one and confirm it",
+                    limits::CONFIRMATION_VALID,
+                    unproved.join(", ")
                 ));
             }
             let because = text("reason", reason)?;
-            Ok(vec![Decision::ContactAttested { at, because, contact: name, by, command: command_id }])
+            let addresses_sha256 = addresses_sha256(contact);
+            Ok(vec![Decision::ContactAttested {
+                at,
+                because,
+                contact: name,
+                addresses_sha256,
+                by,
+                command: command_id,
+            }])
         }
         _ => refuse("the command is not about a contact".into()),
     }
+}
+
+/// Kinds of address that the contact can be reached by: the first channel of each, and the address.
+fn ways<'a>(
+    contacts: &'a Contacts,
+    contact: &'a Contact,
+    channel: Option<&str>,
+) -> BTreeMap<&'a str, (&'a str, &'a str)> {
+    let mut ways: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    for name in contacts.channels.keys().filter(|name| channel.is_none_or(|wanted| wanted == *name)) {
+        if let Some((kind, address)) =
+            contacts.address_kind(name).and_then(|kind| Some((kind, contact.addresses.get(kind)?)))
+        {
+            ways.entry(kind).or_insert((name, address));
+        }
+    }
+    ways
+}
+
+fn unreached(name: String, channel: Option<&str>) -> String {
+    match channel {
+        Some(channel) => {
+            let channel = printable_within(channel, limits::NAME_MAX);
+            format!("channel `{channel}` does not reach `{name}`: there is none, or the contact has no address for it")
+        }
+        None => format!("no channel is configured for which `{name}` has an address"),
+    }
+}
+
+/// Over the length-prefixed kinds and addresses in their order, in hexadecimal.
+fn addresses_sha256(contact: &Contact) -> String {
+    let mut hash = Sha256::new();
+    for (kind, address) in &contact.addresses {
+        for field in [kind.as_str(), address.as_str()] {
+            hash.update((field.len() as u64).to_le_bytes());
+            hash.update(field.as_bytes());
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A test over each kind of channel that the contact has an address for, or over the channel that is named.
@@ -229,26 +334,9 @@ fn tests(
     now: Timestamp,
     command: &str,
 ) -> Result<Vec<Notice>, Refusal> {
-    let mut ways: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
-    for name in contacts.channels.keys().filter(|name| channel.is_none_or(|wanted| wanted == *name)) {
-        if let Some((kind, address)) =
-            contacts.address_kind(name).and_then(|kind| Some((kind, contact.addresses.get(kind)?)))
-        {
-            ways.entry(kind).or_insert((name, address));
-        }
-    }
+    let ways = ways(contacts, contact, channel);
     if ways.is_empty() {
-        let name = &contact.name;
-        let problem = match channel {
-            Some(channel) => {
-                let channel = printable_within(channel, limits::NAME_MAX);
-                format!(
-                    "channel `{channel}` does not reach `{name}`: there is none, or the contact has no address for it"
-                )
-            }
-            None => format!("no channel is configured for which `{name}` has an address"),
-        };
-        return Err(Refusal::Contact(problem));
+        return Err(Refusal::Contact(unreached(contact.name.clone(), channel)));
     }
     let notice = |(channel, address): (&str, &str)| Notice {
         id: notice_id(command, channel, &contact.name),

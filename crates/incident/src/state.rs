@@ -194,6 +194,19 @@ impl State {
                 };
                 let was_open = incident.is_open();
                 incident.apply(about_an_incident);
+                // A merged incident's documents go on in the other one, and its notices do not.
+                if let Decision::DeliveryRecorded { report, .. } = about_an_incident
+                    && let Some(failed) = incident.document_ended(&report.notice)
+                {
+                    let mut next = incident.merged_into;
+                    // Each was merged into one that was open then, so there is an end; the bound is for a journal that says otherwise.
+                    for _ in 0..limits::MERGED_MAX {
+                        let Some(into) = next.and_then(|id| self.incidents.get_mut(&id)) else { break };
+                        into.document_sent(&report.notice, report.at, failed.as_deref());
+                        next = into.merged_into;
+                    }
+                    return;
+                }
                 match about_an_incident {
                     Decision::NoticeRequested { notice, .. } => {
                         self.by_notice.insert(notice.id.clone(), notice.incident);

@@ -361,7 +361,10 @@ fn event(
                 parameters: line.parameters.clone(),
                 value: value.to_owned(),
             };
-            let (left_out, other_zone, _) = time(&one, zone)?;
+            let (left_out, other_zone, other_days) = time(&one, zone)?;
+            if whole_days != other_days {
+                return Err((line.number, "`DTSTART` and `EXDATE` must both be days, or both be times".into()));
+            }
             except.extend(instant(&other_zone, left_out).and_then(|at| local(&own_zone, at)));
         }
         if except.len() > limits::EXCEPTIONS_MAX {

@@ -284,6 +284,7 @@ fn draft_page(page: &IncidentPage, summary: DraftRow) -> DraftPage {
             because: text("its hold is over, and nobody stopped it; who could have: Ada, Bob"),
             notice: Some("5f1c0e7a9b3d4e215f1c0e7a9b3d4e21".into()),
             could_stop: vec![text("Ada"), text("Bob")],
+            failed: None,
             mailing: Some(mailing(text("by Ada: the wrong text"))),
         }],
         to_each: false,

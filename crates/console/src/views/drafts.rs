@@ -101,6 +101,8 @@ pub struct DraftSent {
     pub notice: Option<String>,
     /// Who could have stopped it while it was held.
     pub could_stop: Vec<Text>,
+    /// Why the channel could not deliver it; such a sending counts as none.
+    pub failed: Option<Text>,
     /// Of one that goes to many people, each by a mail of their own.
     pub mailing: Option<Mailing>,
 }
@@ -161,6 +163,14 @@ pub struct MailingPage {
 pub struct NotTold {
     pub employee: Text,
     pub why: &'static str,
+}
+
+impl DraftPage {
+    /// Whether people are left of the newest version's mails, and nobody writes to them.
+    pub(crate) fn mails_stopped(&self) -> bool {
+        let newest = self.sent.iter().rev().find(|sent| sent.version == self.summary.version);
+        newest.and_then(|sent| sent.mailing.as_ref()).is_some_and(|mailing| mailing.state == "stopped")
+    }
 }
 
 impl Mailing {

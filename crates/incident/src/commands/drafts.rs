@@ -90,6 +90,10 @@ fn change(
             .then_some(())
             .ok_or_else(|| refuse(format!("version {} of draft {number} was sent already", draft.version())))
     };
+    let has_room = || {
+        let (most, has_room) = (limits::DRAFT_VERSIONS_MAX, draft.sent.len() < limits::DRAFT_VERSIONS_MAX);
+        has_room.then_some(()).ok_or_else(|| refuse(format!("draft {number} was sent {most} times, which is the most")))
+    };
     match act {
         DraftAct::Make { .. } | DraftAct::Bounced { .. } => Err(refuse("a draft is made once".into())),
         DraftAct::Edit { field, text } => {
@@ -110,7 +114,7 @@ fn change(
             revised(policy, incident, draft, &answers, drafts::phase_now(draft), Some(answer), at)
         }
         DraftAct::Redraft { phase } => {
-            let phase = match (phase, draft.sent.is_empty()) {
+            let phase = match (phase, draft.last_sent().is_none()) {
                 (None, _) => drafts::phase_now(draft),
                 (Some(phase), true) if *phase == Phase::Initial => Phase::Initial,
                 (Some(Phase::Initial), false) => return Err(refuse("the initial notice has been sent".into())),
@@ -121,11 +125,17 @@ fn change(
         }
         DraftAct::Approve { version } => {
             newest(*version)?;
+            // Whoever is left of its mails is written to after all.
+            if draft.mailed(*version).is_some_and(|mailed| mailed.stopped.is_some()) {
+                may_decide()?;
+                return Ok(DraftChange::Approved { version: *version, sha256 });
+            }
             unsent()?;
             may_decide()?;
             if draft.is_approved() {
                 return Err(refuse(format!("version {version} of draft {number} is approved already")));
             }
+            has_room()?;
             Ok(DraftChange::Approved { version: *version, sha256 })
         }
         DraftAct::Stop => {
@@ -143,6 +153,7 @@ fn change(
         DraftAct::Send { version } => {
             newest(*version)?;
             unsent()?;
+            has_room()?;
             if draft.terms.channel.is_some() {
                 may_decide()?;
                 return Ok(DraftChange::Approved { version: *version, sha256 });

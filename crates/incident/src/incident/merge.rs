@@ -120,10 +120,11 @@ impl Incident {
             (Some(ours), Some(theirs)) => Some(ours.and(theirs)),
             (ours, theirs) => ours.or_else(|| theirs.clone()),
         };
-        // What people wrote into a document goes on with it; where both have one, the one that goes on stays.
+        // What people wrote into a document goes on with it; where both have one, the one that goes on stays, unless only the other has left.
         for draft in drafts {
-            if !self.drafts.iter().any(|ours| ours.obligation == draft.obligation) {
-                self.drafts.push(draft.renumbered(self.next_draft()));
+            match self.drafts.iter_mut().find(|ours| ours.obligation == draft.obligation) {
+                Some(ours) => ours.absorb(draft),
+                None => self.drafts.push(draft.renumbered(self.next_draft())),
             }
         }
         for theirs in deadlines {

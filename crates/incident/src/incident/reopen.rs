@@ -22,6 +22,7 @@ impl Incident {
         (self.acknowledged, self.contained, self.closed) = (None, None, None);
         self.acknowledged_to.clear();
         self.reopened_to = self.told.keys().cloned().collect();
+        self.hold_drafts_anew(None, act.at);
         self.reopened = Some(act);
         self.n_reopened = self.n_reopened.saturating_add(1);
         if self.verdict == Verdict::NotABreach {

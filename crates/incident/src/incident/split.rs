@@ -31,7 +31,7 @@ impl Incident {
             command: None,
         };
         let mut split = Incident::open(new, decision.at(), decision.because(), &opening);
-        moved.iter().for_each(|alert| split.join(alert));
+        moved.iter().for_each(|alert| split.join(alert, false));
         split.split_from = Some(self.id);
         split.suspected_at = self.suspected_at;
         split.aware = self.aware.clone();

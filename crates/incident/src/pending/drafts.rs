@@ -68,7 +68,9 @@ pub(super) fn releases(policy: &Policy, incident: &Incident, now: Timestamp) -> 
                     language: draft.language,
                     text,
                 };
-                notice = Some(wanted.document(channel, &because, title, document, &could_stop));
+                // What could not be delivered and is approved anew is a notice of its own.
+                let before = draft.sent.iter().filter(|sent| sent.sha256 == sha256).count();
+                notice = Some(wanted.document(channel, &because, title, document, &could_stop, before));
             }
             None => {}
         }
@@ -88,8 +90,12 @@ impl Wanted<'_> {
         title: String,
         document: NoticeDocument,
         may_stop: &[String],
+        before: usize,
     ) -> crate::NoticeId {
-        let step = format!("draft:{}:{}:{}", document.draft, document.version, document.sha256);
+        let mut step = format!("draft:{}:{}:{}", document.draft, document.version, document.sha256);
+        if before > 0 {
+            step.push_str(&format!(":{before}"));
+        }
         let id = super::notice_id(self.incident, &step, channel);
         if self.incident.requested.contains(&id) || !self.asked.insert(id.clone()) {
             return id;

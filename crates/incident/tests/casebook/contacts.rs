@@ -32,8 +32,14 @@ fn test(contact: &str) -> Action {
     Action::TestContact { contact: contact.into(), channel: None }
 }
 
-fn confirm(contact: &str) -> Action {
-    Action::ConfirmContact { contact: contact.into(), reason: "by the link in the message".into() }
+/// Of the contact's last test, by its place among the notices.
+fn confirm_one(world: &World, contact: &str, at: usize) -> Action {
+    let test = world.book.contact(contact).and_then(|record| record.tests.get(at).cloned());
+    Action::ConfirmContact { contact: contact.into(), test, reason: "by the link in the message".into() }
+}
+
+fn confirm(world: &World, contact: &str) -> Action {
+    confirm_one(world, contact, 0)
 }
 
 fn attest(contact: &str) -> Action {
@@ -48,7 +54,13 @@ fn refused(world: &mut World, by: &str, action: Action) -> String {
 fn a_contact_is_attested_by_its_owner_after_a_test_came_back() {
     let mut world = world();
     assert!(refused(&mut world, "ada", attest("ada")).contains("no test of `ada` was confirmed"));
-    assert!(refused(&mut world, "ada", confirm("ada")).contains("no test was sent"));
+    assert!(
+        {
+            let asked = confirm(&world, "ada");
+            refused(&mut world, "ada", asked)
+        }
+        .contains("no test was sent")
+    );
     let decisions = world.ask("ada", None, test("ada")).unwrap();
     let [Decision::NoticeRequested { notice, .. }, Decision::ContactTested { notices, .. }] = &decisions[..] else {
         panic!("{decisions:?}")
@@ -60,7 +72,7 @@ fn a_contact_is_attested_by_its_owner_after_a_test_came_back() {
     world.report(&notices[0], DeliveryResult::Accepted { receipt: "250 OK".into() });
     assert_eq!(world.book.unsent().count(), 0);
     assert!(refused(&mut world, "ada", attest("ada")).contains("no test of `ada` was confirmed"), "sent is not seen");
-    world.ask("ada", None, confirm("ada")).unwrap();
+    world.ask("ada", None, confirm(&world, "ada")).unwrap();
     assert_eq!(refused(&mut world, "ben", attest("ada")), "`ada` answers for contact `ada`, and nobody else");
     world.ask("ada (name as given)", None, attest("ada")).unwrap();
     let due = |world: &World, at: usize| world.book.reviews()[at].due_at;
@@ -82,9 +94,15 @@ fn a_test_holds_for_a_week_and_a_confirmation_for_a_month() {
     let mut world = world();
     world.ask("ada", None, test("ada")).unwrap();
     world.after(Span::from_hours(7 * 24 + 1));
-    assert!(refused(&mut world, "ada", confirm("ada")).contains("no test was sent to `ada` within 7 d"));
+    assert!(
+        {
+            let asked = confirm(&world, "ada");
+            refused(&mut world, "ada", asked)
+        }
+        .contains("no test was sent to `ada` within 7 d")
+    );
     world.ask("ada", None, test("ada")).unwrap();
-    world.ask("ada", None, confirm("ada")).unwrap();
+    world.ask("ada", None, confirm(&world, "ada")).unwrap();
     world.after(Span::from_hours(30 * 24 + 1));
     assert!(refused(&mut world, "ada", attest("ada")).contains("within 30 d"));
 }
@@ -142,4 +160,29 @@ fn the_digest_names_who_is_overdue() {
     world.take(decisions);
     world.book.set_policy(policy(""));
     assert_eq!(world.book.reviews(), []);
+}
+
+#[test]
+fn each_address_is_proved_by_a_test_of_its_own_and_a_changed_one_voids_the_attestation() {
+    let with_pager =
+        CONTACTS.replace("email = \"ada@example.com\"", "email = \"ada@example.com\", sms = \"+4930123456\"");
+    let settings = "[digest]\nchannels = [\"mail\"]\nwhen_empty = false\n";
+    let mut world = World::with("");
+    world.book.set_policy(with_contacts(settings, &with_pager));
+    world.ask("ada", None, test("ada")).unwrap();
+    let tests = world.book.contact("ada").unwrap().tests.len();
+    assert_eq!(tests, 2, "one over each kind of channel");
+    for at in 0..tests {
+        assert!(refused(&mut world, "ada", attest("ada")).contains("no test of `ada` was confirmed"), "{at}");
+        let asked = confirm_one(&world, "ada", at);
+        world.ask("ada", None, asked).unwrap();
+    }
+    world.ask("ada", None, attest("ada")).unwrap();
+    let attested_at = |world: &World| world.book.reviews()[0].reviewed_at;
+    assert_eq!(attested_at(&world), Some(world.now));
+    world.book.set_policy(with_contacts(settings, &with_pager.replace("+4930123456", "+4930123457")));
+    assert_eq!(attested_at(&world), Some("2026-01-15T00:00:00Z".parse().unwrap()), "only what the file says is left");
+    let other =
+        Action::ConfirmContact { contact: "ada".into(), test: Some(NoticeId("0".repeat(32))), reason: "r".into() };
+    assert!(refused(&mut world, "ada", other).contains("a newer test was sent"));
 }

@@ -38,6 +38,7 @@ fn every_step_is_told_once() {
     };
     world.ask("ann", Some(1), settle("eu-gdpr-34-individuals")).unwrap();
     for (hours, percent, channels) in [(36, 50, 3), (54, 75, 3), (65, 90, 4), (72, 100, 4)] {
+        world.deliver();
         world.now = start() + Span::from_hours(hours);
         assert!(world.book.next_due().unwrap() <= world.now);
         let decisions = world.after(Span::ZERO);

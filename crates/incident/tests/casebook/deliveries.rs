@@ -69,7 +69,7 @@ fn a_rejected_notice_goes_to_the_fallback_once() {
         // Again, and another channel of the same step: the phone has it already.
         assert_eq!(kinds(&world.report(&pager, failure.clone())), ["delivery_recorded"]);
         assert_eq!(kinds(&world.report(&mail, failure.clone())), ["delivery_recorded"]);
-        assert_eq!(world.after(Span::from_minutes(1)), []);
+        assert_eq!(world.wait(Span::from_minutes(1)), []);
         // The phone fails too: all three are undeliverable, and it is written down.
         let phone = world.notice(1, NoticeKind::Opened, "phone");
         let decisions = world.report(&phone, failure);
@@ -77,7 +77,7 @@ fn a_rejected_notice_goes_to_the_fallback_once() {
             kinds(&decisions),
             ["delivery_recorded", "notice_undeliverable", "notice_undeliverable", "notice_undeliverable"]
         );
-        assert_eq!(world.after(Span::from_minutes(1)), []);
+        assert_eq!(world.wait(Span::from_minutes(1)), []);
         assert_eq!(world.book.counts().notices_undeliverable, 3);
     }
 }
@@ -89,6 +89,7 @@ fn a_channel_that_keeps_failing_does_not_spend_the_notices_time() {
     let pager = world.notice(1, NoticeKind::Opened, "pager");
     let again = retrying(&world);
     assert_eq!(kinds(&world.report(&pager, again.clone())), ["delivery_recorded"]);
+    world.deliver();
     world.now = world.now + Span::from_minutes(14);
     assert_eq!(requested(&world.report(&pager, again.clone())), []);
     world.now = world.now + Span::from_minutes(1);
@@ -109,6 +110,33 @@ fn a_channel_that_keeps_failing_does_not_spend_the_notices_time() {
     assert_eq!(kinds(&world.report(&pager, expired())), ["delivery_recorded"]);
     assert_eq!(world.report(&pager, accepted()).len(), 1);
     assert_eq!(world.incident(1).notice(&pager).unwrap().state, DeliveryState::Accepted);
+}
+
+#[test]
+fn a_channel_that_does_not_even_try_is_no_better() {
+    let mut world = World::new();
+    world.alert(&alert("u1", 0));
+    let pager = world.notice(1, NoticeKind::Opened, "pager");
+    for other in ["console", "privacy-mail"] {
+        let notice = world.notice(1, NoticeKind::Opened, other);
+        world.report(&notice, accepted());
+    }
+    // No report comes: time itself has to bring it.
+    assert_eq!(world.book.next_due(), Some(world.now + Span::from_minutes(15)));
+    let decisions = world.wait(Span::from_minutes(15));
+    let stand_in = decisions.iter().find_map(|decision| match decision {
+        Decision::NoticeRequested { notice, fallback_of: Some(first), because, .. } if *first == pager => {
+            Some((notice.channel.as_str(), because.as_str()))
+        }
+        _ => None,
+    });
+    let because = "channel `pager` has not brought it for 15 min, and is tried on: not tried yet";
+    assert_eq!(stand_in, Some(("phone", because)));
+    // Over, and still to be told.
+    world.ask("ann", Some(1), crate::world::verdict(incident::Verdict::NotABreach)).unwrap();
+    world.ask("ann", Some(1), Action::Close).unwrap();
+    world.deliver();
+    assert_eq!(world.book.next_due(), None);
 }
 
 #[test]

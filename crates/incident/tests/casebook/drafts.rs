@@ -342,3 +342,115 @@ fn every_detector_is_a_sign_of_something() {
     let without = detector::DETECTORS.iter().map(|spec| spec.name).filter(|name| draft::Sign::of(name).is_none());
     assert_eq!(without.collect::<Vec<_>>(), ["silence"]);
 }
+
+#[test]
+fn a_hold_begins_anew_when_what_had_ended_goes_on() {
+    let authority = "eu-gdpr-33-authority";
+    let mut world = world(BY_EXCEPTION);
+    world.alert(&alert("u1", 0));
+    world.ask("Ada", Some(1), verdict(Verdict::NotABreach)).unwrap();
+    world.after(Span::from_hours(6));
+    assert!(documents(&world.journal).is_empty());
+    let back = world.ask("Ada", Some(1), verdict(Verdict::Breach)).unwrap();
+    assert!(documents(&back).is_empty(), "who may stop it has the whole hold: {back:?}");
+    assert_eq!(draft(&world).hold_until, Some(world.now + Span::from_hours(4)));
+    assert_eq!(documents(&world.after(Span::from_hours(4))).len(), 1);
+    // Over for longer than the limit itself, and opened again.
+    let mut world = self::world(BY_EXCEPTION);
+    world.alert(&alert("u1", 0));
+    world.ask("Ada", Some(1), verdict(Verdict::NotABreach)).unwrap();
+    world.ask("Ada", Some(1), Action::Close).unwrap();
+    world.after(Span::from_hours(100));
+    let again = world.ask("Ada", Some(1), Action::Reopen { reason: "it was one".into() }).unwrap();
+    let limit = world.incident(1).deadline(authority).unwrap();
+    assert!(limit.is_running() && limit.due_at.unwrap() < world.now, "{limit:?}");
+    assert!(documents(&again).is_empty(), "late is no reason to send what nobody has seen");
+    assert_eq!(documents(&world.after(Span::from_hours(4))).len(), 1);
+}
+
+#[test]
+fn what_did_not_arrive_counts_as_not_sent_and_can_be_sent_again() {
+    let mut world = world(BY_EXCEPTION);
+    world.alert(&alert("u1", 0));
+    let sent = world.after(Span::from_hours(4));
+    let first = draft(&world).sent[0].notice.clone().unwrap();
+    assert_eq!((documents(&sent).len(), draft(&world).state()), (1, DraftState::Sent));
+    world.report(&first, DeliveryResult::Rejected { reason: "550 unknown".into() });
+    assert_eq!(draft(&world).sent[0].failed.as_deref(), Some("550 unknown"));
+    assert_eq!(draft(&world).state(), DraftState::Stopped);
+    let warned = world.after(Span::from_hours(33));
+    let said = "draft 1 could not be delivered: 550 unknown";
+    assert!(warned.iter().any(|decision| decision.because().contains(said)), "{warned:?}");
+    let of = world.incident(1).register_entry().obligations;
+    assert!(of.iter().all(|of| of.sent.is_none()), "the register does not say that it was sent");
+    let refused = act(&mut world, "Ada", 1, DraftAct::Redraft { phase: Some(Phase::FollowUp) }).unwrap_err();
+    assert_eq!(refused, "nothing has been sent that this could follow");
+    let version = draft(&world).version();
+    let again = act(&mut world, "Ada", 1, DraftAct::Approve { version }).unwrap();
+    assert_eq!(documents(&again).len(), 1, "the same text, as a notice of its own");
+    let second = draft(&world).sent[1].notice.clone().unwrap();
+    assert_ne!(second, first);
+    world.report(&second, DeliveryResult::Accepted { receipt: "250".into() });
+    assert_eq!(draft(&world).state(), DraftState::Sent);
+    // A report that comes in another order: what arrived after all has arrived.
+    world.report(&first, DeliveryResult::Accepted { receipt: "250".into() });
+    assert!(draft(&world).sent.iter().all(|sent| sent.failed.is_none()));
+}
+
+#[test]
+fn a_person_who_says_that_the_limit_is_met_has_told_them() {
+    let mut world = world(BY_EXCEPTION);
+    world.alert(&alert("u1", 0));
+    let settle = Action::Settle {
+        obligation: "eu-gdpr-33-authority".into(),
+        how: Settlement::Met,
+        reason: "told over their portal".into(),
+        told_at: None,
+    };
+    world.ask("Ada", Some(1), settle).unwrap();
+    assert!(documents(&world.after(Span::from_hours(10))).is_empty(), "the authority has it once");
+}
+
+#[test]
+fn a_sent_follow_up_says_what_it_would_say_now() {
+    let mut world = world(BY_EXCEPTION);
+    world.alert(&alert("u1", 0));
+    world.after(Span::from_hours(4));
+    act(&mut world, "Ada", 1, edit(Field::Measures, "the account is locked")).unwrap();
+    world.after(Span::from_hours(4));
+    assert_eq!((draft(&world).sent.len(), draft(&world).state()), (2, DraftState::Sent));
+    let stale = |world: &World| world.incident(1).draft_is_stale(world.book.policy(), draft(world), world.now);
+    assert!(!stale(&world));
+    world.ask("Ada", Some(1), Action::Contain { reason: "the door is shut".into() }).unwrap();
+    assert!(stale(&world));
+}
+
+#[test]
+fn a_merge_sends_nothing_twice_and_forgets_no_stop() {
+    let merge = Action::Merge { into: IncidentId(2), reason: "the same".into() };
+    let mut world = world(BY_EXCEPTION);
+    world.alert(&alert("u1", 0));
+    world.after(Span::from_hours(2));
+    world.alert(&alert("u2", 120));
+    world.after(Span::from_hours(2));
+    let first = draft(&world).sent[0].notice.clone().unwrap();
+    act_on(&mut world, 2, "Ada", edit(Field::Measures, "locked")).unwrap();
+    world.ask("Ada", Some(1), merge.clone()).unwrap();
+    let home = world.incident(2).draft(1).unwrap();
+    assert_eq!((home.sent.len(), home.answers.get(&Field::Measures).map(String::as_str)), (1, Some("locked")));
+    assert!(documents(&world.wait(Span::from_hours(10))).is_empty(), "the authority has the initial notice");
+    world.report(&first, DeliveryResult::Rejected { reason: "550".into() });
+    assert_eq!(world.incident(2).draft(1).unwrap().state(), DraftState::Stopped, "heard where it goes on");
+
+    let mut world = self::world(BY_EXCEPTION);
+    world.alert(&alert("u1", 0));
+    world.alert(&alert("u2", 1));
+    act(&mut world, "Bob", 1, DraftAct::Stop).unwrap();
+    world.ask("Ada", Some(1), merge).unwrap();
+    assert!(documents(&world.after(Span::from_hours(10))).is_empty());
+    assert_eq!(world.incident(2).draft(1).unwrap().stopped.as_ref().unwrap().by, "Bob");
+}
+
+fn act_on(world: &mut World, incident: u64, by: &str, act: DraftAct) -> Result<Vec<Decision>, Refusal> {
+    world.ask(by, Some(incident), Action::Draft { draft: 1, act, reason: "reason".into() })
+}

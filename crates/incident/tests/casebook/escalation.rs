@@ -71,6 +71,7 @@ pub(crate) fn with_contacts(settings: &str, contacts: &str) -> Arc<Policy> {
         ("console", "webhook"),
         ("manager", "webhook"),
         ("phone", "webhook"),
+        ("texts", "sms"),
     ];
     let channels: BTreeMap<String, String> = channels.map(|(name, kind)| (name.into(), kind.into())).into();
     let contacts = Contacts { book, channels, review_every: Span::from_hours(90 * 24) };
@@ -108,7 +109,10 @@ fn kinds(decisions: &[Decision]) -> Vec<&'static str> {
 fn run(world: &mut World, minutes: i64) -> Vec<(i64, Vec<String>)> {
     let end = world.now + Span::from_minutes(minutes);
     let mut all = Vec::new();
-    while let Some(due) = world.book.next_due().filter(|due| *due <= end) {
+    let due = |world: &World| world.book.next_due().filter(|due| *due <= end);
+    while due(world).is_some() {
+        world.deliver();
+        let Some(due) = due(world) else { break };
         world.now = world.now.max(due);
         let decisions = world.book.tick(world.now);
         assert!(!decisions.is_empty(), "what is due must lead to something, or it is due for ever");

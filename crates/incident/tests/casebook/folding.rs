@@ -182,7 +182,7 @@ impl World {
                 let notice = if notices.is_empty() { &unknown } else { notice.get(&notices) };
                 self.report(&notice.clone(), result.clone())
             }
-            Input::Wait(span) => self.after(*span),
+            Input::Wait(span) => self.wait(*span),
         }
     }
 }
@@ -244,7 +244,7 @@ proptest! {
                     prop_assert!(notices.insert(notice.id.clone()), "requested twice");
                 }
             }
-            world.after(Span::ZERO);
+            world.wait(Span::ZERO);
             prop_assert!(world.book.next_due().is_none_or(|due| world.now < due), "the clock has done its work");
             if let Input::Alert(alert) = input {
                 prop_assert_eq!(world.book.alert(world.now, alert), []);

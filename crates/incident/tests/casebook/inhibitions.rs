@@ -101,3 +101,13 @@ fn what_would_keep_everything_quiet_is_no_configuration() {
     let twice = "source = { kinds = [\"a\"] }\ntarget = { kinds = [\"b\"] }\nwithin = \"1h\"\n";
     assert_eq!(rule(&format!("{twice}[[inhibitions]]\nname = \"a\"\n{twice}")), ["inhibitions[1].name"]);
 }
+
+#[test]
+fn what_is_inhibited_keeps_nothing_else_quiet() {
+    let mut world = world();
+    // It joins by its subject's host, and names another one as its entity.
+    let elsewhere = Entity::new(EntityKind::Address, "10.0.9.9");
+    let bridge = identified(Alert { entity: elsewhere.clone(), ..on(account(1), "volume", 1) });
+    assert_eq!(kinds(&world.alert(&bridge)), ["alert_inhibited"]);
+    assert_eq!(world.alert(&on(elsewhere, "volume", 2))[0].kind(), "incident_opened");
+}

@@ -215,7 +215,9 @@ fn merged_one_goes_on_in_the_other_with_the_earliest_awareness() {
 
 #[test]
 fn a_merge_loses_no_notice_and_doubles_none() {
-    let mut world = two();
+    let mut world = World::new();
+    world.alert(&milder(alert("u1", 0), Severity::High, DataClass::Customer));
+    world.alert(&alert("u2", 1));
     let outstanding: Vec<NoticeId> = world.book.unsent().map(|notice| notice.id.clone()).collect();
     assert!(!outstanding.is_empty());
     world.ask("ann", Some(1), merge(2)).unwrap();

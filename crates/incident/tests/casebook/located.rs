@@ -178,14 +178,14 @@ fn another_directory_is_counted_by_from_then_on_and_old_numbers_stay_in_the_jour
     let csv = "user,role,department,employee_id,from,to,zone,jurisdiction\nu1,ess,d,1,,,UTC,FR\n";
     let moved = Arc::new(Residents::of(&Directory::parse(csv).unwrap()));
     world.book.set_policy(Arc::new(world.book.policy().clone().with_residents(moved.clone())));
-    let decisions = world.after(Span::from_hours(1));
+    let decisions = world.wait(Span::from_hours(1));
     let now = located(&decisions).unwrap();
     assert_eq!((in_place(now, "FR"), now.unlocated), (Headcount::between(1, 10), Headcount::exactly(9)));
     assert_eq!((now.directory.as_str(), before.directory == now.directory), (moved.digest(), false));
-    assert_eq!(world.after(Span::ZERO), []);
+    assert_eq!(world.wait(Span::ZERO), []);
     // A directory that no longer says where anybody lives takes nothing back.
     world.book.set_policy(policy(LAW));
-    assert_eq!(located(&world.after(Span::ZERO)), None);
+    assert_eq!(located(&world.wait(Span::ZERO)), None);
     assert_eq!(in_place(world.incident(1).located.as_ref().unwrap(), "FR"), Headcount::between(1, 10));
 }
 

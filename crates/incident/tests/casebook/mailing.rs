@@ -147,4 +147,12 @@ fn mails_can_be_stopped_and_only_by_who_may() {
     assert_eq!(world.book.mailings().count(), 0);
     assert_eq!((counts(&world), mailed(&world).stopped.as_ref().unwrap().by.as_str()), ((0, 4, 2), "Ada"));
     assert_eq!(act(&mut world, "Ada", DraftAct::Stop).unwrap_err(), "version 1 of draft 1 was sent already");
+    assert_eq!(
+        act(&mut world, "Eve", DraftAct::Approve { version: 1 }).unwrap_err(),
+        "only Ada may approve or stop draft 1"
+    );
+    act(&mut world, "Ada", DraftAct::Approve { version: 1 }).unwrap();
+    let awaits =
+        |world: &World| (1..5).all(|n: u32| world.book.mailings().next().unwrap().mailed.awaits(&n.to_string()));
+    assert!(awaits(&world), "it goes on with whoever is left");
 }

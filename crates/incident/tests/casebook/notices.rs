@@ -207,7 +207,7 @@ fn a_new_policy_finds_what_is_missing_under_it() {
     let more =
         "[[triggers]]\nchannels = [\"console\", \"chat\"]\n[jurisdictions]\napplicable = [\"us-ny-individuals\"]\n";
     world.book.set_policy(policy(more));
-    let decisions = world.after(Span::from_minutes(1));
+    let decisions = world.wait(Span::from_minutes(1));
     assert_eq!(requested(&decisions), [(NoticeKind::Opened, "chat")]);
     // What ran before goes on: a changed file does not lift an obligation.
     assert_eq!(world.incident(1).running_deadlines().len(), 3);

@@ -71,10 +71,28 @@ impl World {
         Ok(self.take(decisions))
     }
 
+    /// Time goes by, over which the channels deliver what they have: what hangs is what a test lets hang.
     pub(crate) fn after(&mut self, span: Span) -> Vec<Decision> {
+        self.deliver();
+        self.wait(span)
+    }
+
+    /// Time goes by, and nothing else.
+    pub(crate) fn wait(&mut self, span: Span) -> Vec<Decision> {
         self.now = self.now + span;
         let decisions = self.book.tick(self.now);
         self.take(decisions)
+    }
+
+    /// Every notice that may leave and was not tried yet is accepted.
+    pub(crate) fn deliver(&mut self) {
+        let may_leave = |notice: &&Notice| notice.hold_until.is_none_or(|until| until <= self.now);
+        let requested: Vec<_> = self.book.unsent().filter(may_leave).map(|notice| notice.id.clone()).collect();
+        for id in requested {
+            if self.book.notice(&id).is_some_and(|record| record.state == DeliveryState::Requested) {
+                self.report(&id, DeliveryResult::Accepted { receipt: "taken".into() });
+            }
+        }
     }
 
     pub(crate) fn report(&mut self, notice: &NoticeId, result: DeliveryResult) -> Vec<Decision> {

@@ -109,6 +109,7 @@ fn what_is_not_known_is_refused_with_its_line() {
         ("RRULE:FREQ=DAILY;COUNT=2;UNTIL=20260401\n", "`rota.ics`: line 13: `RRULE`: `COUNT` and `UNTIL`"),
         ("RDATE:20260305T090000Z\n", "`rota.ics`: line 13: `RDATE` may move a shift"),
         ("RECURRENCE-ID:20260305T090000Z\n", "`rota.ics`: line 13: `RECURRENCE-ID` may move a shift"),
+        ("EXDATE;VALUE=DATE:20260305\n", "`rota.ics`: line 13: `DTSTART` and `EXDATE` must both be days"),
         ("DURATION:PT1H\n", "`rota.ics`: line 10: an event needs `DTEND` or `DURATION`"),
         ("SUMMARY:ben\n", "`rota.ics`: line 13: `SUMMARY` stands twice"),
         ("no line\n", "`rota.ics`: line 13: `no line` is no line of a calendar"),
