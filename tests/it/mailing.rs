@@ -180,6 +180,9 @@ fn everybody_named_is_written_to_and_who_cannot_be_is_listed() {
     let ids: BTreeSet<String> =
         relay.received().iter().filter(|mail| mail.summary.starts_with("to p")).map(|mail| mail.id.clone()).collect();
     assert_eq!((ids.len(), mails("p"), mails("p23@")), (13, 13, 1), "each once");
+    let overview = json_of(&console, "/api/v1/incidents").unwrap();
+    let trouble = "INC-1: 2 people were not reached by the mails of draft 1: tell them another way";
+    assert_eq!(overview["troubles"], json!([trouble]));
     let shown = breachd(&console, &["drafts", "mailing", "INC-1", "1"]);
     for expected in ["taken       13 of 15 by the relay", "22          refused", "40          not_listed"] {
         assert!(shown.contains(expected), "{expected} in\n{shown}");

@@ -577,7 +577,8 @@ impl Incident {
                     Some(until) => format!("draft {number} goes out at {until} unless somebody stops it"),
                     None => return None,
                 },
-                DraftState::Approved | DraftState::Sent => return None,
+                DraftState::Sent => return draft.mails_wait(),
+                DraftState::Approved => return None,
             })
         });
         words.collect::<Vec<_>>().join("; ")

@@ -349,6 +349,26 @@ impl Draft {
         draft::sha256(&format!("{incident} {} {} {}", self.number, sent.version, sent.sha256))
     }
 
+    /// What is left to be done about the mails of the version that was sent last; `None`: nothing.
+    pub fn mails_wait(&self) -> Option<String> {
+        let mailed = self.last_sent()?.mailing.as_ref()?;
+        let number = self.number;
+        Some(match (&mailed.stopped, mailed.completed_at, mailed.n_lost()) {
+            (Some(act), ..) => {
+                format!("the mails of draft {number} were stopped by {}: {} people have none", act.by, mailed.n_left)
+            }
+            (None, None, _) if mailed.started_at.is_none() => format!("the mails of draft {number} have not begun"),
+            (None, None, _) => format!("the mails of draft {number} are on their way, {} people left", mailed.n_left),
+            (None, Some(_), 0) if mailed.n_reached() == 0 => {
+                format!("draft {number} went to nobody, as no alert names anybody by number: tell them another way")
+            }
+            (None, Some(_), 0) => return None,
+            (None, Some(_), n) => {
+                format!("{n} people were not reached by the mails of draft {number}: tell them another way")
+            }
+        })
+    }
+
     /// The version whose mails are still to leave; of several the newest.
     pub fn being_mailed(&self) -> Option<u32> {
         self.sent.iter().rev().find(|sent| sent.mailing.as_ref().is_some_and(|of| !of.is_over())).map(|of| of.version)

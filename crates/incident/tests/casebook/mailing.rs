@@ -104,6 +104,8 @@ fn the_journal_folds_to_who_was_reached_who_was_not_and_who_is_left() {
     assert_eq!((counts(&world), mailed(&world).n_lost()), ((3, 0, 0), 2));
     progress(&mut world, MailingProgress::Completed);
     assert!(mailed(&world).is_over() && world.book.mailings().count() == 0);
+    let wait = world.incident(1).draft(1).unwrap().mails_wait();
+    assert_eq!(wait.as_deref(), Some("2 people were not reached by the mails of draft 1: tell them another way"));
 
     let mut again = World::with(PEOPLE);
     again.take(world.journal.iter().map(|decision| Decision::from_json(&decision.to_json()).unwrap()).collect());
@@ -145,6 +147,8 @@ fn mails_can_be_stopped_and_only_by_who_may() {
     assert_eq!(act(&mut world, "Eve", DraftAct::Stop).unwrap_err(), "only Ada may approve or stop draft 1");
     act(&mut world, "Ada", DraftAct::Stop).unwrap();
     assert_eq!(world.book.mailings().count(), 0);
+    let wait = world.incident(1).draft(1).unwrap().mails_wait();
+    assert_eq!(wait.as_deref(), Some("the mails of draft 1 were stopped by Ada: 4 people have none"));
     assert_eq!((counts(&world), mailed(&world).stopped.as_ref().unwrap().by.as_str()), ((0, 4, 2), "Ada"));
     assert_eq!(act(&mut world, "Ada", DraftAct::Stop).unwrap_err(), "version 1 of draft 1 was sent already");
     assert_eq!(
