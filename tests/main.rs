@@ -13,6 +13,8 @@ mod cli;
 mod contacts;
 #[path = "it/digest.rs"]
 mod digest;
+#[path = "it/erased.rs"]
+mod erased;
 #[path = "it/exact.rs"]
 mod exact;
 #[path = "it/harness.rs"]

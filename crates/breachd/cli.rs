@@ -680,6 +680,23 @@ pub enum AuditCommand {
         #[arg(long)]
         file: PathBuf,
     },
+    /// Erases whom the journal's entries about a person are about. The entries stay, and the journal still verifies.
+    Erase {
+        #[command(flatten)]
+        config: ConfigFiles,
+        /// The person's id, as logs and alerts have it.
+        #[arg(long)]
+        id: String,
+        /// `portal_user`, `db_account` or `address`; absent: all of this id.
+        #[arg(long)]
+        kind: Option<String>,
+        /// Who erases.
+        #[arg(long)]
+        by: String,
+        /// Why; the journal keeps it. Do not name the person.
+        #[arg(long)]
+        reason: String,
+    },
     /// Writes the journal topic's entries, one a line, to standard output; or all that an auditor needs to a folder.
     Export {
         #[command(flatten)]

@@ -1,32 +1,25 @@
 //! The file of contacts, and `breachd contacts`: who can be called, who is on call, when somebody last answered for each.
 //!
-//! The command line reads the journal like a notifier and sends commands where everybody's commands go; what the active notifier
-//! made of one is read from the journal again, so a refusal is heard at once. It needs no running console.
+//! The command line reads the journal like a notifier and asks by [`crate::asked`]. It needs no running console.
 
 use crate::{
-    command_id,
+    asked::{Journal, carry_out},
     links::LinkKey,
     settings::{
-        ContactSettings, Settings, Usage, limits,
+        ContactSettings, Settings, Usage,
         load::{Mistake, Tree},
     },
-    topics::Topics,
-    wall,
 };
 use activity::{Timestamp, printable};
-use anyhow::{Context as _, bail};
-use incident::{Action, Casebook, Command, Decision};
+use anyhow::bail;
+use incident::Action;
 use law::Recipient;
 use oncall::{Book, ReviewState, Written};
 use std::{
     io::Write,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
-use stream::{Broker, Outgoing, Reader};
-
-/// How long a command may take until the journal has it.
-const COMMAND_WAIT: Duration = Duration::from_secs(15);
+use stream::Broker;
 
 /// What is read of a configuration's contacts; `None`: there are none.
 pub fn read(settings: &ContactSettings) -> Result<Option<Book>, Vec<Mistake>> {
@@ -85,50 +78,6 @@ pub fn findings(policy: &incident::Policy, reviews: &[oncall::Review<'_>], now: 
     findings
 }
 
-/// The journal, read to its end, and what it adds up to.
-struct Journal {
-    reader: Box<dyn Reader>,
-    verifier: journal::Verifier,
-    casebook: Casebook,
-}
-
-impl Journal {
-    fn read(broker: &dyn Broker, settings: &Settings) -> anyhow::Result<Journal> {
-        let topic = Topics::new(settings.topics.clone()).journal();
-        if broker.partitions(&topic)?.is_none() {
-            bail!("there is no topic `{topic}`: has `breachd run` ever run here?");
-        }
-        let reader = broker.read(&[(&topic, Vec::new())])?;
-        let casebook = Casebook::new(settings.policy());
-        let mut journal = Journal { reader, verifier: journal::Verifier::new(), casebook };
-        while !journal.reader.caught_up() {
-            journal.more(&mut |_| {})?;
-        }
-        Ok(journal)
-    }
-
-    fn more(&mut self, each: &mut dyn FnMut(&Decision)) -> anyhow::Result<()> {
-        let (verifier, casebook) = (&mut self.verifier, &mut self.casebook);
-        let mut broken = None;
-        self.reader.poll(limits::POLL_RECORDS, limits::POLL_WAIT, &mut |record| {
-            match verifier.read(record.payload.unwrap_or_default()) {
-                // An entry of a later version says nothing here.
-                Ok(entry) => {
-                    if let Ok(decision) = Decision::from_json(&entry.body) {
-                        casebook.apply(&decision);
-                        each(&decision);
-                    }
-                }
-                Err(error) => broken = broken.take().or(Some(error)),
-            }
-        })?;
-        match broken {
-            Some(error) => Err(error).context("the journal's hash chain is broken"),
-            None => Ok(()),
-        }
-    }
-}
-
 /// `breachd contacts list`. False: something has to be done.
 pub fn list(broker: &dyn Broker, settings: &Settings, now: Timestamp, out: &mut dyn Write) -> anyhow::Result<bool> {
     let policy = settings.policy();
@@ -178,6 +127,14 @@ fn line(out: &mut dyn Write, words: &str) -> std::io::Result<()> {
     writeln!(out, "{}", printable(words))
 }
 
+/// The journal, if there is a file of contacts.
+fn of_contacts(broker: &dyn Broker, settings: &Settings) -> anyhow::Result<Journal> {
+    if settings.policy().contacts().is_none() {
+        return Err(no_file().into());
+    }
+    Journal::read(broker, settings)
+}
+
 fn no_file() -> Usage {
     Usage("no file of contacts is configured: write `[contacts] file`".into())
 }
@@ -196,7 +153,7 @@ pub fn test(
         )
         .into());
     }
-    let journal = Journal::read(broker, settings)?;
+    let journal = of_contacts(broker, settings)?;
     let name = contact.clone();
     carry_out(broker, settings, journal, by, Action::TestContact { contact, channel })?;
     line(out, &format!("a test of `{name}` was requested; whoever gets it opens its link, or gives you its code:"))?;
@@ -212,7 +169,7 @@ pub fn confirm(
     by: String,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let journal = Journal::read(broker, settings)?;
+    let journal = of_contacts(broker, settings)?;
     let tests = journal.casebook.contact(&contact).map_or(&[][..], |record| &record.tests);
     let links: &LinkKey = settings.links();
     let test = tests.iter().find(|test| links.code(test).as_deref() == Some(code.trim())).cloned();
@@ -238,59 +195,13 @@ pub fn attest(
     by: String,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let journal = Journal::read(broker, settings)?;
+    let journal = of_contacts(broker, settings)?;
     let name = contact.clone();
     let casebook = carry_out(broker, settings, journal, by, Action::AttestContact { contact, reason })?;
     let due =
         casebook.reviews().into_iter().find(|review| review.contact.name == name).and_then(|review| review.due_at);
     let due = due.map_or(String::new(), |due| format!("; the next review is due {due}"));
     Ok(line(out, &format!("attested: `{name}`{due}"))?)
-}
-
-/// Sends a command and waits until the journal has it.
-fn carry_out(
-    broker: &dyn Broker,
-    settings: &Settings,
-    mut journal: Journal,
-    by: String,
-    action: Action,
-) -> anyhow::Result<Casebook> {
-    if settings.policy().contacts().is_none() {
-        return Err(no_file().into());
-    }
-    let now = wall::now();
-    let id = command_id::fresh(&settings.instance, now)?;
-    let command = Command { id: id.clone(), by: format!("{by} (name as given)"), at: now, incident: None, action };
-    journal.casebook.command(now, &command).map_err(|refusal| Usage(refusal.to_string()))?;
-    let mut appender = broker.appender()?;
-    appender.send(Outgoing {
-        topic: Topics::new(settings.topics.clone()).commands(),
-        partition: Some(0),
-        key: None,
-        payload: command.to_json().into_bytes(),
-        headers: Vec::new(),
-    })?;
-    appender.flush().context("the command could not be sent")?;
-    let until = Instant::now() + COMMAND_WAIT;
-    let mut outcome: Option<Result<(), String>> = None;
-    while outcome.is_none() && Instant::now() < until {
-        journal.more(&mut |decision| {
-            if decision.command() == Some(&id) {
-                outcome = Some(match decision {
-                    Decision::CommandRefused { because, .. } => Err(because.clone()),
-                    _ => Ok(()),
-                });
-            }
-        })?;
-    }
-    match outcome {
-        Some(Ok(())) => Ok(journal.casebook),
-        Some(Err(refusal)) => bail!("refused: {}", printable(&refusal)),
-        None => bail!(
-            "no notifier has journaled the command within {} s; it is kept and will be carried out",
-            COMMAND_WAIT.as_secs()
-        ),
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! It decides nothing itself: what a log line says is up to `formats` and `ingest`, what is unusual to `detector`, who has to
 //! know to `incident`, how they are told to `notifier`.
 
+pub mod asked;
 pub mod audit;
 pub mod checkpoints;
 pub mod cli;
@@ -18,6 +19,7 @@ pub mod desk;
 pub mod discover;
 pub mod drafts;
 pub mod drill;
+pub mod erase;
 pub mod explain;
 pub mod health;
 pub mod incident_work;
@@ -25,6 +27,7 @@ pub mod incidents;
 pub mod links;
 pub mod manual;
 pub mod metrics;
+pub mod persons;
 pub mod register;
 pub mod reload;
 pub mod replay;

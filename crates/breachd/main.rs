@@ -7,8 +7,8 @@ use breachd::{
         AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, ContactsCommand, DeadLetterCommand, DrillCommand,
         IncidentsCommand, InputFile, LogFormat, RegisterCommand, ReplayArgs, RouteCommand, VerdictArgs,
     },
-    contacts, dead_letter, demo, discover, drafts, drill, explain, incident_work, incidents, manual, register, replay,
-    route_explain, run,
+    contacts, dead_letter, demo, discover, drafts, drill, erase, explain, incident_work, incidents, manual, register,
+    replay, route_explain, run,
     settings::{self, Settings, Usage, load::Mistake},
     silences, sources,
     topics::Topics,
@@ -192,6 +192,11 @@ fn audit_command(command: AuditCommand) -> anyhow::Result<bool> {
         }
         AuditCommand::Keygen { name, out: file } => audit::keygen(&name, &file, &mut out)?,
         AuditCommand::Key { file } => audit::show_key(&file, &mut out)?,
+        AuditCommand::Erase { config, id, kind, by, reason } => {
+            let settings = load(&config.files)?;
+            let request = erase::Request { kind, id, by, reason };
+            erase::run(stream::kafka(&settings.kafka)?.as_ref(), &settings, request, &mut out)?;
+        }
         AuditCommand::Export { config, out: folder } => {
             let settings = load(&config.files)?;
             let (broker, topics) = (stream::kafka(&settings.kafka)?, Topics::new(settings.topics.clone()));

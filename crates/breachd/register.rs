@@ -4,7 +4,7 @@
 //! that incidents that the casebook has left to the journal are in it too. Drills are no breaches and never in it; an incident that was
 //! merged into another one is in it as that one, which has all that it knew.
 
-use crate::{audit, cli::RegisterFormat, topics::Topics};
+use crate::{audit, cli::RegisterFormat, persons::Persons, topics::Topics};
 use activity::Timestamp;
 use draft::Entry;
 use incident::{Casebook, Decision, Incident, IncidentId, Policy, Verdict};
@@ -32,10 +32,11 @@ pub fn export(
 ) -> anyhow::Result<()> {
     let mut folded = Folded { casebook: Casebook::new(policy), closed: BTreeMap::new() };
     let mut verifier = journal::Verifier::new();
+    let mut persons = Persons::open(broker, topics)?;
     audit::each_line(broker, topics, &mut |line| {
         let entry = verifier.read(line)?;
         // What a later version wrote is no business of this one's.
-        if let Ok(decision) = Decision::from_json(&entry.body) {
+        if let Ok(decision) = Decision::from_json(&persons.unsealed(&entry)?) {
             folded.apply(&decision);
         }
         Ok(())

@@ -5,7 +5,7 @@
 //! refused is refused here and with the reason. Names are claims, and the journal says so: who may write to that topic
 //! is for its access list to say.
 
-use crate::{audit, cli::ConfigFiles, command_id, settings::Settings, topics::Topics};
+use crate::{audit, cli::ConfigFiles, command_id, persons::Persons, settings::Settings, topics::Topics};
 use activity::{Entity, Span, Timestamp};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
@@ -155,10 +155,11 @@ fn list(casebook: &Casebook, now: Timestamp, out: &mut dyn Write) -> anyhow::Res
 fn fold(broker: &dyn Broker, topics: &Topics, settings: &Settings) -> anyhow::Result<Casebook> {
     let mut casebook = Casebook::new(settings.policy());
     let mut verifier = journal::Verifier::new();
+    let mut persons = Persons::open(broker, topics)?;
     audit::each_line(broker, topics, &mut |line| {
         let entry = verifier.read(line)?;
         // A kind that a later version wrote changes nothing here.
-        if let Ok(decision) = Decision::from_json(&entry.body) {
+        if let Ok(decision) = Decision::from_json(&persons.unsealed(&entry)?) {
             casebook.apply(&decision);
         }
         Ok(())

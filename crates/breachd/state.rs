@@ -4,8 +4,9 @@
 //! |---|---|---|
 //! | `coverage/SOURCE/PARTITION` | what the source partition has shown so far ([`crate::sources`]) | the ingest role, with its offsets |
 //! | `resubmitted/TOPIC/PARTITION` | offsets of records that were resubmitted | `breachd dead-letter resubmit` |
+//! | `person/TOKEN` | whom a token of the journal stands for, or that he was erased ([`crate::persons`]) | the notifier, with the entry |
 //!
-//! A few records per source partition: reading it takes a moment. It has one partition, so its order is one.
+//! A few records per source partition, and one for each person that the journal concerns: reading it takes a moment. It has one partition, so its order is one.
 
 use crate::{settings::limits, topics::Topics};
 use stream::{Broker, StreamError};

@@ -8,6 +8,7 @@
 use crate::{
     cli::RoleName,
     context::Context,
+    persons::Persons,
     roles::RoleError,
     settings::limits,
     sources::{self, RowsKnown, SourceState},
@@ -18,7 +19,7 @@ use detector::{Alert, AlertId, Ruling};
 use incident::{Casebook, Decision};
 use journal::Entry;
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicBool, Ordering},
@@ -151,8 +152,10 @@ impl ReadModel {
         self.changed.notified().await;
     }
 
-    fn apply(&self, entry: &Entry) {
-        if let Ok(decision) = Decision::from_json(&entry.body) {
+    /// The tokens of whom the entry says that they were erased.
+    fn apply(&self, entry: &Entry, body: &serde_json::Value) -> Vec<String> {
+        let mut erased = Vec::new();
+        if let Ok(decision) = Decision::from_json(body) {
             if let Some(command) = decision.command() {
                 if self.commands.len() >= limits::COMMANDS_REMEMBERED {
                     self.commands.clear();
@@ -161,8 +164,18 @@ impl ReadModel {
             }
             self.judged.lock().unwrap_or_else(PoisonError::into_inner).take(entry.seq, &decision);
             self.casebook.write().unwrap_or_else(PoisonError::into_inner).apply(&decision);
+            if let Decision::PersonsErased { tokens, .. } = decision {
+                erased = tokens;
+            }
         }
         self.changed.notify_waiters();
+        erased
+    }
+
+    /// As if nothing had been read. What became of commands stays: somebody may be waiting for it.
+    fn forget(&self, context: &Context) {
+        *self.casebook.write().unwrap_or_else(PoisonError::into_inner) = Casebook::new(Arc::clone(&context.policy));
+        *self.judged.lock().unwrap_or_else(PoisonError::into_inner) = Judged::default();
     }
 
     fn remember(&self, alert: Alert) {
@@ -181,12 +194,25 @@ impl ReadModel {
 
 /// Follows until the context says stop.
 pub fn follow(context: &Context, model: &ReadModel) -> Result<(), RoleError> {
+    // Whoever was erased since is named in what was read before.
+    let mut erased = HashSet::new();
+    while follow_until_erased(context, model, &mut erased)? {
+        model.forget(context);
+    }
+    Ok(())
+}
+
+/// True: somebody was erased, and all has to be read again.
+fn follow_until_erased(context: &Context, model: &ReadModel, done: &mut HashSet<String>) -> Result<bool, RoleError> {
     let (journal, alerts) = (context.topics.journal(), context.topics.alerts());
     let mut entries = context.broker.read(&[(&journal, Vec::new())])?;
     let mut raised = context.broker.read(&[(&alerts, Vec::new())])?;
     let state = context.topics.state();
     let mut shown = context.broker.read(&[(&state, Vec::new())])?;
     let mut verifier = journal::Verifier::new();
+    let mut persons = Persons::open(context.broker.as_ref(), &context.topics)?;
+    // Who was erased before this began is nobody in what is read, and that it says so is no news.
+    done.extend(persons.seals().erased().map(str::to_owned));
     let mut broken: HashMap<&'static str, String> = HashMap::new();
     while !context.stop.requested() {
         context.heartbeat(RoleName::Console);
@@ -195,10 +221,14 @@ pub fn follow(context: &Context, model: &ReadModel) -> Result<(), RoleError> {
                 model.remember(alert);
             }
         })?;
+        let (mut erased, mut unreadable) = (Vec::new(), None);
         entries.poll(limits::POLL_RECORDS, limits::NOTIFIER_WAIT, &mut |record| match verifier
             .read(record.payload.unwrap_or_default())
         {
-            Ok(entry) => model.apply(&entry),
+            Ok(entry) => match persons.unsealed(&entry) {
+                Ok(body) => erased.extend(model.apply(&entry, &body)),
+                Err(error) => unreadable = Some(error),
+            },
             Err(error) => {
                 if broken.insert("journal", error.to_string()).is_none() {
                     model.broken.store(true, Ordering::Release);
@@ -207,6 +237,15 @@ pub fn follow(context: &Context, model: &ReadModel) -> Result<(), RoleError> {
                 }
             }
         })?;
+        if let Some(error) = unreadable {
+            return Err(error.into());
+        }
+        let named: Vec<String> = erased.into_iter().filter(|token| !done.contains(token)).collect();
+        if !named.is_empty() {
+            persons.await_erasure(&named)?;
+            done.extend(named);
+            return Ok(true);
+        }
         let mut told = false;
         shown.poll(limits::POLL_RECORDS, std::time::Duration::ZERO, &mut |record| {
             if let (Some(key), Some(value)) = (record.key, record.payload)
@@ -223,7 +262,7 @@ pub fn follow(context: &Context, model: &ReadModel) -> Result<(), RoleError> {
             context.ready(RoleName::Console);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// How many classified tables have row counts, over all sources, and how many have none.

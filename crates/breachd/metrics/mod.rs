@@ -392,9 +392,10 @@ const NOTICE_OUTCOMES: [&str; 4] = ["accepted", "confirmed", "rejected", "expire
 const ATTEMPT_RESULTS: [&str; 3] = ["accepted", "retrying", "rejected"];
 
 /// What the roles check; the runbook `InvariantViolated` explains them.
-const INVARIANTS: [&str; 8] = [
+const INVARIANTS: [&str; 9] = [
     "alert_unreadable",
     "journal_chain",
+    "journal_unvouched",
     "notice_not_queued",
     "record_of_a_partition_not_owned",
     "rollup_unreadable",

@@ -23,6 +23,8 @@ pub enum RoleError {
     Panicked,
     #[error("a decision could not be journaled: {0}")]
     JournalAborted(String),
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
     #[error("a channel cannot be set up: {0}")]
     Channel(String),
 }

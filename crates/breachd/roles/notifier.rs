@@ -14,19 +14,23 @@
 //! ends, and whoever takes over folds the journal.
 //! Signed checkpoints of the journal ([`crate::checkpoints`]) are written in the same transactions. A journal that does not agree with the
 //! last one, because it was cut off, rolled back or written anew, is refused like one whose chain is broken.
+//! In memory persons have their names; tokens take their places on the way to the journal ([`crate::persons`]). After an erasure the role
+//! folds the journal anew, since what it has in memory still knows the name.
 
 use super::{RoleError, mailing::Mailings};
 use crate::cli::RoleName as Role;
 use crate::{
     checkpoints::{self, Pace},
     context::Context,
+    persons::{self, Persons, State},
     settings::{Settings, limits},
     wall,
 };
 use detector::{Alert, Residents};
-use incident::{Casebook, Command, Decision, DeliveryReport, Notice, NoticeKind, Policy};
+use incident::{Action, Casebook, Command, Decision, DeliveryReport, Notice, NoticeKind, Policy, Refusal};
 use journal::{Audit, Chain, Entry, Tree};
 use notifier::{Dispatcher, Submission};
+use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use stream::{CommitError, GroupSpec, Member, Outgoing, Polled, Reader, Start, Transactor};
 use tokio::sync::mpsc;
@@ -55,6 +59,9 @@ struct Active<'a> {
     full_since: Option<Instant>,
     /// Version of the directory that the policy counts people by.
     people_seen: u64,
+    persons: Persons,
+    /// Somebody was erased: what is in memory still names him.
+    stale: bool,
     mailings: Mailings,
 }
 
@@ -74,6 +81,7 @@ pub struct Folded {
     pub pace: Pace,
     pub casebook: Casebook,
     pub positions: Positions,
+    pub persons: Persons,
 }
 
 pub fn run(context: &Context) -> Result<(), RoleError> {
@@ -102,6 +110,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
             Polled::Records(_) | Polled::Idle => {}
         }
         let pending = std::mem::take(&mut commands);
+        let mut renewed = false;
         if let Some(active) = &mut active {
             let latest = context.latest();
             if !Arc::ptr_eq(&latest, &active.settings) {
@@ -110,6 +119,16 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
             active.take_directory()?;
             active.resubmit();
             active.round(pending)?;
+            if active.stale {
+                active.end_dispatcher(limits::RELOAD_DRAIN)?;
+                active.cut_mailings()?;
+                tracing::info!("a person was erased: the journal is folded anew");
+                renewed = true;
+            }
+        }
+        if renewed {
+            drop(active.take());
+            active = Active::take_over(context, member.as_mut())?;
         }
     }
     if let Some(active) = active {
@@ -133,7 +152,9 @@ pub fn fold(context: &Context) -> Result<Option<Folded>, RoleError> {
         pace: Pace::after(latest.as_ref()),
         casebook: Casebook::new(Arc::clone(&context.policy)),
         positions: Positions::new(),
+        persons: Persons::open(context.broker.as_ref(), &context.topics)?,
     };
+    let mut unreadable = None;
     let mut broken = None;
     while !reader.caught_up() {
         if context.stop.requested() {
@@ -144,20 +165,31 @@ pub fn fold(context: &Context) -> Result<Option<Folded>, RoleError> {
                 return;
             }
             match audit.push(record.payload.unwrap_or_default()) {
-                Ok(entry) => folded.push(&entry),
+                Ok(entry) => unreadable = folded.push(&entry).err().or(unreadable.take()),
                 Err(finding) => broken = Some(finding),
             }
         })?;
     }
+    if let Some(error) = unreadable {
+        return Err(error.into());
+    }
     let audited =
         broken.map_or_else(|| audit.finish(), Err).map_err(|finding| RoleError::JournalBroken(finding.to_string()))?;
     folded.tree = audited.tree;
+    let keys = &context.latest().journal_keys;
+    if keys.signing.is_some() && latest.is_none() && folded.tree.size() > 0 {
+        tracing::error!(
+            entries = folded.tree.size(),
+            "no checkpoint vouches for the journal as it is: right after signing was set up, else somebody has emptied the topic of checkpoints"
+        );
+        context.metrics.invariant_violation("journal_unvouched", 1);
+    }
     Ok(Some(folded))
 }
 
 impl Folded {
-    fn push(&mut self, entry: &Entry) {
-        match Decision::from_json(&entry.body) {
+    fn push(&mut self, entry: &Entry) -> Result<(), stream::StreamError> {
+        match Decision::from_json(&self.persons.unsealed(entry)?) {
             Ok(decision) => self.casebook.apply(&decision),
             Err(error) => {
                 tracing::warn!(seq = entry.seq, kind = %entry.kind, %error, "a journal entry of an unknown kind is kept and not applied")
@@ -165,6 +197,7 @@ impl Folded {
         }
         self.positions.extend(entry.positions.iter().map(|(place, offset)| (place.clone(), *offset)));
         self.chain = Chain::resume(journal::Head { seq: entry.seq, hash: entry.hash });
+        Ok(())
     }
 }
 
@@ -173,7 +206,7 @@ impl<'a> Active<'a> {
     fn take_over(context: &'a Context, member: &mut dyn Member) -> Result<Option<Self>, RoleError> {
         // First fence whoever was active, then read: nothing can be appended behind our back.
         let transactor = context.broker.transactor(&format!("{}-notifier", context.topics.prefix()))?;
-        let Some(Folded { chain, tree, pace, casebook, positions }) = fold(context)? else { return Ok(None) };
+        let Some(Folded { chain, tree, pace, casebook, positions, persons }) = fold(context)? else { return Ok(None) };
         let next = |topic: &str, partition: i32| positions.get(&place(topic, partition)).copied();
         let commands = context.topics.commands();
         if let Some(offset) = next(&commands, 0) {
@@ -209,6 +242,8 @@ impl<'a> Active<'a> {
             settings,
             full_since: None,
             people_seen: u64::MAX,
+            persons,
+            stale: false,
             mailings: Mailings::default(),
         };
         active.set_policy();
@@ -280,8 +315,8 @@ impl<'a> Active<'a> {
         for (offset, payload) in commands {
             let decisions = match Command::from_json(&payload) {
                 Ok(command) => self
-                    .casebook
-                    .command(wall::now(), &command)
+                    .still_needed(&command)
+                    .and_then(|()| self.casebook.command(wall::now(), &command))
                     .unwrap_or_else(|refusal| vec![refusal.decision(&command, wall::now())]),
                 Err(error) => {
                     tracing::warn!(%error, offset, "a command cannot be read");
@@ -329,6 +364,18 @@ impl<'a> Active<'a> {
         }
         self.context.metrics.casebook(&self.casebook, wall::now());
         Ok(())
+    }
+
+    /// An erasure is refused while an incident that is not over concerns the person: whoever works on it has to know about whom it is.
+    fn still_needed(&self, command: &Command) -> Result<(), Refusal> {
+        let Action::ErasePersons { tokens, .. } = &command.action else { return Ok(()) };
+        let persons = tokens.iter().filter_map(|token| persons::entity(self.persons.seals().person(token)?));
+        match persons.filter_map(|person| self.casebook.concerned_by(&person)).min() {
+            Some(incident) => {
+                Err(Refusal::Erasure(format!("incident `{incident}` concerns the person and is not closed")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Applies decisions, for what is decided next to see them; nothing leaves before [`commit`](Self::commit).
@@ -388,13 +435,16 @@ impl<'a> Active<'a> {
 
     /// One transaction with all of them, and with a checkpoint if one is due. An aborted one has left nothing behind and is tried again.
     fn journal(&mut self, batch: &Batch) -> Result<(), RoleError> {
+        let (bodies, mappings) = self.sealed(&batch.decisions)?;
         let mut aborted = String::new();
         for _ in 0..limits::JOURNAL_TRIES {
             let (mut chain, mut tree) = (self.chain.clone(), self.tree.clone());
             self.transactor.begin()?;
-            for (decision, positions) in batch.decisions.iter().zip(&batch.positions) {
-                let entry =
-                    chain.append(wall::now().as_millis(), decision.kind(), decision.to_json(), positions.clone());
+            for (token, person) in &mappings {
+                self.send_keyed(self.context.topics.state(), Some(token), person.clone())?;
+            }
+            for ((decision, body), positions) in batch.decisions.iter().zip(&bodies).zip(&batch.positions) {
+                let entry = chain.append(wall::now().as_millis(), decision.kind(), body.clone(), positions.clone());
                 let line = entry.to_line();
                 tree.push(line.as_bytes());
                 self.send(self.context.topics.journal(), line)?;
@@ -423,9 +473,32 @@ impl<'a> Active<'a> {
         Err(RoleError::JournalAborted(aborted))
     }
 
+    /// The bodies as they are journaled, and what has to be written to the topic of states beside them, in its order.
+    fn sealed(&mut self, decisions: &[Decision]) -> Result<(Vec<Value>, Vec<State>), RoleError> {
+        let (mut bodies, mut mappings) = (Vec::with_capacity(decisions.len()), Vec::new());
+        for decision in decisions {
+            let body = decision.to_json();
+            let (body, new) =
+                if self.settings.audit.seal_persons { self.persons.sealed(body)? } else { (body, Vec::new()) };
+            bodies.push(body);
+            mappings.extend(new);
+            // What comes after it in the same batch is about somebody new.
+            if let Decision::PersonsErased { tokens, .. } = decision {
+                mappings.extend(tokens.iter().map(|token| self.persons.erase(token)));
+                self.stale = true;
+            }
+        }
+        Ok((bodies, mappings))
+    }
+
     /// Within the transaction.
     fn send(&mut self, topic: String, text: String) -> Result<(), RoleError> {
-        let message = Outgoing { topic, partition: Some(0), key: None, payload: text.into(), headers: Vec::new() };
+        self.send_keyed(topic, None, text)
+    }
+
+    fn send_keyed(&mut self, topic: String, key: Option<&String>, text: String) -> Result<(), RoleError> {
+        let key = key.map(|key| key.clone().into_bytes());
+        let message = Outgoing { topic, partition: Some(0), key, payload: text.into(), headers: Vec::new() };
         Ok(self.transactor.send(message)?)
     }
 
@@ -468,6 +541,11 @@ impl<'a> Active<'a> {
     /// Bounded: what is not delivered by then is requested in the journal and goes out at the next start.
     fn drain(mut self) -> Result<(), RoleError> {
         self.end_dispatcher(limits::DRAIN)?;
+        self.cut_mailings()
+    }
+
+    /// After the dispatcher has ended: what it brought is journaled, and the rest is handed over at the next start.
+    fn cut_mailings(&mut self) -> Result<(), RoleError> {
         let cut = self.mailings.cut(self.casebook.mailings(), wall::now());
         let mut batch = Batch::default();
         self.decide(&mut batch, cut, Positions::new());

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Signed checkpoints, those of the most entries, among which the last one that can be believed is sought at a take-over.
+pub const CHECKPOINTS_COMPARED: usize = 10_000;
+
 /// Records taken from Kafka per poll of the journal, the alerts and the like.
 pub const POLL_RECORDS: usize = 10_000;
 

@@ -206,6 +206,18 @@ impl Casebook {
         of_incidents.chain(fallbacks).chain(self.silences().map(|silence| silence.until)).min()
     }
 
+    /// The first incident that is not closed and concerns this person: as a subject, or as what one of its alerts was about.
+    pub fn concerned_by(&self, person: &activity::Entity) -> Option<IncidentId> {
+        let is_person = |entity: &activity::Entity| {
+            entity == person || entity.id.rsplit_once('|').is_some_and(|(user, _)| *user == *person.id)
+        };
+        let concerns = |incident: &&Incident| {
+            let of_alerts = incident.alerts.iter().flat_map(|alert| [&alert.subject, &alert.entity]);
+            incident.is_open() && incident.subjects.iter().chain([&incident.subject]).chain(of_alerts).any(is_person)
+        };
+        self.incidents().filter(concerns).map(|incident| incident.id).min()
+    }
+
     /// A notice and what became of it; `None`: unknown, or delivered long ago and left to the journal.
     pub fn notice(&self, id: &NoticeId) -> Option<&NoticeRecord> {
         let of_incident = self.state.by_notice.get(id).and_then(|incident| self.incident(*incident)?.notice(id));

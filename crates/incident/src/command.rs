@@ -173,6 +173,11 @@ pub enum Action {
         test: Option<NoticeId>,
         reason: String,
     },
+    /// Nothing may say any more for whom these tokens of the journal stand. Who they were is not in the command, which is kept for a while.
+    ErasePersons {
+        tokens: Vec<String>,
+        reason: String,
+    },
     /// The contact is right, says its owner.
     AttestContact {
         contact: String,
@@ -249,6 +254,9 @@ pub enum Refusal {
     Headcount,
     #[error("there is no notice `{0}` that is still held")]
     NotHeld(NoticeId),
+    /// Why nobody is erased.
+    #[error("{0}")]
+    Erasure(String),
     /// Why a draft stays as it is.
     #[error("{0}")]
     Draft(String),

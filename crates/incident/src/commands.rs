@@ -62,6 +62,17 @@ pub(crate) fn decide(casebook: &Casebook, now: Timestamp, command: &Command) -> 
             let because = format!("proposed by {}, approved by {by}", silence.proposed_by);
             Ok(Decision::SilenceApproved { at: now, because, silence: *id, by, command: command_id })
         }
+        Action::ErasePersons { tokens, reason } => {
+            let is_token = |token: &String| {
+                let in_token = |c: char| c.is_ascii_alphanumeric() || c == '-';
+                (1..=limits::NAME_MAX).contains(&token.len()) && token.chars().all(in_token)
+            };
+            if !(1..=limits::ERASED_AT_ONCE).contains(&tokens.len()) || !tokens.iter().all(is_token) {
+                return Err(Refusal::Erasure("name the tokens that stand for the person".to_owned()));
+            }
+            let because = text("reason", reason)?;
+            Ok(Decision::PersonsErased { at: now, because, by, tokens: tokens.clone(), command: command_id })
+        }
         Action::EndSilence { silence } => {
             find_silence(casebook, *silence)?;
             let because = format!("ended by {by}");
@@ -219,6 +230,7 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
         | Action::Split { .. }
         | Action::TestContact { .. }
         | Action::ConfirmContact { .. }
+        | Action::ErasePersons { .. }
         | Action::AttestContact { .. } => Err(Refusal::NamesNoIncident),
     }
 }

@@ -472,6 +472,15 @@ pub enum Decision {
         by: String,
         command: Option<String>,
     },
+    /// What the journal held of somebody was erased: the tokens stand for nobody any more.
+    PersonsErased {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        by: String,
+        tokens: Vec<String>,
+        command: Option<String>,
+    },
     /// Its owner answers for it.
     ContactAttested {
         #[serde(with = "wire")]
@@ -583,6 +592,7 @@ impl Decision {
             Decision::ContactTested { .. } => "contact_tested",
             Decision::ContactConfirmed { .. } => "contact_confirmed",
             Decision::ContactAttested { .. } => "contact_attested",
+            Decision::PersonsErased { .. } => "persons_erased",
         }
     }
 
@@ -631,6 +641,7 @@ impl Decision {
             | Decision::AcknowledgementLapsed { at, .. }
             | Decision::ContactTested { at, .. }
             | Decision::ContactConfirmed { at, .. }
+            | Decision::PersonsErased { at, .. }
             | Decision::ContactAttested { at, .. } => *at,
         }
     }
@@ -685,6 +696,7 @@ impl Decision {
             | Decision::AcknowledgementLapsed { because, .. }
             | Decision::ContactTested { because, .. }
             | Decision::ContactConfirmed { because, .. }
+            | Decision::PersonsErased { because, .. }
             | Decision::ContactAttested { because, .. } => because,
         }
     }
@@ -734,6 +746,7 @@ impl Decision {
             | Decision::SilenceEnded { .. }
             | Decision::ContactTested { .. }
             | Decision::ContactConfirmed { .. }
+            | Decision::PersonsErased { .. }
             | Decision::ContactAttested { .. } => None,
         }
     }
@@ -767,6 +780,7 @@ impl Decision {
             | Decision::SilenceEnded { by, .. }
             | Decision::ContactTested { by, .. }
             | Decision::ContactConfirmed { by, .. }
+            | Decision::PersonsErased { by, .. }
             | Decision::ContactAttested { by, .. } => by,
             _ => POLICY,
         }
@@ -801,6 +815,7 @@ impl Decision {
             | Decision::SilenceEnded { command, .. }
             | Decision::ContactTested { command, .. }
             | Decision::ContactConfirmed { command, .. }
+            | Decision::PersonsErased { command, .. }
             | Decision::ContactAttested { command, .. } => command.as_deref(),
             _ => None,
         }

@@ -429,6 +429,7 @@ impl Incident {
             | Decision::ContactTested { .. }
             | Decision::ContactConfirmed { .. }
             | Decision::ContactAttested { .. }
+            | Decision::PersonsErased { .. }
             | Decision::AlertJudged { .. }
             | Decision::Noted { .. }
             | Decision::CommandRefused { .. }

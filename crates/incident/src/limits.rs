@@ -78,6 +78,8 @@ pub const DIGEST_NOTICES_KEPT: usize = 100;
 pub const CONTACTS_REMEMBERED: usize = 2_000;
 /// Notices of contacts' tests remembered; beyond, those whose sending ended longest ago go.
 pub const CONTACT_NOTICES_KEPT: usize = 500;
+/// Tokens of the journal that one command erases.
+pub const ERASED_AT_ONCE: usize = 16;
 /// Ids of notices kept of a contact's last test.
 pub const CONTACT_TESTS_KEPT: usize = 8;
 /// A test message can be confirmed for so long.

@@ -102,6 +102,9 @@ impl Decision {
             Decision::ContactConfirmed { because, contact, .. } => {
                 format!("test of contact `{contact}` confirmed: {because}")
             }
+            Decision::PersonsErased { because, tokens, .. } => {
+                format!("who {} was is erased: {because}", tokens.join(", "))
+            }
             Decision::ContactAttested { because, contact, .. } => format!("contact `{contact}` attested: {because}"),
             Decision::Contained { because, .. } => format!("contained: {because}"),
             Decision::VerdictSet { because, verdict, .. } => format!("verdict `{verdict}`: {because}"),

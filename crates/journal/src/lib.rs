@@ -46,6 +46,7 @@ pub mod checkpoint;
 mod entry;
 mod key;
 mod merkle;
+pub mod sealing;
 
 pub use audit::{Audit, Audited, Fault, Finding};
 pub use canonical::DEPTH_MAX;

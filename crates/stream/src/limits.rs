@@ -56,3 +56,6 @@ pub(crate) const POLL_PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// How long messages of a transaction that is to be aborted may still arrive before they are purged.
 pub(crate) const ABORT_GRACE: Duration = Duration::from_secs(2);
+
+/// What was overwritten in a compacted topic that is created here is removed after so long at the latest, instead of when enough was written.
+pub const COMPACTION_LAG: Duration = Duration::from_secs(24 * 3600);

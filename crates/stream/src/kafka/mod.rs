@@ -114,6 +114,10 @@ fn topic_config(spec: &TopicSpec) -> Vec<(&'static str, String)> {
         ("retention.ms", spec.retention.map_or(-1, activity::Span::as_millis).to_string()),
         ("max.message.bytes", (limits::MESSAGE_BYTES_MAX + limits::BATCH_OVERHEAD_BYTES).to_string()),
     ];
+    if spec.compacted {
+        // What was overwritten is gone after this long at the latest, however little is written.
+        config.push(("max.compaction.lag.ms", limits::COMPACTION_LAG.as_millis().to_string()));
+    }
     if spec.retention.is_none() {
         config.push(("retention.bytes", "-1".into()));
     }

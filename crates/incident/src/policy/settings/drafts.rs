@@ -48,6 +48,15 @@ impl DraftRule {
         }
     }
 
+    /// Whether any document under this rule is for the people themselves.
+    pub fn goes_to_people(&self, law: &Catalogue) -> bool {
+        law.obligations()
+            .iter()
+            .filter(|of| self.names(&of.id))
+            .filter_map(Form::of)
+            .any(|form| form != Form::Authority)
+    }
+
     pub(crate) fn names(&self, obligation: &str) -> bool {
         self.obligations.iter().any(|name| super::matches(name, obligation))
     }
