@@ -302,10 +302,6 @@ impl Running {
                 };
                 vec![ended(Vec::new(), Vec::new(), refused), stop]
             }
-            Progress::Bounced { at } => {
-                let persons: Vec<String> = at.iter().copied().filter_map(person).collect();
-                unfinished.not_reached(now, &persons, Loss::Bounced)
-            }
         }
     }
 
