@@ -23,6 +23,8 @@ mod harness;
 mod letters;
 #[path = "it/mailing.rs"]
 mod mailing;
+#[path = "it/outbox.rs"]
+mod outbox;
 #[path = "it/pipeline.rs"]
 mod pipeline;
 #[path = "it/places.rs"]

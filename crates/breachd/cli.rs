@@ -121,6 +121,20 @@ pub enum Command {
         #[command(subcommand)]
         command: RegisterCommand,
     },
+    /// What is decided and has not got out yet: since when, how often it was tried, why it failed; and what nobody could be told.
+    Outbox {
+        #[command(flatten)]
+        config: ConfigFiles,
+        /// Over this channel only.
+        #[arg(long)]
+        channel: Option<String>,
+        /// An object of JSON a line.
+        #[arg(long)]
+        json: bool,
+        /// Exit with 1 if something was tried in vain or could not be delivered to anybody.
+        #[arg(long)]
+        check: bool,
+    },
     /// For a while, alerts about one subject tell nobody; they are recorded all the same. It takes two people.
     Silence {
         #[command(subcommand)]

@@ -27,6 +27,7 @@ pub mod incidents;
 pub mod links;
 pub mod manual;
 pub mod metrics;
+pub mod outbox;
 pub mod persons;
 pub mod register;
 pub mod reload;

@@ -7,8 +7,8 @@ use breachd::{
         AlertCommand, AuditCommand, ChannelsCommand, Cli, Command, ContactsCommand, DeadLetterCommand, DrillCommand,
         IncidentsCommand, InputFile, LogFormat, RegisterCommand, ReplayArgs, RouteCommand, VerdictArgs,
     },
-    contacts, dead_letter, demo, discover, drafts, drill, erase, explain, incident_work, incidents, manual, register,
-    replay, route_explain, run,
+    contacts, dead_letter, demo, discover, drafts, drill, erase, explain, incident_work, incidents, manual, outbox,
+    register, replay, route_explain, run,
     settings::{self, Settings, Usage, load::Mistake},
     silences, sources,
     topics::Topics,
@@ -138,6 +138,16 @@ async fn command(command: Command) -> anyhow::Result<bool> {
                 register::export(broker.as_ref(), &topics, settings.policy(), &request, &mut out)?;
                 out.flush()?;
                 Ok(true)
+            })
+            .await
+        }
+        Command::Outbox { config, channel, json, check } => {
+            let settings = load(&config.files)?;
+            blocking(move || {
+                let request = outbox::Request { channel, json };
+                let broker = stream::kafka(&settings.kafka)?;
+                let well = outbox::run(broker.as_ref(), &settings, &request, wall::now(), &mut io::stdout())?;
+                Ok(well || !check)
             })
             .await
         }

@@ -179,12 +179,17 @@ impl Casebook {
 
     /// Notices that were requested and whose sending has not ended: to be handed to the dispatcher after a start.
     pub fn unsent(&self) -> impl Iterator<Item = &Notice> {
-        self.incidents()
-            .flat_map(|incident| &incident.notices)
-            .chain(self.digests())
-            .chain(&self.state.reviews.notices)
-            .filter(|record| record.is_unsent())
-            .map(|record| &record.notice)
+        self.records().filter(|record| record.is_unsent()).map(|record| &record.notice)
+    }
+
+    /// Notices that have not got out: those still to be sent, and those that nobody could be told.
+    pub fn outbox(&self) -> impl Iterator<Item = &NoticeRecord> {
+        self.records().filter(|record| record.is_unsent() || record.undeliverable)
+    }
+
+    fn records(&self) -> impl Iterator<Item = &NoticeRecord> {
+        let of_incidents = self.incidents().flat_map(|incident| &incident.notices);
+        of_incidents.chain(self.digests()).chain(&self.state.reviews.notices)
     }
 
     /// Notices of the last daily digests, oldest first.
