@@ -23,6 +23,8 @@ mod harness;
 mod hooks;
 #[path = "it/letters.rs"]
 mod letters;
+#[path = "it/mailing.rs"]
+mod mailing;
 #[path = "it/outbox.rs"]
 mod outbox;
 #[path = "it/pipeline.rs"]

@@ -343,6 +343,11 @@ impl console::Desk for Desk {
             1 => vec!["1 notice could not be delivered to anybody".into()],
             n => vec![format!("{n} notices could not be delivered to anybody").into()],
         };
+        let open = incidents.iter().filter(|incident| incident.is_open());
+        troubles.extend(open.flat_map(|incident| {
+            let of = |words: String| console::Text::from(format!("{}: {words}", incident.id));
+            incident.drafts.iter().filter_map(incident::Draft::mails_wait).map(of)
+        }));
         if !self.model.followed {
             troubles.push(
                 "This process does not follow the incidents: it runs without the role `console`. Ask one that does."
@@ -376,6 +381,12 @@ impl console::Desk for Desk {
         let casebook = self.model.casebook();
         let incident = casebook.incident(IncidentId::parse(incident)?)?;
         drafts::page(casebook.policy(), incident, incident.draft(number)?, wall::now())
+    }
+
+    fn mailing(&self, incident: &str, number: u32) -> Option<shown::MailingPage> {
+        let casebook = self.model.casebook();
+        let incident = casebook.incident(IncidentId::parse(incident)?)?;
+        drafts::mailing(incident, incident.draft(number)?, wall::now())
     }
 
     fn alerts(&self) -> shown::AlertsPage {

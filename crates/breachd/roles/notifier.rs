@@ -17,7 +17,7 @@
 //! In memory persons have their names; tokens take their places on the way to the journal ([`crate::persons`]). After an erasure the role
 //! folds the journal anew, since what it has in memory still knows the name.
 
-use super::RoleError;
+use super::{RoleError, mailing::Mailings};
 use crate::cli::RoleName as Role;
 use crate::{
     checkpoints::{self, Pace},
@@ -64,6 +64,7 @@ struct Active<'a> {
     trials: Trials,
     /// Somebody was erased: what is in memory still names him.
     stale: bool,
+    mailings: Mailings,
 }
 
 /// Decisions that are applied and not yet journaled, in their order.
@@ -123,6 +124,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
             active.round(pending)?;
             if active.stale {
                 active.end_dispatcher(limits::RELOAD_DRAIN)?;
+                active.cut_mailings()?;
                 tracing::info!("a person was erased: the journal is folded anew");
                 renewed = true;
             }
@@ -249,6 +251,7 @@ impl<'a> Active<'a> {
             persons,
             trials: Trials::default(),
             stale: false,
+            mailings: Mailings::default(),
         };
         active.set_policy();
         active.measure_contacts();
@@ -299,6 +302,8 @@ impl<'a> Active<'a> {
         self.measure_probes();
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
+        let mails = self.mailings.again(self.casebook.mailings(), wall::now());
+        self.hand_over(mails);
         tracing::info!(
             "new triggers, channels, secrets and signature rules are in force; sources, detector and console change at a restart"
         );
@@ -371,7 +376,11 @@ impl<'a> Active<'a> {
             self.tell_checkpoint(&mut decisions);
             self.decide(&mut batch, decisions, Positions::new());
         }
+        let (people, channels) = (self.context.people.get(), &self.settings.channels);
+        let due = self.mailings.due(self.casebook.mailings(), &people, channels, wall::now());
+        self.decide(&mut batch, due.decisions, Positions::new());
         self.commit(batch)?;
+        self.hand_over(due.notices);
         if self.checkpoint_due(&self.tree, &[]) {
             self.journal(&Batch::default())?;
         }
@@ -553,9 +562,30 @@ impl<'a> Active<'a> {
         }
     }
 
+    /// Mails of mailings, whose batch is journaled. There is always room: at most a batch of each mailing is on its way.
+    fn hand_over(&self, mails: Vec<Notice>) {
+        let Some(dispatcher) = &self.dispatcher else { return };
+        for mail in mails {
+            let id = mail.id.clone();
+            if dispatcher.submit(mail) == Submission::Full {
+                tracing::error!(notice = %id, "a mail of a mailing found no room");
+                self.context.metrics.invariant_violation("notice_not_queued", 1);
+            }
+        }
+    }
+
     /// Bounded: what is not delivered by then is requested in the journal and goes out at the next start.
     fn drain(mut self) -> Result<(), RoleError> {
-        self.end_dispatcher(limits::DRAIN)
+        self.end_dispatcher(limits::DRAIN)?;
+        self.cut_mailings()
+    }
+
+    /// After the dispatcher has ended: what it brought is journaled, and the rest is handed over at the next start.
+    fn cut_mailings(&mut self) -> Result<(), RoleError> {
+        let cut = self.mailings.cut(self.casebook.mailings(), wall::now());
+        let mut batch = Batch::default();
+        self.decide(&mut batch, cut, Positions::new());
+        self.commit(batch)
     }
 
     fn end_dispatcher(&mut self, within: std::time::Duration) -> Result<(), RoleError> {
@@ -582,6 +612,9 @@ impl<'a> Active<'a> {
     fn take_reports(&mut self, batch: &mut Batch) {
         for _ in 0..limits::REPORTS {
             let Ok(report) = self.reports.try_recv() else { break };
+            if self.mailings.take(&report) {
+                continue;
+            }
             let decisions = self.casebook.delivery(&report);
             self.decide(batch, decisions, Positions::new());
         }

@@ -50,6 +50,16 @@ pub const RELOAD_DRAIN: Duration = Duration::from_secs(2);
 /// How often a decision's transaction is tried before the role gives up.
 pub const JOURNAL_TRIES: usize = 5;
 
+/// Mailings under way at one time; others wait until one is over.
+pub const MAILINGS_AT_ONCE: usize = 16;
+
+/// Longest time for which one mail of a mailing is tried; beyond, its recipient has to be told another way. A relay that is down for
+/// a weekend makes nobody unreachable.
+pub const MAIL_TRIED_FOR: activity::Span = activity::Span::from_hours(72);
+
+/// A batch of a mailing of at least so many mails that the relay refuses all of stops the mailing.
+pub const MAILS_REFUSED_MAX: usize = 20;
+
 /// Pause before notices that found no room are handed over again.
 pub const RESUBMIT: Duration = Duration::from_secs(5);
 
@@ -86,3 +96,6 @@ pub const INCIDENTS_SHOWN: usize = 200;
 
 /// Deadlines on the console's first page.
 pub const DEADLINES_SHOWN: usize = 50;
+
+/// People whom the mails of a draft did not reach, in one answer; the rest is counted, and the journal has them.
+pub const MISSED_SHOWN: usize = 20_000;

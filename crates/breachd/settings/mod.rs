@@ -399,6 +399,17 @@ impl Settings {
         if self.directory.file.is_none() {
             notes.push("no `[directory]`: all portal users are one peer group".to_owned());
         }
+        let writes_to_people =
+            self.drafts.iter().any(|rule| rule.channel.is_some() && rule.goes_to_people(self.policy.law()));
+        if writes_to_people
+            && self.people.rows().flatten().all(|person| person.email.is_empty() || person.employee_id.is_empty())
+        {
+            notes.push(
+                "`[[drafts]]` sends mails to the people themselves, and no row of `[directory]` has `employee_id` and `email`: nobody \
+                 can be written to"
+                    .to_owned(),
+            );
+        }
         let of_places = self.policy.law().obligations().iter().filter(|one| !one.residents_of.is_empty()).count();
         if of_places > 0 && self.people.rows().flatten().all(|person| person.jurisdiction.is_empty()) {
             notes.push(format!(

@@ -1,6 +1,6 @@
 //! What the root crate gives the console: answers, and a place to send commands.
 
-use crate::views::{AlertPage, AlertsPage, DraftPage, DrillReport, IncidentPage, Overview, Text};
+use crate::views::{AlertPage, AlertsPage, DraftPage, DrillReport, IncidentPage, MailingPage, Overview, Text};
 use activity::Timestamp;
 use serde::Serialize;
 use std::{collections::BTreeMap, future::Future, pin::Pin};
@@ -20,6 +20,9 @@ pub trait Desk: Send + Sync + 'static {
     fn incident(&self, id: &str) -> Option<IncidentPage>;
     /// A draft of an incident, by its number.
     fn draft(&self, incident: &str, number: u32) -> Option<DraftPage>;
+
+    /// How the mails of a draft stand, of the newest version that went out by mails.
+    fn mailing(&self, incident: &str, number: u32) -> Option<MailingPage>;
     /// Those that interrupted nobody in the last day, the worst first.
     fn alerts(&self) -> AlertsPage;
     fn alert(&self, id: &str) -> Option<AlertPage>;
@@ -185,6 +188,10 @@ pub enum DraftAct {
     Send {
         version: u32,
     },
+    /// Mails to these people came back: numbers of employees, or the left parts of the mails' Message-IDs.
+    Bounced {
+        who: Vec<String>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,6 +217,7 @@ impl Action {
             Action::Draft { act: DraftAct::Approve { .. }, .. } => "draft_approve",
             Action::Draft { act: DraftAct::Stop, .. } => "draft_stop",
             Action::Draft { act: DraftAct::Send { .. }, .. } => "draft_send",
+            Action::Draft { act: DraftAct::Bounced { .. }, .. } => "draft_bounced",
             Action::Close => "close",
             Action::Reopen { .. } => "reopen",
             Action::Assign { .. } => "assign",

@@ -81,6 +81,11 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/api/v1/incidents/{id}/drafts/{number}",
         handler: |filter| on(filter, drafts::api),
     },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/incidents/{id}/drafts/{number}/mailing",
+        handler: |filter| on(filter, drafts::mailing),
+    },
     Route { method: Method::POST, path: "/api/v1/incidents/{id}/commands", handler: |filter| on(filter, command) },
     Route { method: Method::GET, path: "/api/v1/alerts", handler: |filter| on(filter, alerts_ranked) },
     Route { method: Method::GET, path: "/api/v1/alerts/{id}", handler: |filter| on(filter, alert) },
@@ -559,7 +564,7 @@ pub(crate) fn action(words: &Words<'_>) -> Result<Asked, Mistake> {
             None => {
                 let problem = format!(
                     "one of `acknowledge`, `verdict`, `note`, `contain`, `settle`, `record_moment`, `count_people`, `stop_notice`, \
-                     `draft_make`, `draft_edit`, `draft_redraft`, `draft_approve`, `draft_stop`, `draft_send`, `close`, {} is needed",
+                     `draft_make`, `draft_edit`, `draft_redraft`, `draft_approve`, `draft_stop`, `draft_send`, `draft_bounced`, `close`, {} is needed",
                     life::COMMANDS
                 );
                 return mistake("command", &problem);

@@ -2,8 +2,8 @@
 //! incidents; a [`crate::Casebook`] is what remains of them when they are applied in order.
 
 use crate::{
-    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, DraftChange, IncidentId, Located, Notice, NoticeId,
-    Settlement, Silence, Verdict, wire,
+    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, DraftChange, IncidentId, Located, MailingProgress,
+    Notice, NoticeId, Settlement, Silence, Verdict, wire,
 };
 use activity::{DataClasses, Entity, Mode, Timestamp};
 use detector::{AlertId, Ruling, Severity, VerdictException};
@@ -169,6 +169,20 @@ pub enum Decision {
         /// Its number within the incident.
         draft: u32,
         change: Box<DraftChange>,
+        command: Option<String>,
+    },
+    /// How far the mails of a draft's version have come that goes to many people; by the batch, not by the mail.
+    MailingProgressed {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        /// Its number within the incident.
+        draft: u32,
+        version: u32,
+        by: String,
+        progress: Box<MailingProgress>,
         command: Option<String>,
     },
     /// Somebody has to know.
@@ -580,6 +594,7 @@ impl Decision {
             Decision::PeopleCounted { .. } => "people_counted",
             Decision::PeopleLocated { .. } => "people_located",
             Decision::DraftChanged { .. } => "draft_changed",
+            Decision::MailingProgressed { .. } => "mailing_progressed",
             Decision::NoticeRequested { .. } => "notice_requested",
             Decision::NoticeStopped { .. } => "notice_stopped",
             Decision::NoticeUndeliverable { .. } => "notice_undeliverable",
@@ -638,6 +653,7 @@ impl Decision {
             | Decision::PeopleCounted { at, .. }
             | Decision::PeopleLocated { at, .. }
             | Decision::DraftChanged { at, .. }
+            | Decision::MailingProgressed { at, .. }
             | Decision::AlertJudged { at, .. }
             | Decision::Noted { at, .. }
             | Decision::Reported { at, .. }
@@ -694,6 +710,7 @@ impl Decision {
             | Decision::PeopleCounted { because, .. }
             | Decision::PeopleLocated { because, .. }
             | Decision::DraftChanged { because, .. }
+            | Decision::MailingProgressed { because, .. }
             | Decision::AlertJudged { because, .. }
             | Decision::Noted { because, .. }
             | Decision::Reported { because, .. }
@@ -747,6 +764,7 @@ impl Decision {
             | Decision::PeopleCounted { incident, .. }
             | Decision::PeopleLocated { incident, .. }
             | Decision::DraftChanged { incident, .. }
+            | Decision::MailingProgressed { incident, .. }
             | Decision::Noted { incident, .. }
             | Decision::Reported { incident, .. }
             | Decision::Reopened { incident, .. }
@@ -784,6 +802,7 @@ impl Decision {
             | Decision::MomentRecorded { by, .. }
             | Decision::PeopleCounted { by, .. }
             | Decision::DraftChanged { by, .. }
+            | Decision::MailingProgressed { by, .. }
             | Decision::AlertJudged { by, .. }
             | Decision::Noted { by, .. }
             | Decision::Reported { by, .. }
@@ -818,6 +837,7 @@ impl Decision {
             | Decision::MomentRecorded { command, .. }
             | Decision::PeopleCounted { command, .. }
             | Decision::DraftChanged { command, .. }
+            | Decision::MailingProgressed { command, .. }
             | Decision::AlertJudged { command, .. }
             | Decision::Noted { command, .. }
             | Decision::Reported { command, .. }

@@ -370,6 +370,12 @@ impl Incident {
             }
             Decision::PeopleLocated { located, .. } => self.located = Some(Located::clone(located)),
             Decision::DraftChanged { draft, change, .. } => drafts::apply(&mut self.drafts, *draft, change, decision),
+            Decision::MailingProgressed { at, draft, version, progress, .. } => {
+                let draft = self.drafts.iter_mut().find(|known| known.number == *draft);
+                if let Some(mailed) = draft.and_then(|draft| draft.mailed_mut(*version)) {
+                    mailed.apply(*at, progress);
+                }
+            }
             Decision::NoticeRequested { notice, because, step, fallback_of, may_stop } => {
                 self.request(notice, because, step, fallback_of.as_ref(), may_stop);
             }
@@ -538,6 +544,8 @@ impl Incident {
             // With every alert there may be one; the page has the last.
             Decision::PeopleLocated { .. } => self.timeline.iter().any(|line| line.kind == decision.kind()),
             Decision::DeliveryRecorded { report, .. } => matches!(report.result, DeliveryResult::Retrying { .. }),
+            // Hundreds, of which the draft's page has the sum.
+            Decision::MailingProgressed { progress, .. } => !progress.is_milestone(),
             _ => false,
         };
         if dull {

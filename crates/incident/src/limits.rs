@@ -107,6 +107,10 @@ pub const SILENCE_MAX: Span = Span::from_hours(8);
 pub const DRAFTS_MAX: usize = 160;
 /// Versions of one draft. Beyond: edits are refused, and what is released is the last one.
 pub const DRAFT_VERSIONS_MAX: usize = 100;
+/// Ids of people in one journal entry of a mailing. Beyond: further entries.
+pub const MAILING_PERSONS_PER_ENTRY: usize = 1_000;
+/// People whose mails came back, in one command. Beyond: refused, further commands take them.
+pub const BOUNCED_MAX: usize = 500;
 /// Entries of `[[drafts]]`.
 pub const DRAFT_RULES_MAX: usize = 64;
 

@@ -73,6 +73,9 @@ impl Decision {
                 };
                 format!("draft {draft} {what} ({because})")
             }
+            Decision::MailingProgressed { because, draft, version, .. } => {
+                format!("mails of draft {draft}, version {version}: {because}")
+            }
             Decision::NoticeRequested { notice, because, .. } => {
                 let held = notice.hold_until.map_or(String::new(), |until| format!(", held until {until}"));
                 let to = notice.recipient.as_ref().map_or(String::new(), |to| format!(" for contact `{}`", to.contact));

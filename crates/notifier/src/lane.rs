@@ -246,7 +246,12 @@ impl Lane {
     }
 
     fn forget(&self, notice: &Notice) {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).settle(&notice.id);
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever stops a mailing and goes on with it hands its mails over anew, under their old ids.
+        match notice.is_of_mailing() {
+            true => ids.release(&notice.id),
+            false => ids.settle(&notice.id),
+        }
     }
 
     fn probe(&self, answer: oneshot::Sender<Result<String, ProbeError>>) {

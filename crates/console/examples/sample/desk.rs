@@ -100,6 +100,21 @@ impl Desk for SampleDesk {
         Some(draft_page(&page, summary))
     }
 
+    fn mailing(&self, incident: &str, number: u32) -> Option<MailingPage> {
+        let draft = self.draft(incident, number)?;
+        let sent = draft.sent.into_iter().next_back()?;
+        Some(MailingPage {
+            at: NOW,
+            incident: draft.incident,
+            draft: number,
+            version: sent.version,
+            sha256: sent.sha256,
+            summary: sent.mailing?,
+            people: vec![NotTold { employee: draft.summary.title, why: "no_address" }],
+            n_beyond: 6,
+        })
+    }
+
     fn alerts(&self) -> AlertsPage {
         let alerts = self.pages().into_iter().take(3).flat_map(|page| page.alerts);
         let alerts = alerts.map(|alert| AlertRow { page: false, ..alert }).collect();
@@ -287,9 +302,29 @@ fn draft_page(page: &IncidentPage, summary: DraftRow) -> DraftPage {
             notice: Some("5f1c0e7a9b3d4e215f1c0e7a9b3d4e21".into()),
             could_stop: vec![text("Ada"), text("Bob")],
             failed: None,
+            mailing: Some(mailing(text("by Ada: the wrong text"))),
         }],
+        to_each: false,
+        is_mailing: false,
         can_change: page.summary.open,
         summary,
+    }
+}
+
+/// Stopped on its way.
+fn mailing(stopped: Text) -> Mailing {
+    Mailing {
+        state: "stopped",
+        n: 598,
+        n_reached: 500,
+        n_left: 91,
+        n_on_the_way: 60,
+        not_reached: vec![NotReached { why: "no_address", n: 5 }, NotReached { why: "refused", n: 2 }],
+        concerned_at_least: 598,
+        concerned_at_most: Some(700),
+        started_at: Some(NOW - Span::from_minutes(30)),
+        completed_at: None,
+        stopped: Some(stopped),
     }
 }
 

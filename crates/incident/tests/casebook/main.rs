@@ -34,6 +34,8 @@ mod life;
 #[cfg(test)]
 mod located;
 #[cfg(test)]
+mod mailing;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod policies;

@@ -2,14 +2,14 @@
 //!
 //! A notice with `hold_until` waits, and while it waits it holds up nobody. From then on the notices of one incident for
 //! one recipient stand in line and leave one after the other: nobody hears the end before the beginning, and a mailbox that is
-//! full holds up nobody else's. Among incidents the live go before drills, the graver before the lighter, the
+//! full holds up nobody else's. Mails of a mailing have no order among themselves and stand in none. Among incidents the live go before drills, the graver before the lighter, the
 //! older before the younger. Looks at what a service shows go by a pace of their own ([`Free`]): they keep no notice waiting. Every operation costs a logarithm of what is in hand: the outbox is fullest when least time
 //! is to be lost.
 
 use crate::channel::Receipt;
 use activity::Timestamp;
 use detector::Severity;
-use incident::{IncidentId, Notice};
+use incident::{IncidentId, Notice, NoticeId};
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, HashMap, VecDeque},
@@ -48,8 +48,17 @@ pub(crate) struct Free {
     pub(crate) look: Option<Timestamp>,
 }
 
-/// Whose notices leave one after the other: an incident's to one contact, or to whom the channel tells else.
-type Line = (IncidentId, Option<Box<str>>);
+/// Whose notices leave one after the other.
+type Line = (IncidentId, To);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum To {
+    /// Whom the channel tells.
+    Channel,
+    Contact(Box<str>),
+    /// A mail of a mailing is a line of its own.
+    Mail(NoticeId),
+}
 
 /// What leaves first: live, not asked about, grave, old.
 type Rank = (bool, bool, Reverse<Severity>, Sequence);
@@ -216,7 +225,12 @@ impl Job {
 }
 
 fn line(notice: &Notice) -> Line {
-    (notice.incident, notice.recipient.as_ref().map(|to| to.contact.as_str().into()))
+    let to = match &notice.recipient {
+        _ if notice.is_of_mailing() => To::Mail(notice.id.clone()),
+        Some(to) => To::Contact(to.contact.as_str().into()),
+        None => To::Channel,
+    };
+    (notice.incident, to)
 }
 
 fn rank(sequence: Sequence, job: &Job) -> Rank {
@@ -262,6 +276,27 @@ mod tests {
         assert_eq!((job.attempts, job.notice.severity), (1, Severity::Low));
         agenda.remove(first);
         assert_eq!(taken(&mut agenda, at(5)), [(1, Severity::Critical)]);
+    }
+
+    #[test]
+    fn mails_of_a_mailing_wait_for_no_other() {
+        let mut agenda = Agenda::default();
+        let mail = |n: u64| {
+            let recipient = incident::Recipient {
+                contact: n.to_string(),
+                title: String::new(),
+                address: String::new(),
+                reply: None,
+            };
+            let id = NoticeId(format!("{n:032x}"));
+            notice(1, |notice| {
+                (notice.id, notice.kind, notice.recipient) = (id, incident::NoticeKind::Draft, Some(recipient));
+            })
+        };
+        (0..3).for_each(|n| agenda.add(mail(n), at(0)));
+        let (first, _) = agenda.take_due(at(0), ALL).unwrap();
+        agenda.postpone(first, 1, at(500), "greylisted".into());
+        assert_eq!(taken(&mut agenda, at(1)).len(), 2, "the others go while one is tried again later");
     }
 
     #[test]
