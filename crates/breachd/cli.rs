@@ -706,7 +706,7 @@ pub enum AuditCommand {
         /// The person's id, as logs and alerts have it.
         #[arg(long)]
         id: String,
-        /// `portal_user`, `db_account` or `address`; absent: all of this id.
+        /// `portal_user`, `db_account`, `address`, `network` or `employee`; absent: all of this id.
         #[arg(long)]
         kind: Option<String>,
         /// Who erases.

@@ -17,7 +17,7 @@ use stream::Broker;
 
 /// Who is erased, on whose word.
 pub struct Request {
-    /// `portal_user`, `db_account`, `address`; `None`: whoever has the id.
+    /// `portal_user`, `db_account`, `address`, `network`, `employee`; `None`: whoever has the id.
     pub kind: Option<String>,
     pub id: String,
     pub by: String,

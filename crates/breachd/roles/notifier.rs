@@ -395,6 +395,12 @@ impl<'a> Active<'a> {
             let token = activity::printable_within(token, 64);
             return Err(Refusal::Erasure(format!("`{token}` stands for nobody")));
         }
+        let is_employee = |token: &String| {
+            self.persons.seals().person(token).is_some_and(|person| person.kind == journal::sealing::EMPLOYEE)
+        };
+        if tokens.iter().any(is_employee) && self.casebook.mailings().next().is_some() {
+            return Err(Refusal::Erasure("a mailing is under way: whoever was told would be told again".to_owned()));
+        }
         let persons = tokens.iter().filter_map(|token| persons::entity(self.persons.seals().person(token)?));
         match persons.filter_map(|person| self.casebook.concerned_by(&person)).min() {
             Some(incident) => {

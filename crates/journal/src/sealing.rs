@@ -8,7 +8,7 @@
 //!
 //! *Where names are looked for.* In objects `{"kind": …, "id": …}` of a kind that may be a natural person, and, by whole words, in text
 //! that is written for people. Single words of the structure are never touched: a user called `hr` must not take a class of data along.
-//! Of `user|table` and `user|session` the part before the bar is the user. An id that is a number, or shorter than three characters, is
+//! The progress of a mailing lists employees by number. Of `user|table` and `user|session` the part before the bar is the user. An id that is a number, or shorter than three characters, is
 //! sought in text only behind its kind ("portal_user 12"), and at the beginning of a text about that very person ("12 read 300 rows"): else
 //! the figures of an erased `12` would go with it. Addresses are known by their form and logins of the directory by its list
 //! ([`Seals::know`]), so those that stand in text alone are sealed as well.
@@ -31,11 +31,16 @@ use std::{
 pub const TOKEN_BYTES: usize = 16;
 
 /// Kinds of entity that may be a natural person.
-const PERSONS: [&str; 4] = ["portal_user", "db_account", "address", "network"];
+const PERSONS: [&str; 5] = ["portal_user", "db_account", "address", "network", EMPLOYEE];
 /// Kinds whose id begins with that of a user, before a bar.
 const OF_USERS: [&str; 2] = ["user_table", "session"];
 const USER: &str = "portal_user";
 const ADDRESS: &str = "address";
+/// Kind of a person whom a mailing names by number.
+pub const EMPLOYEE: &str = "employee";
+
+/// Members of a mailing's progress that list employees by number.
+const NUMBERS: [&str; 4] = ["persons", "refused", "expired", "open"];
 /// Of text that looks like a token and is none of ours.
 const TEXT: &str = "text";
 
@@ -387,6 +392,15 @@ fn entity(members: &Map<String, Value>) -> Option<(&str, &str)> {
     Some((kind, members.get("id")?.as_str()?))
 }
 
+fn is_progress(members: &Map<String, Value>) -> bool {
+    members.get("progress").is_some_and(Value::is_string)
+}
+
+/// Lists of numbers are no text.
+fn is_numbers(name: &str, progress: bool) -> bool {
+    progress && NUMBERS.contains(&name)
+}
+
 fn visit(value: &Value, name: &str, look: &mut dyn FnMut(Place<'_>)) {
     match value {
         Value::String(text) if is_text(name, text) => look(Place::Text(text)),
@@ -396,7 +410,14 @@ fn visit(value: &Value, name: &str, look: &mut dyn FnMut(Place<'_>)) {
             if let Some((kind, id)) = entity {
                 look(Place::Id(kind, id));
             }
-            let others = members.iter().filter(|(name, _)| !KEPT.contains(&name.as_str()));
+            let numbers =
+                is_progress(members).then(|| NUMBERS.iter().filter_map(|name| members.get(*name)?.as_array()));
+            for number in numbers.into_iter().flatten().flatten().filter_map(Value::as_str) {
+                look(Place::Id(EMPLOYEE, number));
+            }
+            let progress = is_progress(members);
+            let is_other = |name: &str| !KEPT.contains(&name) && !is_numbers(name, progress);
+            let others = members.iter().filter(|(name, _)| is_other(name));
             others
                 .filter(|(name, _)| entity.is_none() || *name != "id")
                 .for_each(|(name, value)| visit(value, name, look));
@@ -419,7 +440,19 @@ fn change(value: &mut Value, name: &str, new: &mut dyn FnMut(Place<'_>) -> Optio
             if let Some(id) = changed.flatten() {
                 members.insert("id".to_owned(), Value::String(id));
             }
-            let others = members.iter_mut().filter(|(name, _)| !KEPT.contains(&name.as_str()));
+            if is_progress(members) {
+                for name in NUMBERS {
+                    for number in members.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten() {
+                        let changed = number.as_str().and_then(|number| new(Place::Id(EMPLOYEE, number)));
+                        if let Some(changed) = changed {
+                            *number = Value::String(changed);
+                        }
+                    }
+                }
+            }
+            let progress = is_progress(members);
+            let is_other = |name: &str| !KEPT.contains(&name) && !is_numbers(name, progress);
+            let others = members.iter_mut().filter(|(name, _)| is_other(name));
             others.filter(|(name, _)| !is_entity || *name != "id").for_each(|(name, value)| change(value, name, new));
         }
         _ => {}

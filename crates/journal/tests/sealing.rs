@@ -119,6 +119,24 @@ fn whoever_stands_in_text_alone_is_found_by_form_or_by_list() {
 }
 
 #[test]
+fn the_numbers_of_a_mailing_are_sealed_and_nothing_else_of_that_name() {
+    let mut seals = Seals::default();
+    let body = json!({
+        "kind": "mailing_progressed",
+        "because": "2 mails handed over",
+        "progress": { "progress": "ended", "refused": ["1042"], "expired": [], "open": ["A 7"] },
+    });
+    let sealed = seal(&mut seals, &body);
+    assert!(
+        is_token(sealed["progress"]["refused"][0].as_str().unwrap())
+            && is_token(sealed["progress"]["open"][0].as_str().unwrap())
+    );
+    assert_eq!((unseal(&seals, &sealed), seals.len()), (body, 2));
+    let other = json!({ "version": { "open": ["nature"], "persons": ["x"] } });
+    assert_eq!(seal(&mut seals, &other), other);
+}
+
+#[test]
 fn a_numeric_or_short_id_is_found_where_a_text_about_it_begins() {
     let mut seals = Seals::default();
     for id in ["1042", "u7"] {
@@ -166,7 +184,17 @@ fn bodies() -> impl Strategy<Value = Value> {
     ];
     let entity = (kinds, ids()).prop_map(|(kind, id)| json!({ "kind": kind, "id": id }));
     let text = proptest::collection::vec(ids(), 0..6).prop_map(|parts| Value::String(parts.join(" ")));
-    let names = prop_oneof![Just("because"), Just("by"), Just("state"), Just("subject"), Just("reasons"), Just("id")];
+    let names = prop_oneof![
+        Just("because"),
+        Just("by"),
+        Just("state"),
+        Just("subject"),
+        Just("reasons"),
+        Just("id"),
+        Just("progress"),
+        Just("persons"),
+        Just("open")
+    ];
     let leaf = prop_oneof![entity, text, any::<bool>().prop_map(Value::Bool)];
     leaf.prop_recursive(4, 24, 6, move |inner| {
         prop_oneof![
