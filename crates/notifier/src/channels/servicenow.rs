@@ -19,12 +19,18 @@
 //! impact = { critical = 1, high = 1, medium = 2, low = 3 }
 //! urgency = { critical = 1, high = 2, medium = 2, low = 3 }
 //! ```
+//! Instead of `user` and its password, OAuth client credentials: `client_id` and `client_secret_file` of an OAuth API endpoint
+//! for external clients, to whose application user the rights belong. The token comes from `/oauth_token.do` of the instance.
+//!
 //! Accepted means that the write was answered 200 or 201. Confirmed means that reading it back shows the record with its
 //! short description, and with its assignment group if one is set: unknown fields and groups are dropped there without an
 //! error.
 
+mod access;
+
+use self::access::Access;
 use super::{
-    http::{Http, Outside, below},
+    http::{Answered, Http, Outside, below},
     not_for_a_digest, read_secret,
 };
 use crate::{
@@ -35,10 +41,9 @@ use crate::{
     stages::classify::Failure,
 };
 use activity::printable_within;
-use base64::{Engine, engine::general_purpose::STANDARD};
 use detector::Severity;
 use incident::{Notice, NoticeKind};
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -64,12 +69,19 @@ pub struct ServiceNowSettings {
     /// Table to write to; the account needs to read, create and write there.
     #[serde(default = "default_table")]
     pub table: String,
-    /// Account for basic authentication, without MFA.
+    /// Account for basic authentication, without MFA. Empty: `client_id` is given instead.
+    #[serde(default)]
     pub user: String,
     /// File with its password.
     pub password_file: Option<PathBuf>,
     /// Or the environment variable that holds it.
     pub password_env: Option<String>,
+    /// OAuth client credentials instead: the client's id.
+    pub client_id: Option<String>,
+    /// File with its secret.
+    pub client_secret_file: Option<PathBuf>,
+    /// Or the environment variable that holds it.
+    pub client_secret_env: Option<String>,
     /// PEM certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// First part of `correlation_id`: two installations that share a table need two sources.
@@ -144,14 +156,11 @@ impl ServiceNowSettings {
 
     pub(crate) fn check(&self, problems: &mut Problems) {
         problems.add_some("instance", settings::check_url(&self.instance, false));
-        problems.add_some("password", self.password().problem("password"));
+        self.check_access(problems);
         let is_word =
             |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         if self.table.is_empty() || !is_word(&self.table) {
             problems.add("table", "must be a table's name: a-z, 0-9 and `_`");
-        }
-        if self.user.is_empty() || self.user.contains([':', '\n', '\r']) {
-            problems.add("user", "must not be empty or hold a colon");
         }
         // `^` separates conditions in an encoded query.
         if self.source.is_empty() || self.source.chars().count() > 40 || self.source.contains(['^', '\n', '\r', ' ']) {
@@ -164,8 +173,44 @@ impl ServiceNowSettings {
         }
     }
 
+    fn check_access(&self, problems: &mut Problems) {
+        let Some(client_id) = &self.client_id else {
+            problems.add_some("password", self.password().problem("password"));
+            if self.user.is_empty() || self.user.contains([':', '\n', '\r']) {
+                problems.add("user", "must not be empty or hold a colon");
+            }
+            if self.client_secret().is_given() {
+                problems.add("client_id", "is missing: a client's secret is given");
+            }
+            return;
+        };
+        problems.add_some("client_secret", self.client_secret().problem("client_secret"));
+        if client_id.is_empty() || client_id.chars().any(char::is_control) {
+            problems.add("client_id", "must not be empty or hold control characters");
+        }
+        if !self.user.is_empty() || self.password().is_given() {
+            problems.add("client_id", "is given beside `user` or its password: keep one of the two");
+        }
+    }
+
     fn password(&self) -> SecretSource {
         SecretSource::of(&self.password_file, &self.password_env)
+    }
+
+    fn client_secret(&self) -> SecretSource {
+        SecretSource::of(&self.client_secret_file, &self.client_secret_env)
+    }
+
+    /// Reads the secret it needs.
+    fn access(&self) -> Result<Access, ChannelError> {
+        let Some(client_id) = &self.client_id else {
+            let password = read_secret(&self.name, "password_file", &self.password())?;
+            return Ok(Access::basic(&self.user, password));
+        };
+        let secret = read_secret(&self.name, "client_secret_file", &self.client_secret())?;
+        let endpoint = reqwest::Url::parse(&below(&self.instance, "/oauth_token.do"))
+            .map_err(|_| super::unfit(&self.name, "`instance` is no URL"))?;
+        Ok(Access::oauth(endpoint, client_id, secret))
     }
 }
 
@@ -173,9 +218,7 @@ pub(super) struct ServiceNow {
     http: Http,
     settings: ServiceNowSettings,
     records: String,
-    password: Secret,
-    /// `user:password` in base64: as secret as the password.
-    basic: Secret,
+    access: Access,
 }
 
 /// One record, as far as breachd looks.
@@ -190,24 +233,26 @@ struct Record {
 
 impl ServiceNow {
     pub(super) fn new(settings: &ServiceNowSettings, outside: &Outside) -> Result<Self, ChannelError> {
-        let password = read_secret(&settings.name, "password_file", &settings.password())?;
-        let basic = STANDARD.encode(format!("{}:{}", settings.user, password.expose()));
         Ok(ServiceNow {
             http: Http::new(&settings.name, settings.timeout, settings.ca_file.as_ref(), outside)?,
             records: below(&settings.instance, &format!("/api/now/table/{}", settings.table)),
             settings: settings.clone(),
-            password,
-            basic: Secret::new(basic),
+            access: settings.access()?,
         })
     }
 
-    fn request(&self, method: Method, address: reqwest::Url) -> RequestBuilder {
-        self.http
-            .client()
-            .request(method, address)
-            .header("accept", "application/json")
-            .header("content-type", "application/json")
-            .header("authorization", format!("Basic {}", self.basic.expose()))
+    /// One exchange that must end in 2xx; an empty body is none.
+    async fn succeed(&self, method: Method, address: reqwest::Url, body: &str) -> Result<Answered, Failure> {
+        let request = || {
+            let request = self
+                .http
+                .client()
+                .request(method.clone(), address.clone())
+                .header("accept", "application/json")
+                .header("content-type", "application/json");
+            if body.is_empty() { request } else { request.body(body.to_owned()) }
+        };
+        self.access.succeed(&self.http, request).await
     }
 
     fn address(&self, below: &str) -> Result<reqwest::Url, Failure> {
@@ -234,7 +279,7 @@ impl ServiceNow {
                 // Work notes exist as display values only.
                 .append_pair("sysparm_display_value", if with_notes { "true" } else { "false" })
                 .append_pair("sysparm_limit", &RECORDS_MAX.to_string());
-            let answered = self.http.succeed(self.request(Method::GET, address), error_words).await?;
+            let answered = self.succeed(Method::GET, address, "").await?;
             if answered.cut && with_notes {
                 continue;
             }
@@ -248,15 +293,13 @@ impl ServiceNow {
 
     async fn create(&self, notice: &Notice, facts: &Facts) -> Result<(), Failure> {
         let body = Value::Object(self.new_record(notice, facts)).to_string();
-        let request = self.request(Method::POST, self.address("")?).body(body);
-        self.http.succeed(request, error_words).await.map(|_| ())
+        self.succeed(Method::POST, self.address("")?, &body).await.map(|_| ())
     }
 
     async fn update(&self, record: &Record, fields: Map<String, Value>) -> Result<(), Failure> {
         let id: String = record.sys_id.chars().filter(char::is_ascii_alphanumeric).collect();
-        let request =
-            self.request(Method::PATCH, self.address(&format!("/{id}"))?).body(Value::Object(fields).to_string());
-        self.http.succeed(request, error_words).await.map(|_| ())
+        let body = Value::Object(fields).to_string();
+        self.succeed(Method::PATCH, self.address(&format!("/{id}"))?, &body).await.map(|_| ())
     }
 
     fn new_record(&self, notice: &Notice, facts: &Facts) -> Map<String, Value> {
@@ -346,13 +389,13 @@ impl Channel for ServiceNow {
         Box::pin(async move {
             let mut address = self.address("")?;
             address.query_pairs_mut().append_pair("sysparm_fields", "sys_id").append_pair("sysparm_limit", "1");
-            self.http.succeed(self.request(Method::GET, address), error_words).await?;
+            self.succeed(Method::GET, address, "").await?;
             Ok(format!("the account may read table {}; writing was not tried", self.settings.table))
         })
     }
 
     fn secrets(&self) -> Vec<&Secret> {
-        vec![&self.basic, &self.password]
+        self.access.secrets()
     }
 }
 

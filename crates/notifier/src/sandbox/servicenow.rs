@@ -5,6 +5,9 @@
 //! value is a string, too long text is cut, priority follows from impact and urgency, and work notes can be read only as
 //! display values. Stricter in one thing: a query that it does not understand is refused, where the real one may answer with everything.
 
+mod tokens;
+
+use self::tokens::Tokens;
 use super::{
     Base, Sandbox,
     http::{self, Asked, Said},
@@ -37,6 +40,7 @@ const FIELDS: [(&str, usize); 11] = [
 pub struct ServiceNowSandbox {
     base: Base,
     records: Arc<Mutex<Vec<Record>>>,
+    tokens: Arc<Mutex<Tokens>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -46,7 +50,8 @@ struct Record {
 }
 
 impl ServiceNowSandbox {
-    /// Knows one account, one table and one assignment group.
+    /// Knows one account, one table and one assignment group. The account's name and password are also an OAuth client's id and
+    /// secret.
     pub async fn start(user: &str, password: &str, table: &str, group: &str) -> io::Result<Self> {
         let records: Arc<Mutex<Vec<Record>>> = Arc::default();
         let desk = Desk {
@@ -54,17 +59,37 @@ impl ServiceNowSandbox {
             path: format!("/api/now/table/{table}"),
             group: group.to_owned(),
         };
-        let shared = records.clone();
+        let tokens: Arc<Mutex<Tokens>> = Arc::default();
+        let (shared, issued) = (records.clone(), tokens.clone());
+        let (client_id, client_secret) = (user.to_owned(), password.to_owned());
         let base = http::serve("servicenow", move |asked| {
+            let mut tokens = issued.lock().unwrap_or_else(PoisonError::into_inner);
+            if asked.path == "/oauth_token.do" {
+                return tokens.answer(asked, &client_id, &client_secret);
+            }
+            let authorization = asked.header("authorization");
+            if authorization != desk.authorization && !tokens.admits(authorization) {
+                return error(401, "User Not Authenticated", "Required to provide Auth information");
+            }
             desk.answer(&mut shared.lock().unwrap_or_else(PoisonError::into_inner), asked)
         })
         .await?;
-        Ok(ServiceNowSandbox { base, records })
+        Ok(ServiceNowSandbox { base, records, tokens })
     }
 
     /// For `instance` of the channel.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port())
+    }
+
+    /// Access tokens handed out so far.
+    pub fn n_tokens(&self) -> usize {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).n_issued
+    }
+
+    /// No token that was handed out is taken any more.
+    pub fn withdraw_tokens(&self) {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).withdraw();
     }
 
     /// The fields of every record, oldest first; `work_notes` holds the notes, newest first, between blank lines.
@@ -109,9 +134,6 @@ struct Desk {
 
 impl Desk {
     fn answer(&self, records: &mut Vec<Record>, asked: &Asked) -> Said {
-        if asked.header("authorization") != self.authorization {
-            return error(401, "User Not Authenticated", "Required to provide Auth information");
-        }
         let Some(below) = asked.path.strip_prefix(&self.path) else {
             return error(400, "Invalid table", "");
         };

@@ -149,3 +149,88 @@ async fn a_wrong_password_is_refused_and_not_repeated() {
     assert!(reason.starts_with("HTTP 401: User Not Authenticated"), "{reason}");
     assert!(!reason.contains("wrong-password"));
 }
+
+fn oauth_table(sandbox: &ServiceNowSandbox) -> Value {
+    json!({
+        "name": "c", "kind": "servicenow", "instance": sandbox.url(), "client_id": "breachd",
+        "client_secret_file": file(PASSWORD), "category": "security", "assignment_group": "Privacy office",
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn does_what_every_channel_does_with_oauth() {
+    let sandbox = sandbox().await;
+    assert_channel_compliance(Channel {
+        sandbox: &sandbox,
+        table: oauth_table(&sandbox),
+        to_port: |port| json!({ "instance": format!("http://127.0.0.1:{port}") }),
+        refusal: 400,
+        trouble: 500,
+        http: true,
+        rubbish: "retrying",
+        secrets: vec![PASSWORD, "sandbox-token"],
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_serves_until_shortly_before_it_ends() {
+    let sandbox = sandbox().await;
+    let mut world = World::new(only(&oauth_table(&sandbox)));
+    for _ in 0..3 {
+        assert_eq!(world.deliver(&notice()).await, ["accepted"]);
+    }
+    assert_eq!(sandbox.n_tokens(), 1);
+    // It holds for 1799 s, and is not used in the last 60 of them.
+    // Whatever asks next, a delivery or a look at what was accepted, fetches the next one, and the others wait for it.
+    world.advance(1740).await;
+    world.deliver(&notice()).await;
+    assert_eq!(sandbox.n_tokens(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_withdrawn_is_renewed_once() {
+    let sandbox = sandbox().await;
+    let mut world = World::new(only(&oauth_table(&sandbox)));
+    assert_eq!(world.deliver(&notice()).await, ["accepted"]);
+    sandbox.withdraw_tokens();
+    assert_eq!(world.deliver(&notice()).await, ["accepted"], "without a failed try");
+    assert_eq!(sandbox.n_tokens(), 2);
+
+    // 401 to the token that was good, and to the next one too.
+    for fault in [Fault::status(401), Fault::Pass, Fault::status(401)] {
+        sandbox.fail_next(fault);
+    }
+    assert_eq!(world.deliver(&notice()).await, ["rejected"]);
+    assert_eq!(sandbox.n_tokens(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_client_secret_is_refused_and_not_told() {
+    let sandbox = sandbox().await;
+    let mut world =
+        World::new(only(&with(&oauth_table(&sandbox), json!({ "client_secret_file": file("wrong+secret &") }))));
+    world.submit(&notice());
+    let DeliveryResult::Rejected { reason } = world.next().await.result else { panic!("taken") };
+    assert_eq!(reason, "no access token: HTTP 401: invalid_client; access_denied");
+    assert!(sandbox.records().is_empty());
+}
+
+#[test]
+fn one_way_to_say_who_asks() {
+    let problems = |more: Value| {
+        let table =
+            with(&json!({ "name": "c", "kind": "servicenow", "instance": "https://example.service-now.com" }), more);
+        let settings: notifier::Settings = serde_json::from_value(only(&table)).unwrap();
+        settings.check().into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert!(problems(json!({ "client_id": "x", "client_secret_env": "X" })).is_empty());
+    assert!(problems(json!({ "user": "x", "password_env": "X" })).is_empty());
+    assert_eq!(problems(json!({ "client_id": "x" })), ["channels[0].client_secret"]);
+    assert_eq!(problems(json!({})), ["channels[0].password", "channels[0].user"]);
+    assert_eq!(
+        problems(json!({ "user": "x", "password_env": "X", "client_secret_env": "X" })),
+        ["channels[0].client_id"]
+    );
+    assert_eq!(problems(json!({ "user": "x", "client_id": "x", "client_secret_env": "X" })), ["channels[0].client_id"]);
+}
