@@ -1,4 +1,4 @@
-//! # ServiceNow: a record per incident, by the Table API
+//! # ServiceNow: a record per incident
 //!
 //! The first notice of an incident creates a record, later ones add a work note and set impact and urgency; breachd never
 //! changes a record's state, that is people's business. ServiceNow has no idempotency of its own (`correlation_id` is
@@ -22,13 +22,26 @@
 //! Instead of `user` and its password, OAuth client credentials: `client_id` and `client_secret_file` of an OAuth API endpoint
 //! for external clients, to whose application user the rights belong. The token comes from `/oauth_token.do` of the instance.
 //!
-//! Accepted means that the write was answered 200 or 201. Confirmed means that reading it back shows the record with its
+//! `api` says which way in, all with the same correlation id, `source:INC-…`:
+//!
+//! - `table`, the default: as above. The account reads, creates and writes in `table`.
+//! - `import_set`: a row per notice in the staging table `table`, with the columns `short_description`, `description`,
+//!   `work_notes`, `impact`, `urgency`, `category`, `assignment_group`, `correlation_id`, `correlation_display`, `notice` and
+//!   `notice_kind`. Your transform map coalesces on `correlation_id`, writes `work_notes` unless a note with that `notice` is
+//!   there, and decides what later notices overwrite. Inserted or updated is accepted, and confirmed a second later; ignored
+//!   or error is refused, with the map's message.
+//! - `events`: an event per notice for Event Management (`/api/global/em/jsonv2`, role `evt_mgmt_integration`), with
+//!   `message_key` as the correlation id, severity 1 to 4 from critical to low, and 0 with `Closing` when the incident closes.
+//!   Accepted, never confirmed: event rules decide later.
+//!
+//! For `table`, accepted means that the write was answered 200 or 201. Confirmed means that reading it back shows the record with its
 //! short description, and with its assignment group if one is set: unknown fields and groups are dropped there without an
 //! error.
 
 mod access;
+mod inlets;
 
-use self::access::Access;
+use self::{access::Access, inlets::Transformed};
 use super::{
     http::{Answered, Http, Outside, below},
     not_for_a_digest, read_secret,
@@ -66,7 +79,10 @@ pub struct ServiceNowSettings {
     pub name: String,
     /// Address of the instance: https, or http on loopback.
     pub instance: String,
-    /// Table to write to; the account needs to read, create and write there.
+    /// Which way in.
+    #[serde(default)]
+    pub api: ServiceNowApi,
+    /// Table to write to, or the staging table of an import set; events need none.
     #[serde(default = "default_table")]
     pub table: String,
     /// Account for basic authentication, without MFA. Empty: `client_id` is given instead.
@@ -108,6 +124,19 @@ pub struct ServiceNowSettings {
     pub concurrency: usize,
     #[serde(default)]
     pub retry: Retry,
+}
+
+/// The ways in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceNowApi {
+    /// Records, by the Table API.
+    #[default]
+    Table,
+    /// Rows of a staging table, by the Import Set API.
+    ImportSet,
+    /// Events, for Event Management.
+    Events,
 }
 
 /// A number from 1 to 3 for each severity.
@@ -161,6 +190,9 @@ impl ServiceNowSettings {
             |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         if self.table.is_empty() || !is_word(&self.table) {
             problems.add("table", "must be a table's name: a-z, 0-9 and `_`");
+        }
+        if self.api == ServiceNowApi::ImportSet && self.table == default_table() {
+            problems.add("table", "must name the staging table: rows are imported there, not into the table itself");
         }
         // `^` separates conditions in an encoded query.
         if self.source.is_empty() || self.source.chars().count() > 40 || self.source.contains(['^', '\n', '\r', ' ']) {
@@ -219,6 +251,8 @@ pub(super) struct ServiceNow {
     settings: ServiceNowSettings,
     records: String,
     access: Access,
+    /// What import sets said.
+    transformed: Transformed,
 }
 
 /// One record, as far as breachd looks.
@@ -238,6 +272,7 @@ impl ServiceNow {
             records: below(&settings.instance, &format!("/api/now/table/{}", settings.table)),
             settings: settings.clone(),
             access: settings.access()?,
+            transformed: Transformed::default(),
         })
     }
 
@@ -257,6 +292,10 @@ impl ServiceNow {
 
     fn address(&self, below: &str) -> Result<reqwest::Url, Failure> {
         reqwest::Url::parse(&format!("{}{below}", self.records)).map_err(|_| Failure::refused("no address"))
+    }
+
+    fn below_instance(&self, path: &str) -> Result<reqwest::Url, Failure> {
+        reqwest::Url::parse(&below(&self.settings.instance, path)).map_err(|_| Failure::refused("no address"))
     }
 
     fn correlation_id(&self, notice: &Notice) -> String {
@@ -335,6 +374,11 @@ impl Channel for ServiceNow {
             if matches!(notice.kind, NoticeKind::Digest | NoticeKind::Draft) {
                 return Err(not_for_a_digest());
             }
+            match self.settings.api {
+                ServiceNowApi::Table => {}
+                ServiceNowApi::ImportSet => return self.import(notice).await,
+                ServiceNowApi::Events => return self.raise(notice).await,
+            }
             let facts = Facts::of(notice);
             let found = self.find(notice).await?;
             if let Some(record) = found.first() {
@@ -364,11 +408,14 @@ impl Channel for ServiceNow {
     }
 
     fn can_confirm(&self) -> bool {
-        true
+        self.settings.api != ServiceNowApi::Events
     }
 
     fn confirm<'a>(&'a self, notice: &'a Notice) -> Answer<'a, Confirmation> {
         Box::pin(async move {
+            if self.settings.api != ServiceNowApi::Table {
+                return Ok(self.transformed.confirm(notice));
+            }
             let found = self.find(notice).await?;
             let group_set =
                 |record: &Record| self.settings.assignment_group.is_none() || !record.assignment_group.is_empty();
@@ -387,6 +434,9 @@ impl Channel for ServiceNow {
 
     fn probe(&self) -> Answer<'_, String> {
         Box::pin(async move {
+            if self.settings.api == ServiceNowApi::Events {
+                return self.raise_nothing().await;
+            }
             let mut address = self.address("")?;
             address.query_pairs_mut().append_pair("sysparm_fields", "sys_id").append_pair("sysparm_limit", "1");
             self.succeed(Method::GET, address, "").await?;
