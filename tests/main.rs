@@ -19,8 +19,12 @@ mod erased;
 mod exact;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/hooks.rs"]
+mod hooks;
 #[path = "it/letters.rs"]
 mod letters;
+#[path = "it/mailing.rs"]
+mod mailing;
 #[path = "it/outbox.rs"]
 mod outbox;
 #[path = "it/pipeline.rs"]

@@ -153,6 +153,7 @@ fn weighs(decision: &Decision) -> bool {
             | Decision::AlertRanked { .. }
             | Decision::AlertSilenced { .. }
             | Decision::DeliveryRecorded { .. }
+            | Decision::MailingProgressed { .. }
             | Decision::DigestMade { .. }
             | Decision::CommandRefused { .. }
     )

@@ -492,6 +492,37 @@ pub enum DraftsCommand {
         #[command(flatten)]
         running: RunningArgs,
     },
+    /// Shows how the mails of a draft to the people it concerns stand, and lists who has to be told another way, by employee's number.
+    Mailing {
+        /// Such as `INC-7`.
+        #[arg(value_parser = incident_id)]
+        incident: incident::IncidentId,
+        /// Its number within the incident.
+        draft: u32,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        running: RunningArgs,
+    },
+    /// Records that mails to people came back: they have to be told another way.
+    Bounced {
+        /// Such as `INC-7`.
+        #[arg(value_parser = incident_id)]
+        incident: incident::IncidentId,
+        draft: u32,
+        /// Numbers of employees.
+        #[arg(required_unless_present = "mails")]
+        who: Vec<String>,
+        /// Or delivery reports (RFC 3464) as they came back to the sender: a file each, or a directory of files such as a maildir's `new`.
+        /// Only those count that say of a mail of this draft that its delivery failed.
+        #[arg(long, value_name = "PATH")]
+        mails: Vec<PathBuf>,
+        #[command(flatten)]
+        act: DraftActArgs,
+        #[command(flatten)]
+        running: RunningArgs,
+    },
     /// Makes a first version for an obligation.
     Make {
         /// Such as `INC-7`.
@@ -583,6 +614,8 @@ impl DraftsCommand {
     pub fn running(&self) -> &RunningArgs {
         match self {
             DraftsCommand::Show { running, .. }
+            | DraftsCommand::Mailing { running, .. }
+            | DraftsCommand::Bounced { running, .. }
             | DraftsCommand::Make { running, .. }
             | DraftsCommand::Edit { running, .. }
             | DraftsCommand::Redraft { running, .. }

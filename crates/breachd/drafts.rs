@@ -1,5 +1,7 @@
 //! `breachd drafts`: what the law wants told, shown and acted on through a running breachd. The API decides; this asks it.
 
+mod mailing;
+
 use crate::cli::DraftsCommand;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
@@ -64,6 +66,21 @@ pub async fn run(place: &Place, command: DraftsCommand, out: &mut dyn Write) -> 
             print(&page, out)?;
             Ok(())
         }
+        DraftsCommand::Mailing { incident, draft, json, .. } => {
+            let path = format!("/api/v1/incidents/{incident}/drafts/{draft}/mailing");
+            mailing::print(&ask(place, &path, None).await?, json, out)
+        }
+        DraftsCommand::Bounced { incident, draft, who, mails, act, .. } => {
+            let all = mailing::returned(who, &mails)?;
+            for who in all.chunks(mailing::PER_COMMAND) {
+                let body = json!({
+                    "command": "draft_bounced", "draft": draft, "text": who.join(" "), "by": act.by, "comment": act.reason,
+                });
+                ask(place, &format!("/api/v1/incidents/{incident}/commands"), Some(&body)).await?;
+            }
+            line(out, format!("recorded: {}", all.len()))?;
+            Ok(())
+        }
         other => {
             let (incident, body) = body(other)?;
             let path = format!("/api/v1/incidents/{incident}/commands");
@@ -81,7 +98,9 @@ fn body(command: DraftsCommand) -> anyhow::Result<(incident::IncidentId, Value)>
     let mut body = Map::new();
     let mut say = |key: &str, value: Value| drop(body.insert(key.to_owned(), value));
     let (incident, word, act) = match command {
-        DraftsCommand::Show { .. } => bail!("`show` commands nothing"),
+        DraftsCommand::Show { .. } | DraftsCommand::Mailing { .. } | DraftsCommand::Bounced { .. } => {
+            bail!("that is no single command")
+        }
         DraftsCommand::Make { incident, obligation, act, .. } => {
             say("obligation", json!(obligation));
             (incident, "draft_make", act)

@@ -40,6 +40,11 @@ impl Healths {
         }
     }
 
+    /// Whether the role plays here, has caught up and has not failed.
+    pub fn is_ready(&self, role: RoleName) -> bool {
+        self.roles.get(&role).is_some_and(|health| health.ready && !health.failed)
+    }
+
     pub fn failed(&self, role: RoleName) {
         if let Some(mut health) = self.roles.get_mut(&role) {
             health.failed = true;

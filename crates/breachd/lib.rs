@@ -22,6 +22,8 @@ pub mod drill;
 pub mod erase;
 pub mod explain;
 pub mod health;
+pub mod hooks;
+pub mod hr_systems;
 pub mod incident_work;
 pub mod incidents;
 pub mod links;

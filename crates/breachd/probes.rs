@@ -6,11 +6,11 @@
 
 use crate::settings::{Settings, Usage};
 use activity::{Span, Timestamp, printable, printable_within};
-use incident::{Casebook, Decision};
-use notifier::{ChannelSettings, Dispatcher, Integration, Period, ProbeError};
+use incident::{Casebook, Decision, ProbeRecord};
+use notifier::{ChannelSettings, DeliverySettings, Dispatcher, Integration, IntegrationSettings, Period, ProbeError};
 use serde::Deserialize;
-use std::{collections::BTreeSet, io::Write, pin::Pin, time::Instant};
-use tokio::sync::mpsc;
+use std::{io::Write, pin::Pin, time::Instant};
+use tokio::sync::oneshot;
 
 /// `[probes]`: trials of the ways, on a schedule.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 pub struct ProbeSettings {
     /// How often each way is tried. Absent: never by itself.
     pub every: Option<Period>,
-    /// Also where a trial is a message to people that says it is a test: text messages, Teams.
+    /// Also where a trial is a message to people that says it is a test: text messages, Teams, webhooks.
     pub messages: bool,
 }
 
@@ -37,95 +37,73 @@ const AFTER_FAILURE: Span = Span::from_hours(1);
 /// Characters of an outcome that are journaled.
 const WORDS_MAX: usize = 300;
 
-/// What a trial showed.
-pub struct Outcome {
-    probe: String,
-    passed: bool,
-    words: String,
-    millis: u64,
-}
+/// What a trial showed, in words; `None`: nothing, since the channel ended meanwhile.
+type Outcome = Option<Result<String, String>>;
 
-type Trial = Pin<Box<dyn Future<Output = Option<Result<String, String>>> + Send>>;
-
-/// The trials of the active notifier.
+/// The trials of the active notifier: one at a time, so that a service that hangs is one trial late and not a hundred at once.
+#[derive(Default)]
 pub struct Trials {
-    running: BTreeSet<String>,
-    outcomes: mpsc::Receiver<(Option<Outcome>, String)>,
-    sender: mpsc::Sender<(Option<Outcome>, String)>,
+    running: Option<Running>,
 }
 
-/// Outcomes that may wait to be journaled; beyond it the trials wait.
-const OUTCOMES: usize = 16;
-
-impl Default for Trials {
-    fn default() -> Self {
-        let (sender, outcomes) = mpsc::channel(OUTCOMES);
-        Trials { running: BTreeSet::new(), outcomes, sender }
-    }
+struct Running {
+    probe: String,
+    since: Instant,
+    outcome: oneshot::Receiver<Outcome>,
 }
 
 impl Trials {
-    /// Starts what is due. Within a runtime.
+    /// Starts the trial that is due longest, if none runs. Within a runtime.
     pub fn start(&mut self, settings: &Settings, dispatcher: &Dispatcher, casebook: &Casebook, now: Timestamp) {
         let Some(every) = settings.probes.every else { return };
         let every = Span::from_millis(i64::try_from(every.as_millis()).unwrap_or(i64::MAX));
-        // One round at a time: a service that hangs is one trial late, not a hundred at once.
-        if !self.running.is_empty() {
+        if self.running.is_some() {
             return;
         }
         let due_at = |name: &str| {
-            let (_, record) = casebook.probes().find(|(probe, _)| *probe == name)?;
+            let record = casebook.probes().find(|(probe, _)| *probe == name).map(|(_, record)| record);
+            // After a clock set back it is due at once.
+            let record = record.filter(|record| record.at <= now);
             // What failed is looked at sooner, for the alarm to end when it is mended.
-            Some(record.at + if record.passed { every } else { every.min(AFTER_FAILURE) })
+            let wait = |record: &ProbeRecord| if record.passed { every } else { every.min(AFTER_FAILURE) };
+            record.map_or(Timestamp::MIN, |record| record.at + wait(record))
         };
-        let is_due = |name: &String| due_at(name).is_none_or(|at| at <= now);
-        let due: Vec<String> = names(settings).into_iter().filter(is_due).collect();
-        if due.is_empty() {
-            return;
-        }
-        let trials: Vec<(String, Trial)> = due
-            .into_iter()
-            .filter_map(|name| {
-                let trial = trial(settings, dispatcher, &name)?;
-                Some((name, trial))
-            })
-            .collect();
-        self.running = trials.iter().map(|(name, _)| name.clone()).collect();
-        let sender = self.sender.clone();
+        let due = names(settings).into_iter().map(|name| (due_at(&name), name));
+        let Some((_, probe)) = due.filter(|(at, _)| *at <= now).min() else { return };
+        let Some(trial) = trial(settings, dispatcher, &probe) else { return };
+        let (sender, outcome) = oneshot::channel();
         tokio::spawn(async move {
-            for (probe, trial) in trials {
-                let began = Instant::now();
-                let outcome = trial.await.map(|outcome| {
-                    let passed = outcome.is_ok();
-                    let words = printable_within(&outcome.unwrap_or_else(|problem| problem), WORDS_MAX);
-                    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    Outcome { probe: probe.clone(), passed, words, millis }
-                });
-                // Whoever asked may have ended.
-                if sender.send((outcome, probe)).await.is_err() {
-                    return;
-                }
-            }
+            // Whoever asked may have ended.
+            let _ = sender.send(trial.await);
         });
+        self.running = Some(Running { probe, since: Instant::now(), outcome });
     }
 
     /// What has ended since: to be journaled.
-    pub fn ended(&mut self, at: Timestamp) -> Vec<Decision> {
-        let mut decisions = Vec::new();
-        while let Ok((outcome, probe)) = self.outcomes.try_recv() {
-            self.running.remove(&probe);
-            let Some(Outcome { probe, passed, words, millis }) = outcome else { continue };
-            if !passed {
-                tracing::error!(%probe, %words, "a way that notices or the procedure rely on failed when it was tried");
-            }
-            decisions.push(Decision::ProbeRecorded { at, because: words, probe, passed, millis });
+    pub fn ended(&mut self, at: Timestamp) -> Option<Decision> {
+        let Running { probe, since, outcome } = self.running.as_mut()?;
+        let outcome = match outcome.try_recv() {
+            Err(oneshot::error::TryRecvError::Empty) => return None,
+            Ok(outcome) => outcome,
+            // It panicked; the log says where.
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err("the trial itself failed".to_owned())),
+        };
+        let (probe, millis) = (std::mem::take(probe), u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX));
+        self.running = None;
+        let outcome = outcome?;
+        let passed = outcome.is_ok();
+        let because = printable_within(&outcome.unwrap_or_else(|problem| problem), WORDS_MAX);
+        if !passed {
+            tracing::error!(%probe, %because, "a way that notices or the procedure rely on failed when it was tried");
         }
-        decisions
+        Some(Decision::ProbeRecorded { at, because, probe, passed, millis })
     }
 }
 
+type Trial = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
 /// What is tried, by its name in the journal.
-fn names(settings: &Settings) -> Vec<String> {
+pub fn names(settings: &Settings) -> Vec<String> {
     let tried = |channel: &&ChannelSettings| settings.probes.messages || !channel.trial_is_a_message();
     let channels = settings.channels.iter().filter(tried).map(|channel| format!("channel/{}", channel.name()));
     channels.chain(settings.integrations.iter().map(|one| format!("integration/{}", one.name))).collect()
@@ -144,13 +122,16 @@ fn trial(settings: &Settings, dispatcher: &Dispatcher, name: &str) -> Option<Tri
     }
     let wanted = name.strip_prefix("integration/")?;
     let one = settings.integrations.iter().find(|one| one.name == wanted)?;
-    let integration = Integration::new(one, &settings.delivery);
-    Some(Box::pin(async move {
-        Some(match integration {
-            Ok(integration) => integration.probe().await,
-            Err(error) => Err(error.to_string()),
-        })
-    }))
+    let (one, delivery) = (one.clone(), settings.delivery.clone());
+    Some(Box::pin(async move { Some(try_now(&one, &delivery).await) }))
+}
+
+/// Secrets are read for each trial: one that was renewed counts at once.
+async fn try_now(one: &IntegrationSettings, delivery: &DeliverySettings) -> Result<String, String> {
+    match Integration::new(one, delivery) {
+        Ok(integration) => integration.probe().await,
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// `breachd integrations list`: what is tried, and what came of it last, as the journal says.
@@ -188,11 +169,7 @@ pub async fn test(settings: &Settings, name: Option<&str>, out: &mut dyn Write) 
     }
     let mut well = true;
     for one in wanted {
-        let outcome = match Integration::new(one, &settings.delivery) {
-            Ok(integration) => integration.probe().await,
-            Err(error) => Err(error.to_string()),
-        };
-        match outcome {
+        match try_now(one, &settings.delivery).await {
             Ok(words) => writeln!(out, "{}: {}", one.name, printable(&words))?,
             Err(problem) => {
                 well = false;

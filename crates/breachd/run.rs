@@ -133,7 +133,9 @@ fn metrics(settings: &Settings) -> Metrics {
     let sources: Vec<&str> = settings.sources.iter().map(|source| source.name.as_str()).collect();
     let channels: Vec<&str> = settings.channels.iter().map(notifier::ChannelSettings::name).collect();
     let detectors: Vec<&str> = detector::DETECTORS.iter().map(|detector| detector.name).collect();
-    let known = Known { sources: &sources, channels: &channels, detectors: &detectors };
+    let hooks = settings.hooks().names();
+    let hooks: Vec<&str> = hooks.iter().map(String::as_str).collect();
+    let known = Known { sources: &sources, channels: &channels, hooks: &hooks, detectors: &detectors };
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), wall::now(), &known);
     metrics.false_page_budget(settings.detector.false_pages_per_week);
     metrics.reload_successful(true);

@@ -33,7 +33,7 @@ channels = ["mail"]
 timeout = "10m"
 "#;
 
-fn paging() -> Alert {
+pub(crate) fn paging() -> Alert {
     let alert = quiet("u1");
     let id = AlertId::of("volume", &alert.subject, &alert.entity, alert.window, alert.mode);
     Alert { id, detector: "volume".into(), page: true, severity: Severity::High, ..alert }

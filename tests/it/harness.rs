@@ -197,6 +197,18 @@ pub(crate) fn post(address: &str, path: &str, json: &str) -> Option<(u16, String
     )
 }
 
+/// As a program that signs what it posts.
+pub(crate) fn post_with(address: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<(u16, String)> {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    http(
+        address,
+        &format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        ),
+    )
+}
+
 fn http(address: &str, request: &str) -> Option<(u16, String)> {
     use std::io::Write;
     let mut stream = std::net::TcpStream::connect(address).ok()?;

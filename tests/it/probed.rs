@@ -1,6 +1,9 @@
 //! The ways are tried on a schedule, and a restart tries nothing again.
 
-use crate::harness::{Scratch, contents, free_port, get, until};
+use crate::{
+    digest::{quiet, raise},
+    harness::{Scratch, contents, free_port, get, until},
+};
 use breachd::{asked, cli::RoleName, probes, run, settings::Settings, topics::Topics};
 use notifier::sandbox::{Sandbox as _, SmsSandbox, SmtpOptions, SmtpSandbox};
 use std::sync::Arc;
@@ -64,6 +67,14 @@ fn channels_and_integrations_are_tried_and_the_journal_says_what_came_of_it() {
     // A restart goes by the journal.
     let daemon = start(&settings);
     until("the last outcome is known again", || metric("breachd_probe_success{probe=\"integration/payroll\"} 0"));
+    // Long after the first look at what is due.
+    raise(broker.as_ref(), &topics, &quiet("u1"));
+    until("the notifier has gone on", || {
+        contents(broker.as_ref(), &topics.journal())
+            .iter()
+            .any(|(_, line)| String::from_utf8_lossy(line).contains("\"kind\":\"alert_ranked\""))
+            .then_some(())
+    });
     assert!(daemon.stop());
     assert_eq!(recorded().len(), 2);
     let list = |settings: &Settings| {

@@ -1,9 +1,10 @@
 //! Drafts as the console shows them, and what people do with them as commands.
 
+use crate::settings::limits;
 use activity::Timestamp;
 use console::{CommandRefusal, DraftAct, views};
 use draft::{Document, Field, Looks, Phase};
-use incident::{Approval, Draft, DraftState, Incident, Policy};
+use incident::{Approval, Draft, DraftState, Incident, Loss, Mailed, Policy};
 
 /// The command's words as the casebook takes them.
 pub(super) fn act(act: &DraftAct) -> Result<incident::DraftAct, CommandRefusal> {
@@ -25,6 +26,7 @@ pub(super) fn act(act: &DraftAct) -> Result<incident::DraftAct, CommandRefusal> 
         DraftAct::Approve { version } => incident::DraftAct::Approve { version: *version },
         DraftAct::Stop => incident::DraftAct::Stop,
         DraftAct::Send { version } => incident::DraftAct::Send { version: *version },
+        DraftAct::Bounced { who } => incident::DraftAct::Bounced { who: who.clone() },
     })
 }
 
@@ -72,6 +74,7 @@ pub(super) fn page(policy: &Policy, incident: &Incident, draft: &Draft, now: Tim
         notice: of.notice.as_ref().map(ToString::to_string),
         could_stop: of.could_stop.iter().map(|name| name.as_str().into()).collect(),
         failed: of.failed.as_deref().map(Into::into),
+        mailing: of.mailing.as_ref().map(mailed),
     };
     Some(views::DraftPage {
         at: now,
@@ -95,6 +98,50 @@ pub(super) fn page(policy: &Policy, incident: &Incident, draft: &Draft, now: Tim
         fields: draft.form.fields().iter().map(field).collect(),
         versions: draft.versions.iter().map(version).collect(),
         sent: draft.sent.iter().map(sent).collect(),
+        to_each: draft.terms.mailing.is_some(),
+        is_mailing: draft.being_mailed().is_some(),
         can_change: incident.is_open(),
     })
+}
+
+/// `None`: no version went out by mails.
+pub(super) fn mailing(incident: &Incident, draft: &Draft, now: Timestamp) -> Option<views::MailingPage> {
+    let (sent, of) = draft.sent.iter().rev().find_map(|sent| Some((sent, sent.mailing.as_ref()?)))?;
+    let people = of.lost().take(limits::MISSED_SHOWN);
+    Some(views::MailingPage {
+        at: now,
+        incident: incident.id.to_string(),
+        draft: draft.number,
+        version: sent.version,
+        sha256: sent.sha256.clone(),
+        summary: mailed(of),
+        people: people.map(|(person, loss)| views::NotTold { employee: person.into(), why: loss.as_str() }).collect(),
+        n_beyond: of.n_lost().saturating_sub(limits::MISSED_SHOWN as u64),
+    })
+}
+
+fn mailed(of: &Mailed) -> views::Mailing {
+    let n_left = u64::from(of.n_left);
+    views::Mailing {
+        state: match () {
+            () if of.completed_at.is_some() => "completed",
+            () if of.stopped.is_some() => "stopped",
+            () if of.started_at.is_some() => "running",
+            () => "waiting",
+        },
+        n: of.n_reached() + of.n_lost() + n_left,
+        n_reached: of.n_reached(),
+        n_left,
+        n_on_the_way: of.n_on_the_way(),
+        not_reached: Loss::ALL
+            .into_iter()
+            .map(|loss| views::NotReached { why: loss.as_str(), n: of.n_lost_by(loss) })
+            .filter(|of| of.n > 0)
+            .collect(),
+        concerned_at_least: of.concerned.lower,
+        concerned_at_most: of.concerned.upper,
+        started_at: of.started_at,
+        completed_at: of.completed_at,
+        stopped: of.stopped.as_ref().map(|act| format!("by {}: {}", act.by, act.because).as_str().into()),
+    }
 }

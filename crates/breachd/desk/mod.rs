@@ -2,6 +2,7 @@
 
 mod drafts;
 pub mod follower;
+mod hooks;
 mod life;
 mod links;
 mod views;
@@ -9,8 +10,8 @@ mod views;
 use crate::{context::Context, drill::inject, settings::limits, sources, wall};
 use activity::{DrillId, Mode, Timestamp};
 use console::{
-    Action, CommandReceipt, CommandRefusal, CommandRequest, DrillRequest, DrillStarted, JudgeReceipt, JudgeRequest,
-    LinkPage, LinkRefusal, Pending, Readiness, views as shown,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, DrillRequest, DrillStarted, HookPending, HookRequest,
+    JudgeReceipt, JudgeRequest, LinkPage, LinkRefusal, Pending, Readiness, views as shown,
 };
 use detector::{AlertId, Ruling, VerdictException};
 use follower::{CarriedOut, ReadModel};
@@ -39,11 +40,13 @@ pub struct Desk {
     context: Arc<Context>,
     model: Arc<ReadModel>,
     sent: AtomicU64,
+    /// What programs posted.
+    memory: hooks::Memory,
 }
 
 impl Desk {
     pub fn new(context: Arc<Context>, model: Arc<ReadModel>) -> Desk {
-        Desk { context, model, sent: AtomicU64::new(0) }
+        Desk { context, model, sent: AtomicU64::new(0), memory: hooks::Memory::default() }
     }
 
     /// An id no other command has: instance, time and a running number.
@@ -340,6 +343,11 @@ impl console::Desk for Desk {
             1 => vec!["1 notice could not be delivered to anybody".into()],
             n => vec![format!("{n} notices could not be delivered to anybody").into()],
         };
+        let open = incidents.iter().filter(|incident| incident.is_open());
+        troubles.extend(open.flat_map(|incident| {
+            let of = |words: String| console::Text::from(format!("{}: {words}", incident.id));
+            incident.drafts.iter().filter_map(incident::Draft::mails_wait).map(of)
+        }));
         if !self.model.followed {
             troubles.push(
                 "This process does not follow the incidents: it runs without the role `console`. Ask one that does."
@@ -373,6 +381,12 @@ impl console::Desk for Desk {
         let casebook = self.model.casebook();
         let incident = casebook.incident(IncidentId::parse(incident)?)?;
         drafts::page(casebook.policy(), incident, incident.draft(number)?, wall::now())
+    }
+
+    fn mailing(&self, incident: &str, number: u32) -> Option<shown::MailingPage> {
+        let casebook = self.model.casebook();
+        let incident = casebook.incident(IncidentId::parse(incident)?)?;
+        drafts::mailing(incident, incident.draft(number)?, wall::now())
     }
 
     fn alerts(&self) -> shown::AlertsPage {
@@ -421,6 +435,10 @@ impl console::Desk for Desk {
 
     fn link(&self, token: &str) -> Result<LinkPage, LinkRefusal> {
         links::page(&self.context, &self.model, token, wall::now())
+    }
+
+    fn hook(&self, request: HookRequest) -> HookPending<'_> {
+        Box::pin(self.take_hook(request))
     }
 
     fn answer_link(&self, token: String) -> Pending<'_, ()> {

@@ -35,6 +35,8 @@ pub struct Known<'a> {
     pub sources: &'a [&'a str],
     /// Names of the configured channels.
     pub channels: &'a [&'a str],
+    /// Names of the hooks that are open.
+    pub hooks: &'a [&'a str],
     /// Names of the detectors.
     pub detectors: &'a [&'a str],
 }
@@ -98,8 +100,9 @@ struct Families {
     outbox_pending: Gauges,
     outbox_oldest: SecondsGauges,
     contact_review_due: SecondsGauges,
-    probe_success: Gauges,
+    probe_success: SecondsGauges,
     probe_timestamp: SecondsGauges,
+    hooks: Counters,
     drill_due: SecondsGauges,
     journal_entries: Counters,
     last_reload: Gauges,
@@ -146,8 +149,9 @@ impl Metrics {
             outbox_pending: of.gauges(&OUTBOX_PENDING),
             outbox_oldest: of.seconds(&OUTBOX_OLDEST),
             contact_review_due: of.seconds(&CONTACT_REVIEW_DUE),
-            probe_success: of.gauges(&PROBE_SUCCESS),
+            probe_success: of.seconds(&PROBE_SUCCESS),
             probe_timestamp: of.seconds(&PROBE_TIMESTAMP),
+            hooks: of.counters(&HOOK_POSTS),
             drill_due: of.seconds(&DRILL_DUE),
             journal_entries: of.counters(&JOURNAL_ENTRIES),
             last_reload: of.gauges(&LAST_RELOAD),
@@ -302,10 +306,18 @@ impl Metrics {
         self.0.contact_review_due.set_or_remove(&[], at.map(seconds));
     }
 
-    /// One trial of a channel or an integration ended.
-    pub fn probe(&self, probe: &str, passed: bool, at: Timestamp) {
-        self.0.probe_success.at(&[probe]).set(i64::from(passed));
-        self.0.probe_timestamp.at(&[probe]).set(seconds(at));
+    /// How the last trial of each channel and integration ended, and when; of others nothing is said any more.
+    pub fn probes(&self, last: &BTreeMap<&str, (bool, Timestamp)>) {
+        let of = |value: &dyn Fn(bool, Timestamp) -> f64| {
+            last.iter().map(|(probe, (passed, at))| (*probe, value(*passed, *at))).collect::<BTreeMap<_, _>>()
+        };
+        self.0.probe_success.replace(&of(&|passed, _| f64::from(u8::from(passed))));
+        self.0.probe_timestamp.replace(&of(&|_, at| seconds(at)));
+    }
+
+    /// Something was posted to a hook; `hook` is its configured name.
+    pub fn hook(&self, hook: &str, outcome: &'static str) {
+        self.0.hooks.at(&[hook, outcome]).inc();
     }
 
     pub fn drill_due(&self, at: Timestamp) {
@@ -366,6 +378,11 @@ impl Metrics {
             self.0.event_to_notification.at(&[channel]);
             self.outbox(channel, 0, None);
         }
+        for hook in known.hooks {
+            for outcome in HOOK_OUTCOMES {
+                self.0.hooks.at(&[hook, outcome]);
+            }
+        }
         for invariant in INVARIANTS {
             self.invariant_violation(invariant, 0);
         }
@@ -397,6 +414,10 @@ impl RecordOutcome {
 
 /// Words of [`incident::DeliveryResult`] that end a notice.
 const NOTICE_OUTCOMES: [&str; 4] = ["accepted", "confirmed", "rejected", "expired"];
+
+/// The words of a hook's answer, and of its refusals.
+const HOOK_OUTCOMES: [&str; 10] =
+    ["taken", "repeated", "own", "ignored", "foreign", "too_old", "unreadable", "forged", "invalid", "unavailable"];
 
 /// Words of [`incident::DeliveryResult`] that one attempt can end with.
 const ATTEMPT_RESULTS: [&str; 3] = ["accepted", "retrying", "rejected"];
@@ -445,7 +466,7 @@ mod tests {
     use super::*;
 
     fn metrics() -> Metrics {
-        let known = Known { sources: &["audit"], channels: &["pager"], detectors: &["volume"] };
+        let known = Known { sources: &["audit"], channels: &["pager"], hooks: &["pager"], detectors: &["volume"] };
         Metrics::new("0.1.0", Timestamp::from_secs(1_000), &known)
     }
 
@@ -480,7 +501,8 @@ mod tests {
         metrics.event_to_notification("pager", Span::from_millis(2_500));
         metrics.outbox("pager", 2, Some(at));
         metrics.contact_review_due(Some(at));
-        metrics.probe("channel/pager", true, at);
+        metrics.probes(&[("channel/pager", (true, at))].into());
+        metrics.hook("pager", "taken");
         metrics.drill_due(at);
         metrics.journal_entries(5);
         metrics.reload_successful(false);

@@ -54,6 +54,7 @@ pub const NAMES: &[MetricSpec] = &[
     CONTACT_REVIEW_DUE,
     PROBE_SUCCESS,
     PROBE_TIMESTAMP,
+    HOOK_POSTS,
     DRILL_DUE,
     JOURNAL_ENTRIES,
     LAST_RELOAD,
@@ -187,6 +188,11 @@ pub(super) const PROBE_SUCCESS: MetricSpec = gauge(
 );
 pub(super) const PROBE_TIMESTAMP: MetricSpec =
     gauge("breachd_probe_timestamp_seconds", &["probe"], "When the last trial ended, in Unix seconds.");
+pub(super) const HOOK_POSTS: MetricSpec = counter(
+    "breachd_hook_posts_total",
+    &["hook", "outcome"],
+    "What services and systems posted to us, by hook and outcome.",
+);
 pub(super) const DRILL_DUE: MetricSpec =
     gauge("breachd_drill_due_timestamp_seconds", &[], "When the next drill is due, in Unix seconds.");
 pub(super) const JOURNAL_ENTRIES: MetricSpec =

@@ -5,6 +5,7 @@
 
 pub mod detector;
 pub mod ingest;
+mod mailing;
 pub mod notifier;
 
 use stream::{CommitError, StreamError};

@@ -17,13 +17,13 @@
 //! In memory persons have their names; tokens take their places on the way to the journal ([`crate::persons`]). After an erasure the role
 //! folds the journal anew, since what it has in memory still knows the name.
 
-use super::RoleError;
+use super::{RoleError, mailing::Mailings};
 use crate::cli::RoleName as Role;
 use crate::{
     checkpoints::{self, Pace},
     context::Context,
     persons::{self, Persons, State},
-    probes::Trials,
+    probes::{self, Trials},
     settings::{Settings, limits},
     wall,
 };
@@ -64,6 +64,7 @@ struct Active<'a> {
     trials: Trials,
     /// Somebody was erased: what is in memory still names him.
     stale: bool,
+    mailings: Mailings,
 }
 
 /// Decisions that are applied and not yet journaled, in their order.
@@ -105,6 +106,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
             Polled::Rebalanced if member.assignment().is_empty() => {
                 tracing::info!("standing by: another instance notifies");
                 context.metrics.contact_review_due(None);
+                context.metrics.probes(&BTreeMap::new());
                 active = None;
             }
             Polled::Rebalanced => active = Active::take_over(context, member.as_mut())?,
@@ -122,6 +124,7 @@ pub fn run(context: &Context) -> Result<(), RoleError> {
             active.round(pending)?;
             if active.stale {
                 active.end_dispatcher(limits::RELOAD_DRAIN)?;
+                active.cut_mailings()?;
                 tracing::info!("a person was erased: the journal is folded anew");
                 renewed = true;
             }
@@ -248,12 +251,11 @@ impl<'a> Active<'a> {
             persons,
             trials: Trials::default(),
             stale: false,
+            mailings: Mailings::default(),
         };
         active.set_policy();
         active.measure_contacts();
-        for (probe, record) in active.casebook.probes() {
-            context.metrics.probe(probe, record.passed, record.at);
-        }
+        active.measure_probes();
         unsent.into_iter().for_each(|notice| active.submit(notice));
         // What a crash left undone is found by the first tick.
         active.tick()?;
@@ -297,8 +299,11 @@ impl<'a> Active<'a> {
         }
         self.set_policy();
         self.measure_contacts();
+        self.measure_probes();
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
+        let mails = self.mailings.again(self.casebook.mailings(), wall::now());
+        self.hand_over(mails);
         tracing::info!(
             "new triggers, channels, secrets and signature rules are in force; sources, detector and console change at a restart"
         );
@@ -355,7 +360,7 @@ impl<'a> Active<'a> {
             self.decide(&mut batch, decisions, [(place(&topic, partition), offset + 1)].into());
         }
         self.take_reports(&mut batch);
-        let ended = self.trials.ended(wall::now());
+        let ended = self.trials.ended(wall::now()).into_iter().collect();
         self.decide(&mut batch, ended, Positions::new());
         if let Some(dispatcher) = &self.dispatcher {
             let _inside = self.context.runtime.enter();
@@ -371,7 +376,11 @@ impl<'a> Active<'a> {
             self.tell_checkpoint(&mut decisions);
             self.decide(&mut batch, decisions, Positions::new());
         }
+        let (people, channels) = (self.context.people.get(), &self.settings.channels);
+        let due = self.mailings.due(self.casebook.mailings(), &people, channels, wall::now());
+        self.decide(&mut batch, due.decisions, Positions::new());
         self.commit(batch)?;
+        self.hand_over(due.notices);
         if self.checkpoint_due(&self.tree, &[]) {
             self.journal(&Batch::default())?;
         }
@@ -416,11 +425,11 @@ impl<'a> Active<'a> {
         if batch.decisions.iter().any(|decision| matches!(decision, Decision::ContactAttested { .. })) {
             self.measure_contacts();
         }
+        if batch.decisions.iter().any(|decision| matches!(decision, Decision::ProbeRecorded { .. })) {
+            self.measure_probes();
+        }
         for decision in batch.decisions {
             warn_of_revision(&decision);
-            if let Decision::ProbeRecorded { probe, passed, at, .. } = &decision {
-                self.context.metrics.probe(probe, *passed, *at);
-            }
             if let Decision::NoticeRequested { notice, .. } = decision {
                 self.submit(*notice);
             }
@@ -444,6 +453,14 @@ impl<'a> Active<'a> {
 
     fn checkpoint_due(&self, tree: &Tree, decisions: &[Decision]) -> bool {
         self.settings.journal_keys.signing.is_some() && self.pace.due(&self.settings.audit, tree.size(), decisions)
+    }
+
+    /// Of what is configured.
+    fn measure_probes(&self) {
+        let tried = probes::names(&self.settings);
+        let last = self.casebook.probes().filter(|(probe, _)| tried.iter().any(|name| name == probe));
+        let last = last.map(|(probe, record)| (probe, (record.passed, record.at)));
+        self.context.metrics.probes(&last.collect());
     }
 
     /// When the first contact has to be attested again; one that never was: since always.
@@ -545,9 +562,30 @@ impl<'a> Active<'a> {
         }
     }
 
+    /// Mails of mailings, whose batch is journaled. There is always room: at most a batch of each mailing is on its way.
+    fn hand_over(&self, mails: Vec<Notice>) {
+        let Some(dispatcher) = &self.dispatcher else { return };
+        for mail in mails {
+            let id = mail.id.clone();
+            if dispatcher.submit(mail) == Submission::Full {
+                tracing::error!(notice = %id, "a mail of a mailing found no room");
+                self.context.metrics.invariant_violation("notice_not_queued", 1);
+            }
+        }
+    }
+
     /// Bounded: what is not delivered by then is requested in the journal and goes out at the next start.
     fn drain(mut self) -> Result<(), RoleError> {
-        self.end_dispatcher(limits::DRAIN)
+        self.end_dispatcher(limits::DRAIN)?;
+        self.cut_mailings()
+    }
+
+    /// After the dispatcher has ended: what it brought is journaled, and the rest is handed over at the next start.
+    fn cut_mailings(&mut self) -> Result<(), RoleError> {
+        let cut = self.mailings.cut(self.casebook.mailings(), wall::now());
+        let mut batch = Batch::default();
+        self.decide(&mut batch, cut, Positions::new());
+        self.commit(batch)
     }
 
     fn end_dispatcher(&mut self, within: std::time::Duration) -> Result<(), RoleError> {
@@ -574,6 +612,9 @@ impl<'a> Active<'a> {
     fn take_reports(&mut self, batch: &mut Batch) {
         for _ in 0..limits::REPORTS {
             let Ok(report) = self.reports.try_recv() else { break };
+            if self.mailings.take(&report) {
+                continue;
+            }
             let decisions = self.casebook.delivery(&report);
             self.decide(batch, decisions, Positions::new());
         }

@@ -50,6 +50,16 @@ pub const RELOAD_DRAIN: Duration = Duration::from_secs(2);
 /// How often a decision's transaction is tried before the role gives up.
 pub const JOURNAL_TRIES: usize = 5;
 
+/// Mailings under way at one time; others wait until one is over.
+pub const MAILINGS_AT_ONCE: usize = 16;
+
+/// Longest time for which one mail of a mailing is tried; beyond, its recipient has to be told another way. A relay that is down for
+/// a weekend makes nobody unreachable.
+pub const MAIL_TRIED_FOR: activity::Span = activity::Span::from_hours(72);
+
+/// A batch of a mailing of at least so many mails that the relay refuses all of stops the mailing.
+pub const MAILS_REFUSED_MAX: usize = 20;
+
 /// Pause before notices that found no room are handed over again.
 pub const RESUBMIT: Duration = Duration::from_secs(5);
 
@@ -66,6 +76,15 @@ pub const RAISED_IDS_MAX: usize = 1_000_000;
 /// Commands whose journal entry is remembered until whoever sent them has asked.
 pub const COMMANDS_REMEMBERED: usize = 10_000;
 
+/// Events of hooks that are known as repeats without a look at the journal; the oldest go first.
+pub const HOOK_EVENTS_REMEMBERED: usize = 10_000;
+
+/// Incidents whose ids at a channel's service are remembered; the oldest go first.
+pub const HOOK_INCIDENTS_REMEMBERED: usize = 5_000;
+
+/// Age of an event after which a hook does not take it: PagerDuty tries for two days.
+pub const HOOK_EVENT_AGE: activity::Span = activity::Span::from_hours(72);
+
 /// Alerts whose verdicts the console can show; the journal has the others'.
 pub const JUDGED_REMEMBERED: usize = 5_000;
 
@@ -77,3 +96,6 @@ pub const INCIDENTS_SHOWN: usize = 200;
 
 /// Deadlines on the console's first page.
 pub const DEADLINES_SHOWN: usize = 50;
+
+/// People whom the mails of a draft did not reach, in one answer; the rest is counted, and the journal has them.
+pub const MISSED_SHOWN: usize = 20_000;

@@ -11,6 +11,8 @@ use crate::{
     cli::InputFile,
     contacts,
     drill::mark::DrillKey,
+    hooks::Hooks,
+    hr_systems::{self, HrSystemSettings},
     links::LinkKey,
     probes::ProbeSettings,
     signatures::{self, SignatureSettings, Wrong},
@@ -73,6 +75,8 @@ pub struct Written {
     /// Interfaces of other systems that are tried.
     pub integrations: Vec<notifier::IntegrationSettings>,
     pub contacts: ContactSettings,
+    /// Third parties' HR systems that report and subscribe.
+    pub hr_systems: Vec<HrSystemSettings>,
     /// Where channels may go.
     pub delivery: notifier::DeliverySettings,
     pub console: console::Settings,
@@ -145,6 +149,7 @@ pub struct Settings {
     /// Who signs the journal's checkpoints, and who did.
     pub journal_keys: Arc<Keys>,
     links: LinkKey,
+    hooks: Arc<Hooks>,
 }
 
 impl ops::Deref for Settings {
@@ -269,6 +274,11 @@ impl Settings {
         &self.links
     }
 
+    /// Who may post to us.
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
     pub fn drill_key(&self) -> DrillKey {
         self.key.clone().unwrap_or_default()
     }
@@ -389,6 +399,17 @@ impl Settings {
         if self.directory.file.is_none() {
             notes.push("no `[directory]`: all portal users are one peer group".to_owned());
         }
+        let writes_to_people =
+            self.drafts.iter().any(|rule| rule.channel.is_some() && rule.goes_to_people(self.policy.law()));
+        if writes_to_people
+            && self.people.rows().flatten().all(|person| person.email.is_empty() || person.employee_id.is_empty())
+        {
+            notes.push(
+                "`[[drafts]]` sends mails to the people themselves, and no row of `[directory]` has `employee_id` and `email`: nobody \
+                 can be written to"
+                    .to_owned(),
+            );
+        }
         let of_places = self.policy.law().obligations().iter().filter(|one| !one.residents_of.is_empty()).count();
         if of_places > 0 && self.people.rows().flatten().all(|person| person.jurisdiction.is_empty()) {
             notes.push(format!(
@@ -414,6 +435,14 @@ impl Settings {
                 "mails to contacts hold no link to acknowledge with: write `[contacts] key_file` and `[notices] link_base`"
                     .to_owned(),
             );
+        }
+        let hooks = self.hooks.names();
+        if !hooks.is_empty() && self.console.public_url.is_none() && self.console.allowed_hosts.is_empty() {
+            notes.push(format!(
+                "posts to /hooks/{} are refused where they come by a name: write `[console] public_url`, or the proxy's name for \
+                 it in `allowed_hosts`",
+                hooks.join(", /hooks/")
+            ));
         }
         let over = self.detector.exceptions_over(now);
         notes.extend(over.into_iter().map(|(key, owner)| {
@@ -441,7 +470,7 @@ impl Written {
 
     fn incident_settings(&self) -> incident::Settings {
         incident::Settings {
-            triggers: self.triggers.clone(),
+            triggers: self.triggers.iter().cloned().chain(hr_systems::triggers(&self.hr_systems)).collect(),
             wordings: self.wordings.clone(),
             inhibitions: self.inhibitions.clone(),
             escalation: self.escalation.clone(),
@@ -551,6 +580,7 @@ impl Written {
                 LinkKey::default()
             }
         };
+        let hooks = Hooks::read(&self.channels, &self.hr_systems, &mut mistakes);
         let residents = Arc::new(Residents::of(&people));
         let settings = policy.map(|policy| policy.with_residents(residents)).map(|policy| Settings {
             written: self,
@@ -563,6 +593,7 @@ impl Written {
             key,
             journal_keys: Arc::new(journal_keys),
             links,
+            hooks: Arc::new(hooks),
         });
         (settings, mistakes)
     }

@@ -1,12 +1,15 @@
 //! What the root crate gives the console: answers, and a place to send commands.
 
-use crate::views::{AlertPage, AlertsPage, DraftPage, DrillReport, IncidentPage, Overview, Text};
+use crate::views::{AlertPage, AlertsPage, DraftPage, DrillReport, IncidentPage, MailingPage, Overview, Text};
 use activity::Timestamp;
 use serde::Serialize;
-use std::{future::Future, pin::Pin};
+use std::{collections::BTreeMap, future::Future, pin::Pin};
 
 /// An answer that takes a while: a command waits until the journal has it.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, CommandRefusal>> + Send + 'a>>;
+
+/// What a hook's request came to, or why it is refused.
+pub type HookPending<'a> = Pin<Box<dyn Future<Output = Result<HookReceipt, HookRefusal>> + Send + 'a>>;
 
 /// The other side of the counter; implemented by the root crate.
 ///
@@ -17,6 +20,9 @@ pub trait Desk: Send + Sync + 'static {
     fn incident(&self, id: &str) -> Option<IncidentPage>;
     /// A draft of an incident, by its number.
     fn draft(&self, incident: &str, number: u32) -> Option<DraftPage>;
+
+    /// How the mails of a draft stand, of the newest version that went out by mails.
+    fn mailing(&self, incident: &str, number: u32) -> Option<MailingPage>;
     /// Those that interrupted nobody in the last day, the worst first.
     fn alerts(&self) -> AlertsPage;
     fn alert(&self, id: &str) -> Option<AlertPage>;
@@ -38,6 +44,9 @@ pub trait Desk: Send + Sync + 'static {
     fn link(&self, token: &str) -> Result<LinkPage, LinkRefusal>;
     /// Answers it, in the name of whom it was made for. Resolves once the journal has it; a second time changes nothing.
     fn answer_link(&self, token: String) -> Pending<'_, ()>;
+    /// What a program posted: judged by its signature. Resolves once what follows from it is on its way; the journal has it a moment
+    /// later, since services do not wait for long.
+    fn hook(&self, request: HookRequest) -> HookPending<'_>;
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -179,6 +188,10 @@ pub enum DraftAct {
     Send {
         version: u32,
     },
+    /// Mails to these people came back: numbers of employees, or the left parts of the mails' Message-IDs.
+    Bounced {
+        who: Vec<String>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +217,7 @@ impl Action {
             Action::Draft { act: DraftAct::Approve { .. }, .. } => "draft_approve",
             Action::Draft { act: DraftAct::Stop, .. } => "draft_stop",
             Action::Draft { act: DraftAct::Send { .. }, .. } => "draft_send",
+            Action::Draft { act: DraftAct::Bounced { .. }, .. } => "draft_bounced",
             Action::Close => "close",
             Action::Reopen { .. } => "reopen",
             Action::Assign { .. } => "assign",
@@ -275,6 +289,47 @@ pub enum LinkRefusal {
     /// 410
     #[error("{0}")]
     Expired(String),
+}
+
+/// Whose door it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// A channel's service, by the channel's name.
+    Channel(String),
+    /// A third party's HR system, by its name.
+    HrSystem(String),
+}
+
+/// As it came: nothing has been judged yet but its size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookRequest {
+    pub hook: Hook,
+    /// Header fields that came once, by their names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// At most [`crate::limits::HOOK_BODY_BYTES_MAX`] bytes.
+    pub body: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HookReceipt {
+    /// A word: `taken`, or why nothing follows from it.
+    pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HookRefusal {
+    /// 404
+    #[error("there is no such hook; `webhook_secret_file` of a channel, or `[[hr_systems]]`, opens one")]
+    Unknown,
+    /// 401
+    #[error("{0}")]
+    Forged(String),
+    /// 422
+    #[error("{0}")]
+    Invalid(String),
+    /// 503: sending it again is safe.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

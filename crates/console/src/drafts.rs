@@ -10,7 +10,7 @@ use crate::{
     pages::{self, Frame},
     problem::{Kind, Problem},
     routes::{self, Mistake, Office, Words},
-    views::{DraftField, DraftPage, DraftRow},
+    views::{DraftField, DraftPage, DraftRow, Mailing, MailingPage},
     words,
 };
 use askama::{Template, filters::Safe};
@@ -107,8 +107,16 @@ pub(crate) fn action(words: &Words<'_>, comment: Option<Text>) -> Result<Action,
         "draft_approve" => DraftAct::Approve { version: number(words.version, "version")? },
         "draft_stop" => DraftAct::Stop,
         "draft_send" => DraftAct::Send { version: number(words.version, "version")? },
+        "draft_bounced" => {
+            let who: Vec<String> =
+                words.text.split([' ', ',', '\n', '\r']).filter(|of| !of.is_empty()).map(str::to_owned).collect();
+            if who.is_empty() || !who.iter().all(|of| routes::is_id(of)) {
+                return Err(mistake("text", "numbers of employees, or Message-IDs of 32 hexadecimal digits"));
+            }
+            DraftAct::Bounced { who }
+        }
         _ => {
-            let known = "`draft_make`, `draft_edit`, `draft_redraft`, `draft_approve`, `draft_stop`, `draft_send`";
+            let known = "`draft_make`, `draft_edit`, `draft_redraft`, `draft_approve`, `draft_stop`, `draft_send`, `draft_bounced`";
             return Err(mistake("command", &format!("of drafts there are {known}")));
         }
     };
@@ -129,6 +137,18 @@ pub(crate) async fn api(
     Path((id, number)): Path<(String, String)>,
 ) -> Result<Json<DraftPage>, Problem> {
     find(&office, &id, &number).map(Json)
+}
+
+pub(crate) async fn mailing(
+    State(office): State<Arc<Office>>,
+    Path((id, number)): Path<(String, String)>,
+) -> Result<Json<MailingPage>, Problem> {
+    let draft = find(&office, &id, &number)?.summary.number;
+    let found = office.desk.mailing(&id, draft);
+    let missing = || {
+        Problem::new(Kind::NotFound, format!("no version of draft {draft} of `{id}` has gone out by mails to people"))
+    };
+    found.map(Json).ok_or_else(missing)
 }
 
 pub(crate) async fn show(
@@ -157,7 +177,7 @@ fn said(done: &str) -> Option<&'static str> {
         "draft_redraft" => Some("There is a new version by what is known now."),
         "draft_approve" => Some("The version is approved."),
         "draft_stop" => Some("The draft is stopped."),
-        "draft_send" => Some("It is recorded."),
+        "draft_send" | "draft_bounced" => Some("It is recorded."),
         _ => None,
     }
 }
@@ -225,6 +245,11 @@ fn consequence(view: &DraftPage, action: &Action) -> Option<(String, String)> {
     let number = view.summary.number;
     let leaves = match &view.channel {
         _ if view.mode.is_drill() => "An exercise: nothing leaves.".to_owned(),
+        Some(channel) if view.to_each => {
+            format!(
+                "It goes to each of the people it concerns, over {channel}, beginning at once. That cannot be taken back."
+            )
+        }
         Some(channel) => format!("It goes out at once, over {channel}. That cannot be taken back."),
         None => "Nothing goes out by itself: somebody has to send it, and record that.".to_owned(),
     };
@@ -237,11 +262,16 @@ fn consequence(view: &DraftPage, action: &Action) -> Option<(String, String)> {
             format!("Record that version {version} of draft {number} was sent"),
             "The journal keeps that you sent it. The deadline is settled on the incident's page.".into(),
         )),
+        DraftAct::Stop if view.is_mailing => Some((
+            format!("Stop the mails of draft {number}"),
+            "Whoever has no mail yet gets none of this version. What has left cannot be taken back. The deadline runs on."
+                .into(),
+        )),
         DraftAct::Stop => Some((
             format!("Stop draft {number}"),
             "It does not go out until somebody approves it after all. The deadline runs on.".into(),
         )),
-        DraftAct::Make { .. } | DraftAct::Edit { .. } | DraftAct::Redraft { .. } => None,
+        DraftAct::Make { .. } | DraftAct::Edit { .. } | DraftAct::Redraft { .. } | DraftAct::Bounced { .. } => None,
     }
 }
 
@@ -281,6 +311,40 @@ pub(crate) fn standing(draft: &DraftRow) -> String {
         ("awaits_approval", _) => "waits for approval".into(),
         (state, _) => words::spaced(state).to_string(),
     }
+}
+
+/// How the mails of a version stand, in words.
+pub(crate) fn mailed(mailing: &Mailing) -> String {
+    let state = match (mailing.state, &mailing.stopped) {
+        (_, Some(stopped)) => format!("stopped {stopped}"),
+        (state, None) => state.to_owned(),
+    };
+    let mut parts =
+        vec![format!("mails {state}: taken by the relay for {} of {} people", mailing.n_reached, mailing.n)];
+    if mailing.n_left > 0 {
+        parts.push(format!("{} left", mailing.n_left));
+    }
+    let why = |why: &str| match why {
+        "no_address" => "without an address",
+        "not_listed" => "not in the directory",
+        "refused" => "refused by the relay",
+        "expired" => "not taken in time",
+        _ => "came back",
+    };
+    parts.extend(mailing.not_reached.iter().filter(|of| of.n > 0).map(|of| format!("{} {}", of.n, why(of.why))));
+    if mailing.n_not_reached() > 0 {
+        parts.push(format!("{} to be told another way", mailing.n_not_reached()));
+    }
+    let known = match mailing.concerned_at_most {
+        Some(most) if most <= mailing.n => String::new(),
+        Some(most) => {
+            format!(" It may concern up to {most} people in all: those of whom no number is known are on no list.")
+        }
+        None => {
+            " Nothing bounds how many people it concerns: those of whom no number is known are on no list.".to_owned()
+        }
+    };
+    format!("{}.{known}", parts.join("; "))
 }
 
 /// What a field is called.

@@ -7,7 +7,7 @@
 //! Invariants
 //! - Every free text in a view is a [`Text`]: printable and bounded by construction. Pages escape it once more for HTML.
 //! - Nothing is changed by GET. A change needs a POST from our own pages (same origin, form token bound to a cookie) or
-//!   JSON; and the access token, if one is configured.
+//!   JSON; and the access token, if one is configured. Or it is signed by a program whose secret the desk knows.
 //! - No page needs JavaScript, and the content security policy allows none.
 //! - Every limit has a name in [`limits`]; what is refused is counted in `breachd_http_refused_total{reason}`.
 //! - A drill says so in words: in the title, the heading, each row and the JSON.
@@ -21,6 +21,7 @@ mod access;
 mod alerts;
 mod desk;
 mod drafts;
+mod hooks;
 mod life;
 pub mod limits;
 mod links;
@@ -34,8 +35,9 @@ pub mod views;
 mod words;
 
 pub use desk::{
-    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DraftAct, DrillRequest, DrillStarted, JudgeReceipt,
-    JudgeRequest, LinkPage, LinkRefusal, Pending, Readiness, Settlement,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DraftAct, DrillRequest, DrillStarted, Hook,
+    HookPending, HookReceipt, HookRefusal, HookRequest, JudgeReceipt, JudgeRequest, LinkPage, LinkRefusal, Pending,
+    Readiness, Settlement,
 };
 pub use server::{ServeError, Server, serve};
 pub use settings::Settings;

@@ -8,6 +8,9 @@ pub const TEXT_CHARACTERS_MAX: usize = 1000;
 /// Bytes of a request's body; a longer one is refused with 413.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
 
+/// Bytes of what a program posts to a hook; more is refused with 413. PagerDuty promises at most 55 KB.
+pub const HOOK_BODY_BYTES_MAX: usize = 64 * 1024;
+
 /// Bytes of a request's head; a longer one is refused with 431.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 

@@ -24,6 +24,7 @@ pub(crate) enum Kind {
     FormExpired,
     LinkForged,
     LinkExpired,
+    HookForged,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -35,7 +36,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// In the order in which the help page and the API's description show them.
-    pub(crate) const ALL: [Kind; 14] = [
+    pub(crate) const ALL: [Kind; 15] = [
         Kind::Malformed,
         Kind::Unauthorized,
         Kind::ForeignHost,
@@ -43,6 +44,7 @@ impl Kind {
         Kind::FormExpired,
         Kind::LinkForged,
         Kind::LinkExpired,
+        Kind::HookForged,
         Kind::NotFound,
         Kind::MethodNotAllowed,
         Kind::Conflict,
@@ -61,6 +63,7 @@ impl Kind {
             Kind::FormExpired => "form-expired",
             Kind::LinkForged => "link-forged",
             Kind::LinkExpired => "link-expired",
+            Kind::HookForged => "hook-forged",
             Kind::NotFound => "not-found",
             Kind::MethodNotAllowed => "method-not-allowed",
             Kind::Conflict => "conflict",
@@ -80,6 +83,7 @@ impl Kind {
             Kind::FormExpired => "The form is out of date",
             Kind::LinkForged => "This link is not one of ours",
             Kind::LinkExpired => "This link is over",
+            Kind::HookForged => "The signature of the post is missing or wrong",
             Kind::NotFound => "There is nothing here",
             Kind::MethodNotAllowed => "This address does not do that",
             Kind::Conflict => "That is not possible now",
@@ -93,7 +97,7 @@ impl Kind {
     pub(crate) const fn status(self) -> StatusCode {
         match self {
             Kind::Malformed => StatusCode::BAD_REQUEST,
-            Kind::Unauthorized => StatusCode::UNAUTHORIZED,
+            Kind::Unauthorized | Kind::HookForged => StatusCode::UNAUTHORIZED,
             Kind::ForeignHost => StatusCode::MISDIRECTED_REQUEST,
             Kind::ForeignOrigin | Kind::FormExpired | Kind::LinkForged => StatusCode::FORBIDDEN,
             Kind::LinkExpired => StatusCode::GONE,

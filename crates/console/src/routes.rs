@@ -4,7 +4,7 @@ use crate::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
     JudgeRequest, Settlement, Text,
     access::{Access, Caller},
-    alerts, drafts,
+    alerts, drafts, hooks,
     life::{self, LifeWords},
     limits, links,
     openapi::OPENAPI,
@@ -49,9 +49,11 @@ enum Audience {
     Asset,
     /// A person who has a signed link: the link is the token.
     Link,
+    /// A program that signs what it posts: the signature is the token.
+    Signed,
 }
 
-use Audience::{Asset, Link, Person, Probe, Program};
+use Audience::{Asset, Link, Person, Probe, Program, Signed};
 
 /// The whole surface.
 pub(crate) const ROUTES: &[Route] = &[
@@ -68,6 +70,8 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { method: Method::POST, path: "/alerts/{id}", handler: |filter| on(filter, alerts::judge) },
     Route { method: Method::GET, path: "/ack/{token}", handler: |filter| on(filter, links::ask) },
     Route { method: Method::POST, path: "/ack/{token}", handler: |filter| on(filter, links::answer) },
+    Route { method: Method::POST, path: "/hooks/{channel}", handler: hooks::channel_route },
+    Route { method: Method::POST, path: "/hooks/hr/{system}", handler: hooks::hr_system_route },
     Route { method: Method::GET, path: "/help", handler: |filter| on(filter, pages::help) },
     Route { method: Method::GET, path: "/assets/{file}", handler: |filter| on(filter, pages::asset) },
     Route { method: Method::GET, path: "/api/v1/incidents", handler: |filter| on(filter, overview) },
@@ -76,6 +80,11 @@ pub(crate) const ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/api/v1/incidents/{id}/drafts/{number}",
         handler: |filter| on(filter, drafts::api),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/incidents/{id}/drafts/{number}/mailing",
+        handler: |filter| on(filter, drafts::mailing),
     },
     Route { method: Method::POST, path: "/api/v1/incidents/{id}/commands", handler: |filter| on(filter, command) },
     Route { method: Method::GET, path: "/api/v1/alerts", handler: |filter| on(filter, alerts_ranked) },
@@ -188,6 +197,7 @@ fn audience(path: &str) -> Audience {
         _ if path.starts_with("/api/") => Program,
         _ if path.starts_with("/assets/") => Asset,
         _ if path.starts_with("/ack/") => Link,
+        _ if path.starts_with("/hooks/") => Signed,
         _ => Person,
     }
 }
@@ -554,7 +564,7 @@ pub(crate) fn action(words: &Words<'_>) -> Result<Asked, Mistake> {
             None => {
                 let problem = format!(
                     "one of `acknowledge`, `verdict`, `note`, `contain`, `settle`, `record_moment`, `count_people`, `stop_notice`, \
-                     `draft_make`, `draft_edit`, `draft_redraft`, `draft_approve`, `draft_stop`, `draft_send`, `close`, {} is needed",
+                     `draft_make`, `draft_edit`, `draft_redraft`, `draft_approve`, `draft_stop`, `draft_send`, `draft_bounced`, `close`, {} is needed",
                     life::COMMANDS
                 );
                 return mistake("command", &problem);
@@ -620,6 +630,7 @@ mod tests {
         assert_eq!(of(Person), pages);
         assert_eq!(of(Asset), ["/assets/{file}"]);
         assert_eq!(of(Link), ["/ack/{token}"; 2]);
+        assert_eq!(of(Signed), ["/hooks/{channel}", "/hooks/hr/{system}"]);
         assert!(of(Program).iter().all(|path| path.starts_with("/api/v1/")));
     }
 

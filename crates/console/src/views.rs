@@ -7,7 +7,7 @@ mod drafts;
 
 use crate::{Readiness, limits};
 use activity::{DataClasses, Entity, Mode, Span, Timestamp};
-pub use drafts::{DraftField, DraftPage, DraftRow, DraftSent, DraftVersion};
+pub use drafts::{DraftField, DraftPage, DraftRow, DraftSent, DraftVersion, Mailing, MailingPage, NotReached, NotTold};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::{fmt, ops};
 

@@ -1,24 +1,22 @@
-//! One document to many people: who is next, how fast, and where to go on after a crash.
+//! One document to many people: who is next, how fast, and what the journal has to know before.
 //!
 //! ```text
-//! Mailing::new(list, hash) ── next(now) ─► Begin(batch)  journal it, then `begun`
-//!                                      ─► Send(whom)     hand the mail over, then `result`
-//!                                      ─► Ended(batch)   journal it, then `ended`
-//!                                      ─► Wait(until) · Waiting (for results) · Done
+//! Mailing::new(list, document) ── next(now) ─► Journal(Started, Begun, Ended)   journal it, then `apply`
+//!                                          ─► Send(whom)     hand the mail over, then `result`
+//!                                          ─► Wait(until) · Waiting (for results) · Done
 //! ```
-//! The list is sorted by the person's id, so it is the same list whoever makes it, and a position in it means the same person for ever as
-//! long as the hash of the list is that of the journal. Progress is journaled by the batch, not by the mail: two entries for at most
-//! [`limits::IN_FLIGHT_MAX`] mails, 400 for 50,000 people. After a crash the batch that had begun and not ended is sent again, under the
-//! same Message-IDs, so that mail programs show each mail once; nothing else is. One entry a mail would repeat one mail instead of a
-//! batch, for 125 times as many entries in a chain that everybody has to verify.
+//! The list is sorted by the person's id, so it is the same list whoever makes it. Progress is journaled by the batch, not by the mail: two
+//! entries for at most [`limits::IN_FLIGHT_MAX`] mails, 400 for 50,000 people. After a crash another mailing begins, to all but those whose
+//! batch has ended: so the batch that had begun and not ended is sent again, under the same Message-IDs, and nothing else is. One entry
+//! a mail would repeat one mail instead of a batch, for 125 times as many entries in a chain that everybody has to verify.
 //!
 //! Pace: not more than so many mails in any minute, counted from the times at which they were handed out. After a restart the last minute
-//! counts as full. Bounces come later and from elsewhere: [`Mailing::bounced`] marks whoever has to be reached another way.
+//! counts as full ([`Mailing::not_before`]).
 
 use crate::{Language, limits, sha256};
 use activity::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Somebody to be told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,14 +31,12 @@ pub struct Recipient {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "progress", rename_all = "snake_case")]
 pub enum Progress {
-    /// Of this list; another list under the same document is another mailing.
+    /// Of this list.
     Started { list: String, n: u32 },
     /// These are about to be handed over.
     Begun { from: u32, to: u32 },
     /// All of them have a result; the relay refused `refused` for good.
     Ended { from: u32, to: u32, refused: Vec<u32> },
-    /// Mail to these came back later.
-    Bounced { at: Vec<u32> },
 }
 
 /// What is to be done next.
@@ -70,8 +66,6 @@ pub enum NoMailing {
     TooMany(usize),
     /// The same person twice: which address is right?
     Twice(String),
-    /// It was journaled of another list.
-    OtherList,
 }
 
 /// One mailing as it stands.
@@ -79,15 +73,13 @@ pub enum NoMailing {
 pub struct Mailing {
     recipients: Vec<Recipient>,
     list: String,
-    /// SHA-256 of the document's text.
+    /// What it is of: the document, and on which occasion.
     document: String,
     per_minute: usize,
     started: bool,
     batch: Option<Batch>,
     /// All before it have a result.
     done: u32,
-    refused: BTreeSet<u32>,
-    bounced: BTreeSet<u32>,
     /// When the mails of the last minute were handed out.
     sent_at: VecDeque<Timestamp>,
     /// Nothing is handed out before.
@@ -106,7 +98,7 @@ struct Batch {
 const MINUTE: Span = Span::from_minutes(1);
 
 impl Mailing {
-    /// `document`: SHA-256 of its text. `per_minute`: at least 1.
+    /// `document`: what it is of, such as a SHA-256 of its text and of the occasion. `per_minute`: at least 1.
     ///
     /// # Errors
     /// Too many recipients, or one person twice.
@@ -132,30 +124,43 @@ impl Mailing {
             started: false,
             batch: None,
             done: 0,
-            refused: BTreeSet::new(),
-            bounced: BTreeSet::new(),
             sent_at: VecDeque::new(),
             not_before: None,
         })
     }
 
-    /// Goes on where the journal says, in order; `now`: of the restart, from which on the pace counts anew.
-    ///
-    /// # Errors
-    /// It is another list's.
-    pub fn resume(mut self, journaled: &[Progress], now: Timestamp) -> Result<Self, NoMailing> {
-        for progress in journaled {
-            if let Progress::Started { list, .. } = progress
-                && *list != self.list
-            {
-                return Err(NoMailing::OtherList);
-            }
-            self.apply(progress);
-        }
-        if self.batch.is_some() || self.done > 0 {
-            self.not_before = Some(now + MINUTE);
-        }
-        Ok(self)
+    /// Hands nothing out before then: somebody else has used up the pace until then.
+    #[must_use]
+    pub fn not_before(mut self, at: Timestamp) -> Self {
+        self.not_before = Some(at);
+        self
+    }
+
+    /// Another pace from now on; at least 1.
+    pub fn set_pace(&mut self, per_minute: usize) {
+        self.per_minute = per_minute.max(1);
+    }
+
+    /// SHA-256 of the list.
+    pub fn list(&self) -> &str {
+        &self.list
+    }
+
+    /// Those of whom no batch has begun, in the list's order; `None`: a batch has begun and not ended.
+    pub fn rest(&self) -> Option<&[Recipient]> {
+        self.batch.is_none().then(|| self.recipients.get(self.done as usize..).unwrap_or_default())
+    }
+
+    /// Handed out, and without a result.
+    pub fn in_flight(&self) -> Vec<u32> {
+        let of =
+            |batch: &Batch| (batch.from..batch.next).filter(|at| !batch.results.contains_key(at)).collect::<Vec<_>>();
+        self.batch.as_ref().map_or_else(Vec::new, of)
+    }
+
+    /// What is known by now of the batch that has begun and not ended, for whoever cannot wait for the rest: its places, and results.
+    pub fn unended(&self) -> Option<(std::ops::Range<u32>, &BTreeMap<u32, Outcome>)> {
+        self.batch.as_ref().map(|batch| (batch.from..batch.to, &batch.results))
     }
 
     /// What the journal has.
@@ -165,12 +170,10 @@ impl Mailing {
             Progress::Begun { from, to } => {
                 self.batch = Some(Batch { from: *from, to: *to, next: *from, results: BTreeMap::new() });
             }
-            Progress::Ended { to, refused, .. } => {
+            Progress::Ended { to, .. } => {
                 self.batch = None;
                 self.done = self.done.max(*to);
-                self.refused.extend(refused);
             }
-            Progress::Bounced { at } => self.bounced.extend(at),
         }
     }
 
@@ -217,41 +220,26 @@ impl Mailing {
         }
     }
 
-    /// Mail that came back, by its Message-ID's left part; to be journaled, if it is news.
-    pub fn bounced(&self, token: &str) -> Option<Progress> {
-        let found = (0..self.recipients.len() as u32).find(|at| self.token(*at).as_deref() == Some(token))?;
-        (!self.bounced.contains(&found)).then(|| Progress::Bounced { at: vec![found] })
-    }
-
     pub fn recipient(&self, at: u32) -> Option<&Recipient> {
         self.recipients.get(at as usize)
+    }
+
+    /// The place of a person in the list.
+    pub fn place(&self, person: &str) -> Option<u32> {
+        let found = self.recipients.binary_search_by(|recipient| recipient.person.as_str().cmp(person)).ok()?;
+        u32::try_from(found).ok()
     }
 
     /// Left part of the Message-ID, and the token of the bounce address: the same for every repeat of this document to this person,
     /// 32 hexadecimal digits that tell neither.
     pub fn token(&self, at: u32) -> Option<String> {
-        let person = &self.recipient(at)?.person;
-        let mut hash =
-            sha256(&format!("breachd mailing {}:{}{}:{person}", self.document.len(), self.document, person.len()));
-        hash.truncate(32);
-        Some(hash)
+        Some(token(&self.document, &self.recipient(at)?.person))
     }
+}
 
-    /// Who has to be reached another way: refused or bounced.
-    pub fn not_reached(&self) -> impl Iterator<Item = &Recipient> {
-        self.refused.union(&self.bounced).filter_map(|at| self.recipient(*at))
-    }
-
-    /// (Taken by the relay and not come back, to be reached another way, still to be sent.)
-    pub fn counts(&self) -> (u32, u32, u32) {
-        let lost = self.refused.union(&self.bounced).count() as u32;
-        (self.done.saturating_sub(lost), lost, (self.recipients.len() as u32).saturating_sub(self.done))
-    }
-
-    /// When the last mail goes out if all goes well, from now on.
-    pub fn ends_at(&self, now: Timestamp) -> Timestamp {
-        let left = (self.recipients.len() as i64) - i64::from(self.done);
-        let minutes = left.max(0) / self.per_minute as i64;
-        now.saturating_add(Span::from_minutes(minutes))
-    }
+/// [`Mailing::token`] of a document, named as in [`Mailing::new`], to a person.
+pub fn token(document: &str, person: &str) -> String {
+    let mut hash = sha256(&format!("breachd mailing {}:{document}{}:{person}", document.len(), person.len()));
+    hash.truncate(32);
+    hash
 }

@@ -17,7 +17,7 @@ use crate::{
     escalation::{lapse_at, step_at},
     grouping, inhibit, limits,
     pending::{escalation_at, fallback_at, pending},
-    rejoin, reviews,
+    rejoin, reported, reviews,
     state::State,
 };
 use activity::{Entity, EntityKind, Mode, Timestamp, printable_within};
@@ -92,6 +92,7 @@ impl Casebook {
             data_classes: fact.data_classes,
             alert: Some(*fact),
             by: POLICY.into(),
+            people: None,
             command: None,
         });
         self.with_consequences(now, Decision::IncidentOpened { at: now, because, incident: self.next_id(), opening })
@@ -105,7 +106,8 @@ impl Casebook {
         if let Some(decided) = reviews::decide(&self.policy, &self.state.reviews, now, command) {
             return decided;
         }
-        let decision = commands::decide(self, now, command)?;
+        let reported = reported::decide(&self.state, now, command);
+        let decision = reported.unwrap_or_else(|| commands::decide(self, now, command))?;
         Ok(self.with_consequences(now, decision))
     }
 
@@ -141,7 +143,7 @@ impl Casebook {
     /// The daily digest, if it is due and was not made. Apart from [`tick`](Self::tick): ask when every alert that is there has been
     /// taken in, or those that are still to be read wait for the next day's.
     pub fn daily(&self, now: Timestamp) -> Vec<Decision> {
-        let troubles: Vec<String> = self.overdue(now).into_iter().chain(self.state.probes.trouble()).collect();
+        let troubles: Vec<String> = self.overdue(now).into_iter().chain(self.state.probes.trouble(now)).collect();
         self.state.daily.pending(&self.policy, &troubles, now)
     }
 

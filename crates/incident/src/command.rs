@@ -17,7 +17,7 @@ pub struct Command {
     /// Wall time at which the person asked.
     #[serde(with = "wire")]
     pub at: Timestamp,
-    /// `None` only for what is not about one incident: [`Action::Declare`], [`Action::JudgeAlert`], the silences and the contacts.
+    /// `None` only for what is not about one incident: [`Action::Declare`], [`Action::Report`], [`Action::JudgeAlert`], the silences and the contacts.
     #[serde(with = "wire")]
     pub incident: Option<IncidentId>,
     pub action: Action,
@@ -142,6 +142,18 @@ pub enum Action {
         severity: Severity,
         #[serde(with = "wire")]
         data_classes: DataClasses,
+        reason: String,
+    },
+    /// What another system noticed: opens an incident, or joins the open one about the subject.
+    Report {
+        #[serde(with = "wire")]
+        subject: Entity,
+        severity: Severity,
+        #[serde(with = "wire")]
+        data_classes: DataClasses,
+        /// How many people are concerned at least.
+        #[serde(default)]
+        people: Option<u64>,
         reason: String,
     },
     Silence {

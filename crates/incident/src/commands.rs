@@ -22,6 +22,7 @@ pub(crate) fn decide(casebook: &Casebook, now: Timestamp, command: &Command) -> 
                 follows: casebook.closed_before(&command.action),
                 alert: None,
                 by,
+                people: None,
                 command: command_id,
             };
             let because = text("reason", reason)?;
@@ -215,6 +216,7 @@ fn about_incident(incident: &Incident, asked: Asked, action: &Action) -> Result<
             Ok(Decision::Closed { at, because, incident: id, by, command })
         }
         Action::Declare { .. }
+        | Action::Report { .. }
         | Action::Draft { .. }
         | Action::JudgeAlert { .. }
         | Action::Silence { .. }

@@ -2,8 +2,8 @@
 //! incidents; a [`crate::Casebook`] is what remains of them when they are applied in order.
 
 use crate::{
-    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, DraftChange, IncidentId, Located, Notice, NoticeId,
-    Settlement, Silence, Verdict, wire,
+    AlertFact, Awareness, Deadline, DeliveryReport, DeliveryResult, DraftChange, IncidentId, Located, MailingProgress,
+    Notice, NoticeId, Settlement, Silence, Verdict, wire,
 };
 use activity::{DataClasses, Entity, Mode, Timestamp};
 use detector::{AlertId, Ruling, Severity, VerdictException};
@@ -171,6 +171,20 @@ pub enum Decision {
         change: Box<DraftChange>,
         command: Option<String>,
     },
+    /// How far the mails of a draft's version have come that goes to many people; by the batch, not by the mail.
+    MailingProgressed {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        /// Its number within the incident.
+        draft: u32,
+        version: u32,
+        by: String,
+        progress: Box<MailingProgress>,
+        command: Option<String>,
+    },
     /// Somebody has to know.
     NoticeRequested {
         notice: Box<Notice>,
@@ -304,6 +318,21 @@ pub enum Decision {
         #[serde(with = "wire")]
         incident: IncidentId,
         by: String,
+        command: Option<String>,
+    },
+    /// Another system reported something about the subject of an open incident.
+    Reported {
+        #[serde(with = "wire")]
+        at: Timestamp,
+        /// What it said.
+        because: String,
+        #[serde(with = "wire")]
+        incident: IncidentId,
+        by: String,
+        severity: Severity,
+        /// How many people are concerned at least; `None`: it did not say, or more is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        people: Option<u64>,
         command: Option<String>,
     },
     Closed {
@@ -523,6 +552,9 @@ pub struct Opening {
     pub alert: Option<AlertFact>,
     /// `policy`, or who declared it.
     pub by: String,
+    /// How many people are concerned at least, where a system that reported it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<u64>,
     pub command: Option<String>,
 }
 
@@ -562,6 +594,7 @@ impl Decision {
             Decision::PeopleCounted { .. } => "people_counted",
             Decision::PeopleLocated { .. } => "people_located",
             Decision::DraftChanged { .. } => "draft_changed",
+            Decision::MailingProgressed { .. } => "mailing_progressed",
             Decision::NoticeRequested { .. } => "notice_requested",
             Decision::NoticeStopped { .. } => "notice_stopped",
             Decision::NoticeUndeliverable { .. } => "notice_undeliverable",
@@ -574,6 +607,7 @@ impl Decision {
             Decision::VerdictSet { .. } => "verdict_set",
             Decision::AlertJudged { .. } => "alert_judged",
             Decision::Noted { .. } => "noted",
+            Decision::Reported { .. } => "reported",
             Decision::Closed { .. } => "closed",
             Decision::Reopened { .. } => "reopened",
             Decision::OwnerSet { .. } => "owner_set",
@@ -619,8 +653,10 @@ impl Decision {
             | Decision::PeopleCounted { at, .. }
             | Decision::PeopleLocated { at, .. }
             | Decision::DraftChanged { at, .. }
+            | Decision::MailingProgressed { at, .. }
             | Decision::AlertJudged { at, .. }
             | Decision::Noted { at, .. }
+            | Decision::Reported { at, .. }
             | Decision::Closed { at, .. }
             | Decision::Reopened { at, .. }
             | Decision::OwnerSet { at, .. }
@@ -674,8 +710,10 @@ impl Decision {
             | Decision::PeopleCounted { because, .. }
             | Decision::PeopleLocated { because, .. }
             | Decision::DraftChanged { because, .. }
+            | Decision::MailingProgressed { because, .. }
             | Decision::AlertJudged { because, .. }
             | Decision::Noted { because, .. }
+            | Decision::Reported { because, .. }
             | Decision::Closed { because, .. }
             | Decision::Reopened { because, .. }
             | Decision::OwnerSet { because, .. }
@@ -726,7 +764,9 @@ impl Decision {
             | Decision::PeopleCounted { incident, .. }
             | Decision::PeopleLocated { incident, .. }
             | Decision::DraftChanged { incident, .. }
+            | Decision::MailingProgressed { incident, .. }
             | Decision::Noted { incident, .. }
+            | Decision::Reported { incident, .. }
             | Decision::Reopened { incident, .. }
             | Decision::OwnerSet { incident, .. }
             | Decision::TaskAdded { incident, .. }
@@ -762,8 +802,10 @@ impl Decision {
             | Decision::MomentRecorded { by, .. }
             | Decision::PeopleCounted { by, .. }
             | Decision::DraftChanged { by, .. }
+            | Decision::MailingProgressed { by, .. }
             | Decision::AlertJudged { by, .. }
             | Decision::Noted { by, .. }
+            | Decision::Reported { by, .. }
             | Decision::Closed { by, .. }
             | Decision::Reopened { by, .. }
             | Decision::OwnerSet { by, .. }
@@ -795,8 +837,10 @@ impl Decision {
             | Decision::MomentRecorded { command, .. }
             | Decision::PeopleCounted { command, .. }
             | Decision::DraftChanged { command, .. }
+            | Decision::MailingProgressed { command, .. }
             | Decision::AlertJudged { command, .. }
             | Decision::Noted { command, .. }
+            | Decision::Reported { command, .. }
             | Decision::Closed { command, .. }
             | Decision::Reopened { command, .. }
             | Decision::OwnerSet { command, .. }

@@ -17,7 +17,10 @@
 //! opened again. Else a hold that had long passed would send the document in the very moment that somebody takes a verdict back, and
 //! nobody could stop it.
 
-use crate::{Act, Decision, Incident, NoticeId, Policy, Settlement, Verdict, limits, policy::DraftRule, wire};
+use crate::{
+    Act, Decision, Incident, Mailed, MailingTerms, NoticeId, Policy, Settlement, Verdict, limits, policy::DraftRule,
+    wire,
+};
 use activity::{EntityKind, Timestamp};
 use draft::{Answers, Count, Entry, Facts, Field, Form, KnownBy, Language, Open, Phase, Previous, Sign, Told, Written};
 use serde::{Deserialize, Serialize};
@@ -42,6 +45,8 @@ pub enum DraftAct {
     Stop,
     /// As [`DraftAct::Approve`] where a channel is configured; else: a person has sent the newest version.
     Send { version: u32 },
+    /// Mails to these people came back: numbers of employees, or the left parts of the mails' Message-IDs.
+    Bounced { who: Vec<String> },
 }
 
 /// What happened to a draft.
@@ -74,6 +79,9 @@ pub enum DraftChange {
         notice: Option<NoticeId>,
         /// Who could have stopped it while it was held.
         could_stop: Vec<String>,
+        /// It goes to many people, each by a mail of their own: progress is journaled apart.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mailing: Option<MailingTerms>,
     },
 }
 
@@ -108,6 +116,9 @@ pub struct Terms {
     /// `None`: a person sends it, and says so.
     pub channel: Option<String>,
     pub hold_secs: i64,
+    /// The channel brings it to each of these people; `None`: to whom the channel tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailing: Option<MailingTerms>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,6 +187,8 @@ pub struct DraftSent {
     /// Of the last two that count; empty for the others.
     #[serde(skip)]
     text: String,
+    /// How the mails to many people stand.
+    pub mailing: Option<Mailed>,
 }
 
 /// Where a draft stands.
@@ -196,7 +209,10 @@ pub enum DraftState {
 impl Draft {
     /// The same as part of another incident.
     pub(crate) fn renumbered(&self, number: u32) -> Draft {
-        Draft { number, ..self.clone() }
+        let mut draft = Draft { number, ..self.clone() };
+        // Mails go on where they began, once.
+        draft.sent.iter_mut().for_each(|sent| sent.mailing = None);
+        draft
     }
 
     /// Number of the newest version.
@@ -248,6 +264,15 @@ impl Draft {
         }
     }
 
+    /// The mails of a version that was sent to many people.
+    pub fn mailed(&self, version: u32) -> Option<&Mailed> {
+        self.sent.iter().rev().find(|sent| sent.version == version)?.mailing.as_ref()
+    }
+
+    pub(crate) fn mailed_mut(&mut self, version: u32) -> Option<&mut Mailed> {
+        self.sent.iter_mut().rev().find(|sent| sent.version == version)?.mailing.as_mut()
+    }
+
     /// Whether this person may approve and stop it. A name that is only claimed counts as claimed.
     pub(crate) fn may_decide(&self, by: &str) -> bool {
         let name = by.strip_suffix(NAME_AS_GIVEN).unwrap_or(by).trim();
@@ -285,14 +310,22 @@ impl Draft {
                 self.take(version, decision);
             }
             DraftChange::Approved { version, .. } => {
+                if let Some(mailed) = self.mailed_mut(*version) {
+                    mailed.stopped = None;
+                    return;
+                }
                 self.approved = Some(DraftApproval { version: *version, act: act() });
                 self.stopped = None;
             }
-            DraftChange::Stopped { .. } => {
+            DraftChange::Stopped { version } => {
+                if let Some(mailed) = self.mailed_mut(*version) {
+                    mailed.stopped = Some(act());
+                    return;
+                }
                 self.approved = None;
                 self.stopped = Some(act());
             }
-            DraftChange::Sent { version, sha256, notice, could_stop } => {
+            DraftChange::Sent { version, sha256, notice, could_stop, mailing } => {
                 let phase =
                     self.versions.iter().find(|other| other.version == *version).map_or(self.phase(), |of| of.phase);
                 self.stopped = None;
@@ -305,6 +338,7 @@ impl Draft {
                     act: act(),
                     failed: None,
                     text: self.text.clone(),
+                    mailing: mailing.clone().map(|terms| Mailed::new(terms, &self.title, &self.text)),
                 });
                 self.forget_texts();
             }
@@ -407,7 +441,12 @@ impl Order<'_> {
         let form = Form::of(policy.law().get(obligation)?)?;
         let rule = policy.draft_rule(obligation);
         let language = rule.map_or(Language::English, |rule| rule.language);
-        Some(Order { obligation, form, language, terms: rule.map(DraftRule::terms).unwrap_or_default() })
+        let mut terms = rule.map(DraftRule::terms).unwrap_or_default();
+        if let Some(rule) = rule.filter(|rule| form != Form::Authority && rule.channel.is_some()) {
+            let residents_of = policy.law().get(obligation)?.residents_of.clone();
+            terms.mailing = Some(MailingTerms { to: rule.recipients.unwrap_or_default(), residents_of });
+        }
+        Some(Order { obligation, form, language, terms })
     }
 
     /// The change that makes it.
@@ -538,7 +577,8 @@ impl Incident {
                     Some(until) => format!("draft {number} goes out at {until} unless somebody stops it"),
                     None => return None,
                 },
-                DraftState::Approved | DraftState::Sent => return None,
+                DraftState::Sent => return draft.mails_wait(),
+                DraftState::Approved => return None,
             })
         });
         words.collect::<Vec<_>>().join("; ")

@@ -138,6 +138,7 @@ fn opening(now: Timestamp, supposed: &Supposed, first: Option<AlertFact>) -> Ope
         follows: None,
         alert: first,
         by: POLICY.into(),
+        people: None,
         command: None,
     }
 }

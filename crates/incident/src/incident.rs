@@ -290,7 +290,18 @@ impl Incident {
         if let Some(alert) = &opening.alert {
             incident.join(alert, false);
         }
+        incident.at_least(opening.people);
         incident
+    }
+
+    /// A system says how many people are concerned: what bounds them from above, as only a person can, stays.
+    fn at_least(&mut self, people: Option<u64>) {
+        if let Some(lower) = people
+            && self.people.get("").is_none_or(|count| count.upper.is_none() && count.lower < lower)
+            && self.has_room_for("")
+        {
+            self.people.insert(String::new(), Headcount { lower, upper: None });
+        }
     }
 
     /// How many records it concerns: bounds, per table, with their reasons.
@@ -353,8 +364,18 @@ impl Incident {
                     self.people.insert(place.clone(), Headcount { lower: *lower, upper: *upper });
                 }
             }
+            Decision::Reported { severity, people, .. } => {
+                self.worst_alert = self.worst_alert.max(*severity);
+                self.at_least(*people);
+            }
             Decision::PeopleLocated { located, .. } => self.located = Some(Located::clone(located)),
             Decision::DraftChanged { draft, change, .. } => drafts::apply(&mut self.drafts, *draft, change, decision),
+            Decision::MailingProgressed { at, draft, version, progress, .. } => {
+                let draft = self.drafts.iter_mut().find(|known| known.number == *draft);
+                if let Some(mailed) = draft.and_then(|draft| draft.mailed_mut(*version)) {
+                    mailed.apply(*at, progress);
+                }
+            }
             Decision::NoticeRequested { notice, because, step, fallback_of, may_stop } => {
                 self.request(notice, because, step, fallback_of.as_ref(), may_stop);
             }
@@ -523,6 +544,8 @@ impl Incident {
             // With every alert there may be one; the page has the last.
             Decision::PeopleLocated { .. } => self.timeline.iter().any(|line| line.kind == decision.kind()),
             Decision::DeliveryRecorded { report, .. } => matches!(report.result, DeliveryResult::Retrying { .. }),
+            // Hundreds, of which the draft's page has the sum.
+            Decision::MailingProgressed { progress, .. } => !progress.is_milestone(),
             _ => false,
         };
         if dull {

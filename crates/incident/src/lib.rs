@@ -42,11 +42,13 @@ mod inhibit;
 mod life;
 pub mod limits;
 mod located;
+mod mailing;
 mod notice;
 mod pending;
 mod policy;
 mod probes;
 mod rejoin;
+mod reported;
 mod reviews;
 mod revised;
 mod silence;
@@ -75,6 +77,7 @@ pub use incident::{
 pub use inhibit::{Inhibition, Matcher, Same};
 pub use law::Headcount;
 pub use located::{Located, LocatedPlace, Residence};
+pub use mailing::{Loss, MailTo, Mailed, MailingProgress, MailingTerms, NamedEmployees, Unfinished};
 pub use notice::{
     DeadlineFact, DigestLine, IncidentId, Notice, NoticeAffected, NoticeDocument, NoticeFigure, NoticeId, NoticeKind,
     NoticePlace, Recipient, Reply,

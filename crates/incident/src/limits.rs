@@ -80,6 +80,8 @@ pub const CONTACTS_REMEMBERED: usize = 2_000;
 pub const CONTACT_NOTICES_KEPT: usize = 500;
 /// Channels and integrations whose last trial is remembered.
 pub const PROBES_KEPT: usize = 512;
+/// A failure is told for so long after its last trial.
+pub const PROBE_TOLD: Span = Span::from_hours(24);
 /// A trial that was not repeated for so long is forgotten.
 pub const PROBE_FORGOTTEN: Span = Span::from_hours(31 * 24);
 /// Tokens of the journal that one command erases.
@@ -105,6 +107,10 @@ pub const SILENCE_MAX: Span = Span::from_hours(8);
 pub const DRAFTS_MAX: usize = 160;
 /// Versions of one draft. Beyond: edits are refused, and what is released is the last one.
 pub const DRAFT_VERSIONS_MAX: usize = 100;
+/// Ids of people in one journal entry of a mailing. Beyond: further entries.
+pub const MAILING_PERSONS_PER_ENTRY: usize = 1_000;
+/// People whose mails came back, in one command. Beyond: refused, further commands take them.
+pub const BOUNCED_MAX: usize = 500;
 /// Entries of `[[drafts]]`.
 pub const DRAFT_RULES_MAX: usize = 64;
 

@@ -239,6 +239,13 @@ pub struct DeadlineFact {
     pub assumed: Vec<String>,
 }
 
+impl Notice {
+    /// One mail of a mailing: a document for one of many people, and of no interest to the others' order.
+    pub const fn is_of_mailing(&self) -> bool {
+        matches!(self.kind, NoticeKind::Draft) && self.recipient.is_some()
+    }
+}
+
 impl NoticeKind {
     pub const ALL: [NoticeKind; 8] = [
         NoticeKind::Opened,

@@ -458,15 +458,18 @@ impl<'a> Wanted<'a> {
         if self.incident.requested.contains(&id) || !self.asked.insert(id.clone()) {
             return;
         }
-        let (kind, title) = match failed.notice.kind {
+        let (kind, title, wording) = match failed.notice.kind {
             // What was meant for an authority is nothing for a pager: people hear that it has not got out.
             NoticeKind::Draft => {
                 let title = format!("Not delivered over `{}`: {}", failed.notice.channel, failed.notice.title);
-                (NoticeKind::Escalated, title)
+                // Where a title may name somebody it is left out. No sign beyond the alphabet of text messages.
+                let channel = &failed.notice.channel;
+                let wording = format!("A document that the law wants sent was not delivered over channel {channel}.");
+                (NoticeKind::Escalated, title, Some(wording))
             }
-            kind => (kind, failed.notice.title.clone()),
+            kind => (kind, failed.notice.title.clone(), failed.notice.wording.clone()),
         };
-        let notice = self.written(id, kind, channel, None, title, failed.notice.wording.clone());
+        let notice = self.written(id, kind, channel, None, title, wording);
         self.decisions.push(Decision::NoticeRequested {
             notice: Box::new(notice),
             because: because.to_owned(),

@@ -1,11 +1,11 @@
 //! Trials of channels and of other systems' interfaces: the last of each.
 //!
 //! They are in the journal for two readers: the auditor, who sees that the ways were tried when nothing happened, and a notifier that starts,
-//! which does not try again what was tried an hour ago. What failed last stands in the digest until it passes, or is no longer configured
-//! and has been forgotten for a month.
+//! which does not try again what was tried an hour ago. What failed stands in the digest until it passes; failures are tried again each hour, so
+//! what was not tried for a day is no longer configured, and nothing is said of it.
 
 use crate::{Decision, limits};
-use activity::Timestamp;
+use activity::{Timestamp, printable_within};
 use std::collections::BTreeMap;
 
 /// How the last trial ended.
@@ -44,9 +44,14 @@ impl Probes {
     }
 
     /// What the digest says of those that failed.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        let failing: Vec<_> = self.of.iter().filter_map(|(name, record)| Some((name, record.failing_since?))).collect();
-        let told = failing.iter().take(limits::OVERDUE_TOLD).map(|(name, since)| format!("{name} since {since}"));
+    pub(crate) fn trouble(&self, now: Timestamp) -> Option<String> {
+        let tried = self.of.iter().filter(|(_, record)| now - record.at <= limits::PROBE_TOLD);
+        let failing: Vec<_> =
+            tried.filter_map(|(name, record)| Some((name, record.failing_since?, &record.because))).collect();
+        let told = failing
+            .iter()
+            .take(limits::OVERDUE_TOLD)
+            .map(|(name, since, because)| format!("{name} since {since} ({})", printable_within(because, 100)));
         let told = told.collect::<Vec<_>>().join(", ");
         let more = failing.len().saturating_sub(limits::OVERDUE_TOLD);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };

@@ -73,6 +73,9 @@ impl Decision {
                 };
                 format!("draft {draft} {what} ({because})")
             }
+            Decision::MailingProgressed { because, draft, version, .. } => {
+                format!("mails of draft {draft}, version {version}: {because}")
+            }
             Decision::NoticeRequested { notice, because, .. } => {
                 let held = notice.hold_until.map_or(String::new(), |until| format!(", held until {until}"));
                 let to = notice.recipient.as_ref().map_or(String::new(), |to| format!(" for contact `{}`", to.contact));
@@ -116,6 +119,7 @@ impl Decision {
                 format!("alert {alert} judged `{}`{until}: {because}", verdict.as_str())
             }
             Decision::Noted { because, .. } => format!("note: {because}"),
+            Decision::Reported { because, severity, .. } => format!("reported as {}: {because}", severity.as_str()),
             Decision::Closed { because, .. } => format!("closed: {because}"),
             Decision::Reopened { because, .. } => format!("opened again: {because}"),
             Decision::OwnerSet { because, owner: Some(owner), .. } => format!("given to {owner}: {because}"),

@@ -32,10 +32,11 @@ pub struct RouteRecords {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
     /// Where the id stands: a step of the path, counted from 1, or the name of a parameter. Absent: wherever one is found, of those in the path
-    /// the last.
+    /// the one behind what it is of (`/employees/1042/payslips/9` of employees), else the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<IdAt>,
-    /// What the id is of, where neither the parameter's name nor the table's says so: `employee` where statements have `employee_id = 7`.
+    /// What the id is of, where the table's name does not say so: `employee` where statements have `employee_id = 7`. A parameter that
+    /// says what it is of (`department_id`) goes by that, unless it is the one that `id` names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
 }
@@ -123,17 +124,32 @@ impl RouteRules {
     pub(crate) fn named(&self, path: &str, query: &str) -> Named<'_> {
         let rule = self.of(path);
         let table = rule.and_then(|rule| rule.table.as_deref());
+        let of = rule.and_then(|rule| rule.of.as_deref());
+        let of_table = table.map(|table| noun_of_table(table.rsplit_once('.').map_or(table, |(_, name)| name)));
         let mut ids = match rule.and_then(|rule| rule.id.as_ref()) {
             Some(IdAt::Step(step)) => {
                 let id = route_ids::at_step(path, usize::from(*step));
                 id.map(|id| RouteId { noun: "".into(), id: id.into() }).into_iter().collect()
             }
-            Some(IdAt::Parameter(name)) => route_ids::of_parameter(path, query, name),
+            Some(IdAt::Parameter(name)) => {
+                let mut ids = route_ids::of_parameter(path, query, name);
+                if of.is_some() {
+                    // Whoever writes both knows better than the parameter's name.
+                    ids.iter_mut().for_each(|id| id.noun = "".into());
+                }
+                ids
+            }
             None => {
                 let mut ids = route_ids::in_path(path);
-                if table.is_some() {
-                    // Of whatever the table holds.
-                    ids = ids.pop().map(|last| RouteId { noun: "".into(), ..last }).into_iter().collect();
+                if let Some(held) = of.or(of_table) {
+                    // Of whatever the table holds: the id behind its name, else the last.
+                    let named = ids.iter().rposition(|id| id.noun.eq_ignore_ascii_case(held));
+                    if let Some(at) = named.or(ids.len().checked_sub(1)) {
+                        ids[at].noun = "".into();
+                        if table.is_some() {
+                            ids = vec![ids.swap_remove(at)];
+                        }
+                    }
                 }
                 ids.extend(route_ids::in_query(query));
                 ids
@@ -141,14 +157,9 @@ impl RouteRules {
         };
         ids.truncate(crate::limits::REQUESTED_MAX);
         // What a bare id is of.
-        let about = match table {
-            Some(table) => noun_of_table(table.rsplit_once('.').map_or(table, |(_, name)| name)),
-            None => route_ids::noun_of_route(path).unwrap_or_default(),
-        };
-        let configured = rule.and_then(|rule| rule.of.as_deref());
+        let about = of.or(of_table).or_else(|| route_ids::noun_of_route(path)).unwrap_or_default();
         let record = |RouteId { noun, id }: &RouteId<'_>| {
-            let said = if noun.is_empty() { about } else { &**noun };
-            let noun = configured.unwrap_or(said);
+            let noun = if noun.is_empty() { about } else { &**noun };
             (!noun.is_empty()).then(|| Record::new(noun, id))
         };
         Named { table, records: ids.iter().filter_map(record).collect() }
@@ -271,6 +282,36 @@ mod tests {
         let unlinked = named("/rest/V1/hr/employees/1042", "id=7");
         assert_eq!((unlinked.table, unlinked.records), (None, employees(&["1042", "7"])));
         assert_eq!(named("/rest/V1/hr/people", "").records, []);
+    }
+
+    #[test]
+    fn nobody_is_taken_for_somebody_else() {
+        let rules = RouteRules::new(&rules(
+            r#"
+            "/staff/**" = { class = "hr", table = "hr.staff", of = "employee" }
+            "/employees/**" = { class = "hr", table = "hr.employees" }
+            "/letters/**" = { class = "hr", of = "employee" }
+            "/badge" = { class = "hr", table = "hr.badges", id = "person_id", of = "employee" }
+            "#,
+        ));
+        let named = |path, query| rules.named(path, query).records;
+        // A parameter says of what it is; where it does not, configuration does.
+        assert_eq!(named("/staff", "department_id=5"), [Record::new("department", "5")]);
+        assert_eq!(
+            named("/staff/7", "department_id=5"),
+            [Record::new("employee", "7"), Record::new("department", "5")]
+        );
+        assert_eq!(named("/staff", "id=7"), employees(&["7"]));
+        assert_eq!(named("/badge", "person_id=7&id=8"), employees(&["7"]), "the very parameter that is written there");
+        // Of the path the id that stands behind what the table holds, else the last.
+        assert_eq!(named("/employees/1042/payslips/9", ""), employees(&["1042"]));
+        assert_eq!(named("/employees/view/7/files/1/employees/8/pages", ""), employees(&["8"]), "of several the last");
+        assert_eq!(named("/staff/employees/1042/notes/3", ""), employees(&["1042"]));
+        assert_eq!(
+            named("/letters/employees/1042/drafts/3", ""),
+            [Record::new("employee", "1042"), Record::new("draft", "3")]
+        );
+        assert_eq!(named("/letters/1042", ""), employees(&["1042"]));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub use crate::stages::dedup::Submission;
 #[derive(Debug)]
 pub struct Dispatcher {
     lanes: BTreeMap<Arc<str>, Handle>,
+    /// For mails of mailings, beside the lane of the same channel: a pace, a queue and connections of their own.
+    mailings: BTreeMap<Arc<str>, Handle>,
     /// For notices whose channel is not configured.
     nowhere: Handle,
 }
@@ -108,7 +110,18 @@ impl Dispatcher {
         for channel in &settings.channels {
             built.push((channel.name().to_owned(), channel.pace(), channels::build(channel, &outside)?));
         }
-        Ok(Self::of_channels(built, reports, observer, surroundings))
+        let mut mailings = Vec::new();
+        for channel in &settings.channels {
+            if let Some(rate_per_minute) = channel.mails_per_minute() {
+                let pace = Pace { rate_per_minute, ..channel.pace() };
+                mailings.push((channel.name().to_owned(), pace, channels::build(channel, &outside)?));
+            }
+        }
+        // Their counts would drown those of the notices; the incident's own say how a mailing stands.
+        let aside = Self::of_channels(mailings, reports.clone(), Arc::new(NoObserver), surroundings.clone());
+        let Dispatcher { lanes: mailings, nowhere, .. } = aside;
+        nowhere.task.abort();
+        Ok(Dispatcher { mailings, ..Self::of_channels(built, reports, observer, surroundings) })
     }
 
     pub(crate) fn of_channels(
@@ -138,13 +151,14 @@ impl Dispatcher {
             let name: Arc<str> = name.into();
             (name.clone(), start(name, pace, channel))
         });
-        Dispatcher { lanes: lanes.collect(), nowhere }
+        Dispatcher { lanes: lanes.collect(), mailings: BTreeMap::new(), nowhere }
     }
 
     /// Takes a notice in, once per notice id. A notice for a channel that is not configured is taken in and reported
     /// `Rejected`, like one that a service refused.
     pub fn submit(&self, notice: Notice) -> Submission {
-        let handle = self.lanes.get(notice.channel.as_str()).unwrap_or(&self.nowhere);
+        let lanes = if notice.is_of_mailing() { &self.mailings } else { &self.lanes };
+        let handle = lanes.get(notice.channel.as_str()).unwrap_or(&self.nowhere);
         // Held only for a look-up; no await, and the lane holds it as briefly.
         let mut ids = handle.ids.lock().unwrap_or_else(PoisonError::into_inner);
         let submission = ids.admit(&notice.id);
@@ -185,7 +199,8 @@ impl Dispatcher {
     /// when nothing is left that is due in time.
     pub async fn drain(mut self, within: Duration) -> usize {
         let deadline = Instant::now() + within;
-        let handles = std::mem::take(&mut self.lanes).into_values().chain([self.nowhere]);
+        let mailings = std::mem::take(&mut self.mailings).into_values();
+        let handles = std::mem::take(&mut self.lanes).into_values().chain(mailings).chain([self.nowhere]);
         let draining: Vec<_> = handles
             .map(|handle| {
                 let (sender, answer) = oneshot::channel();

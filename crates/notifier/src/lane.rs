@@ -46,6 +46,7 @@ pub(crate) struct Lane {
     pub(crate) retry: Retry,
     pub(crate) limit: Limit,
     /// Of the questions whether the service shows what it took: in a storm they would take every second attempt from the notices.
+    /// They keep the pauses that notices are given, as those hold for the service; a pause that only they are given holds up no notice.
     pub(crate) looks: Limit,
     /// Shared with the submitting side; held for a set operation, never across an await.
     pub(crate) ids: Arc<Mutex<Ids>>,
@@ -185,6 +186,9 @@ impl Lane {
             }
             Err(Failure { reason, kind: FailureKind::Passing { retry_after } }) => {
                 self.limit.fail(now, retry_after);
+                if retry_after.is_some() {
+                    self.looks.fail(now, retry_after);
+                }
                 let jitter = self.surroundings.jitter();
                 match retry::next_at(&self.retry, attempts, retry_after, jitter, now, notice.expires_at) {
                     Some(next_at) => {
@@ -242,7 +246,12 @@ impl Lane {
     }
 
     fn forget(&self, notice: &Notice) {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).settle(&notice.id);
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever stops a mailing and goes on with it hands its mails over anew, under their old ids.
+        match notice.is_of_mailing() {
+            true => ids.release(&notice.id),
+            false => ids.settle(&notice.id),
+        }
     }
 
     fn probe(&self, answer: oneshot::Sender<Result<String, ProbeError>>) {

@@ -29,6 +29,7 @@ mod channel;
 mod channels;
 mod clock;
 mod dispatcher;
+mod hooks;
 mod lane;
 mod limits;
 mod period;
@@ -45,6 +46,7 @@ pub use channels::{
 };
 pub use clock::Surroundings;
 pub use dispatcher::{ChannelError, Dispatcher, NoObserver, Observer, ProbeError, Submission};
+pub use hooks::{BadHook, ChannelHook, Heard, HeardAct, HookHeaders, Signed, StandardHook};
 pub use limits::*;
 pub use period::Period;
 pub use reach::DeliverySettings;

@@ -718,6 +718,8 @@ How many it concerns
 See and act on it: https://breachd.example/incidents/INC-7
 ";
         assert_eq!(Facts::told(&example(), Tell::Counts).plain_text(), expected);
+        let noted = Notice { wording: Some("not delivered".into()), ..example() };
+        assert!(Facts::told(&noted, Tell::Counts).plain_text().contains("\nPlease note: not delivered\n"));
         assert_eq!(Facts::told(&example(), Tell::Names), Facts::of(&example()));
         let hostile = Notice {
             title: "MARK".into(),

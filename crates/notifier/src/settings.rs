@@ -104,6 +104,10 @@ pub(crate) const fn default_rate_per_minute() -> u32 {
     60
 }
 
+pub(crate) const fn default_mails_per_minute() -> u32 {
+    60
+}
+
 pub(crate) const fn default_concurrency() -> usize {
     4
 }
@@ -159,9 +163,9 @@ impl ChannelSettings {
         }
     }
 
-    /// Whether trying it sends people a message that says it is a test: there is nothing else that it can be asked.
+    /// Whether trying it sends a message that says it is a test: there is nothing else that it can be asked.
     pub const fn trial_is_a_message(&self) -> bool {
-        matches!(self, ChannelSettings::Teams(_) | ChannelSettings::Sms(_))
+        matches!(self, ChannelSettings::Teams(_) | ChannelSettings::Sms(_) | ChannelSettings::Webhook(_))
     }
 
     pub const fn kind(&self) -> &'static str {
@@ -185,6 +189,14 @@ impl ChannelSettings {
     /// Whether it can bring what the law wants told to whom the law wants it told, and nothing else.
     pub const fn takes_documents(&self) -> bool {
         matches!(self, ChannelSettings::Email(_))
+    }
+
+    /// Mails of a mailing that it may hand over in any minute, beside its other notices; `None`: it takes no mailings.
+    pub const fn mails_per_minute(&self) -> Option<u32> {
+        match self {
+            ChannelSettings::Email(settings) => Some(settings.mails_per_minute),
+            _ => None,
+        }
     }
 
     pub const fn pace(&self) -> Pace {

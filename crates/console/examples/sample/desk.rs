@@ -5,8 +5,9 @@
 
 use activity::{DataClass, DrillId, Entity, EntityKind, Mode, Span, Timestamp};
 use console::{
-    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, JudgeReceipt,
-    JudgeRequest, LinkPage, LinkRefusal, Pending, Readiness, Text, views::*,
+    Action, CommandReceipt, CommandRefusal, CommandRequest, Desk, DrillRequest, DrillStarted, Hook, HookPending,
+    HookReceipt, HookRefusal, HookRequest, JudgeReceipt, JudgeRequest, LinkPage, LinkRefusal, Pending, Readiness, Text,
+    views::*,
 };
 use std::sync::{
     Mutex,
@@ -29,6 +30,8 @@ pub(crate) struct SampleDesk {
     pub(crate) judged: Mutex<Vec<JudgeRequest>>,
     /// Tokens of links whose button was pressed.
     pub(crate) answered: Mutex<Vec<String>>,
+    /// What was posted to hooks.
+    pub(crate) hooked: Mutex<Vec<HookRequest>>,
     pub(crate) unready: AtomicBool,
     pub(crate) stuck: AtomicBool,
     /// A note `wait` has arrived, and waits for `release`.
@@ -43,6 +46,7 @@ impl Default for SampleDesk {
             commands: Mutex::default(),
             judged: Mutex::default(),
             answered: Mutex::default(),
+            hooked: Mutex::default(),
             unready: AtomicBool::default(),
             stuck: AtomicBool::default(),
             arrived: Notify::default(),
@@ -94,6 +98,21 @@ impl Desk for SampleDesk {
         let page = self.incident(incident)?;
         let summary = page.drafts.iter().find(|draft| draft.number == number)?.clone();
         Some(draft_page(&page, summary))
+    }
+
+    fn mailing(&self, incident: &str, number: u32) -> Option<MailingPage> {
+        let draft = self.draft(incident, number)?;
+        let sent = draft.sent.into_iter().next_back()?;
+        Some(MailingPage {
+            at: NOW,
+            incident: draft.incident,
+            draft: number,
+            version: sent.version,
+            sha256: sent.sha256,
+            summary: sent.mailing?,
+            people: vec![NotTold { employee: draft.summary.title, why: "no_address" }],
+            n_beyond: 6,
+        })
     }
 
     fn alerts(&self) -> AlertsPage {
@@ -215,6 +234,19 @@ impl Desk for SampleDesk {
         }
     }
 
+    fn hook(&self, request: HookRequest) -> HookPending<'_> {
+        self.hooked.lock().expect("no test panics while it holds this").push(request.clone());
+        Box::pin(async move {
+            match request.headers.get("x-signature").map(String::as_str) {
+                _ if matches!(&request.hook, Hook::Channel(name) if name != "pager") => Err(HookRefusal::Unknown),
+                Some("good") => Ok(HookReceipt { outcome: "taken" }),
+                Some("slow") => Err(HookRefusal::Unavailable("the command could not be sent".into())),
+                Some("odd") => Err(HookRefusal::Invalid("`kind` is none of those it may report".into())),
+                _ => Err(HookRefusal::Forged("no signature fits".into())),
+            }
+        })
+    }
+
     fn answer_link(&self, token: String) -> Pending<'_, ()> {
         self.answered.lock().expect("no test panics while it holds this").push(token.clone());
         Box::pin(async move {
@@ -270,9 +302,29 @@ fn draft_page(page: &IncidentPage, summary: DraftRow) -> DraftPage {
             notice: Some("5f1c0e7a9b3d4e215f1c0e7a9b3d4e21".into()),
             could_stop: vec![text("Ada"), text("Bob")],
             failed: None,
+            mailing: Some(mailing(text("by Ada: the wrong text"))),
         }],
+        to_each: false,
+        is_mailing: false,
         can_change: page.summary.open,
         summary,
+    }
+}
+
+/// Stopped on its way.
+fn mailing(stopped: Text) -> Mailing {
+    Mailing {
+        state: "stopped",
+        n: 598,
+        n_reached: 500,
+        n_left: 91,
+        n_on_the_way: 60,
+        not_reached: vec![NotReached { why: "no_address", n: 5 }, NotReached { why: "refused", n: 2 }],
+        concerned_at_least: 598,
+        concerned_at_most: Some(700),
+        started_at: Some(NOW - Span::from_minutes(30)),
+        completed_at: None,
+        stopped: Some(stopped),
     }
 }
 

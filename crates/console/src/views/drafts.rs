@@ -59,6 +59,10 @@ pub struct DraftPage {
     /// Oldest first.
     pub versions: Vec<DraftVersion>,
     pub sent: Vec<DraftSent>,
+    /// It goes to each of the people it concerns, by a mail of their own.
+    pub to_each: bool,
+    /// Mails of a version are still to leave.
+    pub is_mailing: bool,
     /// Whether anything can be done with it still.
     pub can_change: bool,
 }
@@ -99,4 +103,78 @@ pub struct DraftSent {
     pub could_stop: Vec<Text>,
     /// Why the channel could not deliver it; such a sending counts as none.
     pub failed: Option<Text>,
+    /// Of one that goes to many people, each by a mail of their own.
+    pub mailing: Option<Mailing>,
+}
+
+/// How the mails of a version stand.
+#[derive(Clone, Debug, Serialize)]
+pub struct Mailing {
+    /// `waiting`, `running`, `completed`, `stopped`.
+    pub state: &'static str,
+    /// People known by number to whom it was to go: those reached, those not reached, those left.
+    pub n: u64,
+    /// Whose mail the relay took, and did not come back.
+    pub n_reached: u64,
+    pub n_left: u64,
+    /// Of these, in the batch on its way; of a mailing that was stopped: nobody waited for the relay's word.
+    pub n_on_the_way: u64,
+    /// People to be told another way, by the reason; no reason twice.
+    pub not_reached: Vec<NotReached>,
+    /// How many people it concerns, as far as it is known; `None`: nothing bounds it.
+    pub concerned_at_least: u64,
+    pub concerned_at_most: Option<u64>,
+    #[serde(serialize_with = "time_or_null")]
+    pub started_at: Option<Timestamp>,
+    #[serde(serialize_with = "time_or_null")]
+    pub completed_at: Option<Timestamp>,
+    /// Who stopped it and why.
+    pub stopped: Option<Text>,
+}
+
+/// How many people were not reached for one reason.
+#[derive(Clone, Debug, Serialize)]
+pub struct NotReached {
+    /// `no_address`, `not_listed`, `refused`, `expired`, `bounced`.
+    pub why: &'static str,
+    pub n: u64,
+}
+
+/// Who has to be told another way than by the mails of a draft.
+#[derive(Clone, Debug, Serialize)]
+pub struct MailingPage {
+    #[serde(serialize_with = "time")]
+    pub at: Timestamp,
+    pub incident: String,
+    pub draft: u32,
+    /// The newest that went out by mails.
+    pub version: u32,
+    pub sha256: String,
+    #[serde(flatten)]
+    pub summary: Mailing,
+    /// By number.
+    pub people: Vec<NotTold>,
+    /// Beyond those.
+    pub n_beyond: u64,
+}
+
+/// Somebody who was not reached.
+#[derive(Clone, Debug, Serialize)]
+pub struct NotTold {
+    pub employee: Text,
+    pub why: &'static str,
+}
+
+impl DraftPage {
+    /// Whether people are left of the newest version's mails, and nobody writes to them.
+    pub(crate) fn mails_stopped(&self) -> bool {
+        let newest = self.sent.iter().rev().find(|sent| sent.version == self.summary.version);
+        newest.and_then(|sent| sent.mailing.as_ref()).is_some_and(|mailing| mailing.state == "stopped")
+    }
+}
+
+impl Mailing {
+    pub fn n_not_reached(&self) -> u64 {
+        self.not_reached.iter().map(|of| of.n).sum()
+    }
 }

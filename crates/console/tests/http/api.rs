@@ -184,6 +184,8 @@ async fn what_is_sent_is_what_is_described() {
     for id in ["INC-7", "INC-8", "INC-9"] {
         let draft = console.get(&format!("/api/v1/incidents/{id}/drafts/1")).await.json();
         described("/api/v1/incidents/{id}/drafts/{number}", "get", "200", &draft);
+        let mailing = console.get(&format!("/api/v1/incidents/{id}/drafts/1/mailing")).await.json();
+        described("/api/v1/incidents/{id}/drafts/{number}/mailing", "get", "200", &mailing);
     }
     described("/api/v1/alerts", "get", "200", &console.get("/api/v1/alerts").await.json());
     for id in ["0a", "08", "09"] {

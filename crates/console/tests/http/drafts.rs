@@ -34,6 +34,31 @@ fn commanded(console: &Console) -> Vec<Action> {
 }
 
 #[tokio::test]
+async fn how_the_mails_to_people_stand_is_told_and_what_came_back_is_recorded() {
+    let console = Console::start().await;
+    let page = console.get(DRAFT).await.body;
+    for text in [
+        "mails stopped by Ada: the wrong text: taken by the relay for 500 of 598 people; 91 left; 5 without an address; 2 refused by the relay; \
+         7 to be told another way. It may concern up to 700 people",
+        "<code>breachd drafts mailing INC-7 1</code> lists them.",
+    ] {
+        assert!(page.contains(text), "{text} in {page}");
+    }
+    assert_eq!(console.get("/api/v1/incidents/INC-7/drafts/2/mailing").await.status, 404);
+    let commands = "/api/v1/incidents/INC-7/commands";
+    let bounced = |text: &str| format!(r#"{{"command":"draft_bounced","draft":1,"text":"{text}","by":"Ada"}}"#);
+    assert_eq!(console.post_json(commands, &bounced("2946 17, e-7")).await.status, 200);
+    let who = ["2946", "17", "e-7"].map(str::to_owned).to_vec();
+    let [Action::Draft { draft: 1, act: DraftAct::Bounced { who: found }, .. }] = &commanded(&console)[..] else {
+        panic!("one command")
+    };
+    assert_eq!(*found, who);
+    for wrong in ["", "ana@example.com"] {
+        assert_eq!(console.post_json(commands, &bounced(wrong)).await.status, 422, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn it_shows_what_the_draft_says_what_is_open_and_who_decides() {
     let console = Console::start().await;
     let page = console.get(DRAFT).await.body;

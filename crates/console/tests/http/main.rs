@@ -6,6 +6,7 @@ mod client;
 #[path = "../../examples/sample/desk.rs"]
 mod desk;
 mod drafts;
+mod hooks;
 mod links;
 mod pages;
 mod refusals;

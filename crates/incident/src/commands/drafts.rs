@@ -2,7 +2,8 @@
 
 use super::{Asked, text};
 use crate::{
-    Answer, Approval, Decision, Draft, DraftAct, DraftChange, DraftState, Incident, Policy, Refusal,
+    Answer, Approval, Decision, Draft, DraftAct, DraftChange, DraftState, Incident, Loss, MailingProgress, Policy,
+    Refusal,
     drafts::{self, Order},
     limits,
 };
@@ -20,7 +21,22 @@ pub(super) fn decide(
     let Asked { now: at, by, command, .. } = asked;
     let refuse = |why: String| Refusal::Draft(why);
     let because = text("reason", reason)?;
-    if !incident.is_open() {
+    if let DraftAct::Bounced { who } = act {
+        let draft = incident.draft(number).ok_or_else(|| refuse(format!("there is no draft {number}")))?;
+        if who.len() > limits::BOUNCED_MAX {
+            return Err(refuse(format!("at most {} at a time, please", limits::BOUNCED_MAX)));
+        }
+        let (version, persons) = draft.bounced(incident.id, who).map_err(|unknown| {
+            let unknown = printable_within(&unknown.join(", "), limits::NAME_MAX);
+            refuse(format!("no mail of draft {number} was sent to {unknown}"))
+        })?;
+        let progress = Box::new(MailingProgress::NotReached { persons, loss: Loss::Bounced });
+        let (incident, draft) = (incident.id, number);
+        return Ok(Decision::MailingProgressed { at, because, incident, draft, version, by, progress, command });
+    }
+    let stops_mails =
+        matches!(act, DraftAct::Stop) && incident.draft(number).is_some_and(|draft| draft.being_mailed().is_some());
+    if !incident.is_open() && !stops_mails {
         return Err(refuse(format!("incident `{}` is closed: its drafts stay as they are", incident.id)));
     }
     if let DraftAct::Make { obligation } = act {
@@ -79,7 +95,7 @@ fn change(
         has_room.then_some(()).ok_or_else(|| refuse(format!("draft {number} was sent {most} times, which is the most")))
     };
     match act {
-        DraftAct::Make { .. } => Err(refuse("a draft is made once".into())),
+        DraftAct::Make { .. } | DraftAct::Bounced { .. } => Err(refuse("a draft is made once".into())),
         DraftAct::Edit { field, text } => {
             if !draft.form.fields().contains(field) {
                 return Err(refuse(format!("`{}` has no place in this document", field.as_str())));
@@ -109,6 +125,11 @@ fn change(
         }
         DraftAct::Approve { version } => {
             newest(*version)?;
+            // Whoever is left of its mails is written to after all.
+            if draft.mailed(*version).is_some_and(|mailed| mailed.stopped.is_some()) {
+                may_decide()?;
+                return Ok(DraftChange::Approved { version: *version, sha256 });
+            }
             unsent()?;
             may_decide()?;
             if draft.is_approved() {
@@ -118,6 +139,10 @@ fn change(
             Ok(DraftChange::Approved { version: *version, sha256 })
         }
         DraftAct::Stop => {
+            if let Some(version) = draft.being_mailed() {
+                may_decide()?;
+                return Ok(DraftChange::Stopped { version });
+            }
             unsent()?;
             may_decide()?;
             if draft.state() == DraftState::Stopped {
@@ -136,7 +161,7 @@ fn change(
             if draft.terms.approval == Approval::Required && !draft.is_approved() {
                 return Err(refuse(format!("draft {number} must be approved before it is sent")));
             }
-            Ok(DraftChange::Sent { version: *version, sha256, notice: None, could_stop: Vec::new() })
+            Ok(DraftChange::Sent { version: *version, sha256, notice: None, could_stop: Vec::new(), mailing: None })
         }
     }
 }

@@ -28,6 +28,7 @@ impl Incident {
             follows: None,
             alert: None,
             by: decision.by().to_owned(),
+            people: None,
             command: None,
         };
         let mut split = Incident::open(new, decision.at(), decision.because(), &opening);

@@ -55,10 +55,11 @@ pub(super) fn releases(policy: &Policy, incident: &Incident, now: Timestamp) -> 
             Approval::ByException => draft.terms.approvers.clone(),
             Approval::Required => Vec::new(),
         };
-        let mut notice = None;
+        let (mut notice, mut mailing) = (None, None);
         let mut because = because;
         match &draft.terms.channel {
             _ if incident.mode.is_drill() => because.push_str("; an exercise: nothing leaves"),
+            Some(_) if draft.terms.mailing.is_some() => mailing.clone_from(&draft.terms.mailing),
             Some(channel) => {
                 let document = NoticeDocument {
                     draft: draft.number,
@@ -74,7 +75,7 @@ pub(super) fn releases(policy: &Policy, incident: &Incident, now: Timestamp) -> 
             None => {}
         }
         // Last: before it is journaled, the draft counts as not sent.
-        let change = DraftChange::Sent { version, sha256, notice, could_stop };
+        let change = DraftChange::Sent { version, sha256, notice, could_stop, mailing };
         wanted.decisions.push(changed(incident, now, because, draft.number, change));
     }
     wanted.decisions

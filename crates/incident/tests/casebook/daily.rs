@@ -234,7 +234,7 @@ fn a_way_that_failed_when_it_was_tried_is_told_until_it_passes() {
     let since = world.now;
     assert_eq!(
         told(&mut world),
-        Some(vec![format!("ways that failed when they were tried: channel/mail since {since}")])
+        Some(vec![format!("ways that failed when they were tried: channel/mail since {since} (the relay hung up)")])
     );
     tried(&mut world, false);
     let (name, record) = world.book.probes().next().unwrap();

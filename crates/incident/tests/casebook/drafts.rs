@@ -260,6 +260,9 @@ fn what_cannot_be_delivered_is_told_to_people_not_shown_to_them() {
     assert_eq!(requested(&decisions), [(NoticeKind::Escalated, "phone")]);
     let Some(Decision::NoticeRequested { notice, .. }) = decisions.last() else { panic!("{decisions:?}") };
     assert!(notice.title.starts_with("Not delivered over `authority`: Notification of"), "{}", notice.title);
+    // Channels that show no title still say it.
+    let wording = "A document that the law wants sent was not delivered over channel authority.";
+    assert_eq!(notice.wording.as_deref(), Some(wording));
     assert!(notice.document.is_none());
 }
 
@@ -326,8 +329,13 @@ fn settings_that_cannot_work_are_refused() {
     let by_exception = format!("{authority}approval = \"by_exception\"");
     assert_eq!(refused(&by_exception), ["drafts[0].approvers", "drafts[0].channel", "drafts[0].hold"]);
     assert_eq!(refused(&format!("{authority}hold = \"4h\"")), ["drafts[0].hold"]);
-    let people = "obligations = [\"eu-gdpr-34-individuals\"]\nchannel = \"mail\"";
-    assert_eq!(refused(people), ["drafts[0].obligations[0]"], "a channel is not the people");
+    let people = "obligations = [\"eu-gdpr-34-individuals\"]\nrecipients = \"directory\"\n";
+    assert_eq!(refused(people), ["drafts[0].recipients"], "nobody would write to them");
+    assert!(refused(&format!("{people}channel = \"mail\"")).is_empty());
+    let mixed = "obligations = [\"eu-gdpr-3*\"]\nchannel = \"mail\"";
+    assert_eq!(refused(mixed), ["drafts[0].obligations[0]"], "the authority's address is not the people's");
+    let authority = format!("{authority}recipients = \"named\"\nchannel = \"mail\"");
+    assert_eq!(refused(&authority), ["drafts[0].obligations[0]"]);
     let named = policy(&format!("{BASE}{REQUIRED}")).settings().channels();
     assert!(named.contains(&("drafts[0].channel".into(), "authority".into())));
 }

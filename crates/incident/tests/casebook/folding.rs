@@ -101,6 +101,11 @@ fn actions() -> impl Strategy<Value = Action> {
         1 => (subject(), prop::sample::select(&Severity::ALL[..]), reason.clone()).prop_map(|(subject, severity, reason)| {
             Action::Declare { subject, severity, data_classes: DataClass::Hr.into(), reason }
         }),
+        1 => (subject(), prop::sample::select(&Severity::ALL[..]), prop::option::of(0..9u64), reason.clone()).prop_map(
+            |(subject, severity, people, reason)| Action::Report {
+                subject, severity, data_classes: DataClass::Hr.into(), people, reason,
+            }
+        ),
         1 => (subject(), 1..12i64, reason).prop_map(|(subject, hours, reason)| {
             let until = crate::world::start() + Span::from_hours(hours);
             Action::Silence { subject, detector: None, until, reason }

@@ -34,9 +34,13 @@ mod life;
 #[cfg(test)]
 mod located;
 #[cfg(test)]
+mod mailing;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod policies;
+#[cfg(test)]
+mod reported;
 #[cfg(test)]
 mod silences;
 #[cfg(test)]

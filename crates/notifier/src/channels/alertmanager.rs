@@ -24,8 +24,8 @@
 //! to know what is open, which a channel does not, and after a restart not even from memory; so each alert says that it
 //! ends `keep` from now. What that costs: an incident of which nothing is heard for so long leaves the mirror, and if
 //! Alertmanager restarts, which loses its alerts, the mirror lacks each incident until its next notice. It is a mirror;
-//! the journal is the record. Warnings of deadlines are remembered by this process only, so after a restart those of
-//! before end by themselves, within a day at the latest.
+//! the journal is the record. Warnings of deadlines are remembered by the channel that sent them only, so after a restart,
+//! a SIGHUP or a failover those of before end by themselves, within a day at the latest.
 
 use super::{
     http::{Http, Outside, below},

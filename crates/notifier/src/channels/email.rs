@@ -16,6 +16,9 @@
 //! user = "breachd"
 //! password_file = "/run/credentials/breachd/smtp"
 //! ```
+//! A document for people ([`Notice::is_of_mailing`]) goes to one person a notice, at a pace and over connections of its own. Its
+//! Message-ID is the notice's id, so that a mail that comes back tells whom it did not reach.
+//!
 //! Accepted means that the relay took every recipient's mail; nobody can be asked whether it was read. If the relay
 //! refuses one recipient for good, the notice is `Rejected` once the others have theirs: somebody was not told.
 
@@ -73,6 +76,9 @@ pub struct EmailSettings {
     /// Attempts in any 60 seconds.
     #[serde(default = "settings::default_rate_per_minute")]
     pub rate_per_minute: u32,
+    /// Mails to people whose data a breach concerns, in any 60 seconds; beside the attempts of `rate_per_minute`, which they never delay.
+    #[serde(default = "settings::default_mails_per_minute")]
+    pub mails_per_minute: u32,
     /// Attempts at once.
     #[serde(default = "settings::default_concurrency")]
     pub concurrency: usize,
@@ -109,6 +115,9 @@ impl EmailSettings {
         }
         if self.tls == SmtpTls::None && !is_loopback(&self.host) {
             problems.add("tls", "must not be `none`: mail in the clear is for loopback only");
+        }
+        if !(1..=6000).contains(&self.mails_per_minute) {
+            problems.add("mails_per_minute", format!("`{}` must be between 1 and 6000", self.mails_per_minute));
         }
         problems.add_some("from", mailbox(&self.from).err());
         if self.to.is_empty() || self.to.len() > RECIPIENTS_MAX {
@@ -194,6 +203,7 @@ impl Email {
         let sending = self.transport.send(message);
         match tokio::time::timeout(self.timeout.0, sending).await {
             Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if notice.is_of_mailing() => Err(classify::smtp_error_of_one_of_many(&error)),
             Ok(Err(error)) => Err(classify::smtp_error(&error)),
             Err(_) => Err(Failure::timed_out(self.timeout.0)),
         }
@@ -206,16 +216,16 @@ impl Email {
             Failure::refused(format!("the address of contact `{}` is no mail address", recipient.contact))
         })?;
         let title = activity::printable_within(&recipient.title, TITLE_CHARACTERS_MAX);
-        Ok(vec![Mailbox::new(Some(title), address)])
+        Ok(vec![Mailbox::new((!title.is_empty()).then_some(title), address)])
     }
 }
 
 impl Channel for Email {
-    fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
+    fn send<'a>(&'a self, notice: &'a Notice, attempt: u32) -> Answer<'a, Receipt> {
         Box::pin(async move {
             let all = self.recipients(notice)?;
             let mut told = self.partly.told(notice);
-            for index in told.open(all.len()) {
+            for index in told.open(all.len(), attempt) {
                 match self.send_to(notice, &all[index]).await {
                     Ok(()) => {
                         told.taken.insert(index);
@@ -223,7 +233,7 @@ impl Channel for Email {
                         self.partly.remember(notice, &told);
                     }
                     Err(Failure { reason, kind: FailureKind::Refused }) => told.refuse(index, reason),
-                    // The relay is in trouble: what it would do with the others is known well enough.
+                    // Most often it is the relay's trouble, and then the others' too; else the next attempt begins with another.
                     Err(passing) => {
                         self.partly.remember(notice, &told);
                         return Err(passing);

@@ -145,7 +145,8 @@ impl Integration {
         let (Some(pointer), Some(value)) = (&self.settings.pointer, &self.settings.value) else {
             return Ok(format!("it answers {status}"));
         };
-        match answered.json().as_ref().and_then(|json| json.pointer(pointer)) {
+        let Some(json) = answered.json() else { return Err(format!("it answers {status}, and the answer is no JSON")) };
+        match json.pointer(pointer) {
             Some(found) if found == value => Ok(format!("it answers {status}, with {value} at `{pointer}`")),
             Some(_) => Err(format!("it answers {status}, and `{pointer}` holds something else than {value}")),
             None => Err(format!("it answers {status}, and there is no `{pointer}` in it")),

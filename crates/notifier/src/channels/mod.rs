@@ -7,7 +7,7 @@ mod alertmanager;
 mod email;
 mod http;
 mod integration;
-mod pagerduty;
+pub(crate) mod pagerduty;
 mod partly;
 mod servicenow;
 mod slack;

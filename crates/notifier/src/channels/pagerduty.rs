@@ -2,8 +2,9 @@
 //!
 //! An incident is one alert there: `Opened` and `Escalated` trigger under the same dedup key, `Acknowledged` acknowledges,
 //! `Closed` resolves. A deadline warning gets a dedup key of its own (`…/deadline/…`), since a repeated trigger of an
-//! acknowledged alert notifies nobody, and so does what is escalated after an acknowledgement lapsed (`…/again/…`); it is acknowledged and resolved together with its incident as long as this
-//! process remembers it, and by hand after a restart.
+//! acknowledged alert notifies nobody, and so does what is escalated after an acknowledgement lapsed (`…/again/N`). Both are
+//! acknowledged and resolved together with their incident; of a deadline's alert only the channel that sent it knows, so after a
+//! restart, a SIGHUP or a failover it is resolved by hand.
 //!
 //! ```toml
 //! [[channels]]
@@ -12,11 +13,13 @@
 //! region = "eu"                                              # us or eu
 //! routing_key_file = "/run/credentials/breachd/pagerduty"    # the integration key, 32 characters
 //! api_token_file = "/run/credentials/breachd/pagerduty-api"  # optional: confirms that an incident is really open
+//! webhook_secret_file = "/run/credentials/breachd/pagerduty-webhook"   # optional: answers come back
 //! ```
 //! `change_events = true`: a closed incident is also a change event, which notifies nobody and stands in the service's timeline for 90
 //! days, where those look who ask what happened here before. PagerDuty does not know a repeat of one: after a lost answer it may
 //! stand there twice.
 //!
+//! With `webhook_secret_file`, acknowledgements and notes made in PagerDuty come back (see [`crate::ChannelHook`]).
 //! The daily digest is refused: it may interrupt nobody.
 //!
 //! Accepted means 202: PagerDuty took the event. A disabled service, a maintenance window or a suppression rule still tell
@@ -58,6 +61,8 @@ const ROUTING_KEY_CHARACTERS: usize = 32;
 /// Incidents whose deadline warnings are remembered, and warnings of each. Beyond: the lowest number, the oldest, goes.
 const WARNED_INCIDENTS_MAX: usize = 1000;
 const WARNINGS_MAX: usize = 20;
+/// Lapsed acknowledgements of one incident whose alerts are ended with it, the last. Beyond: by hand.
+const AGAIN_MAX: u32 = 20;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,6 +85,9 @@ pub struct PagerDutySettings {
     /// Whether a closed incident is also told as a change event.
     #[serde(default)]
     pub change_events: bool,
+    /// File with the secrets of the webhook subscription (version 3), one a line: more than one while it is being changed. With it, what
+    /// people do to our incidents in PagerDuty comes back through `POST /hooks/NAME` of the console.
+    pub webhook_secret_file: Option<PathBuf>,
     /// Which breachd speaks: `payload.source`, and the first part of every dedup key. Two installations that share an
     /// integration need two sources.
     #[serde(default = "default_source")]
@@ -247,7 +255,7 @@ impl PagerDuty {
         let incident = self.incident_key(notice);
         match notice.kind {
             NoticeKind::DeadlineWarning => format!("{incident}/deadline/{}", notice.id),
-            NoticeKind::Escalated if notice.again > 0 => format!("{incident}/again/{}", notice.again),
+            NoticeKind::Escalated if notice.again > 0 => self.again_key(notice, notice.again),
             _ => incident,
         }
     }
@@ -264,8 +272,23 @@ impl PagerDuty {
         }
     }
 
-    fn warnings_of(&self, incident: IncidentId) -> Vec<String> {
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).get(&incident).cloned().unwrap_or_default()
+    /// What goes the way of the incident's own alert: what is remembered, and what whoever sent before may have sent. PagerDuty
+    /// takes what it does not know, and drops it.
+    fn warnings_of(&self, notice: &Notice) -> Vec<String> {
+        let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = warnings.get(&notice.incident).cloned().unwrap_or_default();
+        drop(warnings);
+        for again in notice.again.saturating_sub(AGAIN_MAX - 1).max(1)..=notice.again {
+            let key = self.again_key(notice, again);
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
+    fn again_key(&self, notice: &Notice, again: u32) -> String {
+        format!("{}/again/{again}", self.incident_key(notice))
     }
 }
 
@@ -281,7 +304,7 @@ impl Channel for PagerDuty {
                 }
                 receipt
             } else {
-                for warning in self.warnings_of(notice.incident) {
+                for warning in self.warnings_of(notice) {
                     self.enqueue(&follow_up(action, &warning)).await?;
                 }
                 let mut event = follow_up(action, &key);
@@ -347,6 +370,11 @@ impl Channel for PagerDuty {
     fn secrets(&self) -> Vec<&Secret> {
         std::iter::once(&self.routing_key).chain(&self.api_token).collect()
     }
+}
+
+/// PagerDuty's id of the incident in the receipt of a confirmation.
+pub(crate) fn incident_in_receipt(receipt: &str) -> Option<&str> {
+    receipt.strip_prefix("incident ")?.split(' ').next()
 }
 
 /// `None`: nothing that may interrupt anybody.
@@ -494,6 +522,12 @@ mod tests {
         );
         assert_eq!(event["links"][0]["href"], "https://breachd.example/incidents/INC-7");
         assert!(Value::Object(event).to_string().len() < EVENT_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_confirmations_receipt_names_the_incident_there() {
+        assert_eq!(incident_in_receipt("incident PGR0VU2 is triggered"), Some("PGR0VU2"));
+        assert_eq!(incident_in_receipt("breachd/INC-7"), None);
     }
 
     #[test]

@@ -45,9 +45,14 @@ impl Partly {
 }
 
 impl Told {
-    /// Those of `n` recipients who are still to be tried.
-    pub(super) fn open(&self, n: usize) -> Vec<usize> {
-        (0..n).filter(|index| !self.taken.contains(index) && !self.refused.contains(index)).collect()
+    /// Those of `n` recipients who are still to be tried. Each attempt (from 1) begins with another one: the first trouble ends it,
+    /// and one whose mailbox is full must not keep it from all behind.
+    pub(super) fn open(&self, n: usize, attempt: u32) -> Vec<usize> {
+        let is_open = |index: &usize| !self.taken.contains(index) && !self.refused.contains(index);
+        let mut open: Vec<usize> = (0..n).filter(is_open).collect();
+        let first = (attempt as usize).saturating_sub(1) % open.len().max(1);
+        open.rotate_left(first);
+        open
     }
 
     pub(super) fn refuse(&mut self, index: usize, reason: String) {

@@ -100,6 +100,12 @@ pub struct ServiceNowSettings {
     pub client_secret_env: Option<String>,
     /// PEM certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// File with the secrets (`whsec_…`) that the instance's business rule signs with, one a line. With it, assignments and work notes come
+    /// back through `POST /hooks/NAME` of the console.
+    pub webhook_secret_file: Option<PathBuf>,
+    /// Values of `state` in which a record that is assigned to somebody is looked after.
+    #[serde(default = "default_acknowledged_states")]
+    pub acknowledged_states: Vec<String>,
     /// First part of `correlation_id`: two installations that share a table need two sources.
     #[serde(default = "default_source")]
     pub source: String,
@@ -116,7 +122,7 @@ pub struct ServiceNowSettings {
     /// Longest wait for an answer; one attempt is up to four exchanges.
     #[serde(default = "settings::default_timeout")]
     pub timeout: Period,
-    /// Attempts in any 60 seconds.
+    /// Attempts in any 60 seconds; questions whether it shows what it took have as many of their own.
     #[serde(default = "settings::default_rate_per_minute")]
     pub rate_per_minute: u32,
     /// Attempts at once.
@@ -170,6 +176,11 @@ fn default_source() -> String {
 
 const fn default_grades() -> Grades {
     Grades { critical: 1, high: 2, medium: 2, low: 3 }
+}
+
+/// `In Progress`, as delivered.
+fn default_acknowledged_states() -> Vec<String> {
+    vec!["2".into()]
 }
 
 impl ServiceNowSettings {

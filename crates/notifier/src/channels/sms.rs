@@ -19,11 +19,14 @@
 //! receipt_pointer = "/id"                            # optional: the gateway's own number of the message
 //! segments_max = 2
 //! ```
-//! A text message goes through many hands in the clear, so it says severity, incident, what happened, the nearest deadline and
-//! the link, and nothing of whom or what it is about; there is no setting for more. What exceeds `segments_max` segments is
+//! A text message goes through many hands in the clear, so it says severity, incident, what happened, the link, what the
+//! recipient is to note (the wording that was configured, a document that did not arrive) and the nearest deadline, and nothing
+//! of whom or what it is about; there is no setting for more. What exceeds `segments_max` segments is
 //! left out from the end, and never cut within. Each recipient gets a message of their own, under an id of their own that is
 //! the same in every repeat. Accepted means that the gateway took every recipient's; if it refuses one for good, the notice
-//! is `Rejected` once the others have theirs. The daily digest and documents are refused: they may interrupt nobody.
+//! is `Rejected` once the others have theirs. A 2xx with JSON that is not as `success_status` and `success_pointer` want it is a
+//! refusal, too: the message may be under way, and repeats of it would reach people all night, while the fallback
+//! hears of a refusal at once. The daily digest and documents are refused: they may interrupt nobody.
 
 mod segments;
 
@@ -39,7 +42,7 @@ use crate::{
     settings::{self, Problems},
     stages::classify::{Failure, FailureKind},
 };
-use incident::{Notice, NoticeKind};
+use incident::{Notice, NoticeKind, limits::TEXT_MAX};
 use reqwest::header::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -296,30 +299,32 @@ impl Sms {
         let answered = self.http.succeed(request.header("content-type", kind).body(body), |_| String::new()).await?;
         let status = answered.status.as_u16();
         let listed = &self.settings.success_status;
+        // What the gateway says in JSON it means, and it may well have the message: people would get every repeat. What is no
+        // JSON comes from something on the way.
+        let json = answered.json();
+        let unlike = |reason: String| if json.is_some() { Failure::refused(reason) } else { Failure::passing(reason) };
         if !listed.is_empty() && !listed.contains(&status) {
-            return Err(Failure::passing(format!("HTTP {status}, which is not among `success_status`")));
+            return Err(unlike(format!("HTTP {status}, which is not among `success_status`")));
         }
-        let json = answered.json().unwrap_or_default();
         if let (Some(pointer), Some(wanted)) = (&self.settings.success_pointer, &self.settings.success_value) {
-            match json.pointer(pointer) {
+            match json.as_ref().and_then(|json| json.pointer(pointer)) {
                 Some(found) if found == wanted => {}
-                // The gateway has understood and said no: another way is better than another try.
-                Some(_) => return Err(Failure::refused(format!("HTTP {status}, but `{pointer}` is not as wanted"))),
-                None => {
-                    return Err(Failure::passing(format!("HTTP {status}, but there is no `{pointer}` in the answer")));
-                }
+                Some(_) => return Err(unlike(format!("HTTP {status}, but `{pointer}` is not as wanted"))),
+                None => return Err(unlike(format!("HTTP {status}, but there is no `{pointer}` in the answer"))),
             }
         } else if answered.is_web_page() {
             return Err(Failure::passing(format!("HTTP {status} with a web page")));
         }
-        let receipt = self.settings.receipt_pointer.as_deref().and_then(|pointer| json.pointer(pointer));
-        let receipt = receipt.map(|receipt| receipt.as_str().map_or_else(|| receipt.to_string(), str::to_owned));
+        let receipt = self.settings.receipt_pointer.as_deref().zip(json.as_ref());
+        let receipt = receipt
+            .and_then(|(pointer, json)| json.pointer(pointer))
+            .map(|receipt| receipt.as_str().map_or_else(|| receipt.to_string(), str::to_owned));
         Ok(activity::printable_within(&receipt.unwrap_or_default(), RECEIPT_CHARACTERS_MAX))
     }
 }
 
 impl Channel for Sms {
-    fn send<'a>(&'a self, notice: &'a Notice, _attempt: u32) -> Answer<'a, Receipt> {
+    fn send<'a>(&'a self, notice: &'a Notice, attempt: u32) -> Answer<'a, Receipt> {
         Box::pin(async move {
             if matches!(notice.kind, NoticeKind::Digest | NoticeKind::Draft) {
                 return Err(not_for_a_digest());
@@ -328,7 +333,7 @@ impl Channel for Sms {
             let mut told = self.partly.told(notice);
             let mut receipts = Vec::new();
             let all = self.recipients(notice)?;
-            for index in told.open(all.len()) {
+            for index in told.open(all.len(), attempt) {
                 let (recipient, id) = (&all[index], format!("{}-{index}", notice.id));
                 match self.send_to(Filling { recipient, text: &text, id: &id }).await {
                     Ok(receipt) => {
@@ -385,7 +390,8 @@ fn text(notice: &Notice, segments_max: usize) -> String {
     let code = code.map(|code| format!(" Code {}.", activity::printable_within(code, CODE_CHARACTERS_MAX)));
     // A contact's own link answers, the other one only shows.
     let link = facts.answer.and_then(|answer| answer.link).or(facts.link);
-    for more in [link.map(|link| format!(" {link}")), code, due].into_iter().flatten() {
+    let note = notice.wording.as_ref().map(|text| format!(" {}", activity::printable_within(text, TEXT_MAX)));
+    for more in [link.map(|link| format!(" {link}")), code, note, due].into_iter().flatten() {
         let longer = format!("{text}{more}");
         if segments::count(&longer) <= segments_max {
             text = longer;
@@ -414,6 +420,17 @@ mod tests {
             "breachd INCIDENT CRITICAL INC-7: New incident. Nearest deadline 2026-03-05T21:15:00Z.",
             "a link is left out rather than cut"
         );
+    }
+
+    #[test]
+    fn what_the_recipient_is_to_note_is_said_whole_or_not() {
+        let wording = "A document that the law wants sent was not delivered over channel authority-mail.";
+        let notice = Notice { wording: Some(wording.into()), ..example() };
+        let expected = format!(
+            "breachd INCIDENT CRITICAL INC-7: New incident. https://breachd.example/incidents/INC-7 {wording} Nearest deadline 2026-03-05T21:15:00Z."
+        );
+        assert_eq!(text(&notice, 2), expected);
+        assert_eq!(text(&notice, 1), text(&example(), 1));
     }
 
     #[test]

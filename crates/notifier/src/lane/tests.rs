@@ -197,6 +197,36 @@ async fn the_services_pause_holds_for_the_whole_channel() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn looks_keep_the_pause_that_a_notice_was_given() {
+    let script = Script { confirms: true, ..Script::of([Act::Take, Act::Pause(40)]) };
+    script.looks.lock().unwrap().push_back(Ok(Confirmation::Shown(Receipt("incident P1".into()))));
+    let mut world = World::new(vec![("a", Arc::new(script))]);
+    let _ = world.dispatcher.submit(notice("1", |notice| notice.incident = IncidentId(1)));
+    let _ = world.dispatcher.submit(notice("2", |notice| notice.incident = IncidentId(2)));
+    let confirmed = loop {
+        let report = world.next().await;
+        if report.2 == "confirmed" {
+            break report;
+        }
+    };
+    assert!(confirmed.0 == "1" && confirmed.3 >= 40, "{confirmed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn notices_leave_while_looks_are_to_pause() {
+    let script = Script { confirms: true, ..Script::default() };
+    let retry_after = Some(Duration::from_secs(3000));
+    let kind = FailureKind::Passing { retry_after };
+    script.looks.lock().unwrap().push_back(Err(Failure { reason: "HTTP 429".into(), kind }));
+    let mut world = World::new(vec![("a", Arc::new(script))]);
+    let _ = world.dispatcher.submit(notice("1", |notice| notice.incident = IncidentId(1)));
+    assert_eq!(world.next().await.2, "accepted");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let _ = world.dispatcher.submit(notice("2", |notice| notice.incident = IncidentId(2)));
+    assert_eq!(world.next().await, ("2".into(), 1, "accepted", 20));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_absurd_pause_is_cut() {
     let mut world = World::new(vec![("a", Arc::new(Script::of([Act::Pause(u64::MAX)])))]);
     let expires_at = world.start + Span::from_hours(5);

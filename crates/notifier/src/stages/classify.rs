@@ -73,6 +73,19 @@ pub(crate) fn smtp_error(error: &lettre::transport::smtp::Error) -> Failure {
     if error.is_permanent() || error.is_client() { Failure::refused(reason) } else { Failure::passing(reason) }
 }
 
+/// The same, of one mail of many. A log-in that is refused, or STARTTLS that is not offered, says nothing of the mail: were it final, an
+/// expired password would within the hour have made everybody on the list somebody who cannot be reached.
+pub(crate) fn smtp_error_of_one_of_many(error: &lettre::transport::smtp::Error) -> Failure {
+    let code = error.status().map(u16::from);
+    let reason = chain(error);
+    match code {
+        // RFC 4954: authentication; RFC 7504: no mail is taken here.
+        Some(521 | 530 | 534 | 535 | 538) | None => Failure::passing(reason),
+        Some(_) if error.is_permanent() => Failure::refused(reason),
+        Some(_) => Failure::passing(reason),
+    }
+}
+
 /// An error and its causes; libraries repeat a cause in their own words now and then, once is enough.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut reason = error.to_string();

@@ -1,14 +1,15 @@
 //! Stage 2: what may leave now.
 //!
-//! A notice with `hold_until` waits, and while it waits it holds up nobody. From then on the notices of one incident stand in
-//! line and leave one after the other. Among incidents the live go before drills, the graver before the lighter, the
+//! A notice with `hold_until` waits, and while it waits it holds up nobody. From then on the notices of one incident for
+//! one recipient stand in line and leave one after the other: nobody hears the end before the beginning, and a mailbox that is
+//! full holds up nobody else's. Mails of a mailing have no order among themselves and stand in none. Among incidents the live go before drills, the graver before the lighter, the
 //! older before the younger. Looks at what a service shows go by a pace of their own ([`Free`]): they keep no notice waiting. Every operation costs a logarithm of what is in hand: the outbox is fullest when least time
 //! is to be lost.
 
 use crate::channel::Receipt;
 use activity::Timestamp;
 use detector::Severity;
-use incident::{IncidentId, Notice};
+use incident::{IncidentId, Notice, NoticeId};
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, HashMap, VecDeque},
@@ -47,6 +48,18 @@ pub(crate) struct Free {
     pub(crate) look: Option<Timestamp>,
 }
 
+/// Whose notices leave one after the other.
+type Line = (IncidentId, To);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum To {
+    /// Whom the channel tells.
+    Channel,
+    Contact(Box<str>),
+    /// A mail of a mailing is a line of its own.
+    Mail(NoticeId),
+}
+
 /// What leaves first: live, not asked about, grave, old.
 type Rank = (bool, bool, Reverse<Severity>, Sequence);
 
@@ -58,8 +71,8 @@ type Rank = (bool, bool, Reverse<Severity>, Sequence);
 pub(crate) struct Agenda {
     jobs: HashMap<Sequence, Job>,
     next: Sequence,
-    /// Unsent notices whose hold is over, by incident; only the first of a line is tried.
-    lines: HashMap<IncidentId, VecDeque<Sequence>>,
+    /// Unsent notices whose hold is over; only the first of a line is tried.
+    lines: HashMap<Line, VecDeque<Sequence>>,
     timers: BTreeSet<(Timestamp, Sequence)>,
     /// To be sent.
     ready: BTreeSet<Rank>,
@@ -158,7 +171,7 @@ impl Agenda {
     /// Its time has come.
     fn ripen(&mut self, sequence: Sequence) {
         let Some(job) = self.jobs.get(&sequence) else { return };
-        let in_line = self.lines.get(&job.notice.incident).is_some_and(|line| line.front() == Some(&sequence));
+        let in_line = self.lines.get(&line(&job.notice)).is_some_and(|line| line.front() == Some(&sequence));
         if !job.is_sending() {
             self.looks.insert(rank(sequence, job));
         } else if in_line {
@@ -170,7 +183,7 @@ impl Agenda {
 
     fn stand_in_line(&mut self, sequence: Sequence) {
         let Some(job) = self.jobs.get(&sequence) else { return };
-        let line = self.lines.entry(job.notice.incident).or_default();
+        let line = self.lines.entry(line(&job.notice)).or_default();
         line.push_back(sequence);
         if line.len() == 1 {
             self.ready.insert(rank(sequence, job));
@@ -179,13 +192,13 @@ impl Agenda {
 
     fn leave_line(&mut self, sequence: Sequence) {
         let Some(job) = self.jobs.get(&sequence) else { return };
-        let incident = job.notice.incident;
-        let Some(line) = self.lines.get_mut(&incident) else { return };
+        let key = line(&job.notice);
+        let Some(line) = self.lines.get_mut(&key) else { return };
         let was_first = line.front() == Some(&sequence);
         line.retain(|waiting| *waiting != sequence);
         match line.front().copied() {
             None => {
-                self.lines.remove(&incident);
+                self.lines.remove(&key);
             }
             Some(first) if was_first => {
                 if let Some(job) = self.jobs.get(&first) {
@@ -209,6 +222,15 @@ impl Job {
             Some(reason) => format!("no try succeeded in time; the last: {reason}"),
         }
     }
+}
+
+fn line(notice: &Notice) -> Line {
+    let to = match &notice.recipient {
+        _ if notice.is_of_mailing() => To::Mail(notice.id.clone()),
+        Some(to) => To::Contact(to.contact.as_str().into()),
+        None => To::Channel,
+    };
+    (notice.incident, to)
 }
 
 fn rank(sequence: Sequence, job: &Job) -> Rank {
@@ -257,6 +279,27 @@ mod tests {
     }
 
     #[test]
+    fn mails_of_a_mailing_wait_for_no_other() {
+        let mut agenda = Agenda::default();
+        let mail = |n: u64| {
+            let recipient = incident::Recipient {
+                contact: n.to_string(),
+                title: String::new(),
+                address: String::new(),
+                reply: None,
+            };
+            let id = NoticeId(format!("{n:032x}"));
+            notice(1, |notice| {
+                (notice.id, notice.kind, notice.recipient) = (id, incident::NoticeKind::Draft, Some(recipient));
+            })
+        };
+        (0..3).for_each(|n| agenda.add(mail(n), at(0)));
+        let (first, _) = agenda.take_due(at(0), ALL).unwrap();
+        agenda.postpone(first, 1, at(500), "greylisted".into());
+        assert_eq!(taken(&mut agenda, at(1)).len(), 2, "the others go while one is tried again later");
+    }
+
+    #[test]
     fn the_live_and_the_grave_go_first() {
         let mut agenda = Agenda::default();
         agenda.add(notice(1, |notice| notice.severity = Severity::Medium), at(0));
@@ -273,6 +316,36 @@ mod tests {
         assert_eq!(taken(&mut agenda, at(0)), [(1, Severity::Low)]);
         assert_eq!(agenda.next_wake(ALL), Some(at(60)));
         assert!(agenda.take_due(at(59), ALL).is_none());
+    }
+
+    fn to(contact: &str) -> impl Fn(&mut Notice) {
+        let recipient = incident::Recipient {
+            contact: contact.into(),
+            title: contact.into(),
+            address: format!("{contact}@example.com"),
+            reply: None,
+        };
+        move |notice| notice.recipient = Some(recipient.clone())
+    }
+
+    #[test]
+    fn one_contacts_trouble_holds_up_no_other() {
+        // An incident's steps, and the digest and tests of contacts, which are of no incident.
+        for incident in [7, IncidentId::NONE.0] {
+            let mut agenda = Agenda::default();
+            agenda.add(notice(incident, to("ada")), at(0));
+            let (greylisted, _) = agenda.take_due(at(0), ALL).unwrap();
+            agenda.postpone(greylisted, 1, at(600), "451".into());
+            agenda.add(notice(incident, to("ada")), at(1));
+            agenda.add(notice(incident, to("bob")), at(1));
+            agenda.add(notice(incident, |_| {}), at(1));
+            let told = std::iter::from_fn(|| agenda.take_due(at(1), ALL));
+            let told: Vec<_> =
+                told.map(|(_, job)| job.notice.recipient.as_ref().map(|to| to.contact.clone())).collect();
+            assert_eq!(told, [Some("bob".to_owned()), None], "Ada's own wait for their turn");
+            agenda.remove(greylisted);
+            assert!(agenda.take_due(at(1), ALL).is_some(), "which comes");
+        }
     }
 
     #[test]
@@ -323,23 +396,29 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Against the plain definition: no notice is lost, an incident has at most one unsent notice under way, and its
-        /// notices are sent in the order submitted unless held.
+        /// Against the plain definition: no notice is lost, an incident has at most one unsent notice for a recipient under way,
+        /// and those are sent in the order submitted unless held.
         #[test]
         fn whatever_happens_nothing_is_lost_or_overtakes(steps in proptest::collection::vec((0u8..6, 0u64..4), 1..200)) {
             let mut agenda = Agenda::default();
             let mut running: Vec<(Sequence, Job)> = Vec::new();
             let (mut added, mut gone, mut now) = (0usize, 0usize, at(0));
-            let mut sent: HashMap<u64, Vec<Sequence>> = HashMap::new();
+            let mut sent: HashMap<Line, Vec<Sequence>> = HashMap::new();
             for (what, number) in steps {
                 match what {
                     0 => {
-                        agenda.add(notice(number, |notice| notice.expires_at = at(50)), now);
+                        let change = |notice: &mut Notice| {
+                            notice.expires_at = at(50);
+                            if number % 2 == 1 {
+                                to("ada")(notice);
+                            }
+                        };
+                        agenda.add(notice(number / 2, change), now);
                         added += 1;
                     }
                     1 => {
                         while let Some((sequence, job)) = agenda.take_due(now, ALL) {
-                            let rival = running.iter().any(|(_, other)| other.is_sending() && other.notice.incident == job.notice.incident);
+                            let rival = running.iter().any(|(_, other)| other.is_sending() && line(&other.notice) == line(&job.notice));
                             proptest::prop_assert!(!(job.is_sending() && rival));
                             running.push((sequence, job));
                         }
@@ -354,7 +433,7 @@ mod tests {
                     },
                     3 => if let Some((sequence, job)) = running.pop() {
                         if job.is_sending() {
-                            sent.entry(job.notice.incident.0).or_default().push(sequence);
+                            sent.entry(line(&job.notice)).or_default().push(sequence);
                             let phase = Phase::Confirming { accepted_at: now, tries: 0, receipt: Receipt(String::new()) };
                             agenda.confirm_at(sequence, 1, phase, now + Span::from_secs(1));
                         } else {
@@ -375,7 +454,7 @@ mod tests {
             }
             while let Some((sequence, job)) = agenda.take_due(now + Span::from_hours(1), ALL) {
                 if job.is_sending() {
-                    sent.entry(job.notice.incident.0).or_default().push(sequence);
+                    sent.entry(line(&job.notice)).or_default().push(sequence);
                 }
                 agenda.remove(sequence);
                 gone += 1;

@@ -1,7 +1,8 @@
 //! Stage 3: how many attempts per minute, how many at once, and pauses the service asked for.
 //!
 //! The minute is a sliding one, as PagerDuty and others count it: a bucket that refills would let twice the rate through
-//! in some minute. A pause (`Retry-After`) holds for the channel, not only for the notice that met it. After
+//! in some minute. A pause (`Retry-After`) holds for the channel, not only for the notice that met it; questions
+//! whether the service shows a notice have a limit of their own, and a pause that only they met holds for them alone. After
 //! [`TROUBLE_ATTEMPTS`] failures in a row one attempt at a time goes out, until one succeeds.
 
 use crate::{Pace, RETRY_AFTER_MAX, TROUBLE_ATTEMPTS, clock::after};

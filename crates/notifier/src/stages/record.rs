@@ -18,6 +18,12 @@ impl Record {
     /// Waits while the reader of reports is busy: a report is never dropped for its sake.
     pub(crate) async fn report(&self, notice: &Notice, attempt: u32, at: Timestamp, result: DeliveryResult) {
         match &result {
+            // The relay's words name the address of somebody who never asked to be known here, and there may be thousands.
+            DeliveryResult::Retrying { .. } | DeliveryResult::Rejected { .. } | DeliveryResult::Expired { .. }
+                if notice.is_of_mailing() =>
+            {
+                tracing::info!(channel = %self.channel, notice = %notice.id, attempt, result = result.as_str(), "a mail of a mailing");
+            }
             DeliveryResult::Retrying { reason, .. } => {
                 tracing::info!(channel = %self.channel, notice = %notice.id, attempt, reason, "delivery failed, retrying");
             }

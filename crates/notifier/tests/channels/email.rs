@@ -132,9 +132,23 @@ async fn a_repeat_goes_to_those_who_have_not_got_it() {
     assert_eq!(world.deliver(&notice()).await, ["retrying", "accepted"]);
     let received = sandbox.received();
     let to: Vec<String> = received.iter().map(|mail| header(mail, "To")).collect();
-    assert_eq!(to, ["a@example.com", "b@example.com", "b@example.com", "c@example.com"]);
-    assert_eq!(received[1].id, received[2].id, "b's program shows it once");
+    assert_eq!(to, ["a@example.com", "b@example.com", "c@example.com", "b@example.com"]);
+    assert_eq!(received[1].id, received[3].id, "b's program shows it once");
     assert_ne!(received[0].id, received[1].id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_mailbox_in_trouble_keeps_it_from_no_other() {
+    let sandbox = start(SmtpOptions::default()).await;
+    let mut world =
+        World::new(only(&with(&plain(&sandbox), json!({ "to": ["a@example.com", "b@example.com", "c@example.com"] }))));
+    // What is for a is put off each time it is tried.
+    for fault in [Fault::status(451), Fault::Pass, Fault::Pass, Fault::status(451)] {
+        sandbox.fail_next(fault);
+    }
+    assert_eq!(world.deliver(&notice()).await, ["retrying", "retrying", "accepted"]);
+    let to: Vec<String> = sandbox.received().iter().map(|mail| header(mail, "To")).collect();
+    assert_eq!(to, ["b@example.com", "c@example.com", "a@example.com"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,4 +188,58 @@ async fn a_notice_for_one_contact_goes_to_its_address_alone() {
     let broken = Notice { recipient: to("ada@example.com>, <eve@example.com"), ..notice() };
     assert_eq!(world.deliver(&broken).await, ["rejected"]);
     assert_eq!(sandbox.received().len(), 1);
+}
+
+/// The notice to one of many people.
+fn mail(number: u64) -> Notice {
+    let text = "# Your data\n\nSomething happened.\n".to_owned();
+    let document = incident::NoticeDocument {
+        draft: 1,
+        version: 1,
+        sha256: draft::sha256(&text),
+        language: draft::Language::English,
+        text,
+    };
+    let address = format!("p{number}@example.com");
+    let recipient = Recipient { contact: number.to_string(), title: String::new(), address, reply: None };
+    Notice {
+        kind: NoticeKind::Draft,
+        incident: incident::IncidentId(7),
+        document: Some(Box::new(document)),
+        recipient: Some(recipient),
+        ..notice()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_to_one_of_many_has_the_notices_id_and_the_address_alone() {
+    let sandbox = start(SmtpOptions { unknown: ["p2@example.com".to_owned()].into(), ..SmtpOptions::default() }).await;
+    let mut world = World::new(only(&plain(&sandbox)));
+    let (first, second) = (mail(1), mail(2));
+    assert_eq!(world.deliver(&first).await, ["accepted"]);
+    let received = &sandbox.received()[0];
+    assert_eq!(header(received, "Message-ID"), format!("<{}@example.com>", first.id));
+    assert_eq!((header(received, "To"), sandbox.received().len()), ("p1@example.com".into(), 1), "and to nobody else");
+    assert_eq!(world.deliver(&second).await, ["rejected"]);
+    // Said of the sender's account, not of the mail.
+    sandbox.fail_next(Fault::Answer { status: 535, retry_after: None });
+    assert_eq!(world.deliver(&mail(3)).await, ["retrying", "accepted"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailing_keeps_its_own_pace_and_no_notice_waits_for_it() {
+    let sandbox = start(SmtpOptions::default()).await;
+    let mut world = World::new(only(&with(&plain(&sandbox), json!({ "mails_per_minute": 2 }))));
+    (0..5).for_each(|n| world.submit(&mail(n)));
+    for _ in 0..2 {
+        assert_eq!(world.next().await.result.as_str(), "accepted");
+    }
+    let page = notice();
+    assert_eq!(world.deliver(&page).await, ["accepted"], "while three mails wait for the next minute");
+    assert_eq!(sandbox.received().len(), 3);
+    world.advance(60).await;
+    for _ in 0..2 {
+        assert_eq!(world.next().await.result.as_str(), "accepted");
+    }
+    assert_eq!(sandbox.received().len(), 5);
 }

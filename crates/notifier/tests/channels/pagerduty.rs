@@ -5,6 +5,7 @@ use crate::{
 use incident::{DeliveryResult, Notice, NoticeKind};
 use notifier::sandbox::{Fault, PagerDutySandbox, Sandbox};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const ROUTING_KEY: &str = "e93facc04764012d7bfb002500d5d1a6";
 const API_TOKEN: &str = "y_NbAkKc66ryYTWUXYEu";
@@ -89,6 +90,26 @@ async fn a_lapsed_acknowledgement_notifies_again() {
     assert_eq!((notified, sandbox.alerts().len()), (3, 3), "once for each time somebody is needed");
     assert_eq!(world.deliver(&follow_up(&opened, NoticeKind::Closed)).await, ["accepted"]);
     assert!(sandbox.alerts().values().all(|alert| alert.status == "resolved"));
+}
+
+/// A reload or another instance remembers nothing of what was sent; the alerts of lapsed acknowledgements end all the same.
+#[tokio::test(start_paused = true)]
+async fn a_lapsed_acknowledgements_alert_ends_for_whoever_did_not_send_it() {
+    let sandbox = sandbox().await;
+    let opened = notice();
+    let deliver = async |kind, again| {
+        let mut world = World::new(only(&table(&sandbox)));
+        assert_eq!(world.deliver(&Notice { again, ..follow_up(&opened, kind) }).await, ["accepted"]);
+        let statuses: BTreeSet<_> = sandbox.alerts().into_values().map(|alert| alert.status).collect();
+        statuses.into_iter().map(|status| status.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(deliver(NoticeKind::Opened, 0).await, ["triggered"]);
+    assert_eq!(deliver(NoticeKind::Acknowledged, 0).await, ["acknowledged"]);
+    assert_eq!(deliver(NoticeKind::Escalated, 1).await, ["acknowledged", "triggered"]);
+    assert_eq!(deliver(NoticeKind::Escalated, 2).await, ["acknowledged", "triggered"]);
+    assert_eq!(deliver(NoticeKind::Acknowledged, 2).await, ["acknowledged"]);
+    assert_eq!(deliver(NoticeKind::Closed, 2).await, ["resolved"]);
+    assert_eq!(sandbox.alerts().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -65,3 +65,39 @@ async fn each_is_told_once_and_one_refusal_is_a_failure() {
     let ids: Vec<String> = sandbox.received().iter().map(|one| one.id.clone()).collect();
     assert_eq!(ids, [0, 1, 2].map(|index| format!("{}-{index}", first.id)), "the first is not told again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_number_in_trouble_keeps_it_from_no_other() {
+    let sandbox = SmsSandbox::start(TOKEN).await.unwrap();
+    let to = json!(["+4915112345001", "+4915112345002", "+4915112345003"]);
+    let mut world = World::new(only(&with(&table(&sandbox.url()), json!({ "to": to }))));
+    // The first number fails each time it is tried.
+    for fault in [Fault::status(503), Fault::Pass, Fault::Pass, Fault::status(503)] {
+        sandbox.fail_next(fault);
+    }
+    let first = notice();
+    assert_eq!(world.deliver(&first).await, ["retrying", "retrying", "accepted"]);
+    let ids: Vec<String> = sandbox.received().iter().map(|one| one.id.clone()).collect();
+    assert_eq!(ids, [1, 2, 0].map(|index| format!("{}-{index}", first.id)), "the second try begins with the next");
+}
+
+/// The gateway has the message: repeats would go on reaching people, and the fallback would hear of it hours later.
+#[tokio::test(start_paused = true)]
+async fn a_success_that_is_looked_for_in_the_wrong_place_is_sent_once() {
+    let sandbox = SmsSandbox::start(TOKEN).await.unwrap();
+    for (wrong, said) in [
+        (json!({ "success_pointer": "/mesage/status" }), "HTTP 202, but there is no `/mesage/status` in the answer"),
+        (json!({ "success_status": [200] }), "HTTP 202, which is not among `success_status`"),
+    ] {
+        let n_before = sandbox.received().len();
+        let mut world = World::new(only(&with(&table(&sandbox.url()), wrong)));
+        world.submit(&notice());
+        let DeliveryResult::Rejected { reason } = world.next().await.result else { panic!("{said}: not refused") };
+        assert!(reason.contains(said), "{reason}");
+        assert_eq!(sandbox.received().len(), n_before + 1);
+        sandbox.fail_next(Fault::Rubbish);
+        world.submit(&notice());
+        let result = world.next().await.result;
+        assert!(matches!(result, DeliveryResult::Retrying { .. }), "somebody else's page says nothing: {result:?}");
+    }
+}

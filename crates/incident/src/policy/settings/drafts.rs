@@ -1,7 +1,7 @@
 //! What can be written about drafts. The comments are the manual.
 
 use super::{DAY, no_span, span};
-use crate::{Approval, Terms};
+use crate::{Approval, MailTo, Terms};
 use activity::Span;
 use draft::{Form, Language};
 use law::Catalogue;
@@ -24,10 +24,14 @@ pub struct DraftRule {
     /// How long it waits for somebody to stop it: `by_exception` only, at most three days.
     #[serde(default = "no_span", with = "span")]
     pub hold: Span,
-    /// Name of a channel of the kind `email` that brings it to the authority. Absent: a person sends it, on the
-    /// authority's own form perhaps, and records that.
+    /// Name of a channel of the kind `email` that brings it to the authority (the channel's `to`), or, where the people themselves have to
+    /// be told, to each of them by a mail of their own. Absent: a person sends it, on the authority's own form perhaps, and records that.
     #[serde(default)]
     pub channel: Option<String>,
+    /// Only with `channel`, and only where people have to be told. `named` (default): employees whom alerts name by number. `directory`:
+    /// everybody in the directory who may live where it concerns anybody.
+    #[serde(default)]
+    pub recipients: Option<MailTo>,
     /// `en`, `de`. Documents whose words are prescribed in one language are in that one.
     #[serde(default)]
     pub language: Language,
@@ -40,7 +44,17 @@ impl DraftRule {
             approvers: self.approvers.clone(),
             channel: self.channel.clone(),
             hold_secs: self.hold.as_secs(),
+            mailing: None,
         }
+    }
+
+    /// Whether any document under this rule is for the people themselves.
+    pub fn goes_to_people(&self, law: &Catalogue) -> bool {
+        law.obligations()
+            .iter()
+            .filter(|of| self.names(&of.id))
+            .filter_map(Form::of)
+            .any(|form| form != Form::Authority)
     }
 
     pub(crate) fn names(&self, obligation: &str) -> bool {
@@ -68,6 +82,7 @@ impl DraftRule {
                 "must lie above `0s` and within `72h`",
             ),
             (!by_exception && self.hold != Span::ZERO, "hold", "goes only with `approval = \"by_exception\"`"),
+            (self.recipients.is_some() && self.channel.is_none(), "recipients", "goes only with `channel`"),
         ];
         mistakes.into_iter().filter(|(wrong, ..)| *wrong).map(|(_, key, problem)| (key, problem)).collect()
     }
@@ -83,10 +98,11 @@ impl DraftRule {
                 (false, true) => {
                     format!("no document is known for `{name}`: only for notices to authorities and to people")
                 }
-                (false, false) if self.channel.is_some() && known.iter().any(|form| *form != Form::Authority) => {
-                    format!(
-                        "`{name}` is told to the people themselves, which one channel cannot do: leave `channel` out"
-                    )
+                (false, false) if self.channel.is_some() && is_mixed(&known) => {
+                    format!("`{name}` is told to authorities and to people: with a `channel`, write an entry for each")
+                }
+                (false, false) if self.recipients.is_some() && known.contains(&Form::Authority) => {
+                    format!("`{name}` is told to an authority, which the channel's `to` names: leave `recipients` out")
                 }
                 (false, false) => continue,
             };
@@ -94,4 +110,9 @@ impl DraftRule {
         }
         mistakes
     }
+}
+
+fn is_mixed(forms: &[Form]) -> bool {
+    let to_authority = |form: &Form| *form == Form::Authority;
+    forms.iter().any(to_authority) && !forms.iter().all(to_authority)
 }

@@ -85,6 +85,9 @@ fn one_line(line: &str) -> String {
 
 /// The same for every repeat of this notice to this recipient.
 pub(super) fn id(notice: &Notice, from: &Mailbox, to: &Mailbox) -> String {
+    if notice.is_of_mailing() {
+        return format!("<{}@{}>", notice.id, from.email.domain());
+    }
     format!("<{}@{}>", &hash(&["notice", &notice.id.0, to.email.as_ref()])[..32], from.email.domain())
 }
 

@@ -1,0 +1,276 @@
+//! A document for people, a mail for each of them: over the log in memory with a relay that refuses some; and on a real Kafka with a real
+//! SMTP server, killed in the middle.
+
+use crate::{
+    harness::{BINARY, Daemon, Scratch, broker, contents, free_port, get, kafka_address, post, until},
+    smtp::SmtpServer,
+};
+use activity::{DataClass, Entity, EntityKind, KnownBy, Mode, Record, Span, Timestamp};
+use breachd::{cli::RoleName, run, settings::Settings, topics::Topics};
+use detector::{Alert, AlertId, AlertWindow, Severity};
+use notifier::sandbox::{Sandbox, SmtpOptions, SmtpSandbox};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use stream::{Broker, Outgoing};
+
+/// To the people of Germany, as soon as something is suspected.
+const LAW: &str = "schema_version: 1\nversion: \"2026-01\"\nobligations:\n\
+    - { id: de-people, group: g, name: Tell the people, citation: c, recipient: individuals, applies_to: [hr], residents_of: DE, starts: [suspicion], \
+    phrase: soon, thresholds: [], status: in_force, verified: yes, as_of: d, sources: [] }\n";
+
+/// An alert that names these employees.
+fn alert(user: &str, ids: impl Iterator<Item = u64>) -> Alert {
+    let subject = Entity::new(EntityKind::PortalUser, user);
+    let from = Timestamp::from_secs(1_772_485_200);
+    let window = AlertWindow { from, to: from + Span::from_hours(1) };
+    let mut records: Vec<Record> = ids.map(|id| Record::new("employee", &id.to_string())).collect();
+    let affected_records = records.len() as u64;
+    records.sort_by_key(|record| record.mixed());
+    let ids: String = records.iter().map(|record| format!("{:016x}", record.0)).collect();
+    Alert {
+        id: AlertId::of("volume", &subject, &subject, window, Mode::Live),
+        raised_at: from,
+        window,
+        entity: subject.clone(),
+        subject,
+        detector: "volume".into(),
+        severity: Severity::Critical,
+        page: true,
+        suppressed_by: None,
+        data_classes: DataClass::Hr.into(),
+        observed: 40.0,
+        expected: 12.0,
+        unit: "rows".into(),
+        p_value: Some(1e-9),
+        why: format!("{user} read more than usual"),
+        facts: Vec::new(),
+        actor_known_by: KnownBy::SqlTag,
+        affected_records,
+        named: Some(serde_json::from_value(json!({ "v": 1, "table": "hr.t", "ids": ids })).unwrap()),
+        attack: Vec::new(),
+        evidence: Vec::new(),
+        mode: Mode::Live,
+    }
+}
+
+fn raise(broker: &dyn Broker, topics: &Topics, alert: &Alert) {
+    let mut appender = broker.appender().unwrap();
+    let payload = alert.to_json().into_bytes();
+    appender
+        .send(Outgoing { topic: topics.alerts(), partition: None, key: None, payload, headers: Vec::new() })
+        .unwrap();
+    appender.flush().unwrap();
+}
+
+/// Rows of employees: number, address, place.
+fn directory(scratch: &Scratch, rows: impl Iterator<Item = (u32, String, &'static str)>) {
+    let rows: String = rows.map(|(id, email, place)| format!(",,,{id},,,,{email},de,{place}\n")).collect();
+    let header = "user,role,department,employee_id,from,to,zone,email,language,jurisdiction\n";
+    scratch.write("directory.csv", format!("{header}{rows}"));
+}
+
+fn address(id: u32) -> String {
+    format!("p{id}@staff.example")
+}
+
+fn config(rest: &str, port: u16, recipients: &str, more: &str) -> String {
+    format!(
+        "instance = \"one\"\n{rest}[directory]\nfile = \"directory.csv\"\n[obligations]\nfile = \"law.yaml\"\n[jurisdictions]\napplicable = [\"*\"]\n\
+         [organisation]\nname = \"Example GmbH\"\ncontact = \"dpo@example.com\"\n\
+         [[triggers]]\nchannels = [\"mail\"]\n\
+         [[drafts]]\nobligations = [\"de-people\"]\napprovers = [\"Ada\"]\nchannel = \"mail\"\n{recipients}\
+         [[channels]]\nname = \"mail\"\nkind = \"email\"\nhost = \"localhost\"\nport = {port}\nfrom = \"privacy@example.com\"\n\
+         to = [\"dpo@example.com\"]\nretry = {{ first = \"1s\", max = \"2s\" }}\n{more}"
+    )
+}
+
+fn json_of(console: &str, path: &str) -> Option<Value> {
+    let (status, body) = get(console, path)?;
+    (status == 200).then(|| serde_json::from_str(&body).unwrap())
+}
+
+fn approve(console: &str) {
+    until("the draft", || json_of(console, "/api/v1/incidents/INC-1/drafts/1"));
+    let approve = json!({ "command": "draft_approve", "draft": 1, "version": 1, "by": "Ada", "comment": "read" });
+    let (status, body) = post(console, "/api/v1/incidents/INC-1/commands", &approve.to_string()).unwrap();
+    assert_eq!(status, 200, "{body}");
+}
+
+fn mailing(console: &str) -> Option<Value> {
+    json_of(console, "/api/v1/incidents/INC-1/drafts/1/mailing")
+}
+
+fn breachd(console: &str, arguments: &[&str]) -> String {
+    let url = format!("http://{console}");
+    let output = Command::new(BINARY).args(arguments).args(["--url", &url]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// The progress of mailings, as the journal has it.
+fn journaled(broker: &dyn Broker, topics: &Topics) -> Vec<Value> {
+    let entries = contents(broker, &topics.journal());
+    let entries = entries.iter().map(|(_, line)| journal::Entry::from_line(line).unwrap());
+    entries.filter(|entry| entry.kind == "mailing_progressed").map(|entry| entry.body["progress"].clone()).collect()
+}
+
+fn persons(progress: &Value) -> BTreeSet<String> {
+    let named = progress["persons"].as_array().unwrap();
+    named.iter().map(|person| person.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn everybody_named_is_written_to_and_who_cannot_be_is_listed() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // 22 is refused; 23 has no address; 24 lives elsewhere; 40 is not in the directory.
+    let options = SmtpOptions { unknown: [address(22)].into(), ..SmtpOptions::default() };
+    let relay = runtime.block_on(SmtpSandbox::start(options)).unwrap();
+    let scratch = Scratch::new("mailing");
+    scratch.write("law.yaml", LAW);
+    let rows = |with_23: bool| {
+        (1..40).map(move |id| {
+            let email = if id == 23 && !with_23 { String::new() } else { address(id) };
+            (id, email, if id == 24 { "FR" } else { "DE" })
+        })
+    };
+    directory(&scratch, rows(false));
+    let more = "tls = \"none\"\nmails_per_minute = 10\nrate_per_minute = 60\n";
+    let file = scratch.write(
+        "breachd.toml",
+        config("[console]\nlisten = \"127.0.0.1:0\"\n", relay.port(), "", more).replace("localhost", "127.0.0.1"),
+    );
+    let settings = Arc::new(Settings::load(std::slice::from_ref(&file), &[]).unwrap());
+    let broker = stream::memory();
+    let topics = Topics::new(settings.topics.clone());
+    topics.prepare(broker.as_ref()).unwrap();
+    raise(broker.as_ref(), &topics, &alert("u1", (21..36).chain([40])));
+    let roles = [RoleName::Notifier, RoleName::Console];
+    let daemon = runtime.block_on(run::start(settings, Arc::clone(&broker), &roles)).unwrap();
+    let console = daemon.console.to_string();
+    approve(&console);
+
+    // The first minute's ten, and then the pace.
+    let first =
+        until("the first batch", || mailing(&console).filter(|page| page["n_left"] == 3 && page["n_on_the_way"] == 3));
+    assert_eq!((&first["state"], &first["n"], &first["n_reached"]), (&json!("running"), &json!(15), &json!(9)));
+    let reasons =
+        json!([{ "why": "no_address", "n": 1 }, { "why": "not_listed", "n": 1 }, { "why": "refused", "n": 1 }]);
+    assert_eq!(first["not_reached"], reasons, "{first:#}");
+    let mails = |to: &str| relay.received().iter().filter(|mail| mail.summary.starts_with(&format!("to {to}"))).count();
+    assert_eq!((mails("p"), mails("p24@"), mails("p36@")), (9, 0, 0));
+
+    // A page over the same channel, while the mailing waits for its minute.
+    let before = (mails("dpo@"), Instant::now());
+    raise(broker.as_ref(), &topics, &alert("u2", 1..3));
+    until("a page", || Some(()).filter(|()| before.0 < mails("dpo@")));
+    assert!(before.1.elapsed() < Duration::from_secs(20), "{:?}", before.1.elapsed());
+    assert_eq!(mails("p"), 9, "the mailing keeps its pace");
+
+    // An address comes to be known on the way.
+    directory(&scratch, rows(true));
+    let done = until("the end", || mailing(&console).filter(|page| page["state"] == "completed"));
+    assert_eq!((&done["n_reached"], &done["n_left"]), (&json!(13), &json!(0)), "{done:#}");
+    let people = json!([{ "employee": "22", "why": "refused" }, { "employee": "40", "why": "not_listed" }]);
+    assert_eq!(done["people"], people);
+    let ids: BTreeSet<String> =
+        relay.received().iter().filter(|mail| mail.summary.starts_with("to p")).map(|mail| mail.id.clone()).collect();
+    assert_eq!((ids.len(), mails("p"), mails("p23@")), (13, 13, 1), "each once");
+    let overview = json_of(&console, "/api/v1/incidents").unwrap();
+    let trouble = "INC-1: 2 people were not reached by the mails of draft 1: tell them another way";
+    assert_eq!(overview["troubles"], json!([trouble]));
+    let shown = breachd(&console, &["drafts", "mailing", "INC-1", "1"]);
+    for expected in ["taken       13 of 15 by the relay", "22          refused", "40          not_listed"] {
+        assert!(shown.contains(expected), "{expected} in\n{shown}");
+    }
+
+    // A mail comes back.
+    let id = relay.received().iter().find(|mail| mail.summary.starts_with("to p25@")).unwrap().id.clone();
+    let report = format!("Subject: returned\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\nMessage-ID: {id}\r\n");
+    let report = scratch.write("returned.eml", report);
+    let mails = report.to_str().unwrap();
+    let said =
+        breachd(&console, &["drafts", "bounced", "INC-1", "1", "--mails", mails, "--by", "Ada", "--reason", "DSN"]);
+    assert!(said.contains("recorded: 1"), "{said}");
+    let bounced = until("the bounce", || mailing(&console).filter(|page| page["n_reached"] == 12));
+    assert_eq!(bounced["people"][1], json!({ "employee": "25", "why": "bounced" }));
+
+    let entries = contents(broker.as_ref(), &topics.journal());
+    let text: String = entries.iter().map(|(_, line)| String::from_utf8_lossy(line).into_owned()).collect();
+    assert!(!text.contains("@staff.example"), "nobody's address is in the journal");
+    assert!(daemon.stop());
+}
+
+/// Message-IDs of the mails to each recipient, in no order.
+fn delivered(server: &SmtpServer) -> BTreeMap<String, Vec<String>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for mail in server.mails() {
+        let header = |name: &str| mail.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
+        all.entry(header("To: ")).or_default().push(header("Message-ID: "));
+    }
+    all.retain(|to, _| to.ends_with("@staff.example"));
+    all
+}
+
+#[test]
+fn a_kill_repeats_what_was_in_flight_under_the_same_ids_and_nobody_is_forgotten() {
+    const N: u32 = 700;
+    let scratch = Scratch::new("mailing-kill");
+    let prefix = crate::harness::unique("mailing");
+    let broker = broker();
+    let mut server = SmtpServer::start(&scratch);
+    scratch.write("law.yaml", LAW);
+    directory(&scratch, (1..=N).map(|id| (id, address(id), "DE")));
+    let console = format!("127.0.0.1:{}", free_port());
+    let kafka = kafka_address();
+    let rest = format!(
+        "[kafka]\nbootstrap_servers = \"{kafka}\"\n[topics]\nprefix = \"{prefix}\"\ntally_partitions = 1\n[console]\nlisten = \"{console}\"\n"
+    );
+    let more = format!("ca_file = \"{}\"\nmails_per_minute = 6000\ntimeout = \"100s\"\n", server.certificate.display());
+    let recipients = "recipients = \"directory\"\n";
+    let file = scratch.write("breachd.toml", config(&rest, server.port, recipients, &more));
+    let settings = Settings::load(std::slice::from_ref(&file), &[]).unwrap();
+    let topics = Topics::new(settings.topics.clone());
+    topics.prepare(broker.as_ref()).unwrap();
+    raise(broker.as_ref(), &topics, &alert("u1", 1..4));
+    let run = |file: &Path| Daemon::run(file, &["--roles", "notifier,console"], scratch.0.join("daemon.log"));
+    let mut daemon = run(&file);
+    approve(&console);
+    until("the second batch is on its way", || Some(delivered(&server).len()).filter(|n| *n >= 300));
+    daemon.kill();
+    let before = delivered(&server);
+    let until_then = journaled(broker.as_ref(), &topics);
+    let in_flight = until_then.iter().rev().find(|of| of["progress"] == "begun").map(persons).unwrap();
+    let ended = until_then.iter().filter(|of| of["progress"] == "ended").count();
+    assert!(before.len() < N as usize && ended >= 1, "killed in the middle: {} mails, {ended} batches", before.len());
+
+    // An answer that is waited for in vain would be another reason to repeat a mail, on a machine as busy as this: hence `timeout`.
+    // The relay is away as well for a moment: nobody is lost by that.
+    let port = server.port;
+    drop(server);
+    let mut daemon = run(&file);
+    until("it goes on", || mailing(&console).filter(|page| page["state"] == "running"));
+    server = SmtpServer::start_at(&scratch, port);
+    let done = until("the end", || mailing(&console).filter(|page| page["state"] == "completed"));
+    assert_eq!((&done["n_reached"], &done["not_reached"]), (&json!(N), &json!([])), "{done:#}");
+    let all = delivered(&server);
+    assert_eq!(all.len(), N as usize, "everybody");
+    let ids: BTreeSet<&String> = all.values().flatten().collect();
+    assert_eq!(ids.len(), N as usize, "each mail to one person has one id");
+    let repeated: Vec<&String> = all.iter().filter(|(_, ids)| ids.len() > 1).map(|(to, _)| to).collect();
+    assert!(repeated.len() <= in_flight.len() && in_flight.len() <= 256, "{} repeated", repeated.len());
+    for to in &repeated {
+        let person = to.trim_start_matches('p').split('@').next().unwrap();
+        assert!(in_flight.contains(person) && all[*to].len() == 2, "{to} was not in flight");
+    }
+    // Each delivery is proven: every person is in a batch that ended without naming them.
+    let progress = journaled(broker.as_ref(), &topics);
+    let begun: BTreeSet<String> = progress.iter().filter(|of| of["progress"] == "begun").flat_map(persons).collect();
+    assert_eq!(begun.len(), N as usize);
+    assert!(progress.len() <= 20, "by the batch, not by the mail: {}", progress.len());
+    assert_eq!(daemon.terminate(), Some(0));
+}
