@@ -15,6 +15,10 @@
 //! api_token_file = "/run/credentials/breachd/pagerduty-api"  # optional: confirms that an incident is really open
 //! webhook_secret_file = "/run/credentials/breachd/pagerduty-webhook"   # optional: answers come back
 //! ```
+//! `change_events = true`: a closed incident is also a change event, which notifies nobody and stands in the service's timeline for 90
+//! days, where those look who ask what happened here before. PagerDuty does not know a repeat of one: after a lost answer it may
+//! stand there twice.
+//!
 //! With `webhook_secret_file`, acknowledgements and notes made in PagerDuty come back (see [`crate::ChannelHook`]).
 //! The daily digest is refused: it may interrupt nobody.
 //!
@@ -78,6 +82,9 @@ pub struct PagerDutySettings {
     pub api_token_file: Option<PathBuf>,
     /// Or the environment variable that holds it.
     pub api_token_env: Option<String>,
+    /// Whether a closed incident is also told as a change event.
+    #[serde(default)]
+    pub change_events: bool,
     /// File with the secrets of the webhook subscription (version 3), one a line: more than one while it is being changed. With it, what
     /// people do to our incidents in PagerDuty comes back through `POST /hooks/NAME` of the console.
     pub webhook_secret_file: Option<PathBuf>,
@@ -171,6 +178,8 @@ impl PagerDutySettings {
 pub(super) struct PagerDuty {
     http: Http,
     enqueue: String,
+    /// Where change events go, if any do.
+    change: Option<String>,
     incidents: String,
     source: String,
     routing_key: Secret,
@@ -186,6 +195,9 @@ impl PagerDuty {
             let problem = format!("the routing key must have {ROUTING_KEY_CHARACTERS} characters");
             return Err(unfit(&settings.name, problem));
         }
+        if settings.change_events && routing_key.expose().starts_with('R') {
+            return Err(unfit(&settings.name, "a routing key of an event orchestration (R…) takes no change events"));
+        }
         let api_token = settings
             .api_token()
             .is_given()
@@ -196,6 +208,7 @@ impl PagerDuty {
         Ok(PagerDuty {
             http: Http::new(&settings.name, settings.timeout, None, outside)?,
             enqueue: below(events, "/v2/enqueue"),
+            change: settings.change_events.then(|| below(events, "/v2/change/enqueue")),
             incidents: below(rest, "/incidents"),
             source: settings.source.clone(),
             routing_key,
@@ -219,6 +232,19 @@ impl PagerDuty {
         let answered = self.http.succeed(request, error_words).await?;
         let key = answered.json().and_then(|json| Some(json.get("dedup_key")?.as_str()?.to_owned()));
         key.ok_or_else(|| Failure::passing(format!("HTTP {}, but not PagerDuty's answer", answered.status.as_u16())))
+    }
+
+    /// Posts what has changed, if that is wanted.
+    async fn tell_change(&self, notice: &Notice) -> Result<(), Failure> {
+        let Some(address) = &self.change else { return Ok(()) };
+        let mut event = change(notice, &self.source);
+        event["routing_key"] = self.routing_key.expose().into();
+        let request =
+            self.http.client().post(address).header("content-type", "application/json").body(event.to_string());
+        let answered = self.http.succeed(request, error_words).await?;
+        let taken = answered.json().is_some_and(|json| json["status"] == "success");
+        let status = answered.status.as_u16();
+        taken.then_some(()).ok_or_else(|| Failure::passing(format!("HTTP {status}, but not PagerDuty's answer")))
     }
 
     fn incident_key(&self, notice: &Notice) -> String {
@@ -286,7 +312,12 @@ impl Channel for PagerDuty {
                     // Its log entry then says how it ended: closed, or merged into which other incident.
                     event.insert("payload".into(), end(notice, &self.source));
                 }
-                self.enqueue(&event).await?
+                let receipt = self.enqueue(&event).await?;
+                if action == "resolve" {
+                    // Last: if it fails, the next try resolves what is resolved, which is dropped there.
+                    self.tell_change(notice).await?;
+                }
+                receipt
             };
             if action == "resolve" {
                 self.warnings.lock().unwrap_or_else(PoisonError::into_inner).remove(&notice.incident);
@@ -433,6 +464,24 @@ fn end(notice: &Notice, source: &str) -> Value {
         "source": source,
         "severity": severity(notice.severity),
     })
+}
+
+/// A change event but for the routing key. No custom details: it lies there longer than the alert.
+fn change(notice: &Notice, source: &str) -> Value {
+    let facts = Facts::of(notice);
+    let drill = if notice.drill.is_some() { "[DRILL] " } else { "" };
+    let summary = format!("{drill}{}: {}: {}", facts.incident, facts.headline, facts.title);
+    let mut event = json!({
+        "payload": {
+            "summary": printable_within(&summary, SUMMARY_CHARACTERS_MAX),
+            "source": source,
+            "timestamp": notice.decided_at.to_string(),
+        },
+    });
+    if let Some(link) = &facts.link {
+        event["links"] = json!([{ "href": link, "text": format!("{} in breachd", facts.incident) }]);
+    }
+    event
 }
 
 fn follow_up(action: &str, key: &str) -> Map<String, Value> {

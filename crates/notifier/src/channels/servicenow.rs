@@ -1,4 +1,4 @@
-//! # ServiceNow: a record per incident, by the Table API
+//! # ServiceNow: a record per incident
 //!
 //! The first notice of an incident creates a record, later ones add a work note and set impact and urgency; breachd never
 //! changes a record's state, that is people's business. ServiceNow has no idempotency of its own (`correlation_id` is
@@ -19,12 +19,31 @@
 //! impact = { critical = 1, high = 1, medium = 2, low = 3 }
 //! urgency = { critical = 1, high = 2, medium = 2, low = 3 }
 //! ```
-//! Accepted means that the write was answered 200 or 201. Confirmed means that reading it back shows the record with its
+//! Instead of `user` and its password, OAuth client credentials: `client_id` and `client_secret_file` of an OAuth API endpoint
+//! for external clients, to whose application user the rights belong. The token comes from `/oauth_token.do` of the instance.
+//!
+//! `api` says which way in, all with the same correlation id, `source:INC-…`:
+//!
+//! - `table`, the default: as above. The account reads, creates and writes in `table`.
+//! - `import_set`: a row per notice in the staging table `table`, with the columns `short_description`, `description`,
+//!   `work_notes`, `impact`, `urgency`, `category`, `assignment_group`, `correlation_id`, `correlation_display`, `notice` and
+//!   `notice_kind`. Your transform map coalesces on `correlation_id`, writes `work_notes` unless a note with that `notice` is
+//!   there, and decides what later notices overwrite. Inserted or updated is accepted, and confirmed a second later; ignored
+//!   or error is refused, with the map's message.
+//! - `events`: an event per notice for Event Management (`/api/global/em/jsonv2`, role `evt_mgmt_integration`), with
+//!   `message_key` as the correlation id, severity 1 to 4 from critical to low, and 0 with `Closing` when the incident closes.
+//!   Accepted, never confirmed: event rules decide later.
+//!
+//! For `table`, accepted means that the write was answered 200 or 201. Confirmed means that reading it back shows the record with its
 //! short description, and with its assignment group if one is set: unknown fields and groups are dropped there without an
 //! error.
 
+mod access;
+mod inlets;
+
+use self::{access::Access, inlets::Transformed};
 use super::{
-    http::{Http, Outside, below},
+    http::{Answered, Http, Outside, below},
     not_for_a_digest, read_secret,
 };
 use crate::{
@@ -35,10 +54,9 @@ use crate::{
     stages::classify::Failure,
 };
 use activity::printable_within;
-use base64::{Engine, engine::general_purpose::STANDARD};
 use detector::Severity;
 use incident::{Notice, NoticeKind};
-use reqwest::{Method, RequestBuilder};
+use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -61,15 +79,25 @@ pub struct ServiceNowSettings {
     pub name: String,
     /// Address of the instance: https, or http on loopback.
     pub instance: String,
-    /// Table to write to; the account needs to read, create and write there.
+    /// Which way in.
+    #[serde(default)]
+    pub api: ServiceNowApi,
+    /// Table to write to, or the staging table of an import set; events need none.
     #[serde(default = "default_table")]
     pub table: String,
-    /// Account for basic authentication, without MFA.
+    /// Account for basic authentication, without MFA. Empty: `client_id` is given instead.
+    #[serde(default)]
     pub user: String,
     /// File with its password.
     pub password_file: Option<PathBuf>,
     /// Or the environment variable that holds it.
     pub password_env: Option<String>,
+    /// OAuth client credentials instead: the client's id.
+    pub client_id: Option<String>,
+    /// File with its secret.
+    pub client_secret_file: Option<PathBuf>,
+    /// Or the environment variable that holds it.
+    pub client_secret_env: Option<String>,
     /// PEM certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// File with the secrets (`whsec_…`) that the instance's business rule signs with, one a line. With it, assignments and work notes come
@@ -102,6 +130,19 @@ pub struct ServiceNowSettings {
     pub concurrency: usize,
     #[serde(default)]
     pub retry: Retry,
+}
+
+/// The ways in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceNowApi {
+    /// Records, by the Table API.
+    #[default]
+    Table,
+    /// Rows of a staging table, by the Import Set API.
+    ImportSet,
+    /// Events, for Event Management.
+    Events,
 }
 
 /// A number from 1 to 3 for each severity.
@@ -155,14 +196,14 @@ impl ServiceNowSettings {
 
     pub(crate) fn check(&self, problems: &mut Problems) {
         problems.add_some("instance", settings::check_url(&self.instance, false));
-        problems.add_some("password", self.password().problem("password"));
+        self.check_access(problems);
         let is_word =
             |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         if self.table.is_empty() || !is_word(&self.table) {
             problems.add("table", "must be a table's name: a-z, 0-9 and `_`");
         }
-        if self.user.is_empty() || self.user.contains([':', '\n', '\r']) {
-            problems.add("user", "must not be empty or hold a colon");
+        if self.api == ServiceNowApi::ImportSet && self.table == default_table() {
+            problems.add("table", "must name the staging table: rows are imported there, not into the table itself");
         }
         // `^` separates conditions in an encoded query.
         if self.source.is_empty() || self.source.chars().count() > 40 || self.source.contains(['^', '\n', '\r', ' ']) {
@@ -175,8 +216,44 @@ impl ServiceNowSettings {
         }
     }
 
+    fn check_access(&self, problems: &mut Problems) {
+        let Some(client_id) = &self.client_id else {
+            problems.add_some("password", self.password().problem("password"));
+            if self.user.is_empty() || self.user.contains([':', '\n', '\r']) {
+                problems.add("user", "must not be empty or hold a colon");
+            }
+            if self.client_secret().is_given() {
+                problems.add("client_id", "is missing: a client's secret is given");
+            }
+            return;
+        };
+        problems.add_some("client_secret", self.client_secret().problem("client_secret"));
+        if client_id.is_empty() || client_id.chars().any(char::is_control) {
+            problems.add("client_id", "must not be empty or hold control characters");
+        }
+        if !self.user.is_empty() || self.password().is_given() {
+            problems.add("client_id", "is given beside `user` or its password: keep one of the two");
+        }
+    }
+
     fn password(&self) -> SecretSource {
         SecretSource::of(&self.password_file, &self.password_env)
+    }
+
+    fn client_secret(&self) -> SecretSource {
+        SecretSource::of(&self.client_secret_file, &self.client_secret_env)
+    }
+
+    /// Reads the secret it needs.
+    fn access(&self) -> Result<Access, ChannelError> {
+        let Some(client_id) = &self.client_id else {
+            let password = read_secret(&self.name, "password_file", &self.password())?;
+            return Ok(Access::basic(&self.user, password));
+        };
+        let secret = read_secret(&self.name, "client_secret_file", &self.client_secret())?;
+        let endpoint = reqwest::Url::parse(&below(&self.instance, "/oauth_token.do"))
+            .map_err(|_| super::unfit(&self.name, "`instance` is no URL"))?;
+        Ok(Access::oauth(endpoint, client_id, secret))
     }
 }
 
@@ -184,9 +261,9 @@ pub(super) struct ServiceNow {
     http: Http,
     settings: ServiceNowSettings,
     records: String,
-    password: Secret,
-    /// `user:password` in base64: as secret as the password.
-    basic: Secret,
+    access: Access,
+    /// What import sets said.
+    transformed: Transformed,
 }
 
 /// One record, as far as breachd looks.
@@ -201,28 +278,35 @@ struct Record {
 
 impl ServiceNow {
     pub(super) fn new(settings: &ServiceNowSettings, outside: &Outside) -> Result<Self, ChannelError> {
-        let password = read_secret(&settings.name, "password_file", &settings.password())?;
-        let basic = STANDARD.encode(format!("{}:{}", settings.user, password.expose()));
         Ok(ServiceNow {
             http: Http::new(&settings.name, settings.timeout, settings.ca_file.as_ref(), outside)?,
             records: below(&settings.instance, &format!("/api/now/table/{}", settings.table)),
             settings: settings.clone(),
-            password,
-            basic: Secret::new(basic),
+            access: settings.access()?,
+            transformed: Transformed::default(),
         })
     }
 
-    fn request(&self, method: Method, address: reqwest::Url) -> RequestBuilder {
-        self.http
-            .client()
-            .request(method, address)
-            .header("accept", "application/json")
-            .header("content-type", "application/json")
-            .header("authorization", format!("Basic {}", self.basic.expose()))
+    /// One exchange that must end in 2xx; an empty body is none.
+    async fn succeed(&self, method: Method, address: reqwest::Url, body: &str) -> Result<Answered, Failure> {
+        let request = || {
+            let request = self
+                .http
+                .client()
+                .request(method.clone(), address.clone())
+                .header("accept", "application/json")
+                .header("content-type", "application/json");
+            if body.is_empty() { request } else { request.body(body.to_owned()) }
+        };
+        self.access.succeed(&self.http, request).await
     }
 
     fn address(&self, below: &str) -> Result<reqwest::Url, Failure> {
         reqwest::Url::parse(&format!("{}{below}", self.records)).map_err(|_| Failure::refused("no address"))
+    }
+
+    fn below_instance(&self, path: &str) -> Result<reqwest::Url, Failure> {
+        reqwest::Url::parse(&below(&self.settings.instance, path)).map_err(|_| Failure::refused("no address"))
     }
 
     fn correlation_id(&self, notice: &Notice) -> String {
@@ -245,7 +329,7 @@ impl ServiceNow {
                 // Work notes exist as display values only.
                 .append_pair("sysparm_display_value", if with_notes { "true" } else { "false" })
                 .append_pair("sysparm_limit", &RECORDS_MAX.to_string());
-            let answered = self.http.succeed(self.request(Method::GET, address), error_words).await?;
+            let answered = self.succeed(Method::GET, address, "").await?;
             if answered.cut && with_notes {
                 continue;
             }
@@ -259,15 +343,13 @@ impl ServiceNow {
 
     async fn create(&self, notice: &Notice, facts: &Facts) -> Result<(), Failure> {
         let body = Value::Object(self.new_record(notice, facts)).to_string();
-        let request = self.request(Method::POST, self.address("")?).body(body);
-        self.http.succeed(request, error_words).await.map(|_| ())
+        self.succeed(Method::POST, self.address("")?, &body).await.map(|_| ())
     }
 
     async fn update(&self, record: &Record, fields: Map<String, Value>) -> Result<(), Failure> {
         let id: String = record.sys_id.chars().filter(char::is_ascii_alphanumeric).collect();
-        let request =
-            self.request(Method::PATCH, self.address(&format!("/{id}"))?).body(Value::Object(fields).to_string());
-        self.http.succeed(request, error_words).await.map(|_| ())
+        let body = Value::Object(fields).to_string();
+        self.succeed(Method::PATCH, self.address(&format!("/{id}"))?, &body).await.map(|_| ())
     }
 
     fn new_record(&self, notice: &Notice, facts: &Facts) -> Map<String, Value> {
@@ -303,6 +385,11 @@ impl Channel for ServiceNow {
             if matches!(notice.kind, NoticeKind::Digest | NoticeKind::Draft) {
                 return Err(not_for_a_digest());
             }
+            match self.settings.api {
+                ServiceNowApi::Table => {}
+                ServiceNowApi::ImportSet => return self.import(notice).await,
+                ServiceNowApi::Events => return self.raise(notice).await,
+            }
             let facts = Facts::of(notice);
             let found = self.find(notice).await?;
             if let Some(record) = found.first() {
@@ -332,11 +419,14 @@ impl Channel for ServiceNow {
     }
 
     fn can_confirm(&self) -> bool {
-        true
+        self.settings.api != ServiceNowApi::Events
     }
 
     fn confirm<'a>(&'a self, notice: &'a Notice) -> Answer<'a, Confirmation> {
         Box::pin(async move {
+            if self.settings.api != ServiceNowApi::Table {
+                return Ok(self.transformed.confirm(notice));
+            }
             let found = self.find(notice).await?;
             let group_set =
                 |record: &Record| self.settings.assignment_group.is_none() || !record.assignment_group.is_empty();
@@ -355,15 +445,18 @@ impl Channel for ServiceNow {
 
     fn probe(&self) -> Answer<'_, String> {
         Box::pin(async move {
+            if self.settings.api == ServiceNowApi::Events {
+                return self.raise_nothing().await;
+            }
             let mut address = self.address("")?;
             address.query_pairs_mut().append_pair("sysparm_fields", "sys_id").append_pair("sysparm_limit", "1");
-            self.http.succeed(self.request(Method::GET, address), error_words).await?;
+            self.succeed(Method::GET, address, "").await?;
             Ok(format!("the account may read table {}; writing was not tried", self.settings.table))
         })
     }
 
     fn secrets(&self) -> Vec<&Secret> {
-        vec![&self.basic, &self.password]
+        self.access.secrets()
     }
 }
 

@@ -1,4 +1,4 @@
-//! PagerDuty's Events API v2, and of its REST API the look-up of incidents by key.
+//! PagerDuty's Events API v2, with change events, and of its REST API the look-up of incidents by key.
 //!
 //! Stateful as the service is: a trigger joins an open alert of the same key and opens a new one after a resolve;
 //! acknowledging or resolving what is not open is answered 202 and dropped.
@@ -42,6 +42,7 @@ pub struct OpenAlert {
 #[derive(Debug, Default)]
 struct State {
     alerts: BTreeMap<String, OpenAlert>,
+    changes: Vec<Value>,
     muted: bool,
     generated: u32,
 }
@@ -55,6 +56,7 @@ impl PagerDutySandbox {
             let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
             match (asked.method.as_str(), asked.path.as_str()) {
                 ("POST", "/v2/enqueue") => enqueue(&mut state, asked, &routing_key),
+                ("POST", "/v2/change/enqueue") => take_change(&mut state, asked, &routing_key),
                 ("GET", "/incidents") => incidents(&state, asked, &api_token),
                 _ => Said::json(404, &json!({ "error": { "message": "Not Found", "code": 2100 } })),
             }
@@ -74,6 +76,11 @@ impl PagerDutySandbox {
 
     pub fn alerts(&self) -> BTreeMap<String, OpenAlert> {
         self.lock().alerts.clone()
+    }
+
+    /// Change events, oldest first.
+    pub fn changes(&self) -> Vec<Value> {
+        self.lock().changes.clone()
     }
 
     /// From now on events are accepted and open nothing, as in a maintenance window.
@@ -124,6 +131,28 @@ fn enqueue(state: &mut State, asked: &Asked, routing_key: &str) -> Said {
     }
     let body = json!({ "status": "success", "message": "Event processed", "dedup_key": key });
     Said::json(202, &body).about(key, about)
+}
+
+/// Strict: nothing but what a change event has, and nothing that belongs to an alert.
+fn take_change(state: &mut State, asked: &Asked, routing_key: &str) -> Said {
+    let event: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let payload = &event["payload"];
+    let summary = payload["summary"].as_str().unwrap_or_default();
+    let is_known = |value: &Value, known: &[&str]| {
+        value.as_object().is_some_and(|fields| fields.keys().all(|name| known.contains(&name.as_str())))
+    };
+    let is_fit = event["routing_key"] == routing_key
+        && is_known(&event, &["routing_key", "payload", "links", "images"])
+        && is_known(payload, &["summary", "source", "timestamp", "custom_details"])
+        && (1..=SUMMARY_CHARACTERS_MAX).contains(&summary.chars().count())
+        && asked.body.len() <= EVENT_BYTES_MAX;
+    if !is_fit {
+        let body = json!({ "status": "invalid event", "message": "Change event object is invalid", "errors": [] });
+        return Said::json(400, &body).about("?", "an unfit change event");
+    }
+    let about = short(&format!("change {summary}"));
+    state.changes.push(event);
+    Said::json(202, &json!({ "status": "success", "message": "Change event processed" })).about("change", about)
 }
 
 fn apply(state: &mut State, key: &str, action: &str, summary: &str) {

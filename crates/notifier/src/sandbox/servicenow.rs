@@ -5,6 +5,10 @@
 //! value is a string, too long text is cut, priority follows from impact and urgency, and work notes can be read only as
 //! display values. Stricter in one thing: a query that it does not understand is refused, where the real one may answer with everything.
 
+mod inlets;
+mod tokens;
+
+use self::tokens::Tokens;
 use super::{
     Base, Sandbox,
     http::{self, Asked, Said},
@@ -37,6 +41,8 @@ const FIELDS: [(&str, usize); 11] = [
 pub struct ServiceNowSandbox {
     base: Base,
     records: Arc<Mutex<Vec<Record>>>,
+    tokens: Arc<Mutex<Tokens>>,
+    events: Arc<Mutex<Vec<Map<String, Value>>>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -46,7 +52,8 @@ struct Record {
 }
 
 impl ServiceNowSandbox {
-    /// Knows one account, one table and one assignment group.
+    /// Knows one account, one table and one assignment group. The account's name and password are also an OAuth client's id and
+    /// secret. Rows of the staging table `u_breachd` are transformed into records; events are taken.
     pub async fn start(user: &str, password: &str, table: &str, group: &str) -> io::Result<Self> {
         let records: Arc<Mutex<Vec<Record>>> = Arc::default();
         let desk = Desk {
@@ -54,17 +61,59 @@ impl ServiceNowSandbox {
             path: format!("/api/now/table/{table}"),
             group: group.to_owned(),
         };
-        let shared = records.clone();
+        let tokens: Arc<Mutex<Tokens>> = Arc::default();
+        let events: Arc<Mutex<Vec<Map<String, Value>>>> = Arc::default();
+        let (shared, issued, taken) = (records.clone(), tokens.clone(), events.clone());
+        let (client_id, client_secret) = (user.to_owned(), password.to_owned());
         let base = http::serve("servicenow", move |asked| {
-            desk.answer(&mut shared.lock().unwrap_or_else(PoisonError::into_inner), asked)
+            let mut tokens = issued.lock().unwrap_or_else(PoisonError::into_inner);
+            if asked.path == "/oauth_token.do" {
+                return tokens.answer(asked, &client_id, &client_secret);
+            }
+            let authorization = asked.header("authorization");
+            if authorization != desk.authorization && !tokens.admits(authorization) {
+                return error(401, "User Not Authenticated", "Required to provide Auth information");
+            }
+            if asked.path == inlets::EVENTS_PATH {
+                return inlets::events(&mut taken.lock().unwrap_or_else(PoisonError::into_inner), asked);
+            }
+            let mut records = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            match (asked.path.strip_prefix("/api/now/import/"), asked.path.strip_prefix("/api/now/table/")) {
+                (Some(inlets::STAGING_TABLE), _) => inlets::import(&mut records, &desk.group, asked),
+                (_, Some(inlets::STAGING_TABLE)) if asked.method == "GET" => Said::json(200, &json!({ "result": [] })),
+                _ => desk.answer(&mut records, asked),
+            }
         })
         .await?;
-        Ok(ServiceNowSandbox { base, records })
+        Ok(ServiceNowSandbox { base, records, tokens, events })
     }
 
     /// For `instance` of the channel.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port())
+    }
+
+    /// Access tokens handed out so far.
+    pub fn n_tokens(&self) -> usize {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).n_issued
+    }
+
+    /// No token that was handed out is taken any more.
+    pub fn withdraw_tokens(&self) {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).withdraw();
+    }
+
+    /// Every event that was taken, oldest first.
+    pub fn events(&self) -> Vec<Map<String, Value>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Someone closes the record of this index.
+    pub fn close(&self, index: usize) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = records.get_mut(index) {
+            record.fields.insert("state".into(), "7".into());
+        }
     }
 
     /// The fields of every record, oldest first; `work_notes` holds the notes, newest first, between blank lines.
@@ -109,9 +158,6 @@ struct Desk {
 
 impl Desk {
     fn answer(&self, records: &mut Vec<Record>, asked: &Asked) -> Said {
-        if asked.header("authorization") != self.authorization {
-            return error(401, "User Not Authenticated", "Required to provide Auth information");
-        }
         let Some(below) = asked.path.strip_prefix(&self.path) else {
             return error(400, "Invalid table", "");
         };

@@ -12,5 +12,6 @@ mod slack;
 mod sms;
 mod support;
 mod teams;
+mod tls;
 mod together;
 mod webhook;

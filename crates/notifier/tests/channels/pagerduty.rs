@@ -170,3 +170,35 @@ async fn the_services_words_reach_the_report() {
     let reason = "HTTP 400: Event object is invalid; Invalid routing key".to_owned();
     assert_eq!(result, DeliveryResult::Rejected { reason });
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_incident_is_a_change_event_where_that_is_wanted() {
+    let sandbox = sandbox().await;
+    for wanted in [false, true] {
+        let mut world = World::new(only(&with(&table(&sandbox), json!({ "change_events": wanted }))));
+        let opened = notice();
+        for kind in [NoticeKind::Opened, NoticeKind::Acknowledged, NoticeKind::Closed] {
+            let title = "💥".repeat(3000);
+            assert_eq!(world.deliver(&Notice { title, ..follow_up(&opened, kind) }).await, ["accepted"]);
+        }
+        assert_eq!(sandbox.changes().len(), usize::from(wanted));
+        assert_eq!(sandbox.alert(&format!("breachd/{}", opened.incident)).unwrap().status, "resolved");
+    }
+    let change = &sandbox.changes()[0];
+    assert!(change["payload"]["summary"].as_str().unwrap().starts_with("INC-"));
+    assert_eq!(change["links"][0]["href"], "https://breachd.example/incidents/INC-7");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_event_that_fails_is_tried_again_and_the_alert_stays_resolved() {
+    let sandbox = sandbox().await;
+    let mut world = World::new(only(&with(&table(&sandbox), json!({ "change_events": true }))));
+    let opened = notice();
+    assert_eq!(world.deliver(&opened).await, ["accepted"]);
+    sandbox.fail_next(Fault::Pass);
+    sandbox.fail_next(Fault::status(503));
+    assert_eq!(world.deliver(&follow_up(&opened, NoticeKind::Closed)).await, ["retrying", "accepted"]);
+    assert_eq!(sandbox.changes().len(), 1);
+    let alert = sandbox.alert(&format!("breachd/{}", opened.incident)).unwrap();
+    assert_eq!((alert.status, alert.generation), ("resolved", 1));
+}
