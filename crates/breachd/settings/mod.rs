@@ -377,7 +377,9 @@ impl Settings {
             })
             .collect();
         let spec = EngineSpec { partition, partitions, sources: sources.to_vec(), evidence };
+        let key = self.privacy.alert_key().map(detector::AlertKey::new);
         Engine::new(spec, Arc::new(self.detector.clone()), Arc::clone(&self.people), Arc::clone(&self.periods))
+            .with_alert_key(key)
     }
 
     /// The part that ingest reads.

@@ -112,14 +112,48 @@ impl Severity {
     }
 }
 
+/// Under it an id does not let anybody who has a list of names test whom an alert is about. From the deployment's key, so that every
+/// instance and every replay gives the same ids.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AlertKey([u8; 32]);
+
+impl AlertKey {
+    pub const fn new(key: [u8; 32]) -> Self {
+        AlertKey(key)
+    }
+}
+
+impl fmt::Debug for AlertKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AlertKey(…)")
+    }
+}
+
 impl AlertId {
-    /// What decides an alert's identity, and nothing else does.
+    /// As [`AlertId::under`] no key: anybody can compute it.
     pub fn of(detector: &str, subject: &Entity, entity: &Entity, window: AlertWindow, mode: Mode) -> Self {
+        Self::under(None, detector, subject, entity, window, mode)
+    }
+
+    /// What decides an alert's identity, and nothing else does. SHA-256 over the length-prefixed fields, the key before all others; the
+    /// first 16 bytes, so that nobody can go on from the result to another one.
+    pub fn under(
+        key: Option<&AlertKey>,
+        detector: &str,
+        subject: &Entity,
+        entity: &Entity,
+        window: AlertWindow,
+        mode: Mode,
+    ) -> Self {
         let mut hash = Sha256::new();
         let mut field = |bytes: &[u8]| {
             hash.update((bytes.len() as u64).to_le_bytes());
             hash.update(bytes);
         };
+        if let Some(AlertKey(key)) = key {
+            field(b"breachd alert under a key 1");
+            field(key);
+        }
         field(b"breachd alert 1");
         field(detector.as_bytes());
         for entity in [subject, entity] {
@@ -370,8 +404,14 @@ mod tests {
         let sent = alert();
         let other_window = AlertWindow { to: sent.window.to + activity::Span::from_hours(1), ..sent.window };
         let drill = Mode::Drill(activity::DrillId(1));
+        let under = |key: u8| {
+            let key = AlertKey::new([key; 32]);
+            AlertId::under(Some(&key), "volume", &sent.subject, &sent.entity, sent.window, Mode::Live)
+        };
         let ids = [
             AlertId::of("volume", &sent.subject, &sent.entity, sent.window, Mode::Live),
+            under(0),
+            under(1),
             AlertId::of("first_seen", &sent.subject, &sent.entity, sent.window, Mode::Live),
             AlertId::of("volume", &sent.entity, &sent.entity, sent.window, Mode::Live),
             AlertId::of("volume", &sent.subject, &sent.subject, sent.window, Mode::Live),

@@ -20,7 +20,7 @@
 //! source partition that was silent, was released, and comes back with old records; verdicts that come late. All are counted.
 
 use crate::{
-    alert::{Alert, AlertId, AlertWindow, Evidence, Fact, Suppression},
+    alert::{Alert, AlertId, AlertKey, AlertWindow, Evidence, Fact, Suppression},
     baseline::Baseline,
     budget::Budget,
     calendar::Calendar,
@@ -112,6 +112,7 @@ pub struct Stats {
 #[derive(Debug)]
 pub struct Engine {
     spec: EngineSpec,
+    alert_key: Option<AlertKey>,
     settings: Arc<Settings>,
     directory: Arc<Directory>,
     calendar: Arc<Calendar>,
@@ -206,6 +207,7 @@ struct Work {
 impl Engine {
     pub fn new(spec: EngineSpec, settings: Arc<Settings>, directory: Arc<Directory>, calendar: Arc<Calendar>) -> Self {
         Engine {
+            alert_key: None,
             budget: Budget::new(&settings),
             progress: Progress::new(&spec.sources, settings.allowed_lateness),
             fleet: Fleet::new(spec.partitions, settings.volume.half_life_days),
@@ -230,6 +232,11 @@ impl Engine {
             sent: None,
             stats: Stats::default(),
         }
+    }
+
+    /// Ids of alerts go by this key; without one anybody can compute them.
+    pub fn with_alert_key(self, alert_key: Option<AlertKey>) -> Self {
+        Engine { alert_key, ..self }
     }
 
     /// Another content of the HR directory: peer groups are looked up in it from now on.
@@ -1121,7 +1128,7 @@ impl Engine {
         };
         let start = |hour: i64| Bucket(hour.saturating_mul(60)).start();
         let window = AlertWindow { from: start(from), to: start(to) };
-        let id = AlertId::of(detector, &subject, &entity, window, key.mode);
+        let id = AlertId::under(self.alert_key.as_ref(), detector, &subject, &entity, window, key.mode);
         Identity { id, subject, entity, window }
     }
 

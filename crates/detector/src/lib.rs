@@ -51,7 +51,7 @@ mod tail;
 mod verdict;
 mod watch;
 
-pub use alert::{Alert, AlertId, AlertWindow, Evidence, Fact, NotAnAlert, Severity, Suppression};
+pub use alert::{Alert, AlertId, AlertKey, AlertWindow, Evidence, Fact, NotAnAlert, Severity, Suppression};
 pub use budget::{Budget, BudgetRow};
 pub use calendar::{Calendar, Period};
 pub use detectors::{DETECTORS, Spec};

@@ -3,7 +3,7 @@
 mod world;
 
 use activity::{DataClass, DrillId, EntityKind, Level, Mark, Mode, Signal, Timestamp};
-use detector::{Alert, Settings, Severity};
+use detector::{Alert, AlertKey, Settings, Severity};
 use std::sync::Arc;
 use tally::{Metric, Tally};
 use world::World;
@@ -39,6 +39,27 @@ fn routine_in(mut world: World, every_hour: impl Fn(&mut World)) -> World {
         world.next_hour();
     }
     world
+}
+
+#[test]
+fn a_key_changes_the_ids_of_alerts_and_nothing_else() {
+    let alerts = |key: Option<AlertKey>| {
+        let mut world = World::new(settings(), &users());
+        world.key(key);
+        let mut world = routine_in(world, |_| ());
+        let from = world.hour;
+        world.read("e1", TABLE, 5_000, 40, HOME, 10);
+        let mut alerts = outcome(world, from);
+        // Those of one hour come in the order of their ids.
+        alerts.sort_by(|one, other| one.why.cmp(&other.why));
+        alerts
+    };
+    let (plain, keyed) = (alerts(None), alerts(Some(AlertKey::new([7; 32]))));
+    assert!(!plain.is_empty() && plain.len() == keyed.len());
+    for (one, other) in plain.iter().zip(&keyed) {
+        assert_ne!(one.id, other.id);
+        assert_eq!(Alert { id: other.id, ..one.clone() }, *other);
+    }
 }
 
 /// Goes on until everything has been decided; what was raised since the event.

@@ -613,8 +613,9 @@ pub(crate) fn capitalised(text: &str) -> String {
     characters.next().map_or(String::new(), |first| first.to_uppercase().chain(characters).collect())
 }
 
-/// SHA-256 over the length-prefixed fields: what it is, content version, incident (number, opening, mode, subject, so
-/// that two journals' first incidents differ), step, channel; the first 16 bytes in hexadecimal.
+/// SHA-256 over the length-prefixed fields: what it is, content version, incident (number, opening, mode, so that two journals' first
+/// incidents differ), step, channel; the first 16 bytes in hexadecimal. Not of whom it is about: the id of what was told must not change
+/// when the person is erased, nor let anybody test who it was.
 pub(crate) fn notice_id(incident: &Incident, step: &str, channel: &str) -> NoticeId {
     let mut hash = Sha256::new();
     let mut field = |bytes: &[u8]| {
@@ -627,8 +628,6 @@ pub(crate) fn notice_id(incident: &Incident, step: &str, channel: &str) -> Notic
     field(&incident.opened_at.as_millis().to_le_bytes());
     field(incident.mode.as_str().as_bytes());
     field(&incident.mode.drill().map_or([0; 8], |drill| drill.0.to_le_bytes()));
-    field(incident.subject.kind.as_str().as_bytes());
-    field(incident.subject.id.as_bytes());
     field(step.as_bytes());
     field(channel.as_bytes());
     NoticeId(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())

@@ -15,7 +15,8 @@
 //! one**; only pseudonyms hide that. Cost: users whose names hold other characters are not recognised in their failed logins.
 //!
 //! From the key comes another, of the order in which records are sampled ([`tally::SampleKey`]): whoever chooses ids of records does not know
-//! which stay in a sample. Without a key that order is public, because a random one would differ from run to run.
+//! which stay in a sample. Without a key that order is public, because a random one would differ from run to run. A third is that of the ids
+//! of alerts, which name nobody to whoever lacks it.
 //!
 //! Not hidden: names of database accounts, those of refused connections too, of tables, hosts, addresses and browsers.
 
@@ -129,6 +130,13 @@ impl Pseudonyms {
     /// The order in which records are sampled: the deployment's own, or the public one without a key.
     pub fn sample_key(&self) -> SampleKey {
         self.sample
+    }
+
+    /// What ids of alerts go by; `None` without a key.
+    pub fn alert_key(&self) -> Option<[u8; 32]> {
+        let mut keyed = self.keyed.clone();
+        keyed.update(b"breachd ids of alerts v1\0");
+        self.has_key.then(|| keyed.finalize().into_bytes().into())
     }
 
     /// Appends the first `BYTES` of the hash, in hexadecimal digits.
@@ -316,6 +324,14 @@ mod tests {
         }
         let other = Pseudonyms::new(&settings::Privacy::default(), Some(b"0123456789abcdeg")).sample_key();
         assert_ne!(other.id(), keyed(false).sample_key().id());
+    }
+
+    #[test]
+    fn ids_of_alerts_have_a_key_of_their_own() {
+        // printf 'breachd ids of alerts v1\0' | openssl dgst -sha256 -hmac 0123456789abcdef
+        let key = keyed(false).alert_key().unwrap();
+        assert_eq!(key[..8], 0x890d_4925_7239_cac6_u64.to_be_bytes());
+        assert_eq!(Pseudonyms::default().alert_key(), None);
     }
 
     #[test]

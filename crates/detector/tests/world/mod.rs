@@ -36,6 +36,13 @@ impl World {
         World { engine, tallier: Tallier::new(), sequence: 0, alerts: Vec::new(), hour: start.bucket().hour() }
     }
 
+    #[allow(dead_code, reason = "most tests' ids have none")]
+    pub(crate) fn key(&mut self, key: Option<detector::AlertKey>) {
+        let spec = EngineSpec::default();
+        let nobody = Engine::new(spec, Arc::default(), Arc::default(), Arc::default());
+        self.engine = std::mem::replace(&mut self.engine, nobody).with_alert_key(key);
+    }
+
     #[allow(dead_code, reason = "not every test's people do more than read")]
     pub(crate) fn tally(&mut self, kind: EntityKind, id: &str, minute: i64) -> &mut Tally {
         self.tally_in(Mode::Live, kind, id, minute)

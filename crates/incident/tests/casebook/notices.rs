@@ -192,8 +192,8 @@ fn ids_are_the_same_again_and_differ_where_they_must() {
     later.now = later.now + Span::from_millis(1);
     let others = [
         ids(&mut later, &alert("u1", 0)),
-        ids(&mut World::new(), &alert("u2", 0)),
         ids(&mut World::new(), &drill(alert("u1", 0), 1)),
+        ids(&mut World::new(), &drill(alert("u1", 0), 2)),
     ];
     let distinct: BTreeSet<_> = others.iter().flatten().chain(&first).collect();
     assert_eq!(distinct.len(), 12);
@@ -275,4 +275,15 @@ fn notices_count_records_and_people_as_far_as_they_may() {
     assert_eq!(counts, NoticeAffected { tables: Vec::new(), ..full });
     assert!(!serde_json::to_string(&counts).expect("as JSON").contains("hr_payroll"));
     assert_eq!((told("none", 40), told("full", 0)), (None, None));
+}
+
+#[test]
+fn a_notices_id_does_not_say_whom_it_is_about() {
+    let opened = |user: &str| {
+        let mut world = World::new();
+        world.alert(&alert(user, 0));
+        world.notice(1, NoticeKind::Opened, "pager")
+    };
+    // After an erasure the folded incident is about `erased-…`: what was told must not be told again.
+    assert_eq!(opened("u1"), opened("erased-abcdefghij"));
 }
