@@ -1,13 +1,17 @@
 //! A person is erased from a journal that still verifies: on a real Kafka, through the notifier and the console as they run.
 
 use crate::{
-    digest::{quiet, raise},
+    digest::{mails, quiet, raise},
     harness::{Scratch, broker, contents, free_port, get, kafka_address, unique, until},
 };
 use breachd::{audit, cli::RoleName, erase, run, settings::Settings, state, topics::Topics, wall};
 use detector::{Alert, AlertId, Severity};
 use incident::{Action, Command, IncidentId, Verdict};
-use std::{collections::BTreeMap, sync::Arc};
+use notifier::sandbox::{Sandbox as _, SmtpOptions, SmtpSandbox};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use stream::{Broker, Outgoing};
 
 const NAME: &str = "anna.novak";
@@ -31,17 +35,25 @@ fn ask(broker: &dyn Broker, topics: &Topics, n: u32, action: Action) {
     appender.flush().unwrap();
 }
 
+fn message_id(mail: &str) -> Option<String> {
+    mail.lines().find_map(|line| line.strip_prefix("Message-ID: ")).map(|id| id.trim().to_owned())
+}
+
 #[test]
 fn somebody_is_erased_and_the_journal_still_verifies() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    let smtp = runtime.block_on(SmtpSandbox::start(SmtpOptions::default())).unwrap();
     let scratch = Scratch::new("erased");
     let console = format!("127.0.0.1:{}", free_port());
     let file = scratch.write(
         "breachd.toml",
         format!(
-            "[kafka]\nbootstrap_servers = \"{}\"\n[topics]\nprefix = \"{}\"\n[console]\nlisten = \"{console}\"\n",
+            "[kafka]\nbootstrap_servers = \"{}\"\n[topics]\nprefix = \"{}\"\n[console]\nlisten = \"{console}\"\n\
+             [[triggers]]\nchannels = [\"mail\"]\n[[channels]]\nname = \"mail\"\nkind = \"email\"\nhost = \"127.0.0.1\"\n\
+             port = {}\ntls = \"none\"\nfrom = \"breachd@example.com\"\nto = [\"privacy@example.com\"]\n",
             kafka_address(),
-            unique("erased")
+            unique("erased"),
+            smtp.port()
         ),
     );
     let settings = Arc::new(Settings::load(&[file], &[]).unwrap());
@@ -77,6 +89,10 @@ fn somebody_is_erased_and_the_journal_still_verifies() {
     ask(broker.as_ref(), &topics, 1, no_breach);
     ask(broker.as_ref(), &topics, 2, Action::Close);
     until("the incident is closed", || has("closed"));
+    let told = |incident: &str| -> BTreeSet<String> {
+        mails(&smtp).iter().filter(|mail| mail.contains(incident)).filter_map(|mail| message_id(mail)).collect()
+    };
+    until("its beginning and its end are told", || (told("INC-1").len() == 2).then_some(()));
 
     let said = erase().unwrap();
     assert!(said.starts_with("erased: person-"), "{said}");
@@ -92,6 +108,8 @@ fn somebody_is_erased_and_the_journal_still_verifies() {
 
     raise(broker.as_ref(), &topics, &paging(5));
     until("whoever comes again has a name again", || page(2, NAME));
+    until("it is told", || (told("INC-2").len() == 1).then_some(()));
+    assert_eq!(told("INC-1").len(), 2, "what was told before the erasure is not told again");
     assert!(daemon.stop());
     let daemon = start();
     until("after a restart, too", || page(2, NAME));
