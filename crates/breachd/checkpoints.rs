@@ -215,6 +215,23 @@ pub fn latest(broker: &dyn Broker, topics: &Topics, keys: &Keys) -> Result<Optio
         refused += u64::from(believed.is_none());
         believed
     });
+    // Whoever may write there could push the true ones out of those that are compared: then each is verified, however many there are.
+    let latest = match latest {
+        None if n > limits::CHECKPOINTS_COMPARED as u64 => {
+            let mut best: Option<Checkpoint> = None;
+            read(broker, topics, &mut |text| {
+                for note in checkpoint::in_text(text) {
+                    if best.as_ref().is_none_or(|best| best.size < note.stated.size)
+                        && let Ok(of) = note.verify(&keys.public)
+                    {
+                        best = Some(of.clone());
+                    }
+                }
+            })?;
+            best
+        }
+        latest => latest,
+    };
     if refused > 0 {
         tracing::warn!(
             refused,

@@ -72,13 +72,23 @@ pub async fn run(place: &Place, command: DraftsCommand, out: &mut dyn Write) -> 
         }
         DraftsCommand::Bounced { incident, draft, who, mails, act, .. } => {
             let all = mailing::returned(who, &mails)?;
+            let path = format!("/api/v1/incidents/{incident}/commands");
+            let (mut recorded, mut refused) = (0, None);
             for who in all.chunks(mailing::PER_COMMAND) {
                 let body = json!({
                     "command": "draft_bounced", "draft": draft, "text": who.join(" "), "by": act.by, "comment": act.reason,
                 });
-                ask(place, &format!("/api/v1/incidents/{incident}/commands"), Some(&body)).await?;
+                match ask(place, &path, Some(&body)).await {
+                    Ok(_) => recorded += 1,
+                    // A mailbox has others' mails, too: what follows may be ours.
+                    Err(error) => refused = refused.or(Some(error)),
+                }
             }
-            line(out, format!("recorded: {}", all.len()))?;
+            match refused {
+                Some(error) if recorded == 0 => return Err(error),
+                Some(error) => line(out, format!("recorded in part; refused: {error:#}"))?,
+                None => line(out, format!("recorded: {}", all.len()))?,
+            }
             Ok(())
         }
         other => {

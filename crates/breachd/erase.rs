@@ -40,9 +40,18 @@ pub fn run(broker: &dyn Broker, settings: &Settings, request: Request, out: &mut
     if let Some(incident) = concerned.filter_map(|person| journal.casebook.concerned_by(&person)).min() {
         bail!("incident `{incident}` concerns the person and is not closed");
     }
+    let is_employee =
+        |token: &String| seals.person(token).is_some_and(|person| person.kind == journal::sealing::EMPLOYEE);
+    let employees = tokens.iter().any(is_employee);
     let names = tokens.join(", ");
     carry_out(broker, settings, journal, by, Action::ErasePersons { tokens, reason })?;
     writeln!(out, "erased: {names} of the journal stands for nobody any more")?;
+    if employees {
+        writeln!(
+            out,
+            "numbers of records that alerts name stay in their entries, also where they are employees' numbers"
+        )?;
+    }
     let clear = in_the_clear(broker, settings, &id)?;
     if clear > 0 {
         writeln!(

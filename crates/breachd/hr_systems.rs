@@ -5,12 +5,14 @@
 //! of data and the system's own webhook channel, so that holds, retries, proofs and `breachd route explain` are the same.
 
 use crate::hooks::Hooks;
-use activity::{EntityKind, Timestamp, printable_within};
+use activity::{EntityKind, Span, Timestamp, printable_within};
 use detector::Severity;
 use notifier::{ChannelSettings, StandardHook};
 use serde::Deserialize;
 use std::{collections::BTreeSet, path::PathBuf};
 
+/// What was noticed longer ago is refused: events are told apart by their ids, and those are not remembered for ever.
+const REPORT_AGE: Span = Span::from_hours(31 * 24);
 /// Characters of a report's own words. Beyond: refused.
 const TEXT_CHARACTERS_MAX: usize = 500;
 /// Bytes of a report's event id. Beyond: refused.
@@ -138,6 +140,9 @@ impl HrSystem {
             return Err(format!("`subject.id`: 1 to {} bytes", activity::Entity::ID_BYTES_MAX));
         }
         let id = if entity == EntityKind::PortalUser { user(id) } else { id.to_owned() };
+        if at < now - REPORT_AGE {
+            return Err(format!("`at`: longer ago than {REPORT_AGE}; tell a person"));
+        }
         if written.text.chars().nth(TEXT_CHARACTERS_MAX).is_some() {
             return Err(format!("`text`: at most {TEXT_CHARACTERS_MAX} characters"));
         }
@@ -215,7 +220,9 @@ pub(crate) fn triggers(systems: &[HrSystemSettings]) -> impl Iterator<Item = inc
 
 fn subscription(system: &HrSystemSettings) -> Option<Result<incident::Trigger, serde_json::Error>> {
     let channel = system.channel.as_ref().filter(|_| !system.subscribe.is_empty())?;
-    Some(serde_json::from_value(serde_json::json!({ "data_classes": system.subscribe, "channels": [channel] })))
+    let written = serde_json::json!({ "data_classes": system.subscribe, "channels": [channel] });
+    let read = serde_json::from_value::<incident::Trigger>(written);
+    Some(read.map(|trigger| incident::Trigger { subscription: true, ..trigger }))
 }
 
 #[cfg(test)]

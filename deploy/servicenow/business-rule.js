@@ -1,5 +1,5 @@
 // Tells breachd what people do to its records: a business rule of ServiceNow, "after", "insert" off, "update" on, on the table
-// that the channel writes to. Condition: correlation_id starts with "breachd/" (the channel's `source`).
+// that the channel writes to. Condition: correlation_id starts with "breachd:" (the channel's `source`).
 //
 // Properties of the instance (sys_properties):
 //   breachd.hook      https://breachd.example.com/hooks/tickets     (tickets: the channel's name)
@@ -11,7 +11,7 @@
     if (!(current.assigned_to.changes() || current.state.changes() || current.work_notes.changes())) {
         return;
     }
-    // What breachd's own account did is left out by breachd, which knows that account by its name.
+    // What breachd's own account did is left out by breachd, which knows it by the channel's `user`.
     var body = JSON.stringify({
         correlation_id: String(current.correlation_id),
         state: String(current.state),

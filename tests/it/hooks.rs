@@ -214,7 +214,7 @@ fn an_hr_system_reports_and_hears_of_its_data_and_servicenow_answers() {
     until("the second report joins", || journal("reported").pop());
 
     let answer = json!({
-        "correlation_id": "breachd/INC-1", "state": "2", "assigned_to": "Ben Okri", "by": "ben", "work_note": "mailbox closed",
+        "correlation_id": "breachd:INC-1", "state": "2", "assigned_to": "Ben Okri", "by": "ben", "work_note": "mailbox closed",
     });
     until("the console knows the incident", || {
         (post_standard(&console, "/hooks/tickets", "s1", now(), &answer) == (202, json!({ "outcome": "taken" })))

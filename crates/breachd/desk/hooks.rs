@@ -223,19 +223,20 @@ impl Desk {
             self.memory.with(|book| book.ours.map.get(&key).copied())
         };
         let said = heard.incident.or_else(remembered).or_else(|| by_receipt(&self.model, name, hook, heard));
-        current(&self.model.casebook(), said?)
+        Some(current(&self.model.casebook(), said?))
     }
 }
 
-/// The incident itself, or the one it was merged into.
-fn current(casebook: &Casebook, mut id: IncidentId) -> Option<IncidentId> {
+/// The incident itself, or the one it was merged into. One that this copy of the casebook does not know (yet: it may be behind) is
+/// taken at its word: the key is ours, and the notifier knows.
+fn current(casebook: &Casebook, mut id: IncidentId) -> IncidentId {
     for _ in 0..incident::limits::MERGED_MAX {
-        match casebook.incident(id)?.merged_into {
+        match casebook.incident(id).and_then(|incident| incident.merged_into) {
             Some(into) => id = into,
-            None => return Some(id),
+            None => return id,
         }
     }
-    Some(id)
+    id
 }
 
 /// By what the service told us when it confirmed a notice.
@@ -258,12 +259,22 @@ fn commands(casebook: &Casebook, name: &str, heard: &Heard, incident: IncidentId
         incident: Some(incident),
         action,
     };
+    // Somebody looked after an earlier life of it, which says nothing of whoever has to look after this one.
+    let begins = casebook.incident(incident).and_then(|incident| {
+        let reopened_at = incident.reopened.as_ref().map(|act| act.at);
+        incident.escalation.lapsed_at.into_iter().chain(reopened_at).max()
+    });
     let of_act = |(number, act): (usize, &HeardAct)| match act {
         HeardAct::Note(text) => command(number, Action::Note { text: text.clone() }),
+        HeardAct::Acknowledge if begins.is_some_and(|begins| heard.at < begins) => {
+            let text = format!("acknowledged there at {}, before it was opened again or lapsed here", heard.at);
+            command(number, Action::Note { text })
+        }
         HeardAct::Acknowledge => {
             let acknowledge = command(number, Action::Acknowledge);
             match casebook.command(now, &acknowledge) {
-                Ok(_) => acknowledge,
+                // The notifier knows whether there is one, and refuses on record.
+                Ok(_) | Err(incident::Refusal::NoSuchIncident(_)) => acknowledge,
                 Err(refusal) => command(number, Action::Note { text: format!("acknowledged there too; {refusal}") }),
             }
         }

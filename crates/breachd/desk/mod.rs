@@ -343,7 +343,7 @@ impl console::Desk for Desk {
             1 => vec!["1 notice could not be delivered to anybody".into()],
             n => vec![format!("{n} notices could not be delivered to anybody").into()],
         };
-        let open = incidents.iter().filter(|incident| incident.is_open());
+        let open = incidents.iter().filter(|incident| incident.is_open() || incident.has_mails_left());
         troubles.extend(open.flat_map(|incident| {
             let of = |words: String| console::Text::from(format!("{}: {words}", incident.id));
             incident.drafts.iter().filter_map(incident::Draft::mails_wait).map(of)

@@ -217,11 +217,15 @@ impl Mailings {
     pub(super) fn again<'a>(
         &mut self,
         unfinished: impl Iterator<Item = Unfinished<'a>>,
+        channels: &[ChannelSettings],
         now: Timestamp,
     ) -> Vec<Notice> {
         self.handed_over.retain(|_, (occasion, _)| self.running.contains_key(occasion));
         let of = |unfinished: Unfinished<'_>| {
             let running = self.running.get(&unfinished.occasion())?;
+            // Without its channel it waits: a dispatcher that has no such channel would refuse everybody.
+            let name = unfinished.draft.terms.channel.as_deref()?;
+            channels.iter().find(|channel| channel.name() == name)?.mails_per_minute()?;
             let in_flight = running.mailing.in_flight().into_iter();
             Some(in_flight.filter_map(|at| running.notice(&unfinished, at, now)).collect::<Vec<_>>())
         };
@@ -237,21 +241,25 @@ impl Mailings {
         unfinished: impl Iterator<Item = Unfinished<'a>>,
         now: Timestamp,
     ) -> Vec<Decision> {
-        let cut = |unfinished: Unfinished<'_>| {
-            let running = self.running.remove(&unfinished.occasion())?;
-            let (places, results) = running.mailing.unended()?;
-            let (mut refused, mut expired, mut open) = (Vec::new(), Vec::new(), Vec::new());
-            for at in places {
-                let list = match results.get(&at) {
-                    Some(Outcome::Accepted) => continue,
-                    Some(Outcome::Refused) if running.expired.contains(&at) => &mut expired,
-                    Some(Outcome::Refused) => &mut refused,
-                    None => &mut open,
-                };
-                list.extend(running.mailing.recipient(at).map(|recipient| recipient.person.clone()));
-            }
-            Some(unfinished.progressed(now, MailingProgress::Ended { refused, expired, open }))
-        };
+        let cut =
+            |unfinished: Unfinished<'_>| {
+                let running = self.running.remove(&unfinished.occasion())?;
+                let (places, results) = running.mailing.unended()?;
+                let (mut refused, mut expired, mut open) = (Vec::new(), Vec::new(), Vec::new());
+                for at in places {
+                    let list =
+                        match results.get(&at) {
+                            Some(Outcome::Accepted) => continue,
+                            Some(Outcome::Refused) if running.expired.contains(&at) => {
+                                if running.mailing.is_last_batch() { &mut expired } else { &mut open }
+                            }
+                            Some(Outcome::Refused) => &mut refused,
+                            None => &mut open,
+                        };
+                    list.extend(running.mailing.recipient(at).map(|recipient| recipient.person.clone()));
+                }
+                Some(unfinished.progressed(now, MailingProgress::Ended { refused, expired, open }))
+            };
         unfinished.filter_map(cut).collect()
     }
 }
@@ -280,14 +288,22 @@ impl Running {
             Progress::Ended { from, to, refused } => {
                 let expired = std::mem::take(&mut self.expired);
                 let (late, refused): (Vec<u32>, Vec<u32>) = refused.iter().partition(|at| expired.contains(at));
+                // They are on the next list, behind all others of this one.
+                let (late, open) = if self.mailing.is_last_batch() { (late, Vec::new()) } else { (Vec::new(), late) };
                 let names = |of: Vec<u32>| of.into_iter().filter_map(person).collect::<Vec<_>>();
                 let n = (to - from) as usize;
                 let ended = |refused, late, open| {
                     let (refused, expired, open) = (names(refused), names(late), names(open));
                     unfinished.progressed(now, MailingProgress::Ended { refused, expired, open })
                 };
-                if refused.len() < n || n < limits::MAILS_REFUSED_MAX {
-                    return vec![ended(refused, late, Vec::new())];
+                // A few may all be wrong; but where nobody at all was reached, a few are enough to ask a person.
+                let few = if unfinished.mailed.n_reached() > 0 {
+                    limits::MAILS_REFUSED_MAX
+                } else {
+                    limits::FIRST_MAILS_REFUSED_MAX
+                };
+                if refused.len() < n || n < few {
+                    return vec![ended(refused, late, open)];
                 }
                 let stop = Decision::DraftChanged {
                     at: now,
@@ -316,7 +332,8 @@ impl Running {
             channel: draft.terms.channel.clone()?,
             decided_at: sent.act.at,
             hold_until: None,
-            expires_at: now + limits::MAIL_TRIED_FOR,
+            // One full mailbox must not keep everybody behind it waiting: only the list's last batch is tried for long.
+            expires_at: now + if self.mailing.is_last_batch() { limits::MAIL_TRIED_FOR } else { limits::MAIL_PASS },
             severity: incident.severity,
             subject: incident.subject.clone(),
             data_classes: incident.data_classes,

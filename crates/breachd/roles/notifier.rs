@@ -302,7 +302,7 @@ impl<'a> Active<'a> {
         self.measure_probes();
         let unsent: Vec<_> = self.casebook.unsent().cloned().collect();
         unsent.into_iter().for_each(|notice| self.submit(notice));
-        let mails = self.mailings.again(self.casebook.mailings(), wall::now());
+        let mails = self.mailings.again(self.casebook.mailings(), &self.settings.channels, wall::now());
         self.hand_over(mails);
         tracing::info!(
             "new triggers, channels, secrets and signature rules are in force; sources, detector and console change at a restart"
@@ -398,8 +398,12 @@ impl<'a> Active<'a> {
         let is_employee = |token: &String| {
             self.persons.seals().person(token).is_some_and(|person| person.kind == journal::sealing::EMPLOYEE)
         };
-        if tokens.iter().any(is_employee) && self.casebook.mailings().next().is_some() {
-            return Err(Refusal::Erasure("a mailing is under way: whoever was told would be told again".to_owned()));
+        let sent = self.casebook.incidents().flat_map(|incident| &incident.drafts).flat_map(|draft| &draft.sent);
+        let unfinished = sent.filter_map(|sent| sent.mailing.as_ref()).any(|mailed| mailed.completed_at.is_none());
+        if tokens.iter().any(is_employee) && unfinished {
+            return Err(Refusal::Erasure(
+                "a mailing is under way or was stopped: whoever was told would be told again".to_owned(),
+            ));
         }
         let persons = tokens.iter().filter_map(|token| persons::entity(self.persons.seals().person(token)?));
         match persons.filter_map(|person| self.casebook.concerned_by(&person)).min() {
@@ -463,7 +467,7 @@ impl<'a> Active<'a> {
 
     /// Of what is configured.
     fn measure_probes(&self) {
-        let tried = probes::names(&self.settings);
+        let tried = probes::scheduled(&self.settings);
         let last = self.casebook.probes().filter(|(probe, _)| tried.iter().any(|name| name == probe));
         let last = last.map(|(probe, record)| (probe, (record.passed, record.at)));
         self.context.metrics.probes(&last.collect());

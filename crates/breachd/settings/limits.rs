@@ -57,8 +57,13 @@ pub const MAILINGS_AT_ONCE: usize = 16;
 /// a weekend makes nobody unreachable.
 pub const MAIL_TRIED_FOR: activity::Span = activity::Span::from_hours(72);
 
+/// For so long a mail is tried while others of its mailing wait behind it; then it is tried again after them.
+pub const MAIL_PASS: activity::Span = activity::Span::from_minutes(15);
+
 /// A batch of a mailing of at least so many mails that the relay refuses all of stops the mailing.
 pub const MAILS_REFUSED_MAX: usize = 20;
+/// The same while nobody was reached at all.
+pub const FIRST_MAILS_REFUSED_MAX: usize = 3;
 
 /// Pause before notices that found no room are handed over again.
 pub const RESUBMIT: Duration = Duration::from_secs(5);

@@ -211,6 +211,11 @@ impl Mailing {
         Next::Journal(Progress::Ended { from: batch.from, to: batch.to, refused: refused.collect() })
     }
 
+    /// Whether the batch that has begun is the list's last.
+    pub fn is_last_batch(&self) -> bool {
+        self.batch.as_ref().is_some_and(|batch| batch.to as usize == self.recipients.len())
+    }
+
     /// What came of a mail; of one that is not in flight nothing is heard any more.
     pub fn result(&mut self, at: u32, outcome: Outcome) {
         if let Some(batch) = &mut self.batch

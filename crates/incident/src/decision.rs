@@ -330,6 +330,11 @@ pub enum Decision {
         incident: IncidentId,
         by: String,
         severity: Severity,
+        /// Whom it is about, if the incident is about something else, too.
+        #[serde(default, with = "wire", skip_serializing_if = "Option::is_none")]
+        subject: Option<Entity>,
+        #[serde(default, with = "wire")]
+        data_classes: DataClasses,
         /// How many people are concerned at least; `None`: it did not say, or more is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         people: Option<u64>,

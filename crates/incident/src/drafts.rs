@@ -320,7 +320,10 @@ impl Draft {
             DraftChange::Stopped { version } => {
                 if let Some(mailed) = self.mailed_mut(*version) {
                     mailed.stopped = Some(act());
-                    return;
+                    // A newer version that is held or approved does not go out either.
+                    if self.is_sent() {
+                        return;
+                    }
                 }
                 self.approved = None;
                 self.stopped = Some(act());

@@ -364,8 +364,12 @@ impl Incident {
                     self.people.insert(place.clone(), Headcount { lower: *lower, upper: *upper });
                 }
             }
-            Decision::Reported { severity, people, .. } => {
+            Decision::Reported { severity, people, subject, data_classes, .. } => {
                 self.worst_alert = self.worst_alert.max(*severity);
+                self.data_classes = self.data_classes.union(*data_classes);
+                if let Some(subject) = subject {
+                    self.be_about(subject);
+                }
                 self.at_least(*people);
             }
             Decision::PeopleLocated { located, .. } => self.located = Some(Located::clone(located)),
@@ -475,17 +479,22 @@ impl Incident {
         }
     }
 
+    fn be_about(&mut self, subject: &Entity) {
+        if self.subjects.contains(subject) {
+            return;
+        }
+        if self.subjects.len() < limits::SUBJECTS_KEPT {
+            self.subjects.push(subject.clone());
+        } else {
+            self.n_subjects_beyond += 1;
+        }
+    }
+
     fn join(&mut self, alert: &AlertFact, inhibited: bool) {
         self.first_seen_at = if self.n_alerts == 0 { alert.raised_at } else { self.first_seen_at.min(alert.raised_at) };
         self.last_seen_at = if self.n_alerts == 0 { alert.raised_at } else { self.last_seen_at.max(alert.raised_at) };
         self.n_alerts += 1;
-        if !self.subjects.contains(&alert.subject) {
-            if self.subjects.len() < limits::SUBJECTS_KEPT {
-                self.subjects.push(alert.subject.clone());
-            } else {
-                self.n_subjects_beyond += 1;
-            }
-        }
+        self.be_about(&alert.subject);
         for evidence in &alert.evidence {
             if self.evidence.len() < limits::EVIDENCE_KEPT && !self.evidence.contains(evidence) {
                 self.evidence.push(evidence.clone());

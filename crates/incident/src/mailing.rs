@@ -376,9 +376,12 @@ impl Draft {
 }
 
 impl Incident {
-    /// Whether mails of a draft are still to leave.
-    pub(crate) fn is_mailing(&self) -> bool {
-        self.drafts.iter().any(|draft| draft.being_mailed().is_some())
+    /// Whether mails of a draft are still to leave, or would be if somebody said so.
+    pub fn has_mails_left(&self) -> bool {
+        let mailed = self.drafts.iter().flat_map(|draft| &draft.sent).filter_map(|sent| sent.mailing.as_ref());
+        mailed
+            .into_iter()
+            .any(|mailed| !mailed.is_over() || (mailed.stopped.is_some() && mailed.completed_at.is_none()))
     }
 
     /// Employees whom alerts name by number. Of a great many a sample is known, and `people` says that there are more.

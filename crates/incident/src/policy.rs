@@ -134,14 +134,19 @@ impl Policy {
     }
 
     /// Every channel that has to know of this incident. All matching triggers count; of several for one channel the
-    /// shortest hold wins, and the first wording. If none matches, the fallback channels: an incident of which nobody hears is the one outcome
-    /// that is certainly wrong.
+    /// shortest hold wins, and the first wording. If none matches but subscriptions of third parties, the fallback channels, too: an incident
+    /// of which nobody of ours hears is the one outcome that is certainly wrong.
     pub fn routes(&self, incident: &Incident) -> BTreeMap<String, Route> {
         let mut routes: BTreeMap<String, Route> = BTreeMap::new();
+        let mut heard = false;
         for (at, trigger) in self.settings.triggers.iter().enumerate() {
             let Some(because) = trigger.matches(incident) else { continue };
             let because = format!("trigger {}: {because}", at + 1);
+            heard |= !trigger.subscription;
             for channel in &trigger.channels {
+                if trigger.subscription && routes.contains_key(channel) {
+                    continue;
+                }
                 let (because, hold, may_stop) = (because.clone(), trigger.hold, trigger.may_stop.clone());
                 let wording = trigger.wording.as_ref().and_then(|name| self.settings.wordings.get(name)).cloned();
                 let mut route = Route { because, hold, may_stop, wording };
@@ -157,10 +162,12 @@ impl Policy {
                 }
             }
         }
-        if routes.is_empty() {
+        if !heard {
             let because = "no trigger matches".into();
             let route = Route { because, hold: Span::ZERO, may_stop: Vec::new(), wording: None };
-            routes.extend(self.settings.fallback.channels.iter().map(|channel| (channel.clone(), route.clone())));
+            for channel in &self.settings.fallback.channels {
+                routes.entry(channel.clone()).or_insert_with(|| route.clone());
+            }
         }
         routes
     }

@@ -40,7 +40,13 @@ pub(crate) fn decide(state: &State, now: Timestamp, command: &Command) -> Option
         })
     };
     Some(read().map(|report| {
-        let joins = open_about(state, report.subject).filter(|open| open.holds(report.data_classes));
+        let is_about = |open: &&Incident| {
+            open.is_open()
+                && open.mode == Mode::Live
+                && open.is_about(report.subject)
+                && open.holds(report.data_classes)
+        };
+        let joins = state.incidents.values().find(is_about);
         if let Some(incident) = joins {
             return report.joins(now, incident);
         }
@@ -62,6 +68,10 @@ fn open_about<'a>(state: &'a State, subject: &Entity) -> Option<&'a Incident> {
 }
 
 impl Incident {
+    fn is_about(&self, subject: &Entity) -> bool {
+        self.subject == *subject || self.subjects.contains(subject)
+    }
+
     fn holds(&self, classes: DataClasses) -> bool {
         self.data_classes.union(classes) == self.data_classes
     }
@@ -91,6 +101,8 @@ impl Report<'_> {
             incident: incident.id,
             by: self.by,
             severity: self.severity,
+            subject: Some(self.subject.clone()),
+            data_classes: self.data_classes,
             people: self.people,
             command: Some(self.command),
         }

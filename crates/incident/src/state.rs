@@ -266,7 +266,7 @@ impl State {
             return;
         }
         let oldest = (self.incidents.values())
-            .filter(|incident| !incident.is_mailing())
+            .filter(|incident| !incident.has_mails_left())
             .filter_map(|incident| incident.closed.as_ref().map(|closed| (closed.at, incident.id)))
             .min();
         if let Some((_, id)) = oldest

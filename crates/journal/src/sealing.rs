@@ -14,7 +14,7 @@
 //! ([`Seals::know`]), so those that stand in text alone are sealed as well.
 //!
 //! *What is not sealed.* Who acted on an incident (`by`, owners, approvers) and whom notices were sent to: that the trail names them is its
-//! purpose. Names that are spelt otherwise than the log spells them, or that text had to cut (beyond 64 characters). Hashes of keys, sessions and records, which are keyed elsewhere.
+//! purpose. Numbers of records that alerts name, employees' too. Names that are spelt otherwise than the log spells them, or that text had to cut (beyond 64 characters). Hashes of keys, sessions and records, which are keyed elsewhere.
 //!
 //! The alternative, encrypting each entry's body under the person's key, would have lost the whole decision with the key: limits, verdicts,
 //! proof of delivery. Deriving tokens from the names under one key would have saved the store, and whoever has the key and a list of

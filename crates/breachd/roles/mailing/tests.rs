@@ -233,3 +233,57 @@ fn without_its_channel_a_mailing_waits_and_refuses_nobody() {
     world.finish(&people);
     assert_eq!(world.mailed().n_reached(), 3);
 }
+
+#[test]
+fn a_few_whom_the_relay_refuses_without_exception_are_asked_about_too() {
+    let people = everybody(5);
+    let mut world = World::new();
+    world.refuses = |_| true;
+    world.finish(&people);
+    assert!(
+        world.mailed().stopped.is_some() && world.mailed().n_lost() == 0,
+        "nobody was reached: is it the addresses?"
+    );
+    world.ask("c4", Some(1), draft(DraftAct::Approve { version: 1 }));
+    world.refuses = |address| address.starts_with("p3");
+    world.finish(&people);
+    assert_eq!((world.mailed().n_reached(), world.mailed().loss_of("3")), (4, Some(Loss::Refused)));
+}
+
+#[test]
+fn a_mailbox_in_trouble_holds_nobody_behind_it_up_for_long() {
+    let people = everybody(600);
+    let mut world = World::new();
+    // The mail to the first is tried in vain until its time is over; all others are taken.
+    let mut expired = 0;
+    while world.book.mailings().next().is_some() {
+        let before = world.n_entries;
+        let in_hand: Vec<(NoticeId, String, Timestamp)> = {
+            let due = world.mailings.due(world.book.mailings(), &people, &channels("mail"), world.now);
+            world.take(&due.decisions);
+            due.notices
+                .iter()
+                .map(|notice| {
+                    (notice.id.clone(), notice.recipient.as_ref().unwrap().contact.clone(), notice.expires_at)
+                })
+                .collect()
+        };
+        for (notice, person, expires_at) in &in_hand {
+            let (at, result) = if person == "1" {
+                expired += 1;
+                (*expires_at, DeliveryResult::Expired { reason: "452 mailbox full".into() })
+            } else {
+                (world.now, DeliveryResult::Accepted { receipt: "taken".into() })
+            };
+            assert!(world.mailings.take(&DeliveryReport { notice: notice.clone(), attempt: 1, at, result }));
+            if person == "1" && *expires_at < world.now + Span::from_hours(1) {
+                assert_eq!(*expires_at, world.now + limits::MAIL_PASS);
+            }
+        }
+        if in_hand.is_empty() && world.n_entries == before {
+            world.now = world.now + Span::from_secs(5);
+        }
+    }
+    assert_eq!((world.mailed().n_reached(), world.mailed().loss_of("1")), (599, Some(Loss::Expired)));
+    assert_eq!(expired, 2, "once for a while, and once for long behind all others");
+}

@@ -97,9 +97,12 @@ fn of_graphql(text: &str) -> u64 {
 
 /// The number at the beginning, unless a date begins with it: `2026-03-01`, `2026/03/01`, `20260301T080000Z`.
 fn number_of(value: &str) -> Option<u64> {
+    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+    let is_year = matches!(digits, 4 | 8) && (value.starts_with("19") || value.starts_with("20"));
     let tail = percent_decoded(value.trim_start_matches(|sign: char| sign.is_ascii_digit()), false);
     let mut tail = tail.chars();
-    let is_date = tail.next().is_some_and(|sign| matches!(sign, '-' | '/' | 'T'))
+    let is_date = is_year
+        && tail.next().is_some_and(|sign| matches!(sign, '-' | '/' | 'T'))
         && tail.next().is_some_and(|sign| sign.is_ascii_digit());
     if is_date { None } else { leading_number(value) }
 }
@@ -118,6 +121,8 @@ mod tests {
     fn pages_are_found_however_they_are_written() {
         for (query, page) in [
             ("p=37", 37),
+            ("p=37-1", 37),
+            ("page=37%2F1", 37),
             ("q=meier&page=2&pageSize=100", 2),
             ("searchCriteria[currentPage]=44&searchCriteria[pageSize]=100", 44),
             ("searchCriteria%5Bcurrent_page%5D=44", 44),

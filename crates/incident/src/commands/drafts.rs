@@ -27,16 +27,20 @@ pub(super) fn decide(
             return Err(refuse(format!("at most {} at a time, please", limits::BOUNCED_MAX)));
         }
         let (version, persons) = draft.bounced(incident.id, who).map_err(|unknown| {
-            let unknown = printable_within(&unknown.join(", "), limits::NAME_MAX);
-            refuse(format!("no mail of draft {number} was sent to {unknown}"))
+            // Not whom: the journal has them by token only.
+            refuse(format!("no mail of draft {number} was sent to {} of them", unknown.len()))
         })?;
         let progress = Box::new(MailingProgress::NotReached { persons, loss: Loss::Bounced });
         let (incident, draft) = (incident.id, number);
         return Ok(Decision::MailingProgressed { at, because, incident, draft, version, by, progress, command });
     }
-    let stops_mails =
-        matches!(act, DraftAct::Stop) && incident.draft(number).is_some_and(|draft| draft.being_mailed().is_some());
-    if !incident.is_open() && !stops_mails {
+    // Mails go on when an incident is closed or merged, and so does what is decided about them.
+    let about_mails = incident.draft(number).is_some_and(|draft| match act {
+        DraftAct::Stop => draft.being_mailed().is_some(),
+        DraftAct::Approve { version } => draft.mailed(*version).is_some_and(|mailed| mailed.stopped.is_some()),
+        _ => false,
+    });
+    if !incident.is_open() && !about_mails {
         return Err(refuse(format!("incident `{}` is closed: its drafts stay as they are", incident.id)));
     }
     if let DraftAct::Make { obligation } = act {
@@ -124,12 +128,14 @@ fn change(
             revised(policy, incident, draft, &draft.answers, phase, None, at)
         }
         DraftAct::Approve { version } => {
-            newest(*version)?;
-            // Whoever is left of its mails is written to after all.
+            // Whoever is left of its mails is written to after all, whatever was written since.
             if draft.mailed(*version).is_some_and(|mailed| mailed.stopped.is_some()) {
                 may_decide()?;
+                let of = draft.versions.iter().find(|of| of.version == *version);
+                let sha256 = of.map_or_else(String::new, |of| of.sha256.clone());
                 return Ok(DraftChange::Approved { version: *version, sha256 });
             }
+            newest(*version)?;
             unsent()?;
             may_decide()?;
             if draft.is_approved() {

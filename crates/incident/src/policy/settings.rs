@@ -67,6 +67,9 @@ pub struct Trigger {
     /// Name of a text in `[wordings]`.
     #[serde(default)]
     pub wording: Option<String>,
+    /// A third party listens: that is nobody of ours who hears, and cuts no hold short.
+    #[serde(skip)]
+    pub subscription: bool,
 }
 
 /// `[escalation]`: what happens if nobody acknowledges an incident.

@@ -130,7 +130,7 @@ fn mail_that_comes_back_makes_somebody_to_be_told_another_way() {
     progress(&mut world, MailingProgress::Completed);
     let bounced = |who: &[&str]| DraftAct::Bounced { who: who.iter().map(|who| (*who).to_owned()).collect() };
     let refused = act(&mut world, "Eve", bounced(&["1", "3"])).unwrap_err();
-    assert_eq!(refused, "no mail of draft 1 was sent to 3", "the relay had refused that one");
+    assert_eq!(refused, "no mail of draft 1 was sent to 1 of them", "the relay had refused that one");
     let (ours, theirs) = (draft::mailing::token(&occasion, "2"), "0".repeat(32));
     assert!(act(&mut world, "Eve", bounced(&[&theirs])).is_err(), "others' mail");
     act(&mut world, "Eve", bounced(&[&theirs, &ours])).unwrap();
@@ -159,4 +159,30 @@ fn mails_can_be_stopped_and_only_by_who_may() {
     let awaits =
         |world: &World| (1..5).all(|n: u32| world.book.mailings().next().unwrap().mailed.awaits(&n.to_string()));
     assert!(awaits(&world), "it goes on with whoever is left");
+}
+
+#[test]
+fn a_stop_holds_a_newer_version_back_as_well() {
+    let (mut world, _) = sent(&naming("u1", 1..5));
+    started(&mut world, 4);
+    act(&mut world, "Ada", DraftAct::Edit { field: draft::Field::Consequences, text: "fraud".into() }).unwrap();
+    act(&mut world, "Ada", DraftAct::Stop).unwrap();
+    let of = world.incident(1).draft(1).unwrap();
+    assert!(mailed(&world).stopped.is_some() && of.stopped.is_some(), "{of:?}");
+    assert_eq!(of.state(), DraftState::Stopped);
+}
+
+#[test]
+fn mails_that_stopped_go_on_after_the_incident_is_closed() {
+    let (mut world, _) = sent(&naming("u1", 1..5));
+    started(&mut world, 4);
+    act(&mut world, "Ada", DraftAct::Edit { field: draft::Field::Consequences, text: "fraud".into() }).unwrap();
+    act(&mut world, "Ada", DraftAct::Stop).unwrap();
+    world.ask("Ada", Some(1), crate::world::verdict(Verdict::NotABreach)).unwrap();
+    world.ask("Ada", Some(1), Action::Close).unwrap();
+    assert!(world.incident(1).has_mails_left(), "and the console says so");
+    act(&mut world, "Ada", DraftAct::Approve { version: 1 }).unwrap();
+    assert_eq!(world.book.mailings().count(), 1);
+    let other = act(&mut world, "Ada", DraftAct::Approve { version: 2 }).unwrap_err();
+    assert!(other.contains("is closed"), "{other}");
 }

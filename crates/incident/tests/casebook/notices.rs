@@ -4,7 +4,9 @@ use crate::affected::named;
 use crate::world::{POLICY, World, alert, drill, identified, milder, policy, requested, start, verdict};
 use activity::{DataClass, Entity, EntityKind, Span};
 use detector::{Alert, Severity};
-use incident::{Action, Decision, DeliveryState, NoticeAffected, NoticeKind, Refusal, Verdict, limits};
+use incident::{
+    Action, Decision, DeliveryState, NoticeAffected, NoticeKind, Policy, Refusal, Settings, Verdict, limits,
+};
 use std::collections::BTreeSet;
 
 /// The channels that hear of one alert under one trigger (and `fallback` if they do not).
@@ -286,4 +288,25 @@ fn a_notices_id_does_not_say_whom_it_is_about() {
     };
     // After an erasure the folded incident is about `erased-…`: what was told must not be told again.
     assert_eq!(opened("u1"), opened("erased-abcdefghij"));
+}
+
+#[test]
+fn a_third_party_that_listens_is_nobody_of_ours_who_hears() {
+    let told = |severity: Severity| {
+        let toml = "[[triggers]]\nchannels = [\"pager\"]\nseverity_at_least = \"high\"\nhold = \"30m\"\nmay_stop = [\"ada\"]\n\
+                    [[triggers]]\nchannels = [\"vendor\", \"pager\"]\n[fallback]\nchannels = [\"phone\"]\n";
+        let mut settings: Settings = toml::from_str(toml).unwrap();
+        settings.triggers[1].subscription = true;
+        let law = law::Catalogue::parse(law::Catalogue::DEFAULT).unwrap();
+        let mut world = World::of(std::sync::Arc::new(Policy::new(settings, &law).unwrap()));
+        world.alert(&milder(alert("u1", 0), severity, DataClass::Hr));
+        let notices = world.incident(1).notices.iter();
+        let opened = notices.filter(|record| record.notice.kind == NoticeKind::Opened);
+        opened
+            .map(|record| (record.notice.channel.clone(), record.notice.hold_until.is_some()))
+            .collect::<BTreeSet<_>>()
+    };
+    let of = |channel: &str, held: bool| (channel.to_owned(), held);
+    assert_eq!(told(Severity::Medium), [of("pager", false), of("phone", false), of("vendor", false)].into());
+    assert_eq!(told(Severity::High), [of("pager", true), of("vendor", false)].into(), "the hold is kept");
 }

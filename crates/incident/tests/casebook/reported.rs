@@ -87,3 +87,30 @@ fn a_program_gone_wrong_does_not_bury_people() {
     let storm = world.book.incidents().last().unwrap();
     assert_eq!(storm.subject.kind, EntityKind::Fleet);
 }
+
+#[test]
+fn in_a_storm_a_report_says_whom_it_is_about_and_brings_its_classes() {
+    let mut world = World::new();
+    for n in 0..200 {
+        let alert = milder(alert(&format!("c{n}"), n), Severity::Medium, DataClass::Customer);
+        world.alert(&alert);
+    }
+    let storm = world.book.incidents().find(|incident| incident.subject.kind == EntityKind::Fleet).expect("a storm").id;
+    let told = world.ask("payroll", None, report("u77", Severity::Medium, DataClass::Payment, None)).unwrap();
+    let Decision::Reported { incident, subject, .. } = &told[0] else { panic!("{told:?}") };
+    assert_eq!((*incident, subject.as_ref().map(|subject| &*subject.id)), (storm, Some("u77")));
+    let incident = world.book.incident(storm).unwrap();
+    assert!(
+        incident.data_classes.contains(DataClass::Payment),
+        "its triggers and obligations are those of payment data"
+    );
+}
+
+#[test]
+fn reports_of_alternating_classes_find_their_incidents_again() {
+    let mut world = World::new();
+    for class in [DataClass::Hr, DataClass::Payment, DataClass::Hr, DataClass::Payment, DataClass::Hr] {
+        world.ask("payroll", None, report("u1", Severity::Low, class, None)).unwrap();
+    }
+    assert_eq!(world.book.incidents().count(), 2);
+}

@@ -315,7 +315,13 @@ impl Channel for PagerDuty {
                 let receipt = self.enqueue(&event).await?;
                 if action == "resolve" {
                     // Last: if it fails, the next try resolves what is resolved, which is dropped there.
-                    self.tell_change(notice).await?;
+                    // What PagerDuty refuses for good is no reason to call the resolving itself undelivered.
+                    if let Err(failure) = self.tell_change(notice).await {
+                        if failure.kind != crate::stages::classify::FailureKind::Refused {
+                            return Err(failure);
+                        }
+                        tracing::warn!(notice = %notice.id, reason = %failure.reason, "PagerDuty took the end of the incident and refused the change event");
+                    }
                 }
                 receipt
             };

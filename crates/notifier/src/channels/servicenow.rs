@@ -231,8 +231,11 @@ impl ServiceNowSettings {
         if client_id.is_empty() || client_id.chars().any(char::is_control) {
             problems.add("client_id", "must not be empty or hold control characters");
         }
-        if !self.user.is_empty() || self.password().is_given() {
-            problems.add("client_id", "is given beside `user` or its password: keep one of the two");
+        if self.password().is_given() {
+            problems.add("client_id", "is given beside a password: keep one of the two");
+        }
+        if self.webhook_secret_file.is_some() && self.user.is_empty() {
+            problems.add("user", "is missing: the OAuth application's user, whose own changes are not heard again");
         }
     }
 

@@ -152,9 +152,10 @@ impl ChannelHook {
     }
 }
 
-/// The incident a correlation key names, if the key is ours: `SOURCE/INC-7`, perhaps with more behind it.
+/// The incident a correlation key names, if the key is ours: `SOURCE/INC-7` as PagerDuty has it, perhaps with more behind it, or
+/// `SOURCE:INC-7` as ServiceNow has it.
 fn incident_of(key: &str, source: &str) -> Option<IncidentId> {
-    let rest = key.strip_prefix(source)?.strip_prefix('/')?;
+    let rest = key.strip_prefix(source)?.strip_prefix(['/', ':'])?;
     IncidentId::parse(rest.split('/').next()?)
 }
 
@@ -195,6 +196,7 @@ mod tests {
     fn keys_of_ours_name_incidents_and_others_do_not() {
         let of = |key: &str| incident_of(key, "breachd");
         assert_eq!(of("breachd/INC-7"), Some(IncidentId(7)));
+        assert_eq!(of("breachd:INC-7"), Some(IncidentId(7)));
         assert_eq!(of("breachd/INC-7/deadline/0f"), Some(IncidentId(7)));
         assert_eq!(of("breachd/INC-7/again/2"), Some(IncidentId(7)));
         for key in

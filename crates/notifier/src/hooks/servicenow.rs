@@ -5,7 +5,7 @@
 //! base64). Body:
 //!
 //! ```json
-//! {"correlation_id": "breachd/INC-7", "state": "2", "assigned_to": "Ada Lovelace", "by": "ada", "work_note": "I look after it"}
+//! {"correlation_id": "breachd:INC-7", "state": "2", "assigned_to": "Ada Lovelace", "by": "ada", "work_note": "I look after it"}
 //! ```
 //! A record that is assigned to somebody and in a state of `acknowledged_states` is looked after; a work note is a note. Whatever
 //! else happens to its state is for people to say here. What our own account did is not heard again.
@@ -67,7 +67,7 @@ impl ServiceNowHook {
             theirs: None,
             by: signed_by(Some(who), "ServiceNow"),
             acts: looked_after.then_some(HeardAct::Acknowledge).into_iter().chain(written).collect(),
-            own: body.by == self.user,
+            own: !self.user.is_empty() && body.by == self.user,
         })
     }
 }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     fn body() -> Value {
-        json!({ "correlation_id": "breachd/INC-7", "state": "2", "assigned_to": "Ada Lovelace", "by": "ada", "work_note": "" })
+        json!({ "correlation_id": "breachd:INC-7", "state": "2", "assigned_to": "Ada Lovelace", "by": "ada", "work_note": "" })
     }
 
     #[test]
@@ -124,7 +124,9 @@ mod tests {
         assert!(!noted_only.own);
         noted["by"] = "breachd".into();
         assert!(heard(&noted).unwrap().own);
+        noted["by"] = "".into();
+        assert!(!heard(&noted).unwrap().own);
         assert!(matches!(heard(&json!({ "state": "2" })), Err(BadHook::Unreadable(_))));
-        assert_eq!(heard(&json!({ "correlation_id": "other/INC-7" })).unwrap().incident, None);
+        assert_eq!(heard(&json!({ "correlation_id": "other:INC-7" })).unwrap().incident, None);
     }
 }

@@ -80,7 +80,10 @@ pub(crate) fn smtp_error_of_one_of_many(error: &lettre::transport::smtp::Error) 
     let reason = chain(error);
     match code {
         // RFC 4954: authentication; RFC 7504: no mail is taken here.
-        Some(521 | 530 | 534 | 535 | 538) | None => Failure::passing(reason),
+        Some(521 | 530 | 534 | 535 | 538) => Failure::passing(reason),
+        // An address beyond ASCII, and a relay that takes none: no try will change that.
+        None if reason.contains("SMTPUTF8") => Failure::refused(reason),
+        None => Failure::passing(reason),
         Some(_) if error.is_permanent() => Failure::refused(reason),
         Some(_) => Failure::passing(reason),
     }
