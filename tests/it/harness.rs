@@ -5,7 +5,10 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 use stream::{Broker, TopicSpec};
@@ -222,7 +225,17 @@ fn http(address: &str, request: &str) -> Option<(u16, String)> {
     Some((status, body.to_owned()))
 }
 
-/// A port nobody listens at now.
+/// A port nobody listens at now, another one each time. Below those that the system gives to outgoing connections (from 32,768 on): a server
+/// that starts again on its port must not find a connection there.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    const FIRST: u32 = 12_000;
+    const PORTS: u32 = 20_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // Other runs on this machine begin elsewhere.
+    let begin = std::process::id().wrapping_mul(7_919);
+    let ports = (0..PORTS).map(|_| {
+        let at = begin.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        u16::try_from(FIRST + at).expect("below 65,536")
+    });
+    ports.into_iter().find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }

@@ -6,7 +6,7 @@ use crate::{
     smtp::SmtpServer,
 };
 use activity::{DataClass, Entity, EntityKind, KnownBy, Mode, Record, Span, Timestamp};
-use breachd::{cli::RoleName, run, settings::Settings, topics::Topics};
+use breachd::{cli::RoleName, persons::Persons, run, settings::Settings, topics::Topics};
 use detector::{Alert, AlertId, AlertWindow, Severity};
 use notifier::sandbox::{Sandbox, SmtpOptions, SmtpSandbox};
 use serde_json::{Value, json};
@@ -116,7 +116,10 @@ fn breachd(console: &str, arguments: &[&str]) -> String {
 fn journaled(broker: &dyn Broker, topics: &Topics) -> Vec<Value> {
     let entries = contents(broker, &topics.journal());
     let entries = entries.iter().map(|(_, line)| journal::Entry::from_line(line).unwrap());
-    entries.filter(|entry| entry.kind == "mailing_progressed").map(|entry| entry.body["progress"].clone()).collect()
+    // In the journal tokens stand for the people.
+    let mut persons = Persons::open(broker, topics).unwrap();
+    let entries = entries.filter(|entry| entry.kind == "mailing_progressed");
+    entries.map(|entry| persons.unsealed(broker, &entry).unwrap()["progress"].clone()).collect()
 }
 
 fn persons(progress: &Value) -> BTreeSet<String> {

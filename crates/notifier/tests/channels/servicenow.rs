@@ -232,7 +232,15 @@ fn one_way_to_say_who_asks() {
         problems(json!({ "user": "x", "password_env": "X", "client_secret_env": "X" })),
         ["channels[0].client_id"]
     );
-    assert_eq!(problems(json!({ "user": "x", "client_id": "x", "client_secret_env": "X" })), ["channels[0].client_id"]);
+    let client = |more: Value| {
+        let mut table = json!({ "client_id": "x", "client_secret_env": "X" });
+        table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        problems(table)
+    };
+    assert_eq!(client(json!({ "password_env": "X" })), ["channels[0].client_id"]);
+    assert!(client(json!({ "user": "the application's user" })).is_empty());
+    // Who cannot tell its own changes must not hear of changes.
+    assert_eq!(client(json!({ "webhook_secret_file": "x" })), ["channels[0].user"]);
 }
 
 fn import_table(sandbox: &ServiceNowSandbox) -> Value {
