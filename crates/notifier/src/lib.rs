@@ -51,5 +51,5 @@ pub use limits::*;
 pub use period::Period;
 pub use reach::DeliverySettings;
 pub use secret::{Secret, SecretError, SecretSource};
-pub use settings::{ChannelSettings, Pace, Retry, Settings, Tell};
+pub use settings::{ChannelSettings, Pace, Retry, Settings, Tell, name_problem};
 pub use stages::STAGES;

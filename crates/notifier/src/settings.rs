@@ -16,8 +16,12 @@ use crate::{
     },
     reach::{DeliverySettings, Reach},
 };
+use reqwest::header::HeaderName;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// All channels, in the order written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -124,7 +128,7 @@ impl Settings {
         let reach = Reach::of(&self.delivery);
         for (index, channel) in self.channels.iter().enumerate() {
             problems.path = format!("channels[{index}]");
-            check_name(channel.name(), &mut problems);
+            problems.add_some("name", name_problem(channel.name()));
             if !names.insert(channel.name()) {
                 problems.add("name", format!("`{}` is used twice", channel.name()));
             }
@@ -253,19 +257,37 @@ impl Problems {
     }
 }
 
-/// A name is a metric label, a journal entry and a word on the command line.
-pub(crate) fn check_name(name: &str, problems: &mut Problems) {
+/// What is wrong with a name, which is a metric label, a journal entry, a path of an address and a word on the command line.
+pub fn name_problem(name: &str) -> Option<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
-    if name.is_empty() || name.len() > 40 || !name.bytes().all(fits) {
-        problems.add("name", "must be 1 to 40 of a-z, 0-9, `-` and `_`");
+    let is_name = (1..=40).contains(&name.len()) && name.bytes().all(fits);
+    (!is_name).then(|| "must be 1 to 40 of a-z, 0-9, `-` and `_`".to_owned())
+}
+
+/// Longest wait for an answer.
+pub(crate) fn check_timeout(timeout: Period, problems: &mut Problems) {
+    if !(Period(std::time::Duration::from_millis(100)) <= timeout && timeout <= Period::from_secs(120)) {
+        problems.add("timeout", format!("`{timeout}` must be between 100ms and 120s"));
+    }
+}
+
+/// Names of `header_files`.
+pub(crate) fn check_headers(files: &BTreeMap<String, PathBuf>, problems: &mut Problems) {
+    for name in files.keys().filter(|name| HeaderName::from_bytes(name.as_bytes()).is_err()) {
+        problems.add("header_files", format!("`{}` is no header's name", activity::printable_within(name, 40)));
+    }
+}
+
+/// A place in a JSON answer (RFC 6901).
+pub(crate) fn check_pointer(key: &str, pointer: Option<&String>, problems: &mut Problems) {
+    if pointer.is_some_and(|pointer| !pointer.starts_with('/')) {
+        problems.add(key, "must begin with `/`, as in `/messages/0/status`");
     }
 }
 
 fn check_pace(pace: &Pace, problems: &mut Problems) {
     let hour = Period::from_secs(3600);
-    if !(Period(std::time::Duration::from_millis(100)) <= pace.timeout && pace.timeout <= Period::from_secs(120)) {
-        problems.add("timeout", format!("`{}` must be between 100ms and 120s", pace.timeout));
-    }
+    check_timeout(pace.timeout, problems);
     if !(1..=6000).contains(&pace.rate_per_minute) {
         problems.add("rate_per_minute", format!("`{}` must be between 1 and 6000", pace.rate_per_minute));
     }

@@ -26,7 +26,7 @@ use crate::{
     reach::Reach,
     settings::{self, Problems},
 };
-use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
@@ -74,7 +74,7 @@ impl IntegrationSettings {
         }
         for (index, one) in integrations.iter().enumerate() {
             problems.enter(format!("integrations[{index}]"));
-            settings::check_name(&one.name, &mut problems);
+            problems.add_some("name", settings::name_problem(&one.name));
             if !names.insert(&one.name) {
                 problems.add("name", format!("`{}` is used twice", one.name));
             }
@@ -82,23 +82,15 @@ impl IntegrationSettings {
             if let Ok(url) = reqwest::Url::parse(&one.url) {
                 problems.add_some("url", reach.permits(&url).err().map(|error| format!("may not be used: {error}")));
             }
-            for name in one.header_files.keys().filter(|name| HeaderName::from_bytes(name.as_bytes()).is_err()) {
-                let name = activity::printable_within(name, 40);
-                problems.add("header_files", format!("`{name}` is no header's name"));
-            }
-            if one.pointer.as_ref().is_some_and(|pointer| !pointer.starts_with('/')) {
-                problems.add("pointer", "must begin with `/`, as in `/components/0/status`");
-            }
+            settings::check_headers(&one.header_files, &mut problems);
+            settings::check_pointer("pointer", one.pointer.as_ref(), &mut problems);
             if one.pointer.is_some() != one.value.is_some() {
                 problems.add("pointer", "and `value` belong together");
             }
             for status in one.status.iter().filter(|status| !(100..600).contains(*status)) {
                 problems.add("status", format!("`{status}` is no status of HTTP"));
             }
-            if !(Period(std::time::Duration::from_millis(100)) <= one.timeout && one.timeout <= Period::from_secs(120))
-            {
-                problems.add("timeout", format!("`{}` must be between 100ms and 120s", one.timeout));
-            }
+            settings::check_timeout(one.timeout, &mut problems);
         }
         problems.found()
     }
@@ -139,7 +131,8 @@ impl Integration {
         let answered = self.http.exchange(request).await.map_err(|failure| blanked(failure.reason))?;
         let status = answered.status.as_u16();
         let wanted = &self.settings.status;
-        if !if wanted.is_empty() { answered.status.is_success() } else { wanted.contains(&status) } {
+        let is_wanted = if wanted.is_empty() { answered.status.is_success() } else { wanted.contains(&status) };
+        if !is_wanted {
             return Err(format!("it answers {status}, which is not what is expected"));
         }
         let (Some(pointer), Some(value)) = (&self.settings.pointer, &self.settings.value) else {

@@ -13,7 +13,7 @@ mod servicenow;
 mod slack;
 mod sms;
 mod teams;
-mod webhook;
+pub(crate) mod webhook;
 
 pub use alertmanager::AlertmanagerSettings;
 pub use email::{EmailSettings, SmtpTls};

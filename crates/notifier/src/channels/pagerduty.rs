@@ -35,7 +35,7 @@ use crate::{
     channel::{Answer, Channel, Confirmation, Receipt},
     render::{AFFECTED_HEADING, Facts},
     settings::{self, Problems},
-    stages::classify::Failure,
+    stages::classify::{Failure, FailureKind},
 };
 use activity::printable_within;
 use detector::Severity;
@@ -228,10 +228,17 @@ impl PagerDuty {
             payload.insert("custom_details".into(), json!({ "left_out": "the details were too long" }));
             body = Value::Object(event).to_string();
         }
-        let request = self.http.client().post(&self.enqueue).header("content-type", "application/json").body(body);
+        let is_answer = |json: &Value| Some(json.get("dedup_key")?.as_str()?.to_owned());
+        self.post(&self.enqueue, body, is_answer).await
+    }
+
+    /// One exchange; what is looked for in PagerDuty's own answer.
+    async fn post<T>(&self, address: &str, body: String, is_answer: fn(&Value) -> Option<T>) -> Result<T, Failure> {
+        let request = self.http.client().post(address).header("content-type", "application/json").body(body);
         let answered = self.http.succeed(request, error_words).await?;
-        let key = answered.json().and_then(|json| Some(json.get("dedup_key")?.as_str()?.to_owned()));
-        key.ok_or_else(|| Failure::passing(format!("HTTP {}, but not PagerDuty's answer", answered.status.as_u16())))
+        let status = answered.status.as_u16();
+        let found = answered.json().as_ref().and_then(is_answer);
+        found.ok_or_else(|| Failure::passing(format!("HTTP {status}, but not PagerDuty's answer")))
     }
 
     /// Posts what has changed, if that is wanted.
@@ -239,12 +246,7 @@ impl PagerDuty {
         let Some(address) = &self.change else { return Ok(()) };
         let mut event = change(notice, &self.source);
         event["routing_key"] = self.routing_key.expose().into();
-        let request =
-            self.http.client().post(address).header("content-type", "application/json").body(event.to_string());
-        let answered = self.http.succeed(request, error_words).await?;
-        let taken = answered.json().is_some_and(|json| json["status"] == "success");
-        let status = answered.status.as_u16();
-        taken.then_some(()).ok_or_else(|| Failure::passing(format!("HTTP {status}, but not PagerDuty's answer")))
+        self.post(address, event.to_string(), |json| (json["status"] == "success").then_some(())).await
     }
 
     fn incident_key(&self, notice: &Notice) -> String {
@@ -317,7 +319,7 @@ impl Channel for PagerDuty {
                     // Last: if it fails, the next try resolves what is resolved, which is dropped there.
                     // What PagerDuty refuses for good is no reason to call the resolving itself undelivered.
                     if let Err(failure) = self.tell_change(notice).await {
-                        if failure.kind != crate::stages::classify::FailureKind::Refused {
+                        if failure.kind != FailureKind::Refused {
                             return Err(failure);
                         }
                         tracing::warn!(notice = %notice.id, reason = %failure.reason, "PagerDuty took the end of the incident and refused the change event");

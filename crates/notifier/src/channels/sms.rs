@@ -43,7 +43,7 @@ use crate::{
     stages::classify::{Failure, FailureKind},
 };
 use incident::{Notice, NoticeKind, limits::TEXT_MAX};
-use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -137,18 +137,13 @@ impl SmsSettings {
         if self.header_files.len() > HEADERS_MAX {
             problems.add("header_files", format!("are {}, at most {HEADERS_MAX}", self.header_files.len()));
         }
-        for name in self.header_files.keys().filter(|name| HeaderName::from_bytes(name.as_bytes()).is_err()) {
-            problems.add("header_files", format!("`{}` is no header's name", activity::printable_within(name, 40)));
-        }
+        settings::check_headers(&self.header_files, problems);
         self.check_body(problems);
         for status in self.success_status.iter().filter(|status| !(200..300).contains(*status)) {
             problems.add("success_status", format!("`{status}` is no success: 200 to 299"));
         }
-        for (key, pointer) in [("success_pointer", &self.success_pointer), ("receipt_pointer", &self.receipt_pointer)] {
-            if pointer.as_ref().is_some_and(|pointer| !pointer.starts_with('/')) {
-                problems.add(key, "must begin with `/`, as in `/messages/0/status`");
-            }
-        }
+        settings::check_pointer("success_pointer", self.success_pointer.as_ref(), problems);
+        settings::check_pointer("receipt_pointer", self.receipt_pointer.as_ref(), problems);
         if self.success_pointer.is_some() != self.success_value.is_some() {
             problems.add("success_pointer", "and `success_value` belong together");
         }

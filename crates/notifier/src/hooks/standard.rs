@@ -7,6 +7,7 @@
 //! Source: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
 use super::{BadHook, HookHeaders, HookSecrets, id};
+use crate::channels::webhook::{KEY_PROBLEM, key_of};
 use activity::{Span, Timestamp};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::path::Path;
@@ -35,13 +36,7 @@ impl StandardHook {
     /// # Errors
     /// What is wrong with the file.
     pub fn of(file: &Path) -> Result<Self, String> {
-        let key = |line: &str| {
-            let bytes = line.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
-            bytes
-                .filter(|bytes| (24..=64).contains(&bytes.len()))
-                .ok_or("a secret must be `whsec_` and 24 to 64 bytes in base64")
-        };
-        HookSecrets::read(file, key).map(StandardHook)
+        HookSecrets::read(file, |line| key_of(line).ok_or(KEY_PROBLEM)).map(StandardHook)
     }
 
     /// Who has not signed with a secret, or not in time, is [`BadHook::Forged`].
