@@ -10,6 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use notifier::sandbox::{PagerDutySandbox, Sandbox as _, ServiceNowSandbox, WebhookSandbox};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use stream::Broker;
 
 const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
 const OLD: &str = "old-secret-of-the-subscription";
@@ -29,6 +30,15 @@ fn event(id: &str, kind: &str, agent: &Value, data: &Value) -> String {
         "client": { "name": "PagerDuty" }, "data": data,
     });
     json!({ "event": event }).to_string()
+}
+
+/// Bodies of the journal's entries of this kind.
+fn journaled(broker: &dyn Broker, topics: &Topics, kind: &str) -> Vec<String> {
+    let of_kind = |line: &[u8]| {
+        let entry: Value = serde_json::from_slice(line).unwrap();
+        (entry["kind"] == kind).then(|| entry["body"].to_string())
+    };
+    contents(broker, &topics.journal()).iter().filter_map(|(_, line)| of_kind(line)).collect()
 }
 
 #[test]
@@ -56,14 +66,7 @@ fn what_people_do_in_pagerduty_comes_back_once_and_only_signed() {
     topics.prepare(broker.as_ref()).unwrap();
     let roles = [RoleName::Notifier, RoleName::Console];
     let daemon = runtime.block_on(run::start(settings, Arc::clone(&broker), &roles)).unwrap();
-    let journal = |kind: &str| -> Vec<String> {
-        let entries = contents(broker.as_ref(), &topics.journal());
-        let of_kind = |line: &[u8]| {
-            let entry: Value = serde_json::from_slice(line).unwrap();
-            (entry["kind"] == kind).then(|| entry["body"].to_string())
-        };
-        entries.iter().filter_map(|(_, line)| of_kind(line)).collect()
-    };
+    let journal = |kind: &str| journaled(broker.as_ref(), &topics, kind);
     let post = |secret: &str, body: &str| -> (u16, String) {
         let tag = signature(secret, body);
         let (status, answer) =
@@ -184,14 +187,7 @@ fn an_hr_system_reports_and_hears_of_its_data_and_servicenow_answers() {
     topics.prepare(broker.as_ref()).unwrap();
     let roles = [RoleName::Notifier, RoleName::Console];
     let daemon = runtime.block_on(run::start(settings, Arc::clone(&broker), &roles)).unwrap();
-    let journal = |kind: &str| -> Vec<String> {
-        let entries = contents(broker.as_ref(), &topics.journal());
-        let of_kind = |line: &[u8]| {
-            let entry: Value = serde_json::from_slice(line).unwrap();
-            (entry["kind"] == kind).then(|| entry["body"].to_string())
-        };
-        entries.iter().filter_map(|(_, line)| of_kind(line)).collect()
-    };
+    let journal = |kind: &str| journaled(broker.as_ref(), &topics, kind);
     let report = |event: &str, kind: &str, class: &str| {
         json!({
             "event_id": event, "at": wall::now().to_string(), "kind": kind, "people": 12,

@@ -2,12 +2,12 @@
 //! SMTP server, killed in the middle.
 
 use crate::{
+    digest::raise,
     harness::{BINARY, Daemon, Scratch, broker, contents, free_port, get, kafka_address, post, until},
+    places::alert,
     smtp::SmtpServer,
 };
-use activity::{DataClass, Entity, EntityKind, KnownBy, Mode, Record, Span, Timestamp};
 use breachd::{cli::RoleName, persons::Persons, run, settings::Settings, topics::Topics};
-use detector::{Alert, AlertId, AlertWindow, Severity};
 use notifier::sandbox::{Sandbox, SmtpOptions, SmtpSandbox};
 use serde_json::{Value, json};
 use std::{
@@ -17,56 +17,12 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use stream::{Broker, Outgoing};
+use stream::Broker;
 
 /// To the people of Germany, as soon as something is suspected.
 const LAW: &str = "schema_version: 1\nversion: \"2026-01\"\nobligations:\n\
     - { id: de-people, group: g, name: Tell the people, citation: c, recipient: individuals, applies_to: [hr], residents_of: DE, starts: [suspicion], \
     phrase: soon, thresholds: [], status: in_force, verified: yes, as_of: d, sources: [] }\n";
-
-/// An alert that names these employees.
-fn alert(user: &str, ids: impl Iterator<Item = u64>) -> Alert {
-    let subject = Entity::new(EntityKind::PortalUser, user);
-    let from = Timestamp::from_secs(1_772_485_200);
-    let window = AlertWindow { from, to: from + Span::from_hours(1) };
-    let mut records: Vec<Record> = ids.map(|id| Record::new("employee", &id.to_string())).collect();
-    let affected_records = records.len() as u64;
-    records.sort_by_key(|record| record.mixed());
-    let ids: String = records.iter().map(|record| format!("{:016x}", record.0)).collect();
-    Alert {
-        id: AlertId::of("volume", &subject, &subject, window, Mode::Live),
-        raised_at: from,
-        window,
-        entity: subject.clone(),
-        subject,
-        detector: "volume".into(),
-        severity: Severity::Critical,
-        page: true,
-        suppressed_by: None,
-        data_classes: DataClass::Hr.into(),
-        observed: 40.0,
-        expected: 12.0,
-        unit: "rows".into(),
-        p_value: Some(1e-9),
-        why: format!("{user} read more than usual"),
-        facts: Vec::new(),
-        actor_known_by: KnownBy::SqlTag,
-        affected_records,
-        named: Some(serde_json::from_value(json!({ "v": 1, "table": "hr.t", "ids": ids })).unwrap()),
-        attack: Vec::new(),
-        evidence: Vec::new(),
-        mode: Mode::Live,
-    }
-}
-
-fn raise(broker: &dyn Broker, topics: &Topics, alert: &Alert) {
-    let mut appender = broker.appender().unwrap();
-    let payload = alert.to_json().into_bytes();
-    appender
-        .send(Outgoing { topic: topics.alerts(), partition: None, key: None, payload, headers: Vec::new() })
-        .unwrap();
-    appender.flush().unwrap();
-}
 
 /// Rows of employees: number, address, place.
 fn directory(scratch: &Scratch, rows: impl Iterator<Item = (u32, String, &'static str)>) {
@@ -151,7 +107,7 @@ fn everybody_named_is_written_to_and_who_cannot_be_is_listed() {
     let broker = stream::memory();
     let topics = Topics::new(settings.topics.clone());
     topics.prepare(broker.as_ref()).unwrap();
-    raise(broker.as_ref(), &topics, &alert("u1", (21..36).chain([40])));
+    raise(broker.as_ref(), &topics, &alert("u1", (21..36).chain([40]), 0));
     let roles = [RoleName::Notifier, RoleName::Console];
     let daemon = runtime.block_on(run::start(settings, Arc::clone(&broker), &roles)).unwrap();
     let console = daemon.console.to_string();
@@ -169,7 +125,7 @@ fn everybody_named_is_written_to_and_who_cannot_be_is_listed() {
 
     // A page over the same channel, while the mailing waits for its minute.
     let before = (mails("dpo@"), Instant::now());
-    raise(broker.as_ref(), &topics, &alert("u2", 1..3));
+    raise(broker.as_ref(), &topics, &alert("u2", 1..3, 0));
     until("a page", || Some(()).filter(|()| before.0 < mails("dpo@")));
     assert!(before.1.elapsed() < Duration::from_secs(20), "{:?}", before.1.elapsed());
     assert_eq!(mails("p"), 9, "the mailing keeps its pace");
@@ -239,7 +195,7 @@ fn a_kill_repeats_what_was_in_flight_under_the_same_ids_and_nobody_is_forgotten(
     let settings = Settings::load(std::slice::from_ref(&file), &[]).unwrap();
     let topics = Topics::new(settings.topics.clone());
     topics.prepare(broker.as_ref()).unwrap();
-    raise(broker.as_ref(), &topics, &alert("u1", 1..4));
+    raise(broker.as_ref(), &topics, &alert("u1", 1..4, 0));
     let run = |file: &Path| Daemon::run(file, &["--roles", "notifier,console"], scratch.0.join("daemon.log"));
     let mut daemon = run(&file);
     approve(&console);

@@ -1,13 +1,15 @@
 //! From an alert's numbers of employees, through the directory, to what runs and what does not; over the log in memory, and as the API and
 //! the terminal tell it. Another directory and another file of obligations while it runs.
 
-use crate::harness::{BINARY, Scratch, contents, get, post, until};
+use crate::{
+    digest::raise,
+    harness::{BINARY, Scratch, contents, get, post, until},
+};
 use activity::{DataClass, Entity, EntityKind, KnownBy, Mode, Record, Span, Timestamp};
 use breachd::{cli::RoleName, run, settings::Settings, topics::Topics};
 use detector::{Alert, AlertId, AlertWindow, Severity};
 use serde_json::{Value, json};
 use std::{path::PathBuf, process::Command, sync::Arc};
-use stream::{Broker, Outgoing};
 
 const CONFIG: &str = "[console]\nlisten = \"127.0.0.1:0\"\n[directory]\nfile = \"directory.csv\"\n[obligations]\nfile = \"law.yaml\"\n\
                       [jurisdictions]\napplicable = [\"*\"]\n";
@@ -43,12 +45,12 @@ fn directory(scratch: &Scratch, first: &str) {
 }
 
 /// These employees were named, and so many rows read beyond.
-fn alert(user: &str, ids: std::ops::Range<u64>, beyond: u64) -> Alert {
+pub(crate) fn alert(user: &str, ids: impl Iterator<Item = u64>, beyond: u64) -> Alert {
     let subject = Entity::new(EntityKind::PortalUser, user);
     let from = Timestamp::from_secs(1_772_485_200);
     let window = AlertWindow { from, to: from + Span::from_hours(1) };
-    let affected_records = ids.end - ids.start + beyond;
     let mut records: Vec<Record> = ids.map(|id| Record::new("employee", &id.to_string())).collect();
+    let affected_records = records.len() as u64 + beyond;
     records.sort_by_key(|record| record.mixed());
     let ids: String = records.iter().map(|record| format!("{:016x}", record.0)).collect();
     Alert {
@@ -75,15 +77,6 @@ fn alert(user: &str, ids: std::ops::Range<u64>, beyond: u64) -> Alert {
         evidence: Vec::new(),
         mode: Mode::Live,
     }
-}
-
-fn raise(broker: &dyn Broker, topics: &Topics, alert: &Alert) {
-    let mut appender = broker.appender().unwrap();
-    let payload = alert.to_json().into_bytes();
-    appender
-        .send(Outgoing { topic: topics.alerts(), partition: None, key: None, payload, headers: Vec::new() })
-        .unwrap();
-    appender.flush().unwrap();
 }
 
 /// (place, lower, upper) of an incident's page.
