@@ -10,9 +10,12 @@ use crate::{
 };
 use activity::printable;
 use anyhow::{Context as _, bail};
-use incident::{Action, Casebook, Command, Decision};
-use std::time::{Duration, Instant};
-use stream::{Broker, Outgoing, Reader};
+use incident::{Action, Casebook, Command, Decision, Policy};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use stream::{Broker, Outgoing, Reader, StreamError};
 
 /// How long a command may take until the journal has it.
 const COMMAND_WAIT: Duration = Duration::from_secs(15);
@@ -29,22 +32,34 @@ impl Journal {
     /// # Errors
     /// The broker does not answer, or the chain is broken.
     pub fn read(broker: &dyn Broker, settings: &Settings) -> anyhow::Result<Journal> {
-        let topics = Topics::new(settings.topics.clone());
+        Self::fold(broker, &Topics::new(settings.topics.clone()), settings.policy(), &mut |_, _| {})
+    }
+
+    /// The same, with a look at each decision when it has been applied.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    pub fn fold(
+        broker: &dyn Broker,
+        topics: &Topics,
+        policy: Arc<Policy>,
+        each: &mut dyn FnMut(&Casebook, &Decision),
+    ) -> anyhow::Result<Journal> {
         let topic = topics.journal();
         if broker.partitions(&topic)?.is_none() {
             bail!("there is no topic `{topic}`: has `breachd run` ever run here?");
         }
         let reader = broker.read(&[(&topic, Vec::new())])?;
-        let casebook = Casebook::new(settings.policy());
-        let persons = Persons::open(broker, &topics)?;
+        let casebook = Casebook::new(policy);
+        let persons = Persons::open(broker, topics)?;
         let mut journal = Journal { reader, verifier: journal::Verifier::new(), casebook, persons };
         while !journal.reader.caught_up() {
-            journal.more(broker, &mut |_| {})?;
+            journal.more(broker, each)?;
         }
         Ok(journal)
     }
 
-    fn more(&mut self, broker: &dyn Broker, each: &mut dyn FnMut(&Decision)) -> anyhow::Result<()> {
+    fn more(&mut self, broker: &dyn Broker, each: &mut dyn FnMut(&Casebook, &Decision)) -> anyhow::Result<()> {
         let Journal { reader, verifier, casebook, persons } = self;
         let mut broken = None;
         reader.poll(limits::POLL_RECORDS, limits::POLL_WAIT, &mut |record| {
@@ -54,7 +69,7 @@ impl Journal {
                         // An entry of a later version says nothing here.
                         if let Ok(decision) = Decision::from_json(&body) {
                             casebook.apply(&decision);
-                            each(&decision);
+                            each(casebook, &decision);
                         }
                     }
                     Err(error) => broken = broken.take().or(Some(anyhow::Error::from(error))),
@@ -72,6 +87,22 @@ impl Journal {
     }
 }
 
+/// Sends a command where everybody's commands go. Returns when the broker has it.
+///
+/// # Errors
+/// The broker does not answer.
+pub fn send(broker: &dyn Broker, topics: &Topics, command: &Command) -> Result<(), StreamError> {
+    let mut appender = broker.appender()?;
+    appender.send(Outgoing {
+        topic: topics.commands(),
+        partition: Some(0),
+        key: None,
+        payload: command.to_json().into_bytes(),
+        headers: Vec::new(),
+    })?;
+    appender.flush()
+}
+
 /// Sends a command and waits until the journal has it.
 ///
 /// # Errors
@@ -87,19 +118,11 @@ pub fn carry_out(
     let id = command_id::fresh(&settings.instance, now)?;
     let command = Command { id: id.clone(), by: format!("{by} (name as given)"), at: now, incident: None, action };
     journal.casebook.command(now, &command).map_err(|refusal| Usage(refusal.to_string()))?;
-    let mut appender = broker.appender()?;
-    appender.send(Outgoing {
-        topic: Topics::new(settings.topics.clone()).commands(),
-        partition: Some(0),
-        key: None,
-        payload: command.to_json().into_bytes(),
-        headers: Vec::new(),
-    })?;
-    appender.flush().context("the command could not be sent")?;
+    send(broker, &Topics::new(settings.topics.clone()), &command).context("the command could not be sent")?;
     let until = Instant::now() + COMMAND_WAIT;
     let mut outcome: Option<Result<(), String>> = None;
     while outcome.is_none() && Instant::now() < until {
-        journal.more(broker, &mut |decision| {
+        journal.more(broker, &mut |_, decision| {
             if decision.command() == Some(&id) {
                 outcome = Some(match decision {
                     Decision::CommandRefused { because, .. } => Err(because.clone()),

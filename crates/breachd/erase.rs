@@ -11,7 +11,8 @@ use crate::{
 };
 use activity::printable;
 use anyhow::bail;
-use incident::Action;
+use incident::{Action, Casebook, Refusal};
+use journal::sealing::{EMPLOYEE, Seals};
 use std::io::Write;
 use stream::Broker;
 
@@ -36,13 +37,8 @@ pub fn run(broker: &dyn Broker, settings: &Settings, request: Request, out: &mut
     if tokens.is_empty() {
         bail!("no token of the journal stands for `{}`: it was never sealed, or was erased already", printable(&id));
     }
-    let concerned = tokens.iter().filter_map(|token| persons::entity(seals.person(token)?));
-    if let Some(incident) = concerned.filter_map(|person| journal.casebook.concerned_by(&person)).min() {
-        bail!("incident `{incident}` concerns the person and is not closed");
-    }
-    let is_employee =
-        |token: &String| seals.person(token).is_some_and(|person| person.kind == journal::sealing::EMPLOYEE);
-    let employees = tokens.iter().any(is_employee);
+    allowed(&journal.casebook, seals, &tokens)?;
+    let employees = tokens.iter().any(|token| is_employee(seals, token));
     let names = tokens.join(", ");
     carry_out(broker, settings, journal, by, Action::ErasePersons { tokens, reason })?;
     writeln!(out, "erased: {names} of the journal stands for nobody any more")?;
@@ -65,6 +61,31 @@ pub fn run(broker: &dyn Broker, settings: &Settings, request: Request, out: &mut
         Topics::new(settings.topics.clone()).state()
     )?;
     Ok(())
+}
+
+/// Whether nobody needs to know any more who these are: whoever works on an incident has to, and a mailing, or it would tell somebody twice.
+///
+/// # Errors
+/// Why not; or a token stands for nobody.
+pub(crate) fn allowed(casebook: &Casebook, seals: &Seals, tokens: &[String]) -> Result<(), Refusal> {
+    let refuse = |why: String| Err(Refusal::Erasure(why));
+    if let Some(token) = tokens.iter().find(|token| seals.person(token).is_none()) {
+        return refuse(format!("`{}` stands for nobody", activity::printable_within(token, 64)));
+    }
+    let sent = casebook.incidents().flat_map(|incident| &incident.drafts).flat_map(|draft| &draft.sent);
+    let unfinished = sent.filter_map(|sent| sent.mailing.as_ref()).any(|mailed| mailed.completed_at.is_none());
+    if unfinished && tokens.iter().any(|token| is_employee(seals, token)) {
+        return refuse("a mailing is under way or was stopped: whoever was told would be told again".to_owned());
+    }
+    let persons = tokens.iter().filter_map(|token| persons::entity(seals.person(token)?));
+    match persons.filter_map(|person| casebook.concerned_by(&person)).min() {
+        Some(incident) => refuse(format!("incident `{incident}` concerns the person and is not closed")),
+        None => Ok(()),
+    }
+}
+
+fn is_employee(seals: &Seals, token: &str) -> bool {
+    seals.person(token).is_some_and(|person| person.kind == EMPLOYEE)
 }
 
 /// Entries that hold this id as it is.

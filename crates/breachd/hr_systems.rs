@@ -179,9 +179,8 @@ pub(crate) fn open(
     let mut names = BTreeSet::new();
     for (at, system) in systems.iter().enumerate() {
         let mut wrong = |key: &str, problem: String| mistakes.push((format!("hr_systems[{at}].{key}"), problem));
-        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
-        if !(1..=40).contains(&system.name.len()) || !system.name.bytes().all(fits) {
-            wrong("name", "must be 1 to 40 of a-z, 0-9, `-` and `_`".into());
+        if let Some(problem) = notifier::name_problem(&system.name) {
+            wrong("name", problem);
         }
         if !names.insert(system.name.as_str()) {
             wrong("name", format!("`{}` is used twice", system.name));

@@ -7,11 +7,12 @@
 //! A token is put in when a notice is handed over to its channel, and is never journaled: whoever may read the audit trail
 //! must not be able to act in other people's names. The same notice has the same token, so a repeated mail is the same mail.
 
+use crate::command_id;
 use activity::{Span, Timestamp};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use incident::{IncidentId, Notice, NoticeId, NoticeKind, Reply};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 /// An incident can be acknowledged by a link for so long after the notice was decided.
 const ACKNOWLEDGE_WITHIN: Span = Span::from_hours(72);
@@ -139,8 +140,7 @@ impl LinkKey {
 /// Id of the command that a link gives: pressing its button twice is one command. `life`: what it answers can come anew (an incident that
 /// was opened again, an acknowledgement that lapsed), and then the same link answers anew.
 pub fn command_id(token: &str, life: &str) -> String {
-    let hash = Sha256::new().chain_update(token).chain_update("\n").chain_update(life).finalize();
-    format!("link-{}", hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
+    command_id::derived("link", &[token, life])
 }
 
 #[cfg(test)]

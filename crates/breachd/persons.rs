@@ -6,8 +6,8 @@
 //!
 //! A token is written in the transaction of the first entry that holds it, so there is no entry without its token. Two topics do not become
 //! visible in the same instant, though: who follows the journal may meet an entry a moment before its tokens, and then reads the topic anew
-//! to an end that cannot lack them. An erasure overwrites the value, for compaction to remove the name; a deletion would have left readers to guess whether a token is erased or
-//! still on its way.
+//! to an end that cannot lack them. An erasure overwrites the value, for compaction to remove the name; a deletion would have left
+//! readers to guess whether a token is erased or still on its way.
 //!
 //! Whoever folds the journal reads it through [`Persons::unsealed`]; whoever verifies or exports it needs none of this.
 
@@ -77,25 +77,27 @@ impl Persons {
     /// Those of the broker.
     pub fn unsealed(&mut self, broker: &dyn Broker, entry: &Entry) -> Result<Value, StreamError> {
         let mut body = entry.body.clone();
-        if self.lacks(&body) {
+        let mut missing = self.missing(&body);
+        if !missing.is_empty() {
             self.poll(Duration::ZERO)?;
+            missing = self.missing(&body);
         }
-        if self.lacks(&body) && self.reader.is_some() {
+        if !missing.is_empty() && self.reader.is_some() {
             // Whatever was written before now is before its end.
             self.reader = Some(broker.read(&[(&self.topic, Vec::new())])?);
             let until = Instant::now() + TOKENS_WAIT;
             while self.reader.as_ref().is_some_and(|reader| !reader.caught_up()) && Instant::now() < until {
                 self.poll(limits::POLL_WAIT)?;
             }
+            missing = self.missing(&body);
         }
-        let lost = self.missing(&body);
-        if !lost.is_empty() {
+        if !missing.is_empty() {
             tracing::error!(
                 entry = entry.seq,
-                n = lost.len(),
+                n = missing.len(),
                 "nothing says for whom tokens of the journal stand; they are shown as erased"
             );
-            self.lost.extend(lost);
+            self.lost.extend(missing);
         }
         self.seals.unseal(&mut body);
         Ok(body)
@@ -103,10 +105,6 @@ impl Persons {
 
     fn missing(&self, body: &Value) -> Vec<String> {
         self.seals.unknown(body).into_iter().filter(|token| !self.lost.contains(token)).collect()
-    }
-
-    fn lacks(&self, body: &Value) -> bool {
-        !self.missing(body).is_empty()
     }
 
     /// How many tokens stood in entries, and nothing said for whom.

@@ -1,8 +1,8 @@
 //! `[probes]` and `[[integrations]]`: whether the ways still work is found out before a breach does.
 //!
-//! The active notifier tries every channel, and every interface that is listed, once in so long (what failed: within the hour), and journals what came of it. A notifier that
-//! starts goes by the journal, so a restart tries nothing again. Trials run beside the work, one after the other; what is in
-//! the middle of one when the configuration changes is tried again.
+//! The active notifier tries every channel, and every interface that is listed, once in so long (what failed: within the hour), and
+//! journals what came of it. A notifier that starts goes by the journal, so a restart tries nothing again. Trials run beside the work, one
+//! after the other; what is in the middle of one when the configuration changes is tried again.
 
 use crate::settings::{Settings, Usage};
 use activity::{Span, Timestamp, printable, printable_within};
@@ -61,9 +61,8 @@ impl Trials {
             return;
         }
         let due_at = |name: &str| {
-            let record = casebook.probes().find(|(probe, _)| *probe == name).map(|(_, record)| record);
             // After a clock set back it is due at once.
-            let record = record.filter(|record| record.at <= now);
+            let record = casebook.probe(name).filter(|record| record.at <= now);
             // What failed is looked at sooner, for the alarm to end when it is mended.
             let wait = |record: &ProbeRecord| if record.passed { every } else { every.min(AFTER_FAILURE) };
             record.map_or(Timestamp::MIN, |record| record.at + wait(record))
@@ -143,9 +142,9 @@ async fn try_now(one: &IntegrationSettings, delivery: &DeliverySettings) -> Resu
 pub fn list(settings: &Settings, casebook: &Casebook, out: &mut dyn Write) -> anyhow::Result<bool> {
     let mut well = true;
     for name in names(settings) {
-        let words = match casebook.probes().find(|(probe, _)| *probe == name) {
+        let words = match casebook.probe(&name) {
             None => "never tried".to_owned(),
-            Some((_, record)) => {
+            Some(record) => {
                 well &= record.passed || settings.probes.every.is_none();
                 let outcome = match record.failing_since {
                     None => "passed".to_owned(),

@@ -4,7 +4,7 @@
 //! that incidents that the casebook has left to the journal are in it too. Drills are no breaches and never in it; an incident that was
 //! merged into another one is in it as that one, which has all that it knew.
 
-use crate::{audit, cli::RegisterFormat, persons::Persons, topics::Topics};
+use crate::{asked::Journal, cli::RegisterFormat, topics::Topics};
 use activity::Timestamp;
 use draft::Entry;
 use incident::{Casebook, Decision, Incident, IncidentId, Policy, Verdict};
@@ -30,49 +30,37 @@ pub fn export(
     request: &Request,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let mut folded = Folded { casebook: Casebook::new(policy), closed: BTreeMap::new() };
-    let mut verifier = journal::Verifier::new();
-    let mut persons = Persons::open(broker, topics)?;
-    audit::each_line(broker, topics, &mut |line| {
-        let entry = verifier.read(line)?;
-        // What a later version wrote is no business of this one's.
-        if let Ok(decision) = Decision::from_json(&persons.unsealed(broker, &entry)?) {
-            folded.apply(&decision);
-        }
-        Ok(())
-    })?;
-    write(&folded.entries(request), request.format, out)?;
+    let mut closed = Closed::default();
+    let journal = Journal::fold(broker, topics, policy, &mut |casebook, decision| closed.take(casebook, decision))?;
+    write(&closed.entries(&journal.casebook, request), request.format, out)?;
     Ok(())
 }
 
-struct Folded {
-    casebook: Casebook,
-    /// As they were at their closing.
-    closed: BTreeMap<IncidentId, (Verdict, Entry)>,
-}
+/// Incidents as they were at their closing.
+#[derive(Clone, Default)]
+struct Closed(BTreeMap<IncidentId, (Verdict, Entry)>);
 
-impl Folded {
-    fn apply(&mut self, decision: &Decision) {
-        self.casebook.apply(decision);
+impl Closed {
+    fn take(&mut self, casebook: &Casebook, decision: &Decision) {
         if let Decision::Closed { incident, .. } = decision
-            && let Some(incident) = self.casebook.incident(*incident)
+            && let Some(incident) = casebook.incident(*incident)
             && is_registered(incident)
         {
-            self.closed.insert(incident.id, (incident.verdict, incident.register_entry()));
+            self.0.insert(incident.id, (incident.verdict, incident.register_entry()));
         }
     }
 
     /// In the order of the incidents' numbers.
-    fn entries(mut self, request: &Request) -> Vec<Entry> {
-        for incident in self.casebook.incidents().filter(|incident| is_registered(incident)) {
-            self.closed.insert(incident.id, (incident.verdict, incident.register_entry()));
+    fn entries(mut self, casebook: &Casebook, request: &Request) -> Vec<Entry> {
+        for incident in casebook.incidents().filter(|incident| is_registered(incident)) {
+            self.0.insert(incident.id, (incident.verdict, incident.register_entry()));
         }
         let wanted = |(verdict, entry): &(Verdict, Entry)| {
             request.from.is_none_or(|from| from <= entry.opened_at)
                 && request.to.is_none_or(|to| entry.opened_at < to)
                 && (request.dismissed || *verdict != Verdict::NotABreach)
         };
-        self.closed.into_values().filter(wanted).map(|(_, entry)| entry).collect()
+        self.0.into_values().filter(wanted).map(|(_, entry)| entry).collect()
     }
 }
 
@@ -101,7 +89,7 @@ mod tests {
         let settings: incident::Settings = toml::from_str("").unwrap();
         let law = law::Catalogue::parse(law::Catalogue::DEFAULT).unwrap();
         let policy = Arc::new(Policy::new(settings, &law).unwrap());
-        let mut folded = Folded { casebook: Casebook::new(policy), closed: BTreeMap::new() };
+        let (mut casebook, mut closed) = (Casebook::new(policy), Closed::default());
         let now: Timestamp = "2026-03-02T21:00:00Z".parse().unwrap();
         let declare = |user: &str| Action::Declare {
             subject: Entity::new(EntityKind::PortalUser, user),
@@ -122,16 +110,15 @@ mod tests {
         for (n, (incident, action)) in all.into_iter().enumerate() {
             let incident = incident.map(IncidentId);
             let command = Command { id: format!("c{n}"), by: "Ada".into(), at: now, incident, action };
-            for decision in folded.casebook.command(now, &command).unwrap() {
-                folded.apply(&decision);
+            for decision in casebook.command(now, &command).unwrap() {
+                casebook.apply(&decision);
+                closed.take(&casebook, &decision);
             }
         }
-        assert!(folded.closed.contains_key(&IncidentId(1)), "kept though the casebook may forget it");
+        assert!(closed.0.contains_key(&IncidentId(1)), "kept though the casebook may forget it");
         let told = |request: Request| {
-            let Folded { casebook, closed } = &folded;
-            let copy = Folded { casebook: casebook.clone(), closed: closed.clone() };
             let mut out = Vec::new();
-            write(&copy.entries(&request), request.format, &mut out).unwrap();
+            write(&closed.clone().entries(&casebook, &request), request.format, &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
         let jsonl = Request { format: RegisterFormat::Jsonl, from: None, to: None, dismissed: false };
@@ -144,7 +131,7 @@ mod tests {
         let csv = Request { format: RegisterFormat::Csv, from: Some(now), to: None, dismissed: true };
         let all = told(csv);
         assert_eq!(all.lines().count(), 3, "a header and two incidents: {all}");
-        assert!(folded.casebook.incident(IncidentId(3)).is_some() && !all.contains("INC-3,"), "one breach, one line");
+        assert!(casebook.incident(IncidentId(3)).is_some() && !all.contains("INC-3,"), "one breach, one line");
         assert!(all.contains("INC-1,") && all.contains("not_a_breach"));
         let later = Request { format: RegisterFormat::Jsonl, from: None, to: Some(now), dismissed: true };
         assert_eq!(told(later), "");

@@ -5,13 +5,19 @@
 //! refused is refused here and with the reason. Names are claims, and the journal says so: who may write to that topic
 //! is for its access list to say.
 
-use crate::{audit, cli::ConfigFiles, command_id, persons::Persons, settings::Settings, topics::Topics};
+use crate::{
+    asked::{self, Journal},
+    cli::ConfigFiles,
+    command_id,
+    settings::Settings,
+    topics::Topics,
+};
 use activity::{Entity, Span, Timestamp};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use incident::{Action, Casebook, Command, Decision};
+use incident::{Action, Casebook, Command};
 use std::io::Write;
-use stream::{Broker, Outgoing};
+use stream::Broker;
 
 #[derive(Debug, Subcommand)]
 pub enum SilenceCommand {
@@ -88,7 +94,7 @@ pub fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let topics = Topics::new(settings.topics.clone());
-    let casebook = fold(broker, &topics, settings)?;
+    let casebook = Journal::read(broker, settings)?.casebook;
     let (by, action) = match command {
         SilenceCommand::List { .. } => return list(&casebook, now, out),
         SilenceCommand::Propose { subject, detector, span, by, reason, .. } => {
@@ -109,15 +115,7 @@ pub fn run(
         Ok(decisions) => decisions,
         Err(refusal) => bail!("{refusal}"),
     };
-    let mut appender = broker.appender()?;
-    appender.send(Outgoing {
-        topic: topics.commands(),
-        partition: Some(0),
-        key: None,
-        payload: command.to_json().into_bytes(),
-        headers: Vec::new(),
-    })?;
-    appender.flush().context("the command could not be sent")?;
+    asked::send(broker, &topics, &command).context("the command could not be sent")?;
     for decision in &decisions {
         writeln!(out, "sent: {}", activity::printable(&decision.in_words()))?;
     }
@@ -149,22 +147,6 @@ fn list(casebook: &Casebook, now: Timestamp, out: &mut dyn Write) -> anyhow::Res
         writeln!(out, "no silence is in force or proposed")?;
     }
     Ok(())
-}
-
-/// The casebook as the journal has it now.
-fn fold(broker: &dyn Broker, topics: &Topics, settings: &Settings) -> anyhow::Result<Casebook> {
-    let mut casebook = Casebook::new(settings.policy());
-    let mut verifier = journal::Verifier::new();
-    let mut persons = Persons::open(broker, topics)?;
-    audit::each_line(broker, topics, &mut |line| {
-        let entry = verifier.read(line)?;
-        // A kind that a later version wrote changes nothing here.
-        if let Ok(decision) = Decision::from_json(&persons.unsealed(broker, &entry)?) {
-            casebook.apply(&decision);
-        }
-        Ok(())
-    })?;
-    Ok(casebook)
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@
 //! what an *incident* was; that is a finding about people's duties and starts time limits. This says what one alert was, and the
 //! detector learns from it. The two are kept apart on purpose: nobody should teach the detector by closing a ticket.
 
-use crate::{replay::Lines, settings::Usage, topics::Topics};
+use crate::{asked, replay::Lines, settings::Usage, topics::Topics};
 use anyhow::Context as _;
 use detector::{AlertVerdict, VerdictException};
 use incident::{Action, Command};
 use std::path::Path;
-use stream::{Broker, Outgoing};
+use stream::Broker;
 
 /// Verdicts in one file at most. More are an error.
 const VERDICTS_MAX: usize = 100_000;
@@ -62,15 +62,7 @@ pub fn send(broker: &dyn Broker, topics: &Topics, instance: &str, verdict: &Aler
     if let Some(Err(error)) = command.alert_verdict() {
         return Err(Usage(error.to_string()).into());
     }
-    let mut appender = broker.appender()?;
-    appender.send(Outgoing {
-        topic: topics.commands(),
-        partition: Some(0),
-        key: None,
-        payload: command.to_json().into_bytes(),
-        headers: Vec::new(),
-    })?;
-    appender.flush().context("the verdict could not be sent")
+    asked::send(broker, topics, &command).context("the verdict could not be sent")
 }
 
 /// `KIND=ID`, as the command line names a subject.

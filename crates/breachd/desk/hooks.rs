@@ -10,6 +10,7 @@
 use super::{Desk, follower::ReadModel};
 use crate::{
     cli::RoleName,
+    command_id,
     hr_systems::{HrSystem, Report},
     settings::limits,
     wall,
@@ -18,7 +19,6 @@ use activity::Timestamp;
 use console::{CommandRefusal, Hook, HookReceipt, HookRefusal, HookRequest};
 use incident::{Action, Casebook, Command, IncidentId};
 use notifier::{BadHook, ChannelHook, Heard, HeardAct};
-use sha2::{Digest, Sha256};
 use std::{
     collections::{HashMap, VecDeque},
     hash::Hash,
@@ -284,12 +284,7 @@ fn commands(casebook: &Casebook, name: &str, heard: &Heard, incident: IncidentId
 
 /// The same for the same event, whoever it comes to.
 fn command_id(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
-    }
-    format!("hook-{}", hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
+    command_id::derived("hook", parts)
 }
 
 #[cfg(test)]

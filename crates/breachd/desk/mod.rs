@@ -7,7 +7,7 @@ mod life;
 mod links;
 mod views;
 
-use crate::{context::Context, drill::inject, settings::limits, sources, wall};
+use crate::{asked, context::Context, drill::inject, settings::limits, sources, wall};
 use activity::{DrillId, Mode, Timestamp};
 use console::{
     Action, CommandReceipt, CommandRefusal, CommandRequest, DrillRequest, DrillStarted, HookPending, HookRequest,
@@ -25,7 +25,6 @@ use std::{
     },
     time::Duration,
 };
-use stream::Outgoing;
 
 /// How long a command may take until the journal has it.
 const COMMAND_WAIT: Duration = Duration::from_secs(10);
@@ -57,17 +56,7 @@ impl Desk {
 
     async fn send(&self, command: Command) -> Result<(), CommandRefusal> {
         let context = Arc::clone(&self.context);
-        let sent = tokio::task::spawn_blocking(move || {
-            let mut appender = context.broker.appender()?;
-            appender.send(Outgoing {
-                topic: context.topics.commands(),
-                partition: Some(0),
-                key: None,
-                payload: command.to_json().into_bytes(),
-                headers: Vec::new(),
-            })?;
-            appender.flush()
-        });
+        let sent = tokio::task::spawn_blocking(move || asked::send(context.broker.as_ref(), &context.topics, &command));
         match sent.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(CommandRefusal::Unavailable(format!("the command could not be sent: {error}"))),

@@ -22,12 +22,13 @@ use crate::cli::RoleName as Role;
 use crate::{
     checkpoints::{self, Pace},
     context::Context,
+    erase,
     persons::{self, Persons, State},
     probes::{self, Trials},
     settings::{Settings, limits},
     wall,
 };
-use detector::{Alert, Residents};
+use detector::{Alert, Directory, Residents};
 use incident::{Action, Casebook, Command, Decision, DeliveryReport, Notice, NoticeKind, Policy, Refusal};
 use journal::{Audit, Chain, Entry, Tree};
 use notifier::{Dispatcher, Submission};
@@ -265,18 +266,19 @@ impl<'a> Active<'a> {
     /// The policy of the settings, with the directory as its file says now.
     fn set_policy(&mut self) {
         let people = self.context.people.newer(&mut self.people_seen).unwrap_or_else(|| self.context.people.get());
-        self.persons.know(people.logins());
-        let policy = Policy::clone(&self.settings.policy()).with_residents(Arc::new(Residents::of(&people)));
-        self.casebook.set_policy(Arc::new(policy));
+        self.count_by(Policy::clone(&self.settings.policy()), &people);
     }
 
     /// Counts people by another directory, if there is one.
     fn take_directory(&mut self) -> Result<(), RoleError> {
         let Some(people) = self.context.people.newer(&mut self.people_seen) else { return Ok(()) };
-        self.persons.know(people.logins());
-        let policy = self.casebook.policy().clone().with_residents(Arc::new(Residents::of(&people)));
-        self.casebook.set_policy(Arc::new(policy));
+        self.count_by(self.casebook.policy().clone(), &people);
         self.tick()
+    }
+
+    fn count_by(&mut self, policy: Policy, people: &Directory) {
+        self.persons.know(people.logins());
+        self.casebook.set_policy(Arc::new(policy.with_residents(Arc::new(Residents::of(people)))));
     }
 
     /// Takes a new configuration up: who has to know, how they are told. All of it, or nothing.
@@ -326,7 +328,7 @@ impl<'a> Active<'a> {
         for (offset, payload) in commands {
             let decisions = match Command::from_json(&payload) {
                 Ok(command) => self
-                    .still_needed(&command)
+                    .refuse_erasure(&command)
                     .and_then(|()| self.casebook.command(wall::now(), &command))
                     .unwrap_or_else(|refusal| vec![refusal.decision(&command, wall::now())]),
                 Err(error) => {
@@ -388,29 +390,11 @@ impl<'a> Active<'a> {
         Ok(())
     }
 
-    /// An erasure is refused while an incident that is not over concerns the person: whoever works on it has to know about whom it is.
-    fn still_needed(&self, command: &Command) -> Result<(), Refusal> {
-        let Action::ErasePersons { tokens, .. } = &command.action else { return Ok(()) };
-        if let Some(token) = tokens.iter().find(|token| self.persons.seals().person(token).is_none()) {
-            let token = activity::printable_within(token, 64);
-            return Err(Refusal::Erasure(format!("`{token}` stands for nobody")));
-        }
-        let is_employee = |token: &String| {
-            self.persons.seals().person(token).is_some_and(|person| person.kind == journal::sealing::EMPLOYEE)
-        };
-        let sent = self.casebook.incidents().flat_map(|incident| &incident.drafts).flat_map(|draft| &draft.sent);
-        let unfinished = sent.filter_map(|sent| sent.mailing.as_ref()).any(|mailed| mailed.completed_at.is_none());
-        if tokens.iter().any(is_employee) && unfinished {
-            return Err(Refusal::Erasure(
-                "a mailing is under way or was stopped: whoever was told would be told again".to_owned(),
-            ));
-        }
-        let persons = tokens.iter().filter_map(|token| persons::entity(self.persons.seals().person(token)?));
-        match persons.filter_map(|person| self.casebook.concerned_by(&person)).min() {
-            Some(incident) => {
-                Err(Refusal::Erasure(format!("incident `{incident}` concerns the person and is not closed")))
-            }
-            None => Ok(()),
+    /// The casebook knows no tokens.
+    fn refuse_erasure(&self, command: &Command) -> Result<(), Refusal> {
+        match &command.action {
+            Action::ErasePersons { tokens, .. } => erase::allowed(&self.casebook, self.persons.seals(), tokens),
+            _ => Ok(()),
         }
     }
 

@@ -237,6 +237,11 @@ impl Casebook {
         self.state.reviews.get(name)
     }
 
+    /// The last trial of a channel or an integration.
+    pub fn probe(&self, name: &str) -> Option<&ProbeRecord> {
+        self.state.probes.get(name)
+    }
+
     /// The last trial of each channel and integration, by its name.
     pub fn probes(&self) -> impl Iterator<Item = (&str, &ProbeRecord)> {
         self.state.probes.iter()

@@ -39,6 +39,10 @@ impl Probes {
         }
     }
 
+    pub(crate) fn get(&self, name: &str) -> Option<&ProbeRecord> {
+        self.of.get(name)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &ProbeRecord)> {
         self.of.iter().map(|(name, record)| (name.as_str(), record))
     }

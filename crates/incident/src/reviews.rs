@@ -313,16 +313,9 @@ fn unreached(name: String, channel: Option<&str>) -> String {
     }
 }
 
-/// Over the length-prefixed kinds and addresses in their order, in hexadecimal.
+/// Over their kinds and themselves, in their order.
 fn addresses_sha256(contact: &Contact) -> String {
-    let mut hash = Sha256::new();
-    for (kind, address) in &contact.addresses {
-        for field in [kind.as_str(), address.as_str()] {
-            hash.update((field.len() as u64).to_le_bytes());
-            hash.update(field.as_bytes());
-        }
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    draft::sha256(&serde_json::json!(contact.addresses).to_string())
 }
 
 /// A test over each kind of channel that the contact has an address for, or over the channel that is named.
