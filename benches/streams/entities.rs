@@ -1,13 +1,13 @@
 //! A million entities: what they take, and how long breachd needs after kill -9 until alerts flow again.
 //!
 //! A third are people, a third addresses, a third sessions, each seen once within a day. Then a quiet day follows, so that all hours close and
-//! everybody is at rest. After the kill a dump is stolen, and the time until its alert can be read is the recovery: everything that was
+//! everybody is at rest. After the kill somebody breaks in, and the time until its alert can be read is the recovery: everything that was
 //! known has to be known again before anything is judged.
 
 use super::{
     ACCESS_PARTITIONS, AUDIT_PARTITIONS, Bench, Sender,
     broker::{Fallible, metrics, within},
-    latency::{address, stranger, theft},
+    latency::{address, intrusion, stranger},
     machine::Resident,
     subject::Subject,
 };
@@ -62,7 +62,7 @@ pub(crate) fn run(bench: &Bench) -> Fallible<()> {
     let rest = Resident::of(subject.pid())?;
 
     subject.kill_and_start()?;
-    sender.put(Log::Access, 0, &theft(&address(0), at))?;
+    sender.put(Log::Access, 0, &intrusion(&address(0), at))?;
     sender.flush()?;
     let mut reader = subject.alerts()?;
     let mut is_back = false;

@@ -1,11 +1,11 @@
 //! From a line to its alert, while the usual lines come at half the rate that one instance can take.
 //!
-//! Every so often an address that nobody knows gets a dump of the database. The time is from the hand-over of that line to the producer
+//! Every so often an address that nobody knows breaks in. The time is from the hand-over of that line to the producer
 //! (so with its linger) until a reader has the alert: two commits and one flush interval lie between.
 
 use super::{
     Bench, Sender,
-    broker::{Fallible, PATIENCE, within},
+    broker::{Fallible, PATIENCE},
     number,
     subject::Subject,
 };
@@ -17,10 +17,10 @@ use std::{
 };
 use stream::Reader;
 
-/// Dumps stolen in one run.
-const THEFTS: u64 = 200;
+/// In one run.
+const INTRUSIONS: u64 = 200;
 
-/// The part of the lines that comes before the first theft: consumers join, hours open.
+/// The part of the lines that comes before the first intrusion: consumers join, hours open.
 const AHEAD: f64 = 0.1;
 
 /// Lines between two looks at the clock.
@@ -39,7 +39,7 @@ pub(crate) fn run(bench: &Bench) -> Fallible<()> {
     let reader = subject.alerts()?;
 
     let ahead = (workload.records as f64 * AHEAD) as u64;
-    let every = ((workload.records - ahead) / THEFTS).max(1);
+    let every = ((workload.records - ahead) / INTRUSIONS).max(1);
     let mut sent = BTreeMap::new();
     let arrivals = std::thread::scope(|scope| -> Fallible<_> {
         let arrivals = scope.spawn(move || arrivals(reader).map_err(|error| error.to_string()));
@@ -54,10 +54,10 @@ pub(crate) fn run(bench: &Bench) -> Fallible<()> {
             if n % BATCH == 0 {
                 std::thread::sleep(Duration::from_secs_f64(n as f64 / rate).saturating_sub(began.elapsed()));
             }
-            if n >= ahead && (n - ahead) % every == 0 && sent.len() < THEFTS as usize {
+            if n >= ahead && (n - ahead) % every == 0 && sent.len() < INTRUSIONS as usize {
                 let address = address(sent.len() as u64);
                 sent.insert(address.clone(), Instant::now());
-                sender.send(Log::Access, &theft(&address, workload.at(n))).map_err(io::Error::other)?;
+                sender.send(Log::Access, &intrusion(&address, workload.at(n))).map_err(io::Error::other)?;
             }
             n += 1;
             sender.send(log, line).map_err(io::Error::other)
@@ -71,7 +71,7 @@ pub(crate) fn run(bench: &Bench) -> Fallible<()> {
 
     let mut millis: Vec<u128> =
         arrivals.iter().filter_map(|(address, at)| Some((*at - *sent.get(address)?).as_millis())).collect();
-    assert_eq!(millis.len(), sent.len(), "every theft is alerted");
+    assert_eq!(millis.len(), sent.len(), "every intrusion is alerted");
     millis.sort_unstable();
     let at = |part: f64| millis[((millis.len() as f64 * part).ceil() as usize).clamp(1, millis.len()) - 1];
     println!("\n| {} alerts at {rate:.0} records/s | median | p90 | p99 | most |\n|---|---|---|---|---|", millis.len());
@@ -91,19 +91,19 @@ pub(crate) fn address(n: u64) -> String {
     format!("198.18.{}.{}", n / 250, n % 250 + 1)
 }
 
-/// A dump is served to a stranger: the signature rule `dump_served`.
-pub(crate) fn theft(address: &str, at: activity::Timestamp) -> String {
+/// A script among the shop's pictures takes what is posted: the signature rule `script_below_files_runs`, which pages at once.
+pub(crate) fn intrusion(address: &str, at: activity::Timestamp) -> String {
     format!(
-        "{{\"time\":\"{at}\",\"remote_addr\":\"{address}\",\"remote_user\":\"-\",\"request_method\":\"GET\",\"uri\":\"/var/backup/magento.sql.gz\",\"status\":200,\"body_bytes_sent\":48211873,\"user_agent\":\"curl/8.5.0\"}}"
+        "{{\"time\":\"{at}\",\"remote_addr\":\"{address}\",\"remote_user\":\"-\",\"request_method\":\"POST\",\"uri\":\"/media/catalog/x.php\",\"status\":200,\"body_bytes_sent\":412,\"user_agent\":\"curl/8.5.0\"}}"
     )
 }
 
 /// When the first alert about each address came; ends once all are there.
 fn arrivals(mut reader: Box<dyn Reader>) -> Fallible<BTreeMap<String, Instant>> {
     let (mut arrived, began) = (BTreeMap::new(), Instant::now());
-    while arrived.len() < THEFTS as usize {
+    while arrived.len() < INTRUSIONS as usize {
         if began.elapsed() > PATIENCE {
-            within(began, "alerts")?;
+            return Err(format!("{} of {INTRUSIONS} intrusions are alerted", arrived.len()).into());
         }
         reader.poll(1000, Duration::from_millis(5), &mut |record| {
             let now = Instant::now();

@@ -7,7 +7,7 @@
 //!   floor (read, typed serde or a split, counts in hash maps), a Kafka Streams job by an expert (`benches/peers/kstreams`; left out where
 //!   Maven or Java is missing), and `breachd run` with all roles and detectors, exactly once, as one instance and as two. What breachd
 //!   raises must be what `breachd replay` raises from the same lines.
-//! - `latency`: the same lines at half the rate of one instance (or at RATE records a second), with a stolen dump every so often; from the
+//! - `latency`: the same lines at half the rate of one instance (or at RATE records a second), with a break-in every so often; from the
 //!   hand-over to the producer until the alert can be read in `breachd.alerts`.
 //! - `entities`: ENTITIES (1,000,000) people, addresses and sessions that come once each within a day: resident memory; then kill -9, and the
 //!   time until an alert flows again.
