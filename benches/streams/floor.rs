@@ -52,7 +52,7 @@ impl Counts {
         }
         let row = std::str::from_utf8(line).ok()?;
         let failed = !row.ends_with(",0");
-        add(&mut self.people, row.splitn(4, ',').nth(2)?, 0, failed);
+        add(&mut self.people, row.split(',').nth(2)?, 0, failed);
         let table = &row[row.find("hr_")?..];
         let end = table.find(|char: char| !char.is_alphanumeric() && char != '_').unwrap_or(table.len());
         add(&mut self.tables, &table[..end], 0, failed);

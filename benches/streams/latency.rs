@@ -54,7 +54,7 @@ pub(crate) fn run(bench: &Bench) -> Fallible<()> {
             if n % BATCH == 0 {
                 std::thread::sleep(Duration::from_secs_f64(n as f64 / rate).saturating_sub(began.elapsed()));
             }
-            if n >= ahead && (n - ahead) % every == 0 && sent.len() < INTRUSIONS as usize {
+            if n >= ahead && (n - ahead).is_multiple_of(every) && sent.len() < INTRUSIONS as usize {
                 let address = address(sent.len() as u64);
                 sent.insert(address.clone(), Instant::now());
                 sender.send(Log::Access, &intrusion(&address, workload.at(n))).map_err(io::Error::other)?;

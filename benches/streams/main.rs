@@ -58,7 +58,9 @@ const AUDIT_PARTITIONS: u32 = 2;
 /// Lines in a row that go to one partition, as a shipper's batches do.
 const STRIPE: u64 = 50;
 
-const PARTS: [(&str, fn(&Bench) -> Fallible<()>); 4] =
+type Part = fn(&Bench) -> Fallible<()>;
+
+const PARTS: [(&str, Part); 4] =
     [("rate", rate::run), ("latency", latency::run), ("entities", entities::run), ("growth", growth::run)];
 
 fn main() -> Fallible<()> {
