@@ -45,6 +45,8 @@ mod repository;
 mod signatures;
 #[path = "it/smtp.rs"]
 mod smtp;
+#[path = "it/snapshots.rs"]
+mod snapshots;
 #[path = "it/told.rs"]
 mod told;
 #[path = "it/torn.rs"]
