@@ -21,19 +21,21 @@ use detector::{Alert, AlertId, AlertVerdict, Effects, Engine, Rollup};
 use incident::Command;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use stream::{Appender, GroupSpec, Member, Outgoing, Polled, Reader, Start};
 use tally::{Batch, DecodeError};
 
-struct DetectorRole<'a> {
-    context: &'a Context,
+/// One instance's detector. Dropped at any point it leaves nothing behind that its successor could not do without.
+pub struct DetectorRole {
+    context: Arc<Context>,
     member: Box<dyn Member>,
     fleet: Box<dyn Reader>,
     commands: Box<dyn Reader>,
     appender: Box<dyn Appender>,
     engines: BTreeMap<i32, Engine>,
-    snapshots: Snapshots<'a>,
+    snapshots: Snapshots,
     /// Ids already in `breachd.alerts`, by the end of their window.
     raised: BTreeSet<(Timestamp, AlertId)>,
     /// Of them whole those that verdicts may be about: pages and what has a verdict after what the digest lists, each by the end of
@@ -60,72 +62,82 @@ struct DetectorRole<'a> {
     verdicts_late: u64,
 }
 
-pub fn run(context: &Context) -> Result<(), RoleError> {
-    let member = context.broker.join(GroupSpec {
-        group: context.group("detector"),
-        instance: Some(context.settings.instance.clone()),
-        topics: vec![context.topics.tallies()],
-        start: Start::Beginning,
-    })?;
-    let fleet_topic = context.topics.fleet();
-    let commands_topic = context.topics.commands();
-    let mut role = DetectorRole {
-        context,
-        member,
-        fleet: context.broker.read(&[(&fleet_topic, Vec::new())])?,
-        commands: context.broker.read(&[(&commands_topic, Vec::new())])?,
-        appender: context.broker.appender()?,
-        engines: BTreeMap::new(),
-        snapshots: Snapshots::open(context)?,
-        raised: BTreeSet::new(),
-        rulable: BTreeMap::new(),
-        verdicts: BTreeSet::new(),
-        rollups: BTreeMap::new(),
-        waiting_since: None,
-        next: BTreeMap::new(),
-        adopted: false,
-        people_seen: 0,
-        ready: false,
-        recovering_since: None,
-        measured: Instant::now(),
-        evicted: BTreeMap::new(),
-        forgotten: BTreeMap::new(),
-        verdicts_late: 0,
-    };
+/// Runs until the context says stop; returns what ended it otherwise.
+pub fn run(context: &Arc<Context>) -> Result<(), RoleError> {
+    let mut role = DetectorRole::join(context)?;
     let outcome = role.work();
     tracing::info!(role = %Role::Detector, "stopped");
     outcome
 }
 
-impl DetectorRole<'_> {
+impl DetectorRole {
+    /// Joins the group; partitions arrive with the first steps.
+    pub fn join(context: &Arc<Context>) -> Result<Self, RoleError> {
+        let member = context.broker.join(GroupSpec {
+            group: context.group("detector"),
+            instance: Some(context.settings.instance.clone()),
+            topics: vec![context.topics.tallies()],
+            start: Start::Beginning,
+        })?;
+        let fleet_topic = context.topics.fleet();
+        let commands_topic = context.topics.commands();
+        Ok(DetectorRole {
+            context: Arc::clone(context),
+            member,
+            fleet: context.broker.read(&[(&fleet_topic, Vec::new())])?,
+            commands: context.broker.read(&[(&commands_topic, Vec::new())])?,
+            appender: context.broker.appender()?,
+            engines: BTreeMap::new(),
+            snapshots: Snapshots::open(context)?,
+            raised: BTreeSet::new(),
+            rulable: BTreeMap::new(),
+            verdicts: BTreeSet::new(),
+            rollups: BTreeMap::new(),
+            waiting_since: None,
+            next: BTreeMap::new(),
+            adopted: false,
+            people_seen: 0,
+            ready: false,
+            recovering_since: None,
+            measured: context.instant(),
+            evicted: BTreeMap::new(),
+            forgotten: BTreeMap::new(),
+            verdicts_late: 0,
+        })
+    }
+
     fn work(&mut self) -> Result<(), RoleError> {
         while !self.context.stop.requested() {
-            self.context.heartbeat(Role::Detector);
-            let mut payloads = Vec::new();
-            let next = &mut self.next;
-            let polled = self.member.poll(limits::POLL_TALLIES, limits::POLL_WAIT, &mut |record| {
-                let payload = record.payload.unwrap_or_default();
-                next.insert(record.partition, record.offset + 1);
-                payloads.push((record.partition, payload.to_vec()));
-            })?;
-            // Before the tallies: a verdict counts by its own time, and event time goes on with them.
-            self.hear_commands()?;
-            match polled {
-                Polled::Rebalanced => self.adopt()?,
-                Polled::Records(_) => self.take(payloads)?,
-                Polled::Idle => {}
-            }
-            if let Some(people) = self.context.people.newer(&mut self.people_seen) {
-                self.engines.values_mut().for_each(|engine| engine.set_directory(people.clone()));
-            }
-            self.hear_fleet()?;
-            self.release()?;
-            self.write_down(false)?;
-            self.measure();
-            self.announce();
+            self.step()?;
         }
         // So the next start has little to read.
         self.write_down(true)
+    }
+
+    /// One turn of its loop.
+    pub fn step(&mut self) -> Result<(), RoleError> {
+        self.context.heartbeat(Role::Detector);
+        let mut payloads = Vec::new();
+        let polled = self.member.poll(limits::POLL_TALLIES, limits::POLL_WAIT, &mut |record| {
+            payloads.push((record.partition, record.offset, record.payload.unwrap_or_default().to_vec()));
+        })?;
+        // Before the tallies: a verdict counts by its own time, and event time goes on with them.
+        self.hear_commands()?;
+        match polled {
+            // What came before it in the same poll is read again.
+            Polled::Rebalanced => self.adopt()?,
+            Polled::Records(_) => self.take(payloads)?,
+            Polled::Idle => {}
+        }
+        if let Some(people) = self.context.people.newer(&mut self.people_seen) {
+            self.engines.values_mut().for_each(|engine| engine.set_directory(people.clone()));
+        }
+        self.hear_fleet()?;
+        self.release()?;
+        self.write_down(false)?;
+        self.measure();
+        self.announce();
+        Ok(())
     }
 
     fn adopt(&mut self) -> Result<(), RoleError> {
@@ -137,7 +149,7 @@ impl DetectorRole<'_> {
             // Between two assignments. What comes back is read on where it was left.
             return Ok(());
         }
-        self.recovering_since.get_or_insert_with(Instant::now);
+        self.recovering_since.get_or_insert_with(|| self.context.instant());
         self.know_fleet()?;
         // Engines whose partition stays are kept, and read on where they are; unless somebody else had it meanwhile.
         let stays: BTreeSet<i32> = assigned
@@ -268,8 +280,9 @@ impl DetectorRole<'_> {
         if behind <= limits::READY_LAG
             && let Some(since) = self.recovering_since.take_if(|_| !self.engines.is_empty())
         {
-            self.context.metrics.recovered(since.elapsed());
-            tracing::info!(took = ?since.elapsed(), "the detector is where the tallies are");
+            let took = self.context.since(since);
+            self.context.metrics.recovered(took);
+            tracing::info!(?took, "the detector is where the tallies are");
         }
     }
 
@@ -295,8 +308,10 @@ impl DetectorRole<'_> {
         Ok(())
     }
 
-    fn take(&mut self, payloads: Vec<(i32, Vec<u8>)>) -> Result<(), RoleError> {
-        for (partition, payload) in payloads {
+    /// Messages of tally partitions, each with its offset.
+    fn take(&mut self, payloads: Vec<(i32, i64, Vec<u8>)>) -> Result<(), RoleError> {
+        for (partition, offset, payload) in payloads {
+            self.next.insert(partition, offset + 1);
             let batch = match Batch::decode(&payload) {
                 Ok(batch) => batch,
                 Err(error) => {
@@ -356,7 +371,8 @@ impl DetectorRole<'_> {
             self.waiting_since = None;
             return Ok(());
         }
-        if self.waiting_since.get_or_insert_with(Instant::now).elapsed() < self.context.settings.fleet_wait() {
+        let since = *self.waiting_since.get_or_insert_with(|| self.context.instant());
+        if self.context.since(since) < self.context.settings.fleet_wait() {
             return Ok(());
         }
         self.waiting_since = None;
@@ -406,10 +422,10 @@ impl DetectorRole<'_> {
     }
 
     fn measure(&mut self) {
-        if self.measured.elapsed() < limits::MEASURE_INTERVAL {
+        if self.context.since(self.measured) < limits::MEASURE_INTERVAL {
             return;
         }
-        self.measured = Instant::now();
+        self.measured = self.context.instant();
         let mut held: BTreeMap<EntityKind, usize> = BTreeMap::new();
         let mut evicted: BTreeMap<EntityKind, u64> = BTreeMap::new();
         let mut forgotten: BTreeMap<Forgotten, u64> = BTreeMap::new();

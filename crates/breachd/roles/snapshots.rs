@@ -17,12 +17,13 @@ use crate::{context::Context, settings::limits};
 use detector::{Checkpoint, Engine, NotRestored};
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use stream::{Assigned, CommitError, GroupToken, Offset, Outgoing, StreamError, Transactor};
 
-pub(super) struct Snapshots<'a> {
-    context: &'a Context,
+pub(super) struct Snapshots {
+    context: Arc<Context>,
     transactor: Box<dyn Transactor>,
     of: BTreeMap<i32, Written>,
 }
@@ -46,11 +47,11 @@ pub(super) enum Outcome {
     Aborted,
 }
 
-impl<'a> Snapshots<'a> {
-    pub(super) fn open(context: &'a Context) -> Result<Self, RoleError> {
+impl Snapshots {
+    pub(super) fn open(context: &Arc<Context>) -> Result<Self, RoleError> {
         let id = format!("{}-detector-{}", context.topics.prefix(), context.settings.instance);
         let transactor = context.broker.transactor(&id)?;
-        Ok(Snapshots { context, transactor, of: BTreeMap::new() })
+        Ok(Snapshots { context: Arc::clone(context), transactor, of: BTreeMap::new() })
     }
 
     /// Whether an engine that is here may go on: the group's last snapshot of the partition is its own.
@@ -65,7 +66,7 @@ impl<'a> Snapshots<'a> {
 
     /// The engine of the last snapshot and where it goes on in the tallies; a new one and `None` where there is none that can be used.
     pub(super) fn restore(&mut self, assigned: &Assigned) -> Result<(Engine, Option<i64>), RoleError> {
-        let began = Instant::now();
+        let began = self.context.instant();
         let partition = assigned.partition;
         let messages = self.read(partition)?;
         let bytes: usize = messages.values().map(Vec::len).sum();
@@ -74,7 +75,7 @@ impl<'a> Snapshots<'a> {
         drop(messages);
         let (engine, position) = match restored {
             Ok(Some((engine, position, number))) => {
-                let took = began.elapsed();
+                let took = self.context.since(began);
                 let entities: usize = engine.stats().entities.values().sum();
                 tracing::info!(partition, number, position, entities, bytes, ?took, "a snapshot is restored");
                 (engine, Some(position))
@@ -93,7 +94,7 @@ impl<'a> Snapshots<'a> {
                 (self.context.engine(partition), None)
             }
         };
-        let due = Instant::now() + self.context.settings.snapshots.interval.0;
+        let due = self.context.instant() + self.context.settings.snapshots.interval.0;
         let name = assigned.metadata.clone();
         self.of.insert(partition, Written { name, behind_since: None, due, refused: false });
         Ok((engine, position))
@@ -120,14 +121,14 @@ impl<'a> Snapshots<'a> {
     /// Tallies of the partition have been taken in.
     pub(super) fn moved(&mut self, partition: i32) {
         if let Some(written) = self.of.get_mut(&partition) {
-            written.behind_since.get_or_insert_with(Instant::now);
+            written.behind_since.get_or_insert_with(|| self.context.instant());
         }
     }
 
     /// Whether something is to be written; `at_once`: without waiting for its time.
     pub(super) fn is_due(&self, partition: i32, at_once: bool) -> bool {
         let of = self.of.get(&partition).filter(|written| !written.refused && written.behind_since.is_some());
-        of.is_some_and(|written| at_once || written.due <= Instant::now())
+        of.is_some_and(|written| at_once || written.due <= self.context.instant())
     }
 
     /// Writes what has changed in an engine that has taken every tally before `position`.
@@ -139,7 +140,7 @@ impl<'a> Snapshots<'a> {
         token: &GroupToken,
     ) -> Result<Outcome, RoleError> {
         let Some(written) = self.of.get_mut(&partition) else { return Ok(Outcome::Done) };
-        let began = Instant::now();
+        let began = self.context.instant();
         let checkpoint = engine.checkpoint(position);
         let (number, entities, bytes) = (checkpoint.number, checkpoint.n_entities, checkpoint.bytes());
         let name = format!("{number} {}", self.context.settings.instance);
@@ -170,11 +171,11 @@ impl<'a> Snapshots<'a> {
             }
             Err(other) => return Err(other.into()),
         }
-        let took = began.elapsed();
+        let took = self.context.since(began);
         tracing::debug!(partition, number, position, entities, bytes, ?took, "a snapshot is written");
         self.context.metrics.snapshot_written(bytes);
         let interval: Duration = self.context.settings.snapshots.interval.0;
-        let due = Instant::now() + interval.max(took * limits::SNAPSHOT_SHARE);
+        let due = self.context.instant() + interval.max(took * limits::SNAPSHOT_SHARE);
         *written = Written { name, behind_since: None, due, refused: false };
         Ok(Outcome::Done)
     }
@@ -182,7 +183,7 @@ impl<'a> Snapshots<'a> {
     /// For how long the oldest tallies that are in no snapshot have been here, at most over all partitions.
     pub(super) fn age(&self) -> Duration {
         let behind = self.of.values().filter_map(|written| written.behind_since);
-        behind.min().map_or(Duration::ZERO, |since| since.elapsed())
+        behind.min().map_or(Duration::ZERO, |since| self.context.since(since))
     }
 }
 
