@@ -25,7 +25,8 @@ use crate::{
 use activity::{
     Bucket, DataClasses, DrillId, Entity, EntityKind, KnownBy, Level, Mark, Mode, Record, Signal, Signals, Timestamp,
 };
-use std::{collections::HashMap, sync::Arc};
+use hashbrown::HashMap;
+use std::sync::Arc;
 
 const MAGIC: [u8; 2] = *b"BT";
 const VERSION: u8 = 6;
@@ -163,7 +164,11 @@ impl Tally {
 }
 
 pub(crate) fn encode(partition: u32, partitions: u32, manifest: &Manifest, entries: &mut [Borrowed<'_>]) -> Vec<u8> {
-    entries.sort_unstable_by_key(|(mode, kind, id, bucket, _)| (*mode, *kind, *id, *bucket));
+    // By the first eight bytes of the id before the rest: most ids differ there, and no call is needed.
+    entries.sort_unstable_by(|(mode, kind, id, bucket, _), (other_mode, other_kind, other_id, other_bucket, _)| {
+        let kinds = (mode, kind).cmp(&(other_mode, other_kind));
+        kinds.then_with(|| (beginning(id), id, bucket).cmp(&(beginning(other_id), other_id, other_bucket)))
+    });
     let mut texts = Texts::default();
     let mut body = Encoder::body();
     let mut last_bucket = 0;
@@ -179,6 +184,15 @@ pub(crate) fn encode(partition: u32, partitions: u32, manifest: &Manifest, entri
     message.number(entries.len() as u64);
     message.append(&body.into_body());
     message.finish()
+}
+
+/// The first eight bytes, in their order.
+fn beginning(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    match bytes.first_chunk() {
+        Some(eight) => u64::from_be_bytes(*eight),
+        None => bytes.iter().chain(&[0; 8]).take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)),
+    }
 }
 
 fn encode_manifest(message: &mut Encoder, manifest: &Manifest) {
