@@ -19,9 +19,12 @@
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 mod broker;
+#[path = "broker/covered.rs"]
+mod covered;
 mod floor;
 
-use broker::{Daemon, Fallible, Folder, Kafka, PAUSE, breachd, cpu_seconds, metrics, unique, within};
+use broker::{Fallible, Folder, Kafka, PAUSE, breachd, cpu_seconds, metrics, unique, within};
+use covered::Covered;
 use floor::Counts;
 use std::{
     fs,
@@ -30,8 +33,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use stream::{Appender, Broker, Outgoing, Reader, RecordRef, TopicSpec};
-use tally::Batch;
+use stream::{Appender, Broker, Outgoing, RecordRef, TopicSpec};
 
 const RECORDS: u64 = 400_000;
 const ACCESS_PARTITIONS: u32 = 4;
@@ -179,50 +181,6 @@ impl Run {
             self.access(),
             self.audit(),
         )
-    }
-}
-
-/// What the manifests of a tallies topic cover. Each tally partition has all of them: one is enough.
-struct Covered {
-    reader: Box<dyn Reader>,
-    records: u64,
-    dead_lettered: u64,
-    late: u64,
-}
-
-impl Covered {
-    /// The daemon creates the topic.
-    fn wait_for(broker: &dyn Broker, topic: &str, began: Instant, daemon: &mut Daemon) -> Fallible<Covered> {
-        loop {
-            if broker.partitions(topic)?.is_some() {
-                match broker.read(&[(topic, Vec::new())]) {
-                    Ok(reader) => return Ok(Covered { reader, records: 0, dead_lettered: 0, late: 0 }),
-                    // A topic is there a moment before its partitions have leaders.
-                    Err(error) if error.retry() => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            within(began, "creating topics")?;
-            daemon.alive()?;
-            std::thread::sleep(PAUSE);
-        }
-    }
-
-    fn poll(&mut self) -> Fallible<()> {
-        let mut payloads = Vec::new();
-        self.reader.poll(1000, PAUSE, &mut |record| {
-            if record.partition == 0 {
-                payloads.push(record.payload.unwrap_or_default().to_vec());
-            }
-        })?;
-        for payload in payloads {
-            for range in Batch::decode(&payload)?.manifest.ranges {
-                self.records += u64::try_from(range.to - range.from)?;
-                self.dead_lettered += range.dead_lettered;
-                self.late += range.late;
-            }
-        }
-        Ok(())
     }
 }
 

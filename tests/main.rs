@@ -43,6 +43,8 @@ mod reload;
 mod repository;
 #[path = "it/signatures.rs"]
 mod signatures;
+#[path = "it/size.rs"]
+mod size;
 #[path = "it/smtp.rs"]
 mod smtp;
 #[path = "it/snapshots.rs"]

@@ -78,6 +78,12 @@ impl Drop for Kafka {
 /// Killed at the end: what is written by then is committed, and nobody goes on.
 pub(crate) struct Daemon(Child);
 
+impl From<Child> for Daemon {
+    fn from(child: Child) -> Daemon {
+        Daemon(child)
+    }
+}
+
 impl Daemon {
     pub(crate) fn id(&self) -> u32 {
         self.0.id()

@@ -82,6 +82,14 @@ pub enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Predicts what a company of some size takes of memory, disk, network and processors.
+    Size {
+        #[command(flatten)]
+        asked: crate::size::Asked,
+        /// As JSON; bytes, and bytes a second.
+        #[arg(long)]
+        json: bool,
+    },
     /// Lists the log formats breachd reads, or shows what one of them is.
     Formats {
         /// A format's name.

@@ -42,6 +42,7 @@ pub mod run;
 pub mod settings;
 pub mod signatures;
 pub mod silences;
+pub mod size;
 pub mod sources;
 pub mod state;
 pub mod topics;

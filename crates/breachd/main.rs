@@ -11,7 +11,9 @@ use breachd::{
     contacts, dead_letter, demo, discover, drafts, drill, erase, explain, incident_work, incidents, manual, outbox,
     probes, register, replay, route_explain, run,
     settings::{self, Settings, Usage, load::Mistake},
-    silences, sources,
+    silences,
+    size::Size,
+    sources,
     topics::Topics,
     verdicts, wall,
 };
@@ -70,6 +72,15 @@ async fn command(command: Command) -> anyhow::Result<bool> {
                 settings.rules.rules().len()
             )?;
             settings.notes(wall::now()).iter().try_for_each(|note| writeln!(out, "note: {note}"))?;
+            Ok(true)
+        }
+        Command::Size { asked, json } => {
+            let size = Size::predict(asked, detector::Settings::default().false_pages_per_week);
+            if json {
+                writeln!(out, "{}", serde_json::to_string_pretty(&size)?)?;
+            } else {
+                size.print(&mut out)?;
+            }
             Ok(true)
         }
         Command::Formats { name: None } => {

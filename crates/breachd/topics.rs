@@ -5,6 +5,12 @@ use serde::Deserialize;
 use std::time::{Duration, Instant};
 use stream::{Broker, StreamError, TopicSpec};
 
+/// How long tallies are kept: as long as the detector's longest memory, which is rebuilt from them, and a week to repair things in.
+pub const TALLIES_KEPT: Span = Span::from_hours(35 * 24);
+
+/// How long alerts are kept: a year, and a month to look back from.
+pub const ALERTS_KEPT: Span = Span::from_hours(400 * 24);
+
 /// Longest wait for a new topic's partitions to have leaders, and the pause between two looks.
 const LEADERS_WAIT: Duration = Duration::from_secs(15);
 const LEADERS_PAUSE: Duration = Duration::from_millis(50);
@@ -99,12 +105,11 @@ impl Topics {
             retention,
         };
         vec![
-            // The detector's state is rebuilt from these: as long as its longest memory, and a week to repair things in.
-            spec(self.tallies(), self.settings.tally_partitions, Some(Span::from_hours(35 * 24))),
+            spec(self.tallies(), self.settings.tally_partitions, Some(TALLIES_KEPT)),
             // Without its snapshots the detector reads all that is retained.
             TopicSpec { compacted: true, ..spec(self.baselines(), self.settings.tally_partitions, None) },
             spec(self.fleet(), 1, Some(Span::from_hours(35 * 24))),
-            spec(self.alerts(), 1, Some(Span::from_hours(400 * 24))),
+            spec(self.alerts(), 1, Some(ALERTS_KEPT)),
             // Never expires: it is the audit trail. -1 in Kafka's terms.
             spec(self.journal(), 1, None),
             // What proves the journal lives as long.

@@ -1206,50 +1206,66 @@ impl Engine {
         }
     }
 
-    /// Gives up entities beyond the limits, least history first, and shadows of drills that are over.
+    /// Gives up entities beyond the limits, and shadows of drills that are over.
+    ///
+    /// Ranked are all of a kind, also those that cannot go yet: whoever was busy in the hours that are open has made the crowd, and if only
+    /// the others could go, it would drive out who is known and happens to rest. See [`EntityState::worth`].
     fn evict(&mut self, hour: i64) {
         let over = |kind: &EntityKind, n: &usize| *n > limits::entities_max(*kind);
-        let shadows = hour.rem_euclid(24) == 0;
         let kinds: Vec<EntityKind> =
             self.held.iter().filter(|(kind, n)| over(kind, n)).map(|(kind, _)| *kind).collect();
+        let mut doomed = BTreeSet::new();
         for kind in kinds {
-            let mut worth: Vec<_> = self
-                .idle_entities(|key| key.kind == kind)
-                .map(|(at, state)| (state.worth(), state.key.clone(), at))
+            let mut all: Vec<_> = self
+                .held_entities()
+                .filter(|(_, state)| state.key.kind == kind)
+                .map(|(at, state)| (state.worth(), &state.key, at))
                 .collect();
-            worth.sort();
-            let surplus = self.held.get(&kind).map_or(0, |n| n - limits::entities_max(kind) * 9 / 10);
-            for (_, _, at) in worth.into_iter().take(surplus) {
-                self.forget(at);
-                *self.stats.evicted.entry(kind).or_default() += 1;
-            }
+            let surplus = all.len() - limits::entities_max(kind) * 9 / 10;
+            // The whole order is not needed; ids make it the same everywhere.
+            all.select_nth_unstable(surplus - 1);
+            let gone = all[..surplus].iter().map(|(.., at)| *at).filter(|at| self.may_go(self.held(*at)));
+            let before = doomed.len();
+            doomed.extend(gone);
+            *self.stats.evicted.entry(kind).or_default() += (doomed.len() - before) as u64;
         }
-        if shadows {
-            let old: Vec<u32> = self
-                .idle_entities(|key| key.mode.is_drill())
-                .filter(|(_, state)| state.last_hour < hour - limits::SHADOW_HOURS)
-                .map(|(at, _)| at)
-                .collect();
-            old.into_iter().for_each(|at| self.forget(at));
+        if hour.rem_euclid(24) == 0 {
+            let is_over = |state: &EntityState| {
+                state.key.mode.is_drill() && state.last_hour < hour - limits::SHADOW_HOURS && !self.is_listed(state)
+            };
+            let old = self.held_entities().filter(|(_, state)| is_over(state) && state.is_closed());
+            doomed.extend(old.map(|(at, _)| at));
         }
+        if doomed.is_empty() {
+            return;
+        }
+        // In their places may soon be others.
+        self.days.values_mut().for_each(|listed| listed.retain(|at| !doomed.contains(at)));
+        doomed.into_iter().for_each(|at| self.forget(at));
     }
 
-    /// Entities that nothing open refers to.
-    fn idle_entities(&self, which: impl Fn(&Key) -> bool) -> impl Iterator<Item = (u32, &EntityState)> {
-        let closed = |state: &EntityState| state.hours.iter().all(|hour| hour.closed);
-        let listed =
-            move |state: &EntityState| state.days.iter().any(|day| day.listed && self.days.contains_key(&day.day));
-        (0u32..)
-            .zip(&self.entities)
-            .filter_map(|(at, state)| state.as_ref().map(|state| (at, state)))
-            .filter(move |(_, state)| which(&state.key) && closed(state) && !listed(state))
+    fn held_entities(&self) -> impl Iterator<Item = (u32, &EntityState)> {
+        (0u32..).zip(&self.entities).filter_map(|(at, state)| state.as_ref().map(|state| (at, state)))
+    }
+
+    /// Something of a day that is not over is to be decided.
+    fn is_listed(&self, state: &EntityState) -> bool {
+        state.days.iter().any(|day| day.listed && self.days.contains_key(&day.day))
+    }
+
+    /// Nothing open refers to it. Of who is new only what a day that is not over would tell in its digest is waited for.
+    fn may_go(&self, state: &EntityState) -> bool {
+        let waits = if state.is_dispensable() { state.has_digest() } else { self.is_listed(state) };
+        state.is_closed() && !waits
     }
 
     fn forget(&mut self, at: u32) {
         if let Some(state) = self.entities[at as usize].take() {
             self.ledger.touch(at);
             self.index.remove(&state.key);
-            self.sources.retain(|source| *source != at);
+            if state.key.kind == EntityKind::Source {
+                self.sources.retain(|source| *source != at);
+            }
             self.free.insert(at);
             if let Some(n) = self.held.get_mut(&state.key.kind) {
                 *n -= 1;

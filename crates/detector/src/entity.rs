@@ -12,8 +12,8 @@ use crate::{
     footprint::of_vec,
     known::{self, Known},
     limits::{
-        CHAIN_HOURS, GOOD_ADDRESSES_MAX, LEFT_OUT_DAYS_MAX, MARKS_SHARED_MAX, PAYEE_HOURS, PAYEES_OF_HOUR_MAX,
-        QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX, RULINGS_MAX, left_out_hours_max, spots_max,
+        CHAIN_HOURS, GOOD_ADDRESSES_MAX, HISTORY_HOURS, LEFT_OUT_DAYS_MAX, MARKS_SHARED_MAX, PAYEE_HOURS,
+        PAYEES_OF_HOUR_MAX, QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX, RULINGS_MAX, left_out_hours_max, spots_max,
     },
     packed::packed,
     rare::{self, NOTHING, Rare},
@@ -508,7 +508,7 @@ impl EntityState {
         }
         self.remember(hours);
         if hours > 0 {
-            self.was_suspicious = self.hours[..hours].iter().any(HourState::is_suspicious);
+            self.was_suspicious |= self.hours[..hours].iter().any(HourState::is_suspicious);
         }
         self.hours.drain(..hours);
         self.days.drain(..days);
@@ -754,11 +754,42 @@ impl EntityState {
         known
     }
 
-    /// How much would be lost by forgetting this entity; for eviction.
-    pub(crate) fn worth(&self) -> (bool, u32, i64) {
-        let suspicious = self.was_suspicious || self.hours.iter().any(HourState::is_suspicious);
-        (suspicious, self.baseline.hours as u32, self.last_hour)
+    /// How much would be lost by forgetting this entity, for eviction: history first, then what was suspicious, then hours, then how long
+    /// ago. History goes before suspicion since whoever makes up names can make each of them suspicious, and would drive out who is known;
+    /// of who is suspicious and new, the alerts have been raised.
+    pub(crate) fn worth(&self) -> (Worth, u32, i64) {
+        let worth = if f64::from(self.baseline.hours) >= HISTORY_HOURS {
+            Worth::Known
+        } else if self.was_suspicious || self.hours.iter().any(HourState::is_suspicious) || self.rare.is_some() {
+            Worth::Suspicious
+        } else {
+            Worth::New
+        };
+        (worth, self.baseline.hours as u32, self.last_hour)
     }
+
+    pub(crate) fn is_dispensable(&self) -> bool {
+        self.worth().0 == Worth::New
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.hours.iter().all(|state| state.closed)
+    }
+
+    /// Something stands in the digest of a day that is not over.
+    pub(crate) fn has_digest(&self) -> bool {
+        self.days.iter().any(|day| !day.digest.is_empty())
+    }
+}
+
+/// What kind of loss it would be to forget an entity, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Worth {
+    New,
+    /// It has paged or was unusual, or has steps of an attack, marks, a dump's shape.
+    Suspicious,
+    /// With [`HISTORY_HOURS`] of activity.
+    Known,
 }
 
 /// Bytes at rest at most, of the struct and of what hangs on it beside its id, when every limit of the kind is reached.

@@ -2,9 +2,9 @@
 
 use activity::EntityKind;
 
-/// Entities held per kind, in one tally partition. Beyond, at the close of an hour: those with the least history go, and
-/// are counted ([`crate::Stats::evicted`]). Attacker-chosen ids (addresses, login names tried) are the load: an id that
-/// came once goes before one that is known.
+/// Entities held per kind, in one tally partition. Beyond, at the close of an hour: those with the least history go, until a tenth is free
+/// again, and are counted ([`crate::Stats::evicted`]). Attacker-chosen ids (addresses, login names tried) are the load: an id that came once
+/// goes before one that was suspicious, and both before one that is known ([`HISTORY_HOURS`]), whoever was here last.
 pub const fn entities_max(kind: EntityKind) -> usize {
     match kind {
         EntityKind::Address | EntityKind::UserTable => 100_000,
@@ -14,6 +14,10 @@ pub const fn entities_max(kind: EntityKind) -> usize {
         EntityKind::Source | EntityKind::Fleet => 1_000,
     }
 }
+
+/// Hours of activity, forgotten as the baseline forgets them, from which on an entity is known: about a working day. Who makes up names
+/// would have to use each of them so long.
+pub(crate) const HISTORY_HOURS: f64 = 8.0;
 
 /// How many times as many may be held while their hours are open, as those are not given up. Beyond: a new one is judged by what each
 /// of its tallies says alone, kept no longer, and counted as evicted. So whoever invents an address for every request costs no memory,

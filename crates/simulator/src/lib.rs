@@ -39,6 +39,7 @@ pub mod scenario;
 pub mod schema;
 pub mod score;
 pub mod trial;
+pub mod workload;
 
 use activity::Timestamp;
 use attacks::{Attack, Breach};
