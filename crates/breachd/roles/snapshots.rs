@@ -78,6 +78,15 @@ impl Snapshots {
                 let took = self.context.since(began);
                 let entities: usize = engine.stats().entities.values().sum();
                 tracing::info!(partition, number, position, entities, bytes, ?took, "a snapshot is restored");
+                if position < assigned.position {
+                    let first = assigned.position;
+                    tracing::error!(
+                        partition,
+                        position,
+                        first,
+                        "tallies were deleted before they were judged: they were kept for less time than nobody read them"
+                    );
+                }
                 (engine, Some(position))
             }
             Ok(None) => (self.context.engine(partition), None),
