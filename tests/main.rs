@@ -47,6 +47,8 @@ mod signatures;
 mod size;
 #[path = "it/smtp.rs"]
 mod smtp;
+#[path = "it/snapshots.rs"]
+mod snapshots;
 #[path = "it/told.rs"]
 mod told;
 #[path = "it/torn.rs"]

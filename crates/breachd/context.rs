@@ -12,8 +12,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 use stream::Broker;
+
+/// Where the time that passes comes from: the system, or a simulation that lets it pass as it likes.
+pub type Ticks = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// Shared by the roles of one process; plain values and handles, no state of the work itself.
 pub struct Context {
@@ -25,6 +29,8 @@ pub struct Context {
     pub policy: Arc<incident::Policy>,
     pub drills: DrillKey,
     pub healths: Arc<Healths>,
+    /// What ingest and detector measure their intervals by.
+    pub ticks: Ticks,
     /// For what has to be asynchronous: sending notices.
     pub runtime: tokio::runtime::Handle,
     /// Per source: how many partitions its topic has. The detector waits to hear from each.
@@ -54,6 +60,15 @@ impl Stop {
 }
 
 impl Context {
+    pub fn instant(&self) -> Instant {
+        (self.ticks)()
+    }
+
+    /// How long ago that was.
+    pub fn since(&self, earlier: Instant) -> Duration {
+        self.instant().saturating_duration_since(earlier)
+    }
+
     pub fn heartbeat(&self, role: RoleName) {
         self.healths.beat(role);
     }

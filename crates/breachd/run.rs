@@ -2,7 +2,7 @@
 
 use crate::{
     cli::RoleName,
-    context::{Context, Stop},
+    context::{Context, Stop, Ticks},
     desk::{Desk, follower},
     health::Healths,
     metrics::{Known, Metrics},
@@ -28,7 +28,7 @@ use stream::Broker;
 const WATCHDOG: Duration = Duration::from_secs(5);
 
 /// What a role's thread does.
-type Work = Box<dyn FnOnce(&Context) -> Result<(), RoleError> + Send>;
+type Work = Box<dyn FnOnce(&Arc<Context>) -> Result<(), RoleError> + Send>;
 
 /// One running process: its roles on threads, its console on the runtime.
 pub struct Daemon {
@@ -51,23 +51,8 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
     install_tls_provider();
     let preparing = (Arc::clone(&settings), Arc::clone(&broker));
     let source_partitions = tokio::task::spawn_blocking(move || prepare(&preparing.0, preparing.1.as_ref())).await??;
-    let context = Arc::new(Context {
-        topics: Topics::new(settings.topics.clone()),
-        metrics: metrics(&settings),
-        policy: settings.policy(),
-        drills: settings.drill_key(),
-        healths: Arc::new(Healths::default()),
-        runtime: tokio::runtime::Handle::current(),
-        stop: Stop::default(),
-        source_partitions,
-        taken: AtomicU64::new(0),
-        networks: Current::new(Arc::clone(&settings.networks)),
-        people: Current::new(Arc::clone(&settings.people)),
-        rules: Current::new(Arc::clone(&settings.rules)),
-        latest: Mutex::new(Arc::clone(&settings)),
-        broker,
-        settings,
-    });
+    let runtime = tokio::runtime::Handle::current();
+    let context = Arc::new(context(settings, broker, source_partitions, runtime, Arc::new(Instant::now)));
     if roles.contains(&RoleName::Notifier) {
         // Not only when this instance's turn to notify comes.
         channels_start(&context, &context.settings)?;
@@ -87,7 +72,7 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
         let work: Work = match role {
             RoleName::Ingest => Box::new(roles::ingest::run),
             RoleName::Detector => Box::new(roles::detector::run),
-            RoleName::Notifier => Box::new(roles::notifier::run),
+            RoleName::Notifier => Box::new(|context| roles::notifier::run(context)),
             RoleName::Console => {
                 let model = Arc::clone(&model);
                 Box::new(move |context| follower::follow(context, &model))
@@ -106,8 +91,36 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
     Ok(daemon)
 }
 
-/// Topics: ours are made, the sources' must be there.
-fn prepare(settings: &Settings, broker: &dyn Broker) -> anyhow::Result<Vec<(Box<str>, u32)>> {
+/// What the roles of one process share, none of them started.
+pub fn context(
+    settings: Arc<Settings>,
+    broker: Arc<dyn Broker>,
+    source_partitions: Vec<(Box<str>, u32)>,
+    runtime: tokio::runtime::Handle,
+    ticks: Ticks,
+) -> Context {
+    Context {
+        topics: Topics::new(settings.topics.clone()),
+        metrics: metrics(&settings),
+        policy: settings.policy(),
+        drills: settings.drill_key(),
+        healths: Arc::new(Healths::default()),
+        ticks,
+        runtime,
+        stop: Stop::default(),
+        source_partitions,
+        taken: AtomicU64::new(0),
+        networks: Current::new(Arc::clone(&settings.networks)),
+        people: Current::new(Arc::clone(&settings.people)),
+        rules: Current::new(Arc::clone(&settings.rules)),
+        latest: Mutex::new(Arc::clone(&settings)),
+        broker,
+        settings,
+    }
+}
+
+/// Topics: ours are made, the sources' must be there. Returns how many partitions each source has.
+pub fn prepare(settings: &Settings, broker: &dyn Broker) -> anyhow::Result<Vec<(Box<str>, u32)>> {
     let mut missing = Vec::new();
     let mut partitions = Vec::new();
     for source in &settings.sources {

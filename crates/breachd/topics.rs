@@ -85,6 +85,7 @@ impl Topics {
 
     names! {
         tallies = "tallies",
+        baselines = "baselines",
         fleet = "fleet",
         alerts = "alerts",
         journal = "journal",
@@ -94,7 +95,7 @@ impl Topics {
         state = "state",
     }
 
-    /// What has to exist. Baselines are named by the design and created when something writes them.
+    /// What has to exist.
     pub fn specs(&self) -> Vec<TopicSpec> {
         let spec = |name, partitions, retention| TopicSpec {
             name,
@@ -105,6 +106,8 @@ impl Topics {
         };
         vec![
             spec(self.tallies(), self.settings.tally_partitions, Some(TALLIES_KEPT)),
+            // Without its snapshots the detector reads all that is retained.
+            TopicSpec { compacted: true, ..spec(self.baselines(), self.settings.tally_partitions, None) },
             spec(self.fleet(), 1, Some(Span::from_hours(35 * 24))),
             spec(self.alerts(), 1, Some(ALERTS_KEPT)),
             // Never expires: it is the audit trail. -1 in Kafka's terms.
@@ -122,7 +125,9 @@ impl Topics {
         let mut missing = Vec::new();
         for spec in self.specs() {
             match broker.partitions(&spec.name)? {
-                Some(have) if spec.name == self.tallies() && have != spec.partitions => {
+                Some(have)
+                    if (spec.name == self.tallies() || spec.name == self.baselines()) && have != spec.partitions =>
+                {
                     return Err(PrepareError::Partitions { topic: spec.name, have, want: spec.partitions });
                 }
                 Some(have) if (spec.name == self.journal() || spec.name == self.commands()) && have != 1 => {
@@ -165,8 +170,13 @@ fn await_leaders(broker: &dyn Broker, topic: &str) -> Result<(), PrepareError> {
 fn creation(spec: &TopicSpec) -> String {
     let retention = spec.retention.map_or(-1, Span::as_millis);
     let replication = spec.replication.map(|copies| format!(" --replication-factor {copies}")).unwrap_or_default();
+    let kept = if spec.compacted {
+        format!("cleanup.policy=compact --config max.compaction.lag.ms={}", stream::limits::COMPACTION_LAG.as_millis())
+    } else {
+        format!("retention.ms={retention}")
+    };
     format!(
-        "kafka-topics.sh --create --topic {} --partitions {}{replication} --config retention.ms={retention} --config max.message.bytes={}",
+        "kafka-topics.sh --create --topic {} --partitions {}{replication} --config {kept} --config max.message.bytes={}",
         spec.name,
         spec.partitions,
         stream::limits::MESSAGE_BYTES_MAX
@@ -200,6 +210,7 @@ mod tests {
         let error = refusing.prepare(broker.as_ref()).unwrap_err().to_string();
         assert!(error.contains("--topic breachd.tallies --partitions 8"), "{error}");
         assert!(error.contains("--topic breachd.journal --partitions 1 --config retention.ms=-1"), "{error}");
+        assert!(error.contains("--topic breachd.baselines --partitions 8 --config cleanup.policy=compact "), "{error}");
         let creating = Topics::new(TopicSettings::default());
         creating.prepare(broker.as_ref()).unwrap();
         refusing.prepare(broker.as_ref()).unwrap();

@@ -14,7 +14,7 @@ use std::{
 use stream::{Broker, Outgoing};
 
 /// (source, format, samples in the order they were written)
-const SOURCES: [(&str, &str, &[&str]); 3] = [
+pub(crate) const SOURCES: [(&str, &str, &[&str]); 3] = [
     ("access", "nginx_json", &["nginx-access_json_normal", "nginx-access_json_breach_nasty"]),
     (
         "audit",
@@ -30,9 +30,9 @@ const SOURCES: [(&str, &str, &[&str]); 3] = [
 ];
 
 /// What decides an alert, apart from when it fired within its bucket.
-type Essence = (String, String, String, String, bool, String);
+pub(crate) type Essence = (String, String, String, String, bool, String);
 
-fn essence(alert: &Alert) -> Essence {
+pub(crate) fn essence(alert: &Alert) -> Essence {
     (
         alert.id.to_string(),
         alert.detector.clone(),
@@ -43,7 +43,7 @@ fn essence(alert: &Alert) -> Essence {
     )
 }
 
-fn alerts_in(broker: &dyn Broker, topic: &str) -> BTreeMap<String, Alert> {
+pub(crate) fn alerts_in(broker: &dyn Broker, topic: &str) -> BTreeMap<String, Alert> {
     contents(broker, topic)
         .iter()
         .map(|(_, payload)| Alert::from_json(payload).expect("an alert"))
@@ -145,7 +145,12 @@ impl World {
     }
 }
 
-fn replay(config: &Path, files: &[(String, String, PathBuf)], out: &Path, partitions: u32) -> BTreeMap<String, Alert> {
+pub(crate) fn replay(
+    config: &Path,
+    files: &[(String, String, PathBuf)],
+    out: &Path,
+    partitions: u32,
+) -> BTreeMap<String, Alert> {
     let mut command = Command::new(BINARY);
     command
         .args(["replay", "--config"])

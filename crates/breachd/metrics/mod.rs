@@ -11,7 +11,7 @@
 //! Series known beforehand ([`Known`]) are shown from the start with 0, so that the first increase is seen as one. A
 //! value that nobody knows (the oldest notice of an empty outbox, the remaining time of no deadline) is absent, not 0.
 //!
-//! Not here: the snapshot's age, until snapshots of detector state exist; per-partition series; histograms per source.
+//! Not here: per-partition series; histograms per source.
 
 mod family;
 mod names;
@@ -26,7 +26,7 @@ use family::{Counters, Gauges, Histograms, Register, SecondsGauges, counters};
 use incident::IncidentState;
 use names::*;
 use prometheus::Registry;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// The words that labels will take, as far as they are known at the start; their series begin at 0.
 #[derive(Clone, Copy, Debug, Default)]
@@ -92,6 +92,10 @@ struct Families {
     evicted: Counters,
     forgotten: Counters,
     verdicts_late: Counters,
+    snapshot_age: SecondsGauges,
+    snapshot_bytes: Counters,
+    snapshots_refused: Counters,
+    recovery: SecondsGauges,
     incidents: Gauges,
     deadline_remaining: SecondsGauges,
     notifications: Counters,
@@ -141,6 +145,10 @@ impl Metrics {
             evicted: of.counters(&EVICTED),
             forgotten: of.counters(&FORGOTTEN),
             verdicts_late: of.counters(&VERDICTS_LATE),
+            snapshot_age: of.seconds(&SNAPSHOT_AGE),
+            snapshot_bytes: of.counters(&SNAPSHOT_BYTES),
+            snapshots_refused: of.counters(&SNAPSHOTS_REFUSED),
+            recovery: of.seconds(&RECOVERY),
             incidents: of.gauges(&INCIDENTS),
             deadline_remaining: of.seconds(&DEADLINE_REMAINING),
             notifications: of.counters(&NOTIFICATIONS),
@@ -263,6 +271,26 @@ impl Metrics {
     /// `n` more of what is remembered were forgotten before their time.
     pub fn forgotten(&self, what: Forgotten, n: u64) {
         self.0.forgotten.at(&[what.as_str()]).inc_by(n);
+    }
+
+    /// For how long the oldest tallies that are in no snapshot have been taken in.
+    pub fn snapshot_age(&self, age: Duration) {
+        self.0.snapshot_age.at(&[]).set(age.as_secs_f64());
+    }
+
+    /// A snapshot of so many bytes is written.
+    pub fn snapshot_written(&self, bytes: usize) {
+        self.0.snapshot_bytes.at(&[]).inc_by(bytes as u64);
+    }
+
+    /// A snapshot could not be used, or not be written.
+    pub fn snapshot_refused(&self) {
+        self.0.snapshots_refused.at(&[]).inc();
+    }
+
+    /// The detector is where the tallies are, so long after partitions were assigned.
+    pub fn recovered(&self, after: Duration) {
+        self.0.recovery.at(&[]).set(after.as_secs_f64());
     }
 
     /// `n` more verdicts came after the hour from which they count.
@@ -494,6 +522,10 @@ mod tests {
         metrics.entities(EntityKind::UserTable, 9);
         metrics.evicted(EntityKind::Address, 4);
         metrics.forgotten(Forgotten::Alert, 3);
+        metrics.snapshot_age(Duration::from_millis(2_500));
+        metrics.snapshot_written(4_096);
+        metrics.snapshot_refused();
+        metrics.recovered(Duration::from_millis(1_250));
         metrics.incidents(IncidentState::Open, 1);
         metrics.deadlines(&[("gdpr_33", -60.0)].into());
         metrics.notification("pager", "accepted");

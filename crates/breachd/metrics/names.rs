@@ -44,6 +44,10 @@ pub const NAMES: &[MetricSpec] = &[
     EVICTED,
     FORGOTTEN,
     VERDICTS_LATE,
+    SNAPSHOT_AGE,
+    SNAPSHOT_BYTES,
+    SNAPSHOTS_REFUSED,
+    RECOVERY,
     INCIDENTS,
     DEADLINE_REMAINING,
     NOTIFICATIONS,
@@ -150,6 +154,23 @@ pub(super) const VERDICTS_LATE: MetricSpec = counter(
     "breachd_verdicts_late_total",
     &[],
     "Verdicts about alerts that came after the hour from which they count, and count from the next; once for each engine they reached.",
+);
+pub(super) const SNAPSHOT_AGE: MetricSpec = gauge(
+    "breachd_snapshot_age_seconds",
+    &[],
+    "For how long the oldest tallies that are in no snapshot have been taken in: what a crash would have to read again, in seconds.",
+);
+pub(super) const SNAPSHOT_BYTES: MetricSpec =
+    counter("breachd_snapshot_bytes_total", &[], "Bytes of detector snapshots written.");
+pub(super) const SNAPSHOTS_REFUSED: MetricSpec = counter(
+    "breachd_snapshots_refused_total",
+    &[],
+    "Snapshots that were damaged, of other settings or of a later version, so that the retained tallies were read, or too large to be written.",
+);
+pub(super) const RECOVERY: MetricSpec = gauge(
+    "breachd_recovery_seconds",
+    &[],
+    "How long it took, after partitions were last assigned, until the detector was where the tallies are, in seconds.",
 );
 pub(super) const INCIDENTS: MetricSpec = gauge("breachd_incidents", &["state"], "Incidents by state, drills left out.");
 pub(super) const DEADLINE_REMAINING: MetricSpec = gauge(

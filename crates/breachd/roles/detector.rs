@@ -1,14 +1,19 @@
 //! The detector role: tallies in, alerts and roll-ups out.
 //!
-//! Each tally partition has an [`Engine`] of its own, rebuilt on assignment by reading the partition from its start: the
-//! retained tallies *are* the state, and the engine is a pure function of them. So nothing has to be committed, and a
-//! crash costs time, never truth. Alerts that the rebuilt engine raises again are recognised by their id
-//! (`breachd.alerts` is read once at the start) and not sent twice by one instance; an id written twice around a crash is
-//! counted once by every reader. Verdicts are read from `breachd.commands`, all there are before an engine begins and new ones before
-//! the tallies that are read after them; so they count from the same hours again. The price is the time to read the retention (28 days) at a start; snapshots in
-//! `breachd.baselines` will buy it back without changing the argument.
+//! Each tally partition has an [`Engine`] of its own, and the engine is a pure function of the partition's messages: the retained tallies
+//! *are* the state, and a crash costs time, never truth. A start need not read them all, since every few seconds what has changed in an
+//! engine is written down together with its position ([`super::snapshots`]); it is restored on assignment and reads on from there. Alerts
+//! that a restored engine raises again are recognised by their id (`breachd.alerts` is read once at the start) and not sent twice by one
+//! instance; an id written twice around a crash is counted once by every reader. Verdicts are read from `breachd.commands`, all there are
+//! before an engine goes on and new ones before the tallies that are read after them; so they count from the same hours again.
+//!
+//! An alert goes out at once, not with the snapshot that knows of it: that would make the interval of snapshots a delay of alerts. It is
+//! acknowledged by the brokers before the next snapshot begins, so none is known to a snapshot and to nobody else.
 
-use super::RoleError;
+use super::{
+    RoleError,
+    snapshots::{Outcome, Snapshots},
+};
 use crate::cli::RoleName as Role;
 use crate::{context::Context, metrics::Forgotten, settings::limits};
 use activity::{EntityKind, Timestamp};
@@ -16,18 +21,21 @@ use detector::{Alert, AlertId, AlertVerdict, Effects, Engine, Rollup};
 use incident::Command;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use stream::{Appender, GroupSpec, Member, Outgoing, Polled, Reader, Start};
 use tally::{Batch, DecodeError};
 
-struct DetectorRole<'a> {
-    context: &'a Context,
+/// One instance's detector. Dropped at any point it leaves nothing behind that its successor could not do without.
+pub struct DetectorRole {
+    context: Arc<Context>,
     member: Box<dyn Member>,
     fleet: Box<dyn Reader>,
     commands: Box<dyn Reader>,
     appender: Box<dyn Appender>,
     engines: BTreeMap<i32, Engine>,
+    snapshots: Snapshots,
     /// Ids already in `breachd.alerts`, by the end of their window.
     raised: BTreeSet<(Timestamp, AlertId)>,
     /// Of them whole those that verdicts may be about: pages and what has a verdict after what the digest lists, each by the end of
@@ -45,6 +53,8 @@ struct DetectorRole<'a> {
     /// Version of the directory that the engines have.
     people_seen: u64,
     ready: bool,
+    /// Since when engines are being restored.
+    recovering_since: Option<Instant>,
     measured: Instant,
     /// As last told to the metrics.
     evicted: BTreeMap<EntityKind, u64>,
@@ -52,67 +62,81 @@ struct DetectorRole<'a> {
     verdicts_late: u64,
 }
 
-pub fn run(context: &Context) -> Result<(), RoleError> {
-    let member = context.broker.join(GroupSpec {
-        group: context.group("detector"),
-        instance: Some(context.settings.instance.clone()),
-        topics: vec![context.topics.tallies()],
-        start: Start::Beginning,
-    })?;
-    let fleet_topic = context.topics.fleet();
-    let commands_topic = context.topics.commands();
-    let mut role = DetectorRole {
-        context,
-        member,
-        fleet: context.broker.read(&[(&fleet_topic, Vec::new())])?,
-        commands: context.broker.read(&[(&commands_topic, Vec::new())])?,
-        appender: context.broker.appender()?,
-        engines: BTreeMap::new(),
-        raised: BTreeSet::new(),
-        rulable: BTreeMap::new(),
-        verdicts: BTreeSet::new(),
-        rollups: BTreeMap::new(),
-        waiting_since: None,
-        next: BTreeMap::new(),
-        adopted: false,
-        people_seen: 0,
-        ready: false,
-        measured: Instant::now(),
-        evicted: BTreeMap::new(),
-        forgotten: BTreeMap::new(),
-        verdicts_late: 0,
-    };
+/// Runs until the context says stop; returns what ended it otherwise.
+pub fn run(context: &Arc<Context>) -> Result<(), RoleError> {
+    let mut role = DetectorRole::join(context)?;
     let outcome = role.work();
     tracing::info!(role = %Role::Detector, "stopped");
     outcome
 }
 
-impl DetectorRole<'_> {
+impl DetectorRole {
+    /// Joins the group; partitions arrive with the first steps.
+    pub fn join(context: &Arc<Context>) -> Result<Self, RoleError> {
+        let member = context.broker.join(GroupSpec {
+            group: context.group("detector"),
+            instance: Some(context.settings.instance.clone()),
+            topics: vec![context.topics.tallies()],
+            start: Start::Beginning,
+        })?;
+        let fleet_topic = context.topics.fleet();
+        let commands_topic = context.topics.commands();
+        Ok(DetectorRole {
+            context: Arc::clone(context),
+            member,
+            fleet: context.broker.read(&[(&fleet_topic, Vec::new())])?,
+            commands: context.broker.read(&[(&commands_topic, Vec::new())])?,
+            appender: context.broker.appender()?,
+            engines: BTreeMap::new(),
+            snapshots: Snapshots::open(context)?,
+            raised: BTreeSet::new(),
+            rulable: BTreeMap::new(),
+            verdicts: BTreeSet::new(),
+            rollups: BTreeMap::new(),
+            waiting_since: None,
+            next: BTreeMap::new(),
+            adopted: false,
+            people_seen: 0,
+            ready: false,
+            recovering_since: None,
+            measured: context.instant(),
+            evicted: BTreeMap::new(),
+            forgotten: BTreeMap::new(),
+            verdicts_late: 0,
+        })
+    }
+
     fn work(&mut self) -> Result<(), RoleError> {
         while !self.context.stop.requested() {
-            self.context.heartbeat(Role::Detector);
-            let mut payloads = Vec::new();
-            let next = &mut self.next;
-            let polled = self.member.poll(limits::POLL_TALLIES, limits::POLL_WAIT, &mut |record| {
-                let payload = record.payload.unwrap_or_default();
-                next.insert(record.partition, record.offset + 1);
-                payloads.push((record.partition, payload.to_vec()));
-            })?;
-            // Before the tallies: a verdict counts by its own time, and event time goes on with them.
-            self.hear_commands()?;
-            match polled {
-                Polled::Rebalanced => self.adopt()?,
-                Polled::Records(_) => self.take(payloads)?,
-                Polled::Idle => {}
-            }
-            if let Some(people) = self.context.people.newer(&mut self.people_seen) {
-                self.engines.values_mut().for_each(|engine| engine.set_directory(people.clone()));
-            }
-            self.hear_fleet()?;
-            self.release()?;
-            self.measure();
-            self.announce();
+            self.step()?;
         }
+        // So the next start has little to read.
+        self.write_down(true)
+    }
+
+    /// One turn of its loop.
+    pub fn step(&mut self) -> Result<(), RoleError> {
+        self.context.heartbeat(Role::Detector);
+        let mut payloads = Vec::new();
+        let polled = self.member.poll(limits::POLL_TALLIES, limits::POLL_WAIT, &mut |record| {
+            payloads.push((record.partition, record.offset, record.payload.unwrap_or_default().to_vec()));
+        })?;
+        // Before the tallies: a verdict counts by its own time, and event time goes on with them.
+        self.hear_commands()?;
+        match polled {
+            // What came before it in the same poll is read again.
+            Polled::Rebalanced => self.adopt()?,
+            Polled::Records(_) => self.take(payloads)?,
+            Polled::Idle => {}
+        }
+        if let Some(people) = self.context.people.newer(&mut self.people_seen) {
+            self.engines.values_mut().for_each(|engine| engine.set_directory(people.clone()));
+        }
+        self.hear_fleet()?;
+        self.release()?;
+        self.write_down(false)?;
+        self.measure();
+        self.announce();
         Ok(())
     }
 
@@ -120,32 +144,83 @@ impl DetectorRole<'_> {
         self.adopted = true;
         self.know_verdicts()?;
         self.know_alerts()?;
-        let assigned: Vec<i32> = self.member.assignment().iter().map(|assigned| assigned.partition).collect();
+        let assigned = self.member.assignment();
         if assigned.is_empty() {
             // Between two assignments. What comes back is read on where it was left.
             return Ok(());
         }
+        self.recovering_since.get_or_insert_with(|| self.context.instant());
         self.know_fleet()?;
-        // Engines whose partition stays are kept, and read on where they are.
-        self.engines.retain(|partition, _| assigned.contains(partition));
-        self.next.retain(|partition, _| assigned.contains(partition));
-        let tallies = self.context.topics.tallies();
-        let kept: Vec<_> = self.next.iter().map(|(partition, offset)| (tallies.clone(), *partition, *offset)).collect();
-        self.member.rewind(&kept)?;
+        // Engines whose partition stays are kept, and read on where they are; unless somebody else had it meanwhile.
+        let stays: BTreeSet<i32> = assigned
+            .iter()
+            .filter(|assigned| self.snapshots.is_current(assigned))
+            .map(|assigned| assigned.partition)
+            .collect();
+        self.engines.retain(|partition, _| stays.contains(partition));
+        self.next.retain(|partition, _| stays.contains(partition));
+        self.snapshots.retain(|partition| stays.contains(&partition));
         let known = self.known_rollups();
-        for partition in assigned {
+        for assigned in assigned {
+            let partition = assigned.partition;
             if self.engines.contains_key(&partition) {
                 continue;
             }
-            let mut engine = self.context.engine(partition);
+            let (mut engine, position) = self.snapshots.restore(&assigned)?;
+            self.next.extend(position.map(|position| (partition, position)));
             self.rulable.values().for_each(|alert| engine.recall(alert));
             self.verdicts.iter().for_each(|verdict| engine.hear(verdict));
             let effects: Vec<Effects> = known.iter().map(|rollup| engine.rollup(rollup)).collect();
             self.engines.insert(partition, engine);
             effects.into_iter().try_for_each(|effects| self.carry_out(effects))?;
         }
+        self.read_on()?;
         tracing::info!(partitions = self.engines.len(), "tally partitions assigned");
         Ok(())
+    }
+
+    /// Goes to where each engine is in its tallies.
+    fn read_on(&mut self) -> Result<(), RoleError> {
+        let tallies = self.context.topics.tallies();
+        let ends = self.context.broker.end_offsets(&tallies)?;
+        let end = |partition: i32| usize::try_from(partition).ok().and_then(|at| ends.get(at)).copied().unwrap_or(0);
+        // A topic that was made anew is read from its first record: its ranges say what follows on what.
+        self.next.retain(|partition, offset| {
+            let is_there = *offset <= end(*partition);
+            if !is_there {
+                tracing::error!(
+                    partition,
+                    offset,
+                    end = end(*partition),
+                    "the tallies end before the snapshot: the topic was made anew or has lost its tail"
+                );
+            }
+            is_there
+        });
+        let to: Vec<_> = self.next.iter().map(|(partition, offset)| (tallies.clone(), *partition, *offset)).collect();
+        Ok(self.member.rewind(&to)?)
+    }
+
+    /// Writes the snapshots whose time has come, one partition after the other.
+    fn write_down(&mut self, all: bool) -> Result<(), RoleError> {
+        let mut lost = false;
+        for (partition, engine) in &mut self.engines {
+            let Some(position) = self.next.get(partition).copied() else { continue };
+            if !self.snapshots.is_due(*partition, all) {
+                continue;
+            }
+            let token = self.member.token();
+            if self.snapshots.write(*partition, engine, position, &token)? == Outcome::Aborted {
+                self.snapshots.retain(|other| other != *partition);
+                lost = true;
+                break;
+            }
+            if !all {
+                break;
+            }
+        }
+        // Whose snapshot is not known is restored, the others are kept.
+        if lost && !all { self.adopt() } else { Ok(()) }
     }
 
     /// What other instances rolled up before: all of it is heard before an engine begins.
@@ -202,6 +277,13 @@ impl DetectorRole<'_> {
             self.ready = true;
             self.context.ready(Role::Detector);
         }
+        if behind <= limits::READY_LAG
+            && let Some(since) = self.recovering_since.take_if(|_| !self.engines.is_empty())
+        {
+            let took = self.context.since(since);
+            self.context.metrics.recovered(took);
+            tracing::info!(?took, "the detector is where the tallies are");
+        }
     }
 
     /// Reads which alerts exist already, so that rebuilt engines do not repeat them.
@@ -226,8 +308,10 @@ impl DetectorRole<'_> {
         Ok(())
     }
 
-    fn take(&mut self, payloads: Vec<(i32, Vec<u8>)>) -> Result<(), RoleError> {
-        for (partition, payload) in payloads {
+    /// Messages of tally partitions, each with its offset.
+    fn take(&mut self, payloads: Vec<(i32, i64, Vec<u8>)>) -> Result<(), RoleError> {
+        for (partition, offset, payload) in payloads {
+            self.next.insert(partition, offset + 1);
             let batch = match Batch::decode(&payload) {
                 Ok(batch) => batch,
                 Err(error) => {
@@ -238,6 +322,7 @@ impl DetectorRole<'_> {
             };
             if let Some(engine) = self.engines.get_mut(&partition) {
                 let effects = engine.take(&batch);
+                self.snapshots.moved(partition);
                 self.carry_out(effects)?;
             }
         }
@@ -286,7 +371,8 @@ impl DetectorRole<'_> {
             self.waiting_since = None;
             return Ok(());
         }
-        if self.waiting_since.get_or_insert_with(Instant::now).elapsed() < self.context.settings.fleet_wait() {
+        let since = *self.waiting_since.get_or_insert_with(|| self.context.instant());
+        if self.context.since(since) < self.context.settings.fleet_wait() {
             return Ok(());
         }
         self.waiting_since = None;
@@ -336,10 +422,10 @@ impl DetectorRole<'_> {
     }
 
     fn measure(&mut self) {
-        if self.measured.elapsed() < limits::MEASURE_INTERVAL {
+        if self.context.since(self.measured) < limits::MEASURE_INTERVAL {
             return;
         }
-        self.measured = Instant::now();
+        self.measured = self.context.instant();
         let mut held: BTreeMap<EntityKind, usize> = BTreeMap::new();
         let mut evicted: BTreeMap<EntityKind, u64> = BTreeMap::new();
         let mut forgotten: BTreeMap<Forgotten, u64> = BTreeMap::new();
@@ -372,6 +458,7 @@ impl DetectorRole<'_> {
             let before = self.forgotten.insert(what, n).unwrap_or(0);
             self.context.metrics.forgotten(what, n.saturating_sub(before));
         }
+        self.context.metrics.snapshot_age(self.snapshots.age());
         self.context.measure_lag(self.member.lag());
     }
 }

@@ -43,8 +43,9 @@ struct Partition {
     unwritten: bool,
 }
 
-struct IngestRole<'a> {
-    context: &'a Context,
+/// One instance's ingest. Dropped at any point it leaves nothing behind that its successor could not do without.
+pub struct IngestRole {
+    context: Arc<Context>,
     plans: HashMap<String, Arc<Plan>>,
     member: Box<dyn Member>,
     transactor: Box<dyn Transactor>,
@@ -64,70 +65,83 @@ struct IngestRole<'a> {
 }
 
 /// Runs until the context says stop; returns what ended it otherwise.
-pub fn run(context: &Context) -> Result<(), RoleError> {
-    let plans = context.plans();
-    let topics: Vec<String> = plans.keys().cloned().collect();
-    let member = context.broker.join(GroupSpec {
-        group: context.group("ingest"),
-        instance: Some(context.settings.instance.clone()),
-        topics,
-        start: Start::Committed,
-    })?;
-    let transactor =
-        context.broker.transactor(&format!("{}-ingest-{}", context.topics.prefix(), context.settings.instance))?;
-    let mut role = IngestRole {
-        context,
-        plans,
-        member,
-        transactor,
-        partitions: BTreeMap::new(),
-        tallier: Tallier::default(),
-        dead: Vec::new(),
-        sequence: 0,
-        flushed_at: Instant::now(),
-        dirty: false,
-        written_down: Instant::now(),
-        networks_seen: 0,
-        rules_seen: 0,
-    };
+pub fn run(context: &Arc<Context>) -> Result<(), RoleError> {
+    let mut role = IngestRole::join(context)?;
     let outcome = role.work();
     tracing::info!(role = %Role::Ingest, "stopped");
     outcome
 }
 
-impl IngestRole<'_> {
+impl IngestRole {
+    /// Joins the group and takes over the transactional id of its instance; partitions arrive with the first steps.
+    pub fn join(context: &Arc<Context>) -> Result<Self, RoleError> {
+        let plans = context.plans();
+        let topics: Vec<String> = plans.keys().cloned().collect();
+        let member = context.broker.join(GroupSpec {
+            group: context.group("ingest"),
+            instance: Some(context.settings.instance.clone()),
+            topics,
+            start: Start::Committed,
+        })?;
+        let transactor =
+            context.broker.transactor(&format!("{}-ingest-{}", context.topics.prefix(), context.settings.instance))?;
+        Ok(IngestRole {
+            context: Arc::clone(context),
+            plans,
+            member,
+            transactor,
+            partitions: BTreeMap::new(),
+            tallier: Tallier::default(),
+            dead: Vec::new(),
+            sequence: 0,
+            flushed_at: context.instant(),
+            dirty: false,
+            written_down: context.instant(),
+            networks_seen: 0,
+            rules_seen: 0,
+        })
+    }
+
     fn work(&mut self) -> Result<(), RoleError> {
-        let interval = self.context.settings.ingest.flush_interval.0;
         while !self.context.stop.requested() {
-            self.context.heartbeat(Role::Ingest);
-            let (partitions, tallier, dead, context) =
-                (&mut self.partitions, &mut self.tallier, &mut self.dead, self.context);
-            let mut unowned = 0_u64;
-            let polled =
-                self.member.poll(limits::POLL_RAW_RECORDS, limits::POLL_WAIT.min(interval), &mut |record| {
-                    match partitions.get_mut(&(record.topic.to_owned(), record.partition)) {
-                        Some(partition) => partition.take(record, context, tallier, dead),
-                        None => unowned += 1,
-                    }
-                })?;
-            if unowned > 0 {
-                self.context.metrics.invariant_violation("record_of_a_partition_not_owned", unowned);
-            }
-            match polled {
-                Polled::Rebalanced => self.adopt()?,
-                Polled::Records(n) => self.dirty |= n > 0,
-                Polled::Idle => {}
-            }
-            self.age();
-            self.renew();
-            let full = self.tallier.bytes() >= limits::FLUSH_BYTES || self.dead.len() >= limits::FLUSH_DEAD_LETTERS;
-            if full || self.flushed_at.elapsed() >= interval {
-                self.flush()?;
-            }
+            self.step()?;
         }
         // A bounded drain: one last flush of what has been taken in, and of what has been shown.
         self.dirty |= self.partitions.values().any(|partition| partition.unwritten);
         self.flush()
+    }
+
+    /// One turn of its loop.
+    pub fn step(&mut self) -> Result<(), RoleError> {
+        let interval = self.context.settings.ingest.flush_interval.0;
+        self.context.heartbeat(Role::Ingest);
+        let (partitions, tallier, dead, context) =
+            (&mut self.partitions, &mut self.tallier, &mut self.dead, &*self.context);
+        let mut unowned = 0_u64;
+        let polled =
+            self.member.poll(
+                limits::POLL_RAW_RECORDS,
+                limits::POLL_WAIT.min(interval),
+                &mut |record| match partitions.get_mut(&(record.topic.to_owned(), record.partition)) {
+                    Some(partition) => partition.take(record, context, tallier, dead),
+                    None => unowned += 1,
+                },
+            )?;
+        if unowned > 0 {
+            self.context.metrics.invariant_violation("record_of_a_partition_not_owned", unowned);
+        }
+        match polled {
+            Polled::Rebalanced => self.adopt()?,
+            Polled::Records(n) => self.dirty |= n > 0,
+            Polled::Idle => {}
+        }
+        self.age();
+        self.renew();
+        let full = self.tallier.bytes() >= limits::FLUSH_BYTES || self.dead.len() >= limits::FLUSH_DEAD_LETTERS;
+        if full || self.context.since(self.flushed_at) >= interval {
+            self.flush()?;
+        }
+        Ok(())
     }
 
     /// Takes up changed networks and signature rules; sees to it that what the sources have shown is written down in time.
@@ -156,7 +170,7 @@ impl IngestRole<'_> {
     }
 
     fn states_due(&self) -> bool {
-        self.context.stop.requested() || self.written_down.elapsed() >= sources::WRITE_EVERY
+        self.context.stop.requested() || self.context.since(self.written_down) >= sources::WRITE_EVERY
     }
 
     /// Goes on with what the partitions had shown. It is advice to people: without it the counts begin anew.
@@ -179,9 +193,10 @@ impl IngestRole<'_> {
         self.tallier.clear();
         self.dead.clear();
         self.partitions.clear();
+        let now = self.context.instant();
         for assigned in self.member.assignment() {
             let Some(plan) = self.plans.get(&assigned.topic) else { continue };
-            let partition = Partition::resumed(plan, assigned.partition, (assigned.position, assigned.metadata));
+            let partition = Partition::resumed(plan, assigned.partition, (assigned.position, assigned.metadata), now);
             self.partitions.insert((assigned.topic, assigned.partition), partition);
         }
         if !self.partitions.is_empty() {
@@ -197,8 +212,9 @@ impl IngestRole<'_> {
     fn age(&mut self) {
         let settings = &self.context.settings.ingest;
         let (expire_after, idle_after) = (settings.expire_after.0, settings.idle_after.0);
-        let may_expire = |partition: &Partition| !partition.expired && partition.heard.elapsed() >= expire_after;
-        let may_rest = |partition: &Partition| !partition.idle && partition.heard.elapsed() >= idle_after;
+        let may_expire =
+            |partition: &Partition| !partition.expired && self.context.since(partition.heard) >= expire_after;
+        let may_rest = |partition: &Partition| !partition.idle && self.context.since(partition.heard) >= idle_after;
         if !self.partitions.values().any(|partition| may_expire(partition) || may_rest(partition)) {
             return;
         }
@@ -222,7 +238,7 @@ impl IngestRole<'_> {
     }
 
     fn flush(&mut self) -> Result<(), RoleError> {
-        self.flushed_at = Instant::now();
+        self.flushed_at = self.context.instant();
         if !self.dirty || self.partitions.is_empty() {
             return Ok(());
         }
@@ -278,7 +294,7 @@ impl IngestRole<'_> {
                 self.committed(&manifest, offsets);
                 self.context.metrics.signature_matches_shed(shed);
                 if states_due {
-                    self.written_down = Instant::now();
+                    self.written_down = self.context.instant();
                     self.partitions.values_mut().for_each(|partition| partition.unwritten = false);
                 }
                 Ok(())
@@ -336,11 +352,12 @@ impl IngestRole<'_> {
     fn rewind(&mut self) -> Result<(), RoleError> {
         self.tallier.clear();
         self.dead.clear();
+        let now = self.context.instant();
         let mut positions = Vec::with_capacity(self.partitions.len());
         for ((topic, number), partition) in &mut self.partitions {
             let Some(plan) = self.plans.get(topic) else { continue };
             positions.push((topic.clone(), *number, partition.committed.0));
-            *partition = Partition::resumed(plan, *number, partition.committed.clone());
+            *partition = Partition::resumed(plan, *number, partition.committed.clone(), now);
         }
         self.restore();
         self.dirty = true;
@@ -368,17 +385,17 @@ fn letter_json(letter: &DeadLetter, topic: Option<&str>) -> Vec<u8> {
 }
 
 impl Partition {
-    fn resumed(plan: &Arc<Plan>, number: i32, committed: (i64, String)) -> Self {
+    fn resumed(plan: &Arc<Plan>, number: i32, committed: (i64, String), now: Instant) -> Self {
         let resume = Resume::parse(committed.0, &committed.1);
         let ingester = Ingester::new(Arc::clone(plan), number, resume);
-        Partition { ingester, committed, heard: Instant::now(), expired: true, idle: false, unwritten: true }
+        Partition { ingester, committed, heard: now, expired: true, idle: false, unwritten: true }
     }
 
     fn take(&mut self, record: RecordRef<'_>, context: &Context, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
         let resubmitted = record.header(Resubmitted::HEADER).and_then(Resubmitted::parse);
         // What is read again is no word of the source's: it keeps no entry waiting and holds no event time.
         if resubmitted.is_none() {
-            self.heard = Instant::now();
+            self.heard = context.instant();
             self.expired = false;
             self.idle = false;
         }

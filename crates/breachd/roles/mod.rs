@@ -7,6 +7,7 @@ pub mod detector;
 pub mod ingest;
 mod mailing;
 pub mod notifier;
+mod snapshots;
 
 use stream::{CommitError, StreamError};
 

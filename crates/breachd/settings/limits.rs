@@ -15,6 +15,12 @@ pub const POLL_RAW_RECORDS: usize = 500;
 /// Packed tally messages per poll: each may hold thousands of tallies.
 pub const POLL_TALLIES: usize = 64;
 
+/// Snapshots of a partition take at most one part in so many of the time.
+pub const SNAPSHOT_SHARE: u32 = 20;
+
+/// Longest interval between snapshots that can be configured.
+pub const SNAPSHOT_INTERVAL_MAX: Duration = Duration::from_secs(3600);
+
 /// Tally messages a detector may be behind and count as ready.
 pub const READY_LAG: i64 = 100;
 

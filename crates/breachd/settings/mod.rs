@@ -42,6 +42,7 @@ pub struct Written {
     pub kafka: stream::Settings,
     pub topics: TopicSettings,
     pub ingest: IngestSettings,
+    pub snapshots: SnapshotSettings,
     pub sources: Vec<ingest::settings::Source>,
     pub classification: ingest::settings::Classification,
     pub attribution: ingest::settings::Attribution,
@@ -114,6 +115,23 @@ pub struct IngestSettings {
     pub idle_after: notifier::Period,
 }
 
+/// `[snapshots]`: what the detector writes down of its state.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SnapshotSettings {
+    /// Least time between two snapshots of one tally partition: what a crash may have to read again. Longer where writing one takes long.
+    pub interval: notifier::Period,
+}
+
+impl SnapshotSettings {
+    fn check(&self) -> Vec<(String, String)> {
+        if (Duration::from_millis(100)..=limits::SNAPSHOT_INTERVAL_MAX).contains(&self.interval.0) {
+            return Vec::new();
+        }
+        vec![("snapshots.interval".to_owned(), "must be 100ms to 1h".to_owned())]
+    }
+}
+
 /// `[drill]`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -166,6 +184,12 @@ impl Default for IngestSettings {
             expire_after: notifier::Period::from_secs(5),
             idle_after: notifier::Period::from_secs(30),
         }
+    }
+}
+
+impl Default for SnapshotSettings {
+    fn default() -> Self {
+        SnapshotSettings { interval: notifier::Period::from_secs(10) }
     }
 }
 
@@ -503,6 +527,7 @@ impl Written {
         below("detector", self.detector.check());
         below("console", self.console.check());
         mistakes.extend(self.topics.check());
+        mistakes.extend(self.snapshots.check());
         mistakes.extend(self.probes.check());
         mistakes.extend(notifier::IntegrationSettings::check(&self.integrations, &self.delivery));
         mistakes.extend(self.ingest_settings().check());

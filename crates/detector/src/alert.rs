@@ -168,6 +168,14 @@ impl AlertId {
         AlertId(std::array::from_fn(|at| digest[at]))
     }
 
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        AlertId(bytes)
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         let mut id = [0; 16];
         if text.len() != 32 || !text.is_ascii() {

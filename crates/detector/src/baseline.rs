@@ -6,6 +6,7 @@
 
 use crate::detectors::{DRIFT_STREAMS, DriftEvidence};
 use crate::limits::UNEXPLAINED_HOURS_MAX;
+use crate::packed::packed;
 use crate::watch::{Amounts, CELLS, METRICS_MAX, Scale, cell, metrics};
 use activity::{EntityKind, HourOfWeek};
 use tally::{Metric, Tally};
@@ -355,6 +356,32 @@ impl Baseline {
         }
     }
 }
+
+packed!(Baseline {
+    rhythm,
+    nights,
+    weeks,
+    hours,
+    days,
+    people,
+    named_hours,
+    unnamed_hours,
+    excused,
+    news,
+    bank_rows,
+    walk,
+    pages,
+    share,
+    records,
+    drift,
+    first,
+    novel,
+    through,
+    last_day
+});
+packed!(Rhythm { levels, season });
+packed!(Level { n, sum, squares, max });
+packed!(Trend { n, mean, variance });
 
 #[cfg(test)]
 mod tests {

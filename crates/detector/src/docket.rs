@@ -35,6 +35,7 @@ use crate::{
     entity::Key,
     exception::{Candidate, Covers, Exception},
     limits::{RULABLE_HOURS, RULABLE_MAX, VERDICTS_MAX, VERDICTS_OF_ALERT_MAX},
+    packed::{packed, packed_as},
     verdict::{AlertVerdict, Ruling},
 };
 use activity::{Bucket, Entity, Timestamp};
@@ -250,6 +251,12 @@ impl Exception {
         }
     }
 }
+
+packed!(Docket { listed, kept, forgotten, verdicts });
+packed!(Known { key, detector, from });
+packed!(Standing { from, exception, applied });
+packed!(Ruled { effective, at, alert, ruling, part, is_news, from, to });
+packed_as!(Part: u8, |part| *part as u8, |at| [Part::Amounts, Part::News, Part::People, Part::Names].get(usize::from(at)).copied(), "a part");
 
 #[cfg(test)]
 mod tests {

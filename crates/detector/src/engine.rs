@@ -19,6 +19,10 @@
 //! What does leave one: limits (an evicted entity is new when it returns), roll-ups that were given up waiting for, and a
 //! source partition that was silent, was released, and comes back with old records; verdicts that come late. All are counted.
 
+mod snapshot;
+
+pub use snapshot::{Checkpoint, NotRestored};
+
 use crate::{
     alert::{Alert, AlertId, AlertKey, AlertWindow, Evidence, Fact, Suppression},
     baseline::Baseline,
@@ -120,7 +124,8 @@ pub struct Engine {
     progress: Progress,
     fleet: Fleet,
     entities: Vec<Option<EntityState>>,
-    free: Vec<u32>,
+    /// Places that are empty; the lowest is taken first, so that a restored engine takes the same.
+    free: BTreeSet<u32>,
     index: HashMap<Key, u32>,
     held: BTreeMap<EntityKind, usize>,
     /// Where sources are held; never evicted but by their own limit.
@@ -144,6 +149,8 @@ pub struct Engine {
     /// Hour of the last roll-up sent.
     sent: Option<i64>,
     stats: Stats,
+    /// For snapshots.
+    ledger: snapshot::Ledger,
 }
 
 /// What was past for an hour that has been judged. (The entity's own baseline may have learned less: how much depends on what
@@ -218,7 +225,7 @@ impl Engine {
             directory,
             calendar,
             entities: Vec::new(),
-            free: Vec::new(),
+            free: BTreeSet::new(),
             index: HashMap::new(),
             held: BTreeMap::new(),
             sources: Vec::new(),
@@ -231,6 +238,7 @@ impl Engine {
             closed: None,
             sent: None,
             stats: Stats::default(),
+            ledger: snapshot::Ledger::default(),
         }
     }
 
@@ -361,8 +369,7 @@ impl Engine {
             self.judge_alone(at, entry, effects);
             return;
         }
-        let entity = self.entities[at as usize].as_mut().expect("the index names entities that are held");
-        let fresh = entity.take(entry.bucket, &entry.tally);
+        let fresh = self.held_mut(at).take(entry.bucket, &entry.tally);
         let work = self.hours.entry(hour).or_default();
         if fresh {
             work.touched.push(at);
@@ -395,6 +402,7 @@ impl Engine {
     }
 
     fn held_mut(&mut self, at: u32) -> &mut EntityState {
+        self.ledger.touch(at);
         self.entities[at as usize].as_mut().expect("the index names entities that are held")
     }
 
@@ -403,7 +411,7 @@ impl Engine {
             return *at;
         }
         let state = Some(EntityState::new(key.clone()));
-        let at = match self.free.pop() {
+        let at = match self.free.pop_first() {
             Some(at) => {
                 self.entities[at as usize] = state;
                 at
@@ -413,6 +421,7 @@ impl Engine {
                 u32::try_from(self.entities.len() - 1).expect("the limits are far below four thousand million entities")
             }
         };
+        self.ledger.touch(at);
         *self.held.entry(key.kind).or_default() += 1;
         if key.kind == EntityKind::Source {
             self.sources.push(at);
@@ -495,6 +504,7 @@ impl Engine {
         let due: BTreeSet<u32> = std::mem::replace(&mut self.unlearned, waiting).into_values().flatten().collect();
         for at in due {
             // It may have been evicted; in its place may be another, which learns no more than it would anyway.
+            self.ledger.touch(at);
             let entity = self.entities[at as usize].as_mut();
             let due = entity.and_then(|entity| entity.rest(through, |hour| calendar.one_off(hour), half_life));
             if let Some(due) = due {
@@ -751,9 +761,8 @@ impl Engine {
                 }
             }
             let (paged, digest) = (state.paged, std::mem::take(&mut state.digest));
-            for (detector, finding, source) in digest {
+            for (detector, alert) in digest {
                 if paged & (1 << detector) == 0 {
-                    let alert = self.alert(at, By::Detector(DETECTORS[detector].name), &source, finding);
                     self.say(alert, effects);
                 }
             }
@@ -1055,14 +1064,15 @@ impl Engine {
             Some(reads) => Source::of_tally(state.latest, reads, told.facts),
             None => Source::of(state, told.facts),
         };
-        if finding.window == Window::Day && !finding.page {
+        let is_for_digest = finding.window == Window::Day && !finding.page;
+        let alert = self.alert(at, By::Detector(DETECTORS[detector].name), &tally, finding);
+        if is_for_digest {
             let of_day = self.held_mut(at).day_mut(day);
-            if !of_day.digest.iter().any(|(known, _, _)| *known == detector) {
-                of_day.digest.push((detector, finding, tally));
+            if !of_day.digest.iter().any(|(known, _)| *known == detector) {
+                of_day.digest.push((detector, alert));
             }
             return;
         }
-        let alert = self.alert(at, By::Detector(DETECTORS[detector].name), &tally, finding);
         self.say(alert, effects);
     }
 
@@ -1251,11 +1261,12 @@ impl Engine {
 
     fn forget(&mut self, at: u32) {
         if let Some(state) = self.entities[at as usize].take() {
+            self.ledger.touch(at);
             self.index.remove(&state.key);
             if state.key.kind == EntityKind::Source {
                 self.sources.retain(|source| *source != at);
             }
-            self.free.push(at);
+            self.free.insert(at);
             if let Some(n) = self.held.get_mut(&state.key.kind) {
                 *n -= 1;
             }

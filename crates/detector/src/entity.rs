@@ -5,16 +5,17 @@
 //! matter how far the reading of other partitions has come.
 
 use crate::{
+    alert::Alert,
     baseline::{self, Baseline},
-    detectors::{DRIFT_STREAMS, Finding, Norm, counts_records, deep_pages, stages, streams},
+    detectors::{DRIFT_STREAMS, Norm, counts_records, deep_pages, stages, streams},
     docket::{Part, Ruled},
-    engine::Source,
     footprint::of_vec,
     known::{self, Known},
     limits::{
         CHAIN_HOURS, GOOD_ADDRESSES_MAX, HISTORY_HOURS, LEFT_OUT_DAYS_MAX, MARKS_SHARED_MAX, PAYEE_HOURS,
         PAYEES_OF_HOUR_MAX, QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX, RULINGS_MAX, left_out_hours_max, spots_max,
     },
+    packed::packed,
     rare::{self, NOTHING, Rare},
     seen::{self, Seen},
     verdict::Ruling,
@@ -249,7 +250,7 @@ pub(crate) struct DayState {
     /// An hour of the day that paged counts to what the peers do now and then.
     pub(crate) odd_page_counted: bool,
     /// What the digest will list if nothing pages before the day is over.
-    pub(crate) digest: Vec<(usize, Finding, Source)>,
+    pub(crate) digest: Vec<(usize, Alert)>,
     /// The engine knows that there is something to decide when the day is over.
     pub(crate) listed: bool,
 }
@@ -1303,6 +1304,78 @@ impl HourState {
         self.minutes.iter().fold(0, |bits, (minute, _)| bits | 1 << minute)
     }
 }
+
+packed!(Key { mode, kind, id });
+packed!(EntityState {
+    key,
+    baseline,
+    hours,
+    days,
+    known,
+    seen,
+    trail,
+    told,
+    quarantine,
+    rare,
+    last_hour,
+    last_talked,
+    was_suspicious
+});
+packed!(HourState {
+    hour,
+    tally,
+    minutes,
+    talked,
+    fives,
+    closed,
+    paged,
+    said,
+    unusual,
+    suspicious,
+    unexplained,
+    latest,
+    novel,
+    fresh,
+    off_hours,
+    night,
+    spots,
+    awaited,
+    took,
+    roaming,
+    payees,
+    marked,
+    tried,
+    reads,
+    good,
+    gates
+});
+packed!(Spot { place, is_country, address, agent, subnet, minutes });
+packed!(Passed { hour, place, address, agent, subnet, minutes });
+packed!(Pages { requests, statements, deepest });
+packed!(DayState {
+    day,
+    amounts,
+    paged,
+    unusual,
+    fresh,
+    records,
+    novelty,
+    share_step,
+    walk,
+    off_hours,
+    bank_rows,
+    pages,
+    norms,
+    drifted,
+    counted,
+    odd_page_counted,
+    digest,
+    listed
+});
+packed!(Quarantine { since, hours, days, left_out });
+packed!(LeftOut { hours, days, judged });
+packed!(LeftOutHour { hour, people, unnamed, amounts });
+packed!(LeftOutDay { day, amounts, news });
 
 #[cfg(test)]
 mod tests {

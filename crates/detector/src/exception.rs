@@ -17,6 +17,7 @@ use crate::{
     detectors::{DETECTORS, Finding},
     directory::moment,
     limits::{EXCEPTION_DAYS_MAX, EXCEPTIONS_MAX, VERDICT_TEXT_MAX},
+    packed::{packed, packed_as},
 };
 use activity::{Entity, EntityKind, Mark, Span, Timestamp, printable_within};
 use serde::{Deserialize, Serialize};
@@ -225,6 +226,9 @@ pub(crate) fn check(exceptions: &[ExceptionSettings]) -> Vec<(String, String)> {
     }
     mistakes
 }
+
+packed!(Exception { covers, whom, detectors, without_name, owner, reason, from, until });
+packed_as!(Covers: bool, |covers| *covers == Covers::Subject, |is_subject| Some(if is_subject { Covers::Subject } else { Covers::Entity }), "a cover");
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@
 use crate::{
     detectors::Foothold,
     limits::{CHAIN_HOURS, GROUP_VALUES_MAX, GROUPS_MAX},
+    packed::{Packed, Unpacker, packed},
     rollup::{Cell, FOOTHOLDS, GroupHour, OTHER, Rollup},
     tail::{HALF_OCTAVES, beyond_maximum, half_octave, half_octave_end},
     watch::CELLS_OF_PEERS,
@@ -15,6 +16,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
+use tally::{DecodeError, Encoder};
 
 /// What is usual in a group, as of some hour.
 #[derive(Debug, Default)]
@@ -382,6 +384,56 @@ impl Folded {
         }
     }
 }
+
+impl Fleet {
+    /// Everything but what follows from settings, and [`Fleet::current`].
+    pub(crate) fn pack_all(&self, to: &mut Encoder) {
+        let Fleet { said, waiting, hours, added, groups, views: _, folded, released, missed, half_life_hours: _ } =
+            self;
+        said.pack(to);
+        waiting.pack(to);
+        hours.pack(to);
+        added.pack(to);
+        let ordered: BTreeMap<&Box<str>, &Group> = groups.iter().collect();
+        ordered.len().pack(to);
+        for (name, group) in ordered {
+            name.pack(to);
+            group.pack(to);
+        }
+        folded.pack(to);
+        released.pack(to);
+        missed.pack(to);
+    }
+
+    pub(crate) fn unpack_all(self, from: &mut Unpacker<'_>, views: Snapshot) -> Result<Fleet, DecodeError> {
+        let said = Vec::unpack(from)?;
+        if said.len() != self.said.len() {
+            return Err(DecodeError::Range("a number of partitions"));
+        }
+        let (waiting, hours, added) = (Packed::unpack(from)?, Packed::unpack(from)?, Packed::unpack(from)?);
+        let groups = BTreeMap::unpack(from)?.into_iter().collect();
+        let (folded, released, missed) = (Packed::unpack(from)?, Packed::unpack(from)?, Packed::unpack(from)?);
+        Ok(Fleet { said, waiting, hours, added, groups, views, folded, released, missed, ..self })
+    }
+}
+
+/// The values of a group and of its views are shared while they run; in a snapshot each has its own.
+impl Packed for Arc<BTreeMap<u64, f32>> {
+    fn pack(&self, to: &mut Encoder) {
+        (**self).pack(to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Result<Self, DecodeError> {
+        BTreeMap::unpack(from).map(Arc::new)
+    }
+}
+
+packed!(Crowd { last, today, days, sum, max });
+packed!(Usual { n, mean, shape, extreme, max, square, shift, above });
+packed!(Peers { active, novel, values, crowd, footholds, cells });
+packed!(Group { last, active, novel, crowd, footholds, values, known, cells });
+packed!(Used { last, weight });
+packed!(Folded { last, n, sum, squares, recent_n, recent_sum, bins });
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ use crate::{
     docket::Ruled,
     entity::{COUNTRY, HourState, NETWORK, PLACE, TABLE, values},
     limits::known_values_max,
+    packed::{packed, packed_as},
     verdict::Ruling,
 };
 use activity::EntityKind;
@@ -144,6 +145,9 @@ impl Known {
         crate::footprint::of_vec(&self.0)
     }
 }
+
+packed!(KnownValue { name, used });
+packed_as!(Known: Vec<KnownValue>, |known| known.0.clone(), |values| Some(Known(values)), "a value");
 
 #[cfg(test)]
 mod tests {

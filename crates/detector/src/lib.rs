@@ -39,6 +39,7 @@ mod marks;
 mod named;
 #[cfg(test)]
 mod null;
+mod packed;
 mod progress;
 mod raised;
 mod rare;
@@ -57,7 +58,7 @@ pub use calendar::{Calendar, Period};
 pub use detectors::{DETECTORS, Spec};
 pub use directory::{Directory, Person};
 pub use employees::{Employee, Employees};
-pub use engine::{Effects, Engine, EngineSpec, EvidenceIn, Stats};
+pub use engine::{Checkpoint, Effects, Engine, EngineSpec, EvidenceIn, NotRestored, Stats};
 pub use exception::{EntityName, ExceptionSettings};
 pub use footprint::{ACTIVE_BYTES, FLEET_BYTES, Footprint, INDEX_BYTES, RESTING_BYTES, RESTING_BYTES_MAX};
 pub use named::{Bounds, ESTIMATE_MAX, NamedRecords, NotNamedRecords, Sketch, named_if_known};

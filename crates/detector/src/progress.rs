@@ -6,6 +6,7 @@
 //! idle, the greatest watermark counts. The only exception is a partition that was released as idle and comes back with
 //! old records: those are judged alone, counted, and never learned.
 
+use crate::packed::{packed, packed_as};
 use activity::{Span, Timestamp};
 use std::collections::BTreeMap;
 use tally::{Manifest, Range};
@@ -97,6 +98,20 @@ impl Progress {
         Heard::New
     }
 
+    /// The same with these sources and this lateness, after the configuration may have changed: who is new is waited for, nobody waits for
+    /// who is no longer named.
+    pub(crate) fn expecting(mut self, sources: &[(Box<str>, u32)], lateness: Span) -> Self {
+        let fresh = Progress::new(sources, lateness);
+        for (place, line) in &mut self.partitions {
+            line.expected = fresh.partitions.contains_key(place);
+            line.idle |= !line.expected;
+        }
+        for (place, line) in fresh.partitions {
+            self.partitions.entry(place).or_insert(line);
+        }
+        Progress { lateness, ..self }
+    }
+
     /// Nothing more will come from anywhere.
     pub(crate) fn release_all(&mut self) {
         self.partitions.values_mut().for_each(|line| line.idle = true);
@@ -118,6 +133,10 @@ impl Progress {
         self.horizon = self.horizon.max(come.unwrap_or(Timestamp::MIN).saturating_sub(self.lateness));
     }
 }
+
+packed_as!(Span: i64, |span| span.as_millis(), |millis| Some(Span::from_millis(millis)), "a span");
+packed!(Progress { lateness, partitions, horizon });
+packed!(Line { position, watermark, idle, expected });
 
 #[cfg(test)]
 mod tests {

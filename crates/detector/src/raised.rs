@@ -5,7 +5,7 @@
 //! enough: an alert raised twice has one id, and readers count an id once. What stays at the limit does not depend on the order in
 //! which it came: the latest windows, of one window the greatest ids.
 
-use crate::{alert::AlertId, limits::RAISED_MAX};
+use crate::{alert::AlertId, limits::RAISED_MAX, packed::packed};
 use std::collections::BTreeSet;
 
 /// Ids with the end of their nominal window, in hours.
@@ -38,6 +38,8 @@ impl Raised {
         }
     }
 }
+
+packed!(Raised { ids, forgotten });
 
 #[cfg(test)]
 mod tests {

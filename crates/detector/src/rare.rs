@@ -6,6 +6,7 @@ use crate::{
     entity::{HourState, Steps},
     footprint::of_vec,
     limits::{BREACHES_MAX, CHAIN_HOURS, DUMPS_MAX, NIGHTS_MAX, PAYEE_HOURS, PAYEES_MAX, STEPS_MAX},
+    packed::packed,
 };
 use activity::{EntityKind, Mark};
 use std::sync::Arc;
@@ -204,6 +205,9 @@ impl Rare {
             + of_vec(&self.breaches)
     }
 }
+
+packed!(Rare { steps, nights, dumps, payees, rulings, breaches });
+packed!(Step { hour, unnamed, tried, reads, entry, foothold });
 
 #[cfg(test)]
 mod tests {

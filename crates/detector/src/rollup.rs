@@ -4,6 +4,7 @@
 use crate::{
     detectors::Foothold,
     limits::{FOOTHOLDS_MAX, ROLLUP_BYTES_MAX, ROLLUP_GROUPS_MAX, ROLLUP_VALUES_MAX},
+    packed::packed,
     tail::{HALF_OCTAVES, half_octave},
     watch::CELLS_OF_PEERS,
 };
@@ -290,6 +291,9 @@ fn decode_group(decoder: &mut Decoder<'_>) -> Result<GroupHour, DecodeError> {
     }
     Ok(group)
 }
+
+packed!(GroupHour { active, novel, values, crossed, footholds, cells });
+packed!(Cell { n, sum, squares, bins });
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,7 @@
 //! one for each span, as was done first: who works with the same people in both has them in both, which at the same error takes
 //! about twice the memory.
 
+use crate::packed::{packed, packed_as};
 use activity::{EntityKind, Record};
 
 /// Bytes of a kind's filter, and of as many records as are kept as they are. What people have beside it (where they were, nights) takes
@@ -212,6 +213,20 @@ fn places(name: u32, hashes: u8, bytes: usize) -> impl Iterator<Item = usize> {
     let (first, step) = (name.wrapping_mul(0x85eb_ca6b), name.rotate_left(16).wrapping_mul(0x9e37_79b1) | 1);
     (0..u32::from(hashes)).map(move |n| first.wrapping_add(n.wrapping_mul(step)) as usize % (bytes * CELLS))
 }
+
+packed!(Seen { filter_bytes, hashes, since, memory });
+packed!(Filter { cells, used, now });
+packed_as!(Memory: (Option<Vec<u32>>, Option<Filter>),
+    |memory| match memory {
+        Memory::Exact(names) => (Some(names.clone()), None),
+        Memory::Filter(filter) => (None, Some(filter.clone())),
+    },
+    |parts| match parts {
+        (Some(names), None) => Some(Memory::Exact(names)),
+        (None, Some(filter)) if !filter.cells.is_empty() => Some(Memory::Filter(filter)),
+        _ => None,
+    },
+    "a memory of records");
 
 #[cfg(test)]
 mod tests {

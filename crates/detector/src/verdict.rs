@@ -7,6 +7,7 @@ use crate::{
     alert::AlertId,
     exception::{EntityName, is_name},
     limits::{VERDICT_EXCEPTION_DAYS_MAX, VERDICT_TEXT_MAX},
+    packed::{packed, packed_as},
 };
 use activity::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -179,6 +180,15 @@ mod time {
         text.parse().map_err(|_| D::Error::custom("not an RFC 3339 time such as \"2026-03-02T21:14:00Z\""))
     }
 }
+
+packed_as!(VerdictException: (Timestamp, Option<(String, String)>, Vec<String>),
+    |exception| (exception.until, exception.subject.as_ref().map(|subject| (subject.kind.clone(), subject.id.clone())), exception.detectors.clone()),
+    |(until, subject, detectors)| {
+        Some(VerdictException { until, subject: subject.map(|(kind, id)| EntityName { kind, id }), detectors })
+    },
+    "an exception");
+packed!(AlertVerdict { at, alert, ruling, by, reason, exception });
+packed_as!(Ruling: u8, |ruling| *ruling as u8, |at| [Ruling::Expected, Ruling::BenignOnce, Ruling::True].get(usize::from(at)).copied(), "a ruling");
 
 #[cfg(test)]
 mod tests {

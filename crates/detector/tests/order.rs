@@ -1,6 +1,7 @@
 //! "Same input, same answer": which alerts there are, with which severity and page, does not depend on how source
 //! partitions interleave, where batches are cut, over how many tally partitions entities are spread, in which order
-//! engines and the fleet are heard, or whether messages are repeated; nor on when verdicts are heard, if they are heard in time.
+//! engines and the fleet are heard, or whether messages are repeated; nor on when verdicts are heard, if they are heard in time; nor on
+//! where engines die and are restored from a snapshot.
 
 use activity::{DataClass, DrillId, EntityKind, KnownBy, Level, Mark, Mode, Signal, Span, Timestamp};
 use detector::{
@@ -297,20 +298,40 @@ struct Run {
     engines: Vec<Engine>,
     alerts: Vec<Alert>,
     fleet: VecDeque<Rollup>,
+    /// Every roll-up, as the topic keeps them.
+    rolled_up: Vec<Rollup>,
+    /// The compacted topic of snapshots.
+    snapshots: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Engines restored from one, and those that died before there was one.
+    restored: (usize, usize),
+}
+
+/// What an engine of this world is made of.
+fn parts() -> (Arc<Settings>, Arc<Directory>, Arc<Calendar>) {
+    let calendar = Calendar::parse("from,to,kind\n2026-03-08,2026-03-08,release\n").expect("a calendar");
+    (Arc::new(settings()), Arc::new(directory()), Arc::new(calendar))
+}
+
+fn spec(partition: u32, partitions: u32) -> EngineSpec {
+    let sources = SOURCES.map(|(name, n)| (name.into(), n)).into();
+    EngineSpec { partition, partitions, sources, ..EngineSpec::default() }
 }
 
 impl Run {
     fn new(partitions: u32) -> Self {
-        let (settings, directory) = (Arc::new(settings()), Arc::new(directory()));
-        let calendar = Arc::new(Calendar::parse("from,to,kind\n2026-03-08,2026-03-08,release\n").expect("a calendar"));
-        let engines = (0..partitions)
-            .map(|partition| {
-                let sources = SOURCES.map(|(name, n)| (name.into(), n)).into();
-                let spec = EngineSpec { partition, partitions, sources, ..EngineSpec::default() };
-                Engine::new(spec, settings.clone(), directory.clone(), calendar.clone())
-            })
-            .collect();
-        Run { engines, alerts: Vec::new(), fleet: VecDeque::new() }
+        let engine = |partition| {
+            let (settings, directory, calendar) = parts();
+            Engine::new(spec(partition, partitions), settings, directory, calendar)
+        };
+        let engines = (0..partitions).map(engine).collect();
+        Run {
+            engines,
+            alerts: Vec::new(),
+            fleet: VecDeque::new(),
+            rolled_up: Vec::new(),
+            snapshots: BTreeMap::new(),
+            restored: (0, 0),
+        }
     }
 
     fn note(&mut self, effects: Effects) {
@@ -318,8 +339,43 @@ impl Run {
         self.alerts.extend(effects.alerts);
         for rollup in effects.rollups {
             assert_eq!(Rollup::decode(&rollup.encode()), Ok(rollup.clone()));
+            self.rolled_up.push(rollup.clone());
             self.fleet.push_back(rollup);
         }
+    }
+
+    /// Writes down what this engine knows.
+    fn checkpoint(&mut self, at: usize, position: usize) {
+        self.snapshots.extend(self.engines[at].checkpoint(position as i64).messages);
+    }
+
+    /// The engine dies, and goes on where its last snapshot was made; which message is its next.
+    fn kill(&mut self, at: usize, verdicts: &[&AlertVerdict]) -> usize {
+        let spec = spec(at as u32, self.engines.len() as u32);
+        let messages = self.snapshots.iter().map(|(key, value)| (&key[..], &value[..]));
+        let fresh = || {
+            let (settings, directory, calendar) = parts();
+            Engine::new(spec.clone(), settings, directory, calendar)
+        };
+        let restored = fresh().restored(messages).expect("a sound snapshot");
+        let (engine, position) = match restored {
+            Some((engine, position, _)) => {
+                self.restored.0 += 1;
+                (engine, position as usize)
+            }
+            None => {
+                self.restored.1 += 1;
+                (fresh(), 0)
+            }
+        };
+        self.engines[at] = engine;
+        self.alerts.clone().iter().for_each(|alert| self.engines[at].recall(alert));
+        verdicts.iter().for_each(|verdict| self.engines[at].hear(verdict));
+        for rollup in self.rolled_up.clone() {
+            let effects = self.engines[at].rollup(&rollup);
+            self.note(effects);
+        }
+        position
     }
 
     fn hear_fleet(&mut self, random: &mut Random, at_most: usize) {
@@ -351,8 +407,9 @@ impl Run {
             let by = alert.suppressed_by.as_ref().map_or("", |by| &by.owner);
             let what = format!("{} {} {by} {}", alert.detector, alert.entity, alert.window.from);
             assert!(by.is_empty() || !alert.page);
-            let before = answer.insert(alert.id, (alert.severity, alert.page, what));
-            assert_eq!(before, None, "an id is raised once");
+            let now = (alert.severity, alert.page, what);
+            let before = answer.insert(alert.id, now.clone());
+            assert!(before.is_none() || self.restored != (0, 0) && before == Some(now), "an id is raised once");
             assert_eq!(Alert::from_json(alert.to_json().as_bytes()).expect("its own JSON").id, alert.id);
         }
         answer
@@ -366,17 +423,38 @@ fn answer(
     ahead: Option<usize>,
     verdicts: &[AlertVerdict],
 ) -> Answer {
+    answer_with_deaths(world, partitions, seed, ahead, verdicts, None).0
+}
+
+/// The answer, and how often engines were restored and begun anew if one dies once in so many turns.
+fn answer_with_deaths(
+    world: &[Vec<Record>],
+    partitions: u32,
+    seed: u64,
+    ahead: Option<usize>,
+    verdicts: &[AlertVerdict],
+    dies_once_in: Option<u64>,
+) -> (Answer, (usize, usize)) {
     let random = &mut Random(seed);
-    let mut messages: Vec<VecDeque<Vec<u8>>> =
-        messages(world, partitions, random, ahead).into_iter().map(VecDeque::from).collect();
+    let messages = messages(world, partitions, random, ahead);
+    let mut next = vec![0; messages.len()];
     let mut run = Run::new(partitions);
     let mut unheard: VecDeque<&AlertVerdict> = verdicts.iter().collect();
+    let mut heard: Vec<&AlertVerdict> = Vec::new();
     // Engines read their partitions at their own pace.
-    while messages.iter().any(|waiting| !waiting.is_empty()) {
+    while next.iter().zip(&messages).any(|(next, messages)| *next < messages.len()) {
         let at = random.below(u64::from(partitions)) as usize;
         for _ in 0..1 + random.below(20) {
-            let Some(message) = messages[at].pop_front() else { break };
-            let batch = Batch::decode(&message).expect("its own message");
+            if let Some(once_in) = dies_once_in {
+                if random.once_in(once_in) {
+                    next[at] = run.kill(at, &heard);
+                } else if random.once_in(6) {
+                    run.checkpoint(at, next[at]);
+                }
+            }
+            let Some(message) = messages[at].get(next[at]) else { break };
+            next[at] += 1;
+            let batch = Batch::decode(message).expect("its own message");
             // As late as may be: before event time has passed the next full hour by the allowed lateness. (Once in a while early.)
             let come = batch.manifest.ranges.iter().map(|range| range.watermark).max().unwrap_or(Timestamp::MIN);
             let early = random.once_in(9);
@@ -384,6 +462,7 @@ fn answer(
                 for engine in &mut run.engines {
                     engine.hear(verdict);
                 }
+                heard.push(verdict);
             }
             let effects = run.engines[at].take(&batch);
             run.note(effects);
@@ -395,7 +474,8 @@ fn answer(
         let hear = random.below(8) as usize;
         run.hear_fleet(random, hear);
     }
-    run.finish(random)
+    let restored = run.restored;
+    (run.finish(random), restored)
 }
 
 proptest! {
@@ -421,4 +501,25 @@ proptest! {
             prop_assert!(missing.is_empty() && invented.is_empty(), "{partitions} partitions, {ahead:?} ahead: missing {missing:?}, invented {invented:?}");
         }
     }
+}
+
+#[test]
+fn alerts_do_not_depend_on_where_engines_die() {
+    let mut deaths = (0, 0);
+    for seed in 1..=6 {
+        let world = world(seed);
+        let verdicts = verdicts(&answer(&world, 1, 1, None, &[]), seed);
+        let reference = answer(&world, 1, 1, None, &verdicts);
+        assert!(reference.len() > 20);
+        let (partitions, ahead) = if seed % 2 == 0 { (1, None) } else { (3, Some(1)) };
+        let (other, died) = answer_with_deaths(&world, partitions, seed, ahead, &verdicts, Some(8));
+        deaths = (deaths.0 + died.0, deaths.1 + died.1);
+        let missing: Vec<_> = reference.iter().filter(|(id, what)| other.get(id) != Some(what)).collect();
+        let invented: Vec<_> = other.iter().filter(|(id, what)| reference.get(id) != Some(what)).collect();
+        assert!(
+            missing.is_empty() && invented.is_empty(),
+            "seed {seed}, {died:?}: missing {missing:?}, invented {invented:?}"
+        );
+    }
+    assert!(deaths.0 >= 20, "{deaths:?}: restored and begun anew");
 }

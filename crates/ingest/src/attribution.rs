@@ -47,7 +47,8 @@
 use crate::coverage::Coverage;
 use crate::discover::Discovery;
 use crate::limits::{
-    AGENT_BYTES_MAX, CLASSES_REMEMBERED_MAX, ROUTE_STEP_BYTES_MAX, ROUTE_STEPS_MAX, ROUTE_STEPS_SHOWN,
+    AGENT_BYTES_MAX, CLASSES_REMEMBERED_MAX, PATH_REMEMBERED_BYTES_MAX, ROUTE_STEP_BYTES_MAX, ROUTE_STEPS_MAX,
+    ROUTE_STEPS_SHOWN, TEXTS_REMEMBERED_MAX,
 };
 use crate::plan::Plan;
 use crate::privacy::Sort;
@@ -57,9 +58,10 @@ use activity::{
     Payee, Record, Resource, Signal, Signals,
 };
 use formats::comparable_path;
+use hashbrown::HashMap;
 use signatures::Matcher;
-use std::{borrow::Cow, collections::HashMap, fmt::Write, net::IpAddr, sync::Arc};
-use tally::{Metric, PAGES_USUAL, SampleKey, Tallier, Tally};
+use std::{borrow::Cow, fmt::Write, sync::Arc};
+use tally::{Metric, PAGES_USUAL, SampleKey, Tallier, Tally, Text};
 
 /// Where a tally goes and what points to it.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +78,9 @@ pub(crate) struct Attributor {
     plan: Arc<Plan>,
     /// Class by `schema.table`.
     classes: HashMap<Box<str>, DataClass>,
+    /// Class by path, as the application sees it.
+    route_classes: HashMap<Box<str>, DataClass>,
+    texts: Texts,
     pub(crate) coverage: Coverage,
     discovery: Discovery,
     matcher: Matcher,
@@ -136,6 +141,8 @@ impl Attributor {
         Attributor {
             plan,
             classes: HashMap::new(),
+            route_classes: HashMap::new(),
+            texts: Texts::default(),
             coverage,
             discovery: Discovery::new(),
             matcher,
@@ -153,6 +160,7 @@ impl Attributor {
         }
         self.plan = plan;
         self.classes.clear();
+        self.route_classes.clear();
     }
 
     /// For `breachd discover`: looks at the entry and tallies nothing.
@@ -248,7 +256,7 @@ impl Attributor {
             Resource::Route(path) => Some(comparable_path(path)),
             Resource::Table { .. } => None,
         });
-        let class = path.as_deref().map_or(DataClass::None, |path| plan.routes.class(path));
+        let class = path.as_deref().map_or(DataClass::None, |path| self.class_of_route(path));
         let requested = path.as_deref().filter(|_| class != DataClass::None);
         let requested = requested.and_then(|path| Requests::new(&plan, activity, path));
         let is_web = activity.known_by != KnownBy::HrAudit;
@@ -263,7 +271,7 @@ impl Attributor {
         if let Some(client) = activity.address {
             write!(address, "{client}").expect("a string takes all");
         }
-        let origin = Origin::new(&plan, activity, &address);
+        let origin = Origin::new(&plan, activity, &address, &mut self.texts);
         if is_web && class != DataClass::None {
             self.coverage.request(user.is_some());
         }
@@ -469,7 +477,7 @@ impl Attributor {
         tally.known(statement.known_by);
         if statement.own_log {
             let address = activity.address.map(|address| address.to_string()).unwrap_or_default();
-            Origin::new(&self.plan, activity, &address).add(tally);
+            Origin::new(&self.plan, activity, &address, &mut self.texts).add(tally);
         } else if let (Some(address), false) = (activity.address, person) {
             tally.addresses.insert(&address.to_string());
         }
@@ -689,6 +697,21 @@ impl Attributor {
         class
     }
 
+    /// A rule's patterns are many, and paths come again.
+    fn class_of_route(&mut self, path: &str) -> DataClass {
+        if let Some(class) = self.route_classes.get(path) {
+            return *class;
+        }
+        let class = self.plan.routes.class(path);
+        if CLASSES_REMEMBERED_MAX <= self.route_classes.len() {
+            self.route_classes.clear();
+        }
+        if path.len() <= PATH_REMEMBERED_BYTES_MAX {
+            self.route_classes.insert(path.into(), class);
+        }
+        class
+    }
+
     fn name_table(&mut self, schema: &str, name: &str) {
         self.table.clear();
         if !schema.is_empty() {
@@ -704,33 +727,48 @@ impl Attributor {
 }
 
 /// Where a request came from.
-struct Origin<'a> {
-    address: &'a str,
-    place: Option<Cow<'a, str>>,
-    network: Option<Cow<'a, str>>,
-    agent: Option<&'a str>,
+struct Origin {
+    address: Option<Text>,
+    place: Option<Text>,
+    network: Option<Text>,
+    agent: Option<Text>,
 }
 
-impl<'a> Origin<'a> {
-    fn new(plan: &'a Plan, activity: &'a Activity<'_>, address: &'a str) -> Self {
-        let look_up = |find: fn(&'a crate::Geo, IpAddr) -> Option<Cow<'a, str>>| {
-            activity.address.and_then(|client| find(&plan.geo, client))
-        };
+impl Origin {
+    fn new(plan: &Plan, activity: &Activity<'_>, address: &str, texts: &mut Texts) -> Self {
+        let client = activity.address;
         Origin {
-            address,
-            place: look_up(crate::Geo::place),
-            network: look_up(crate::Geo::operator),
-            agent: activity.agent.as_deref().map(cut_agent),
+            address: (!address.is_empty()).then(|| texts.get(address)),
+            place: client.and_then(|client| plan.geo.place(client)).map(|place| texts.get(&place)),
+            network: client.and_then(|client| plan.geo.operator(client)).map(|network| texts.get(&network)),
+            agent: activity.agent.as_deref().map(|agent| texts.get(cut_agent(agent))),
         }
     }
 
     fn add(&self, tally: &mut Tally) {
-        if !self.address.is_empty() {
-            tally.addresses.insert(self.address);
+        self.address.iter().for_each(|address| tally.addresses.insert_text(address));
+        self.place.iter().for_each(|place| tally.places.insert_text(place));
+        self.network.iter().for_each(|network| tally.networks.insert_text(network));
+        self.agent.iter().for_each(|agent| tally.agents.insert_text(agent));
+    }
+}
+
+/// Texts that came of late: each goes into three or four tallies, and comes again. They are hashed and allocated once; that was a tenth of
+/// ingest's time (`cargo bench --bench tally -- ingest`).
+#[derive(Debug, Default)]
+struct Texts(HashMap<Box<str>, Text>);
+
+impl Texts {
+    fn get(&mut self, text: &str) -> Text {
+        if let Some(known) = self.0.get(text) {
+            return known.clone();
         }
-        self.place.iter().for_each(|place| tally.places.insert(place));
-        self.network.iter().for_each(|network| tally.networks.insert(network));
-        self.agent.iter().for_each(|agent| tally.agents.insert(agent));
+        if TEXTS_REMEMBERED_MAX <= self.0.len() {
+            self.0.clear();
+        }
+        let new = Text::new(text);
+        self.0.insert(text.into(), new.clone());
+        new
     }
 }
 

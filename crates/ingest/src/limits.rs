@@ -38,7 +38,13 @@ pub const RECORDS_WAITING_MAX: usize = 256;
 /// How many wait so. From there on: the pending entry is given up.
 pub const CROWD_MAX: u64 = 100_000;
 
-/// Table names whose class is remembered, per source partition. Beyond: all are looked up again.
+/// Texts (addresses, places, operators, browsers) remembered with their hash, per source partition. Beyond: all are hashed again.
+pub(crate) const TEXTS_REMEMBERED_MAX: usize = 8192;
+
+/// Longest path whose class is remembered, in bytes.
+pub(crate) const PATH_REMEMBERED_BYTES_MAX: usize = 256;
+
+/// Table names, and paths, whose class is remembered, per source partition. Beyond: all are looked up again.
 pub const CLASSES_REMEMBERED_MAX: usize = 4096;
 
 /// Bytes of the metadata of a committed offset.

@@ -48,7 +48,7 @@ pub struct GroupSpec {
 pub enum Start {
     /// At the group's committed offset; where there is none, at the first offset.
     Committed,
-    /// At the first offset, always.
+    /// At the first offset, always. What was committed is told all the same, see [`Assigned::metadata`].
     Beginning,
 }
 
@@ -70,7 +70,7 @@ pub struct Assigned {
     pub partition: i32,
     /// Where reading started when it was assigned.
     pub position: i64,
-    /// What was committed together with that offset; empty if nothing was, or with [`Start::Beginning`].
+    /// What was committed last, with whatever offset; empty if nothing was.
     pub metadata: String,
 }
 

@@ -25,11 +25,14 @@ use crate::{
 use activity::{
     Bucket, DataClasses, DrillId, Entity, EntityKind, KnownBy, Level, Mark, Mode, Record, Signal, Signals, Timestamp,
 };
-use std::{collections::HashMap, sync::Arc};
+use hashbrown::HashMap;
+use std::sync::Arc;
 
 const MAGIC: [u8; 2] = *b"BT";
 const VERSION: u8 = 6;
 const VERSION_OLDEST: u8 = 4;
+/// The oldest in which tallies were kept by themselves.
+const VERSION_PACKED_OLDEST: u8 = 6;
 
 /// How many metrics a version knows: the first of [`Metric::ALL`].
 const fn metrics_of(version: u8) -> usize {
@@ -134,8 +137,38 @@ impl Batch {
     }
 }
 
+/// One tally by itself, for whoever keeps it.
+impl Tally {
+    /// Appends it, with a table of texts of its own.
+    pub fn pack(&self, to: &mut Encoder) {
+        let mut texts = Texts::default();
+        let mut body = Encoder::body();
+        encode_tally(&mut body, &mut texts, self);
+        to.byte(VERSION);
+        to.number(texts.ordered.len() as u64);
+        texts.ordered.iter().for_each(|text| to.text(text));
+        to.append(&body.into_body());
+    }
+
+    /// # Errors
+    /// Not what [`Tally::pack`] of this version or an earlier one writes.
+    pub fn unpack(from: &mut Decoder<'_>) -> Result<Tally, DecodeError> {
+        let version = from.byte()?;
+        if !(VERSION_PACKED_OLDEST..=VERSION).contains(&version) {
+            return Err(DecodeError::Version(version));
+        }
+        let texts = decode_texts(from)?;
+        // The kind matters to versions before the first that was packed so.
+        decode_tally(from, version, EntityKind::Source, &texts)
+    }
+}
+
 pub(crate) fn encode(partition: u32, partitions: u32, manifest: &Manifest, entries: &mut [Borrowed<'_>]) -> Vec<u8> {
-    entries.sort_unstable_by_key(|(mode, kind, id, bucket, _)| (*mode, *kind, *id, *bucket));
+    // By the first eight bytes of the id before the rest: most ids differ there, and no call is needed.
+    entries.sort_unstable_by(|(mode, kind, id, bucket, _), (other_mode, other_kind, other_id, other_bucket, _)| {
+        let kinds = (mode, kind).cmp(&(other_mode, other_kind));
+        kinds.then_with(|| (beginning(id), id, bucket).cmp(&(beginning(other_id), other_id, other_bucket)))
+    });
     let mut texts = Texts::default();
     let mut body = Encoder::body();
     let mut last_bucket = 0;
@@ -151,6 +184,15 @@ pub(crate) fn encode(partition: u32, partitions: u32, manifest: &Manifest, entri
     message.number(entries.len() as u64);
     message.append(&body.into_body());
     message.finish()
+}
+
+/// The first eight bytes, in their order.
+fn beginning(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    match bytes.first_chunk() {
+        Some(eight) => u64::from_be_bytes(*eight),
+        None => bytes.iter().chain(&[0; 8]).take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)),
+    }
 }
 
 fn encode_manifest(message: &mut Encoder, manifest: &Manifest) {
@@ -271,6 +313,10 @@ fn encode_entry<'a>(body: &mut Encoder, texts: &mut Texts<'a>, entry: Borrowed<'
     body.number(texts.number(id));
     body.signed(bucket.0.wrapping_sub(*last_bucket));
     *last_bucket = bucket.0;
+    encode_tally(body, texts, tally);
+}
+
+fn encode_tally<'a>(body: &mut Encoder, texts: &mut Texts<'a>, tally: &'a Tally) {
     let mask = tally.counts.iter().enumerate().fold(0u64, |mask, (at, count)| mask | u64::from(*count > 0) << at);
     body.number(mask);
     tally.counts.iter().filter(|count| **count > 0).for_each(|count| body.number(*count));
@@ -450,6 +496,19 @@ fn decode_entry(
     let kind = EntityKind::from_code(decoder.byte()?).ok_or(DecodeError::Range("a kind"))?;
     let id = known(decoder, texts)?.1.clone();
     *bucket = bucket.wrapping_add(decoder.signed()?);
+    let tally = decode_tally(decoder, version, kind, texts)?;
+    if id.len() > Entity::ID_BYTES_MAX {
+        return Err(DecodeError::Range("an id"));
+    }
+    Ok(Entry { mode, kind, id, bucket: Bucket(*bucket), tally })
+}
+
+fn decode_tally(
+    decoder: &mut Decoder<'_>,
+    version: u8,
+    kind: EntityKind,
+    texts: &[Known],
+) -> Result<Tally, DecodeError> {
     let mut tally = Tally::default();
     let mask = decoder.number()?;
     if mask >> metrics_of(version) != 0 {
@@ -525,10 +584,7 @@ fn decode_entry(
     if has & PART_REQUESTED_BY_ROUTE != 0 {
         tally.requested_by_route = Some(Box::new(decode_requested(decoder, texts)?));
     }
-    if id.len() > Entity::ID_BYTES_MAX {
-        return Err(DecodeError::Range("an id"));
-    }
-    Ok(Entry { mode, kind, id, bucket: Bucket(*bucket), tally })
+    Ok(tally)
 }
 
 /// Ascending.

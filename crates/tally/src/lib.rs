@@ -38,7 +38,7 @@ pub use marks::Marks;
 pub use records::{Part, Records};
 pub use requested::{Place, Requested};
 pub use sample::{RANK_BITS, SampleKey};
-pub use set::Set;
+pub use set::{Set, Text};
 pub use tallier::Tallier;
 pub use tally::{Login, Logins, Metric, PAGES_USUAL, Position, Positions, Tally};
 pub use wire::{DecodeError, Decoder, Encoder};

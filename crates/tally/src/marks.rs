@@ -31,6 +31,12 @@ impl Marks {
         self.kept.iter().map(|(mark, times)| (mark, *times))
     }
 
+    /// Takes everything out, and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.kept.clear();
+        self.total = 0;
+    }
+
     pub fn len(&self) -> usize {
         self.kept.len()
     }

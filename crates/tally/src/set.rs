@@ -11,6 +11,21 @@ pub struct Set<const MAX: usize> {
     overflowed: bool,
 }
 
+/// A text and its stable hash: what is put into several sets is hashed once, and they share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    hash: u64,
+    text: Arc<str>,
+}
+
+impl Text {
+    /// Longer texts than [`crate::limits::TEXT_BYTES_MAX`] are cut.
+    pub fn new(text: &str) -> Self {
+        let text = cut(text);
+        Text { hash: stable_hash(&[text.as_bytes()]), text: text.into() }
+    }
+}
+
 impl<const MAX: usize> Set<MAX> {
     pub const fn new() -> Self {
         Set { members: Vec::new(), overflowed: false }
@@ -24,6 +39,20 @@ impl<const MAX: usize> Set<MAX> {
             self.members.insert(at, (hash, text.into()));
             self.shrink();
         }
+    }
+
+    /// Puts a text in that others may have too.
+    pub fn insert_text(&mut self, text: &Text) {
+        if let Some(at) = self.room(text.hash, &text.text) {
+            self.members.insert(at, (text.hash, text.text.clone()));
+            self.shrink();
+        }
+    }
+
+    /// Takes everything out, and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.members.clear();
+        self.overflowed = false;
     }
 
     pub fn len(&self) -> usize {
@@ -120,6 +149,18 @@ mod tests {
         names.iter().rev().for_each(|name| backward.insert(name));
         assert_eq!(forward, backward);
         assert!(forward.overflowed() && forward.len() == 8);
+    }
+
+    #[test]
+    fn a_shared_text_is_the_text() {
+        let (mut one, mut other) = (Set::<2>::new(), Set::<2>::new());
+        for text in ["a", "b", "a", "c", &"é".repeat(crate::limits::TEXT_BYTES_MAX)] {
+            one.insert(text);
+            other.insert_text(&Text::new(text));
+        }
+        assert!(one == other && one.overflowed());
+        one.clear();
+        assert_eq!(one, Set::new());
     }
 
     #[test]

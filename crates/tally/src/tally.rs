@@ -246,6 +246,47 @@ impl Tally {
         members(&self.accounts).filter_map(|(request, table)| Some((*users.get(request)?, table))).collect()
     }
 
+    /// Is [`Tally::default`] again, and keeps the room that it has.
+    pub(crate) fn clear(&mut self) {
+        let Tally {
+            counts,
+            classes,
+            signals,
+            known_by,
+            addresses,
+            places,
+            tables,
+            accounts,
+            agents,
+            networks,
+            fingerprints,
+            candidates,
+            logins,
+            records,
+            requested,
+            requested_by_route,
+            evidence,
+            marks,
+            person,
+        } = self;
+        *counts = [0; Metric::COUNT];
+        (*classes, *signals, *known_by) = Default::default();
+        addresses.clear();
+        places.clear();
+        tables.clear();
+        accounts.clear();
+        agents.clear();
+        networks.clear();
+        fingerprints.clear();
+        candidates.clear();
+        logins.earliest.clear();
+        logins.overflowed = false;
+        *records = Records::default();
+        (*requested, *requested_by_route, *person) = (None, None, None);
+        evidence.0.clear();
+        marks.clear();
+    }
+
     /// Bytes that hang on it, as far as they are its own: texts that tallies share count for each of them.
     pub fn heap_bytes(&self) -> usize {
         let logins = self.logins.earliest.iter().map(|login| login.account.len()).sum::<usize>()

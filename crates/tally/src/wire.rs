@@ -60,8 +60,25 @@ impl Encoder {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    pub(crate) fn append(&mut self, bytes: &[u8]) {
+    /// As they are, without their number.
+    pub fn append(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
+    }
+
+    /// Their number, then they.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.append(bytes);
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing has been written.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub fn finish(mut self) -> Vec<u8> {
@@ -70,10 +87,13 @@ impl Encoder {
         self.0
     }
 
-    pub(crate) fn into_body(self) -> Vec<u8> {
+    /// What was written after [`Encoder::body`].
+    pub fn into_body(self) -> Vec<u8> {
         self.0
     }
-    pub(crate) fn body() -> Self {
+
+    /// A part of a message: no magic, no checksum.
+    pub fn body() -> Self {
         Encoder(Vec::new())
     }
 }
@@ -150,6 +170,31 @@ impl<'a> Decoder<'a> {
         let (text, rest) = self.0.split_at(length);
         self.0 = rest;
         std::str::from_utf8(text).map_err(|_| DecodeError::Text)
+    }
+
+    /// What [`Encoder::bytes`] wrote.
+    pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+        let length = self.count(1)?;
+        let (bytes, rest) = self.0.split_at(length);
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    /// So many bytes as they are.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        self.0 = rest;
+        Ok(*bytes)
+    }
+
+    /// Reads a part of a message, see [`Encoder::body`].
+    pub fn of_body(bytes: &'a [u8]) -> Self {
+        Decoder(bytes)
+    }
+
+    /// Whether everything has been read.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub fn finish(self) -> Result<(), DecodeError> {

@@ -1,7 +1,7 @@
 //! Chains: an entry, a foothold and reads of classified data, in this order and within a day, are one story.
 
 use super::{Finding, Look, Spec, Window, count, manual, shown, unexplained};
-use crate::{alert::Severity, entity::Steps, limits::CHAIN_HOURS};
+use crate::{alert::Severity, entity::Steps, limits::CHAIN_HOURS, packed::packed};
 use activity::{EntityKind, Level, Mark};
 use std::collections::BTreeSet;
 use tally::{Metric, Tally};
@@ -264,6 +264,8 @@ fn moment(minute: i64) -> String {
 fn clock(minute: i64) -> String {
     format!("{:02}:{:02}", minute.rem_euclid(DAY) / 60, minute.rem_euclid(60))
 }
+
+packed!(Foothold { minute, who, rule });
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,7 @@ use super::{Finding, Look, Spec, Window, count, digest_bound, manual, new_record
 use crate::{
     alert::Severity,
     baseline::Level,
+    packed::packed,
     watch::{Amounts, NEW_RECORDS, Scale, cell},
 };
 use activity::EntityKind;
@@ -226,6 +227,9 @@ fn finding(look: &Look<'_>, stream: usize, (amount, mean): (f64, f64), (p, days)
 
 /// Requests of a day below which nobody is told.
 const REQUESTS_LEAST: u64 = 20;
+
+packed!(Norm { mean, factor, shape });
+packed!(Evidence { by_ratio, mean, days });
 
 #[cfg(test)]
 mod tests {

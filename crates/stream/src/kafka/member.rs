@@ -114,10 +114,7 @@ impl KafkaMember {
 
     /// Takes the noted partitions at their committed offsets.
     fn adopt(&self, noted: &[(String, i32)]) -> Result<Slots, StreamError> {
-        let committed = match self.spec.start {
-            Start::Beginning => HashMap::new(),
-            Start::Committed => self.committed(noted)?,
-        };
+        let committed = self.committed(noted)?;
         let mut slots = Vec::with_capacity(noted.len());
         for (topic, partition) in noted {
             let inspector = self.connection.inspector().client();
@@ -125,6 +122,9 @@ impl KafkaMember {
             let (topic, partition) = (topic.clone(), *partition);
             let assigned = match committed.get(&(topic.clone(), partition)) {
                 None => Assigned { topic, partition, position: first, metadata: String::new() },
+                Some((_, metadata)) if self.spec.start == Start::Beginning => {
+                    Assigned { topic, partition, position: first, metadata: metadata.clone() }
+                }
                 Some((offset, _)) if *offset > end => {
                     tracing::error!(
                         topic,

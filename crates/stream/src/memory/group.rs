@@ -229,11 +229,8 @@ fn assignment(state: &State, group: &Group, spec: &GroupSpec, id: &str) -> Vec<A
         .collect();
     let place = |(topic, partition): (String, i32)| {
         let log = state.partition(&topic, partition).expect("it was counted just now");
-        let committed = match spec.start {
-            Start::Beginning => None,
-            Start::Committed => group.committed.get(&(topic.clone(), partition)),
-        };
-        let (position, metadata) = match committed {
+        let (position, metadata) = match group.committed.get(&(topic.clone(), partition)) {
+            Some((_, metadata)) if spec.start == Start::Beginning => (log.first(), metadata.clone()),
             Some((offset, metadata)) => (*offset, metadata.clone()),
             None => (log.first(), String::new()),
         };

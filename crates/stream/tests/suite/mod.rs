@@ -381,7 +381,7 @@ fn the_beginning_is_the_beginning(broker: &dyn Broker) {
     transactor.commit(Some((&member.token(), &[offset]))).unwrap();
     drop(member);
     let mut member = broker.join(spec).unwrap();
-    let expected = Assigned { topic: topic.clone(), partition: 0, position: 0, metadata: String::new() };
+    let expected = Assigned { topic: topic.clone(), partition: 0, position: 0, metadata: "m".into() };
     assert_eq!(assignment(member.as_mut(), 1), [expected]);
     assert_eq!(take(member.as_mut(), 5).len(), 5);
 }

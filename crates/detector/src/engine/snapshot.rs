@@ -1,0 +1,503 @@
+//! Snapshots: what an engine knows at one position in its tallies, so that a start need not read all that is retained.
+//!
+//! # The scheme
+//! A log of segments in a compacted topic. A [`Checkpoint`] holds the entities that have changed since the last one, packed into segments
+//! of about a megabyte, and three parts, each only if it has changed: the core (position, hours, lists, and which segments count), the
+//! peers, and what was raised. An entity's latest copy counts; its place in the engine names it, and a place that became empty is written
+//! as empty. When more than half of what lies in the segments is outdated, the oldest is given up: what still counts in it goes into the
+//! checkpoint once more, and the next segment takes its key, its *slot*. So the topic holds about twice the state at most, each change is
+//! written about twice, and reading it back takes one pass, newest first.
+//!
+//! # Why it is right
+//! The engine is a pure function of its messages, so its state at position n and the tallies from n on give what all tallies give. All
+//! messages of a checkpoint are made between two tallies and must be written in one transaction, with the position as the group's offset:
+//! whoever has lost the partition cannot commit. Segments are given up in the order in which they came, so nothing older than a place
+//! written as empty is left when that is forgotten. A reader believes a snapshot only whole: the core names the segments and their slots, each
+//! message has its number, a version and a checksum, and anything else is an error; then the retained tallies are read instead.
+//!
+//! # What it costs
+//! Four bytes an entity in memory, and for each checkpoint the time to encode what changed. Dropped: a message for each entity (librdkafka
+//! and broker take longer for a million of them than for all else here); the whole state each time (what changes in ten seconds is a small
+//! part of a million entities); fixed pages of entities, rewritten when one of them changes (it writes as many times more as a page has
+//! entities); tombstones for segments (a null value, which nothing else here needs).
+
+use super::{Engine, EngineSpec, Snapshot, Work};
+use crate::{
+    alert::{Alert, AlertId},
+    docket::Docket,
+    entity::EntityState,
+    fleet::{Fleet, Peers},
+    packed::{Packed, Unpacker, VERSION, VERSION_OLDEST},
+    progress::Progress,
+    raised::Raised,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+use tally::{DecodeError, Decoder, Encoder, stable_hash};
+
+const MAGIC: [u8; 2] = *b"BS";
+
+/// A segment is closed when it has so many bytes; it has one entity more at most.
+pub(crate) const SEGMENT_BYTES: usize = 1 << 20;
+
+/// Outdated bytes that may lie in segments, beside as many as count.
+const SLACK_BYTES: u64 = 4 << 20;
+
+/// Names of the parts that are not segments.
+const CORE: &str = "core";
+const PEERS: &str = "peers";
+const RAISED: &str = "raised";
+
+/// Marks in [`Ledger::written`]; numbers of segments begin after the first.
+const NOWHERE: u32 = 0;
+const CHANGED: u32 = u32::MAX;
+
+/// Peer groups of an hour, each with the number of its view.
+type Names = Vec<(Box<str>, u64)>;
+
+/// What a snapshot's writer has to send, all of it in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Key and value.
+    pub messages: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Counts the checkpoints of this partition.
+    pub number: u64,
+    /// Entities written.
+    pub n_entities: usize,
+}
+
+impl Checkpoint {
+    /// Of all values.
+    pub fn bytes(&self) -> usize {
+        self.messages.iter().map(|(_, value)| value.len()).sum()
+    }
+}
+
+/// Why a snapshot is not used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRestored {
+    #[error("its part `{part}` cannot be read: {error}")]
+    Part { part: String, error: DecodeError },
+    #[error("its part `{0}` is missing")]
+    Missing(String),
+    #[error("it was learned under other settings: `detector.volume.half_life_days` or `topics.tally_partitions`")]
+    Settings,
+    #[error("it contradicts itself: {0}")]
+    Contradiction(&'static str),
+}
+
+/// Where the latest copy of each entity lies.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// By place: a segment, [`NOWHERE`] or [`CHANGED`].
+    written: Vec<u32>,
+    /// Places that are [`CHANGED`].
+    changed: Vec<u32>,
+    segments: BTreeMap<u32, Segment>,
+    last_segment: u32,
+    /// Hash of what was last written of a part.
+    parts: [u64; 2],
+    n_checkpoints: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Segment {
+    slot: u32,
+    bytes: u64,
+    places: u32,
+    /// Of them those whose latest copy this is.
+    counting: u32,
+}
+
+impl Segment {
+    fn counting_bytes(&self) -> u64 {
+        self.bytes * u64::from(self.counting) / u64::from(self.places.max(1))
+    }
+}
+
+impl Ledger {
+    /// Something of this place has changed, or is about to.
+    pub(super) fn touch(&mut self, at: u32) {
+        let place = at as usize;
+        if self.written.len() <= place {
+            self.written.resize(place + 1, NOWHERE);
+        }
+        let before = std::mem::replace(&mut self.written[place], CHANGED);
+        if before == CHANGED {
+            return;
+        }
+        self.changed.push(at);
+        if let Some(segment) = self.segments.get_mut(&before) {
+            segment.counting -= 1;
+        }
+    }
+
+    /// Gives up the oldest segments while too much is outdated. What counts in them counts as changed.
+    fn clean(&mut self, is_held: impl Fn(usize) -> bool) {
+        loop {
+            let sum = |of: fn(&Segment) -> u64| self.segments.values().map(of).sum::<u64>();
+            let (all, counting) = (sum(|segment| segment.bytes), sum(Segment::counting_bytes));
+            if all <= 2 * counting + SLACK_BYTES {
+                return;
+            }
+            let Some((oldest, _)) = self.segments.pop_first() else { return };
+            for at in 0..self.written.len() {
+                if self.written[at] != oldest {
+                } else if is_held(at) {
+                    self.written[at] = CHANGED;
+                    self.changed.push(at as u32);
+                } else {
+                    // Nothing older says otherwise.
+                    self.written[at] = NOWHERE;
+                }
+            }
+        }
+    }
+
+    /// The lowest that no segment has.
+    fn free_slot(&self) -> u32 {
+        let taken: BTreeSet<u32> = self.segments.values().map(|segment| segment.slot).collect();
+        (0..).find(|slot| !taken.contains(slot)).unwrap_or(u32::MAX)
+    }
+}
+
+impl Engine {
+    /// What has changed since the last checkpoint, of an engine that has taken all tallies before `position`. Whoever cannot write it must
+    /// not go on with this engine's checkpoints, but restore one.
+    pub fn checkpoint(&mut self, position: i64) -> Checkpoint {
+        let mut messages = Vec::new();
+        let entities = &self.entities;
+        let ledger = &mut self.ledger;
+        ledger.clean(|at| entities.get(at).is_some_and(Option::is_some));
+        let mut changed = std::mem::take(&mut ledger.changed);
+        changed.sort_unstable();
+        let mut left = &changed[..];
+        while !left.is_empty() {
+            ledger.last_segment += 1;
+            let number = ledger.last_segment;
+            let mut message = Encoder::new(MAGIC, VERSION);
+            message.number(u64::from(number));
+            let mut n = 0;
+            for at in left {
+                let mut body = Encoder::body();
+                self.entities[*at as usize].pack(&mut body);
+                message.number(u64::from(*at));
+                message.bytes(&body.into_body());
+                ledger.written[*at as usize] = number;
+                n += 1;
+                if SEGMENT_BYTES <= message.len() {
+                    break;
+                }
+            }
+            left = &left[n..];
+            let value = message.finish();
+            let (slot, n) = (ledger.free_slot(), n as u32);
+            ledger.segments.insert(number, Segment { slot, bytes: value.len() as u64, places: n, counting: n });
+            messages.push((self.spec.key(&slot.to_string()), value));
+        }
+        ledger.n_checkpoints += 1;
+        let number = ledger.n_checkpoints;
+        for (at, (name, value)) in [(PEERS, self.pack_peers()), (RAISED, self.pack_raised())].into_iter().enumerate() {
+            let hash = stable_hash(&[&value]);
+            if std::mem::replace(&mut self.ledger.parts[at], hash) != hash {
+                messages.push((self.spec.key(name), value));
+            }
+        }
+        messages.push((self.spec.key(CORE), self.pack_core(position)));
+        Checkpoint { messages, number, n_entities: changed.len() }
+    }
+
+    /// This engine, which must be new, as it was at the latest checkpoint among these messages (key, value; later ones of a key win); the
+    /// position from which it wants tallies, and the checkpoint's number. `None`: there is none. Roll-ups, verdicts and alerts may be told to
+    /// it again, all of them: what it knows changes nothing.
+    ///
+    /// # Errors
+    /// The snapshot is damaged, incomplete, of a later version, or of other settings.
+    pub fn restored<'a>(
+        mut self,
+        messages: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<Option<(Engine, i64, u64)>, NotRestored> {
+        let prefix = self.spec.key("");
+        let mut latest: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
+        for (key, value) in messages {
+            if let Some(name) = key.strip_prefix(&prefix[..]) {
+                latest.insert(name, value);
+            }
+        }
+        let Some(core) = latest.get(CORE.as_bytes()) else { return Ok(None) };
+        let engine = &mut self;
+        let (position, segments) = read(CORE, core, |from| engine.unpack_core(from))?;
+        let part =
+            |name: &str| latest.get(name.as_bytes()).copied().ok_or_else(|| NotRestored::Missing(name.to_owned()));
+        for (at, name) in [PEERS, RAISED].into_iter().enumerate() {
+            let value = part(name)?;
+            read(
+                name,
+                value,
+                |from| if name == PEERS { engine.unpack_peers(from) } else { engine.unpack_raised(from) },
+            )?;
+            engine.ledger.parts[at] = stable_hash(&[value]);
+        }
+        for (number, slot) in segments.into_iter().rev() {
+            let name = slot.to_string();
+            let value = part(&name)?;
+            let segment = read(&name, value, |from| engine.unpack_segment(from, number))?;
+            engine.ledger.segments.insert(number, Segment { slot, bytes: value.len() as u64, ..segment });
+        }
+        engine.settle()?;
+        let number = engine.ledger.n_checkpoints;
+        Ok(Some((self, position, number)))
+    }
+
+    /// Fingerprint of the settings that shape what is learned. Of all others a change takes effect from then on, and relearns nothing.
+    fn shape(&self) -> u64 {
+        let half_life = self.settings.volume.half_life_days.to_bits().to_le_bytes();
+        let place = [self.spec.partition.to_le_bytes(), self.spec.partitions.to_le_bytes()].concat();
+        stable_hash(&[&half_life, &place])
+    }
+
+    fn pack_core(&self, position: i64) -> Vec<u8> {
+        let mut to = Encoder::new(MAGIC, VERSION);
+        self.shape().pack(&mut to);
+        position.pack(&mut to);
+        self.ledger.n_checkpoints.pack(&mut to);
+        self.ledger.last_segment.pack(&mut to);
+        let slots: BTreeMap<u32, u32> =
+            self.ledger.segments.iter().map(|(number, segment)| (*number, segment.slot)).collect();
+        slots.pack(&mut to);
+        self.progress.pack(&mut to);
+        self.hours.iter().map(|(hour, work)| (*hour, work.touched.clone())).collect::<Vec<_>>().pack(&mut to);
+        self.days.pack(&mut to);
+        self.unlearned.pack(&mut to);
+        self.sources.pack(&mut to);
+        self.closed.pack(&mut to);
+        self.sent.pack(&mut to);
+        to.finish()
+    }
+
+    /// The position, and the segments that count with their slots.
+    fn unpack_core(&mut self, from: &mut Unpacker<'_>) -> Result<(i64, BTreeMap<u32, u32>), NotRestoredOr> {
+        if u64::unpack(from)? != self.shape() {
+            return Err(NotRestored::Settings.into());
+        }
+        let position = Packed::unpack(from)?;
+        self.ledger.n_checkpoints = Packed::unpack(from)?;
+        self.ledger.last_segment = Packed::unpack(from)?;
+        let segments = Packed::unpack(from)?;
+        let progress = Progress::unpack(from)?;
+        self.progress = progress.expecting(&self.spec.sources, self.settings.allowed_lateness);
+        let hours = Vec::<(i64, Vec<u32>)>::unpack(from)?;
+        self.hours = hours.into_iter().map(|(hour, touched)| (hour, Work { touched, usual: None })).collect();
+        self.days = Packed::unpack(from)?;
+        self.unlearned = Packed::unpack(from)?;
+        self.sources = Packed::unpack(from)?;
+        self.closed = Packed::unpack(from)?;
+        self.sent = Packed::unpack(from)?;
+        Ok((position, segments))
+    }
+
+    /// Views that several hours share are written once.
+    fn pack_peers(&self) -> Vec<u8> {
+        let mut to = Encoder::new(MAGIC, VERSION);
+        let mut numbers: HashMap<*const Peers, u64> = HashMap::new();
+        let mut views: Vec<&Peers> = Vec::new();
+        let mut maps: Vec<(Option<i64>, Names)> = Vec::new();
+        let open = self.hours.iter().filter_map(|(hour, work)| Some((Some(*hour), work.usual.as_ref()?)));
+        let current = self.fleet.current();
+        for (hour, snapshot) in std::iter::once((None, &current)).chain(open) {
+            let mut names: Vec<_> = snapshot.iter().collect();
+            names.sort_unstable_by_key(|(name, _)| *name);
+            let mut map = Vec::with_capacity(names.len());
+            for (name, peers) in names {
+                let number = *numbers.entry(Arc::as_ptr(peers)).or_insert_with(|| {
+                    views.push(peers);
+                    views.len() as u64 - 1
+                });
+                map.push((name.clone(), number));
+            }
+            maps.push((hour, map));
+        }
+        to.number(views.len() as u64);
+        views.iter().for_each(|view| view.pack(&mut to));
+        maps.pack(&mut to);
+        self.fleet.pack_all(&mut to);
+        to.finish()
+    }
+
+    fn unpack_peers(&mut self, from: &mut Unpacker<'_>) -> Result<(), NotRestoredOr> {
+        let views: Vec<Arc<Peers>> = Vec::<Peers>::unpack(from)?.into_iter().map(Arc::new).collect();
+        let mut current = Snapshot::default();
+        for (hour, map) in Vec::<(Option<i64>, Names)>::unpack(from)? {
+            let mut snapshot = HashMap::with_capacity(map.len());
+            for (name, number) in map {
+                let view = usize::try_from(number).ok().and_then(|number| views.get(number));
+                snapshot.insert(name, view.ok_or(DecodeError::Range("a view"))?.clone());
+            }
+            match hour {
+                None => current = Arc::new(snapshot),
+                Some(hour) => {
+                    let work = self.hours.get_mut(&hour).ok_or(NotRestored::Contradiction("an hour"))?;
+                    work.usual = Some(Arc::new(snapshot));
+                }
+            }
+        }
+        let fleet = Fleet::new(self.spec.partitions, self.settings.volume.half_life_days);
+        self.fleet = fleet.unpack_all(from, current)?;
+        Ok(())
+    }
+
+    fn pack_raised(&self) -> Vec<u8> {
+        let mut to = Encoder::new(MAGIC, VERSION);
+        self.raised.pack(&mut to);
+        self.docket.pack(&mut to);
+        to.finish()
+    }
+
+    fn unpack_raised(&mut self, from: &mut Unpacker<'_>) -> Result<(), NotRestoredOr> {
+        self.raised = Raised::unpack(from)?;
+        self.docket = Docket::unpack(from)?;
+        Ok(())
+    }
+
+    /// Takes those entities of which no later segment had a copy.
+    fn unpack_segment(&mut self, from: &mut Unpacker<'_>, number: u32) -> Result<Segment, NotRestoredOr> {
+        if u32::unpack(from)? != number {
+            return Err(NotRestored::Contradiction("a segment's number").into());
+        }
+        let mut segment = Segment::default();
+        while !from.from.is_empty() {
+            let at = u32::unpack(from)?;
+            let body = from.from.bytes()?;
+            segment.places += 1;
+            let place = at as usize;
+            // A hostile place would reserve memory: places are dense.
+            if PLACES_MAX <= place {
+                return Err(DecodeError::Range("a place").into());
+            }
+            if self.ledger.written.len() <= place {
+                self.ledger.written.resize(place + 1, NOWHERE);
+                self.entities.resize_with(place + 1, || None);
+            }
+            if self.ledger.written[place] != NOWHERE {
+                continue;
+            }
+            segment.counting += 1;
+            self.ledger.written[place] = number;
+            let mut body = Unpacker { from: Decoder::of_body(body), version: from.version };
+            self.entities[place] = Option::<EntityState>::unpack(&mut body)?;
+            body.from.finish()?;
+        }
+        Ok(segment)
+    }
+
+    /// What follows from the parts: the index, counts, free places, shared rules. Whether every place that is named is held.
+    fn settle(&mut self) -> Result<(), NotRestored> {
+        let mut marks = std::mem::take(&mut self.marks);
+        for (at, entity) in self.entities.iter_mut().enumerate() {
+            let at = at as u32;
+            match entity {
+                None => {
+                    self.free.insert(at);
+                }
+                Some(entity) => {
+                    entity.hours.iter_mut().for_each(|hour| hour.share_marks(&mut marks));
+                    *self.held.entry(entity.key.kind).or_default() += 1;
+                    if self.index.insert(entity.key.clone(), at).is_some() {
+                        return Err(NotRestored::Contradiction("an entity is there twice"));
+                    }
+                }
+            }
+        }
+        self.marks = marks;
+        let is_held = |at: &u32| self.entities.get(*at as usize).is_some_and(Option::is_some);
+        // Those that have not learned may have gone since; the others are kept while they are named.
+        let named = self.hours.values().flat_map(|work| &work.touched).chain(self.days.values().flatten());
+        if !named.chain(&self.sources).all(is_held) {
+            return Err(NotRestored::Contradiction("a place that is named is empty"));
+        }
+        let places = self.entities.len() as u32;
+        self.unlearned.values_mut().for_each(|places_of| places_of.retain(|at| *at < places));
+        Ok(())
+    }
+}
+
+/// Far more than the limits of all kinds together.
+const PLACES_MAX: usize = 1 << 26;
+
+/// What reading a part comes to.
+enum NotRestoredOr {
+    Decode(DecodeError),
+    Not(NotRestored),
+}
+
+impl From<DecodeError> for NotRestoredOr {
+    fn from(error: DecodeError) -> Self {
+        NotRestoredOr::Decode(error)
+    }
+}
+
+impl From<NotRestored> for NotRestoredOr {
+    fn from(error: NotRestored) -> Self {
+        NotRestoredOr::Not(error)
+    }
+}
+
+fn read<T>(
+    part: &str,
+    value: &[u8],
+    unpack: impl FnOnce(&mut Unpacker<'_>) -> Result<T, NotRestoredOr>,
+) -> Result<T, NotRestored> {
+    let all = || {
+        let (from, version) = Decoder::of_versions(value, MAGIC, VERSION_OLDEST..=VERSION)?;
+        let mut from = Unpacker { from, version };
+        let read = unpack(&mut from)?;
+        from.from.finish()?;
+        Ok(read)
+    };
+    all().map_err(|error| match error {
+        NotRestoredOr::Decode(error) => NotRestored::Part { part: part.to_owned(), error },
+        NotRestoredOr::Not(not) => not,
+    })
+}
+
+impl EngineSpec {
+    /// Of a part in the topic.
+    fn key(&self, name: &str) -> Vec<u8> {
+        format!("{}|{name}", self.partition).into_bytes()
+    }
+}
+
+/// As JSON, with the floating-point numbers beside it: reading JSON may change their last digit.
+impl Packed for Alert {
+    fn pack(&self, to: &mut Encoder) {
+        to.text(&self.to_json());
+        self.observed.pack(to);
+        self.expected.pack(to);
+        self.p_value.pack(to);
+        self.facts.iter().map(|fact| fact.value).collect::<Vec<_>>().pack(to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Result<Self, DecodeError> {
+        let json = from.from.text()?;
+        let mut alert = Alert::from_json(json.as_bytes()).map_err(|_| DecodeError::Range("an alert"))?;
+        alert.observed = Packed::unpack(from)?;
+        alert.expected = Packed::unpack(from)?;
+        alert.p_value = Packed::unpack(from)?;
+        for (fact, value) in alert.facts.iter_mut().zip(Vec::<Option<f64>>::unpack(from)?) {
+            fact.value = value;
+        }
+        Ok(alert)
+    }
+}
+
+impl Packed for AlertId {
+    fn pack(&self, to: &mut Encoder) {
+        to.append(&self.to_bytes());
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Result<Self, DecodeError> {
+        from.from.array().map(AlertId::from_bytes)
+    }
+}
