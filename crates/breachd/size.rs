@@ -26,7 +26,7 @@ pub const TALLY_BYTES: f64 = 48.0;
 pub const RECORD_BYTES: f64 = 300.0;
 
 /// Processor time of reading, judging and tallying one record, in microseconds: `cargo bench --bench tally`, `take_tally_flush`
-/// (9.5, 2026-11-23), with a tenth for transactions.
+/// (9.5, 2026-11-23), and a tenth for transactions, which is an assumption.
 pub const INGEST_MICROS_PER_RECORD: f64 = 10.5;
 
 /// Of taking in, judging and learning one tally: `cargo bench --bench detector`, `decode_take_judge` (3.9, 2026-11-26).
@@ -39,11 +39,11 @@ pub const PROCESS_BYTES: usize = 48 << 20;
 /// Alerts a day of a thousand entities, most of them for the digest: 67 of 4,196 in four weeks (`cargo bench --bench tally`, `detect_weeks`).
 pub const ALERTS_PER_THOUSAND_ENTITIES_A_DAY: f64 = 0.6;
 
-/// Bytes of an alert, about, with evidence, facts and some named records.
+/// Bytes of an alert: about 1,300 in a replay of a trial company, and more where it names records. An assumption.
 pub const ALERT_BYTES: f64 = 2_000.0;
 
-/// Bytes of an entry of the journal (`cargo bench -p journal`), and entries a day: for each page an incident's life with its notices, and what
-/// happens anyway (digest, checkpoints, probes).
+/// Bytes of an entry of the journal (`cargo bench -p journal`). How many there are a day is an assumption: for each page an incident's life with
+/// its notices, and what happens anyway (digest, checkpoints, probes).
 pub const ENTRY_BYTES: f64 = 850.0;
 pub const ENTRIES_PER_PAGE: f64 = 50.0;
 pub const ENTRIES_PER_DAY: f64 = 50.0;
@@ -310,7 +310,7 @@ fn notes() -> Vec<String> {
             "A record takes {INGEST_MICROS_PER_RECORD} microseconds of one processor to read and a tally {DETECTOR_MICROS_PER_TALLY} to judge (cargo bench --bench tally, --bench detector): two shared cores of 2026."
         ),
         format!(
-            "Alerts: {ALERTS_PER_THOUSAND_ENTITIES_A_DAY} a day for each thousand entities. Journal: {ENTRIES_PER_DAY} entries a day, and {ENTRIES_PER_PAGE} for each page that the budget allows."
+            "Alerts: {ALERTS_PER_THOUSAND_ENTITIES_A_DAY} a day for each thousand entities, {ALERT_BYTES} bytes each. Journal, assumed: {ENTRIES_PER_DAY} entries a day, and {ENTRIES_PER_PAGE} for each page that the budget allows."
         ),
         format!(
             "With {COPIES} copies brokers hold and pass on {COPIES} times as much. Raw topics, the index of a topic, and what an allocator keeps for itself are not in it."
