@@ -17,6 +17,8 @@ mod digest;
 mod erased;
 #[path = "it/exact.rs"]
 mod exact;
+#[path = "it/faults.rs"]
+mod faults;
 #[path = "it/harness.rs"]
 mod harness;
 #[path = "it/hooks.rs"]
@@ -25,6 +27,8 @@ mod hooks;
 mod letters;
 #[path = "it/mailing.rs"]
 mod mailing;
+#[path = "it/outages.rs"]
+mod outages;
 #[path = "it/outbox.rs"]
 mod outbox;
 #[path = "it/pipeline.rs"]
@@ -45,6 +49,8 @@ mod repository;
 mod signatures;
 #[path = "it/size.rs"]
 mod size;
+#[path = "it/simulation/mod.rs"]
+mod simulation;
 #[path = "it/smtp.rs"]
 mod smtp;
 #[path = "it/snapshots.rs"]

@@ -1,8 +1,8 @@
 //! What every role is given: settings, broker, metrics, and the word to stop.
 
 use crate::{
-    cli::RoleName, drill::mark::DrillKey, health::Healths, metrics::Metrics, reload::Current, settings::Settings,
-    topics::Topics, wall,
+    cli::RoleName, crash::Crash, drill::mark::DrillKey, health::Healths, metrics::Metrics, reload::Current,
+    settings::Settings, topics::Topics, wall,
 };
 use detector::{Directory, Engine};
 use ingest::{Geo, Plan};
@@ -31,6 +31,8 @@ pub struct Context {
     pub healths: Arc<Healths>,
     /// What ingest and detector measure their intervals by.
     pub ticks: Ticks,
+    /// Where a test wants the process to end.
+    pub crash: Crash,
     /// For what has to be asynchronous: sending notices.
     pub runtime: tokio::runtime::Handle,
     /// Per source: how many partitions its topic has. The detector waits to hear from each.

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod command_id;
 pub mod contacts;
 pub mod context;
+pub mod crash;
 pub mod dead_letter;
 pub mod demo;
 pub mod desk;

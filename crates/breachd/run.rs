@@ -3,13 +3,14 @@
 use crate::{
     cli::RoleName,
     context::{Context, Stop, Ticks},
+    crash::{self, Crash},
     desk::{Desk, follower},
     health::Healths,
     metrics::{Known, Metrics},
     reload::{self, Current},
     roles::{self, RoleError},
     rules_watch,
-    settings::{Settings, limits, load},
+    settings::{Settings, Usage, limits, load},
     topics::Topics,
     wall,
 };
@@ -52,7 +53,12 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
     let preparing = (Arc::clone(&settings), Arc::clone(&broker));
     let source_partitions = tokio::task::spawn_blocking(move || prepare(&preparing.0, preparing.1.as_ref())).await??;
     let runtime = tokio::runtime::Handle::current();
-    let context = Arc::new(context(settings, broker, source_partitions, runtime, Arc::new(Instant::now)));
+    let crash = Crash::from_environment().map_err(Usage)?;
+    if crash.is_set() {
+        tracing::warn!(at = %crash, "{} is set: this process is going to end itself. That is for tests", crash::VARIABLE);
+    }
+    let ticks = Arc::new(Instant::now);
+    let context = Arc::new(Context { crash, ..context(settings, broker, source_partitions, runtime, ticks) });
     if roles.contains(&RoleName::Notifier) {
         // Not only when this instance's turn to notify comes.
         channels_start(&context, &context.settings)?;
@@ -106,6 +112,7 @@ pub fn context(
         drills: settings.drill_key(),
         healths: Arc::new(Healths::default()),
         ticks,
+        crash: Crash::default(),
         runtime,
         stop: Stop::default(),
         source_partitions,

@@ -35,7 +35,11 @@ pub(crate) fn kafka_address() -> &'static str {
 }
 
 pub(crate) fn broker() -> Arc<dyn Broker> {
-    let settings = stream::Settings { bootstrap_servers: kafka_address().into(), ..stream::Settings::default() };
+    broker_at(kafka_address())
+}
+
+pub(crate) fn broker_at(servers: &str) -> Arc<dyn Broker> {
+    let settings = stream::Settings { bootstrap_servers: servers.into(), ..stream::Settings::default() };
     stream::kafka(&settings).expect("the test's broker")
 }
 
@@ -100,11 +104,17 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn run(config: &Path, arguments: &[&str], log: PathBuf) -> Daemon {
+        Daemon::run_with(config, arguments, log, &[])
+    }
+
+    /// The same with these environment variables.
+    pub(crate) fn run_with(config: &Path, arguments: &[&str], log: PathBuf, environment: &[(&str, &str)]) -> Daemon {
         let file = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
         let child = Command::new(BINARY)
             .args(["--log-format", "json", "run", "--config"])
             .arg(config)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file)
@@ -127,7 +137,12 @@ impl Daemon {
 
     /// SIGHUP: read the configuration again.
     pub(crate) fn hang_up(&self) {
-        let status = Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().expect("kill");
+        self.signal("HUP");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let arguments = [format!("-{name}"), self.child.id().to_string()];
+        let status = Command::new("kill").args(arguments).status().expect("kill");
         assert!(status.success());
     }
 

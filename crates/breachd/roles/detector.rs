@@ -15,7 +15,7 @@ use super::{
     snapshots::{Outcome, Snapshots},
 };
 use crate::cli::RoleName as Role;
-use crate::{context::Context, metrics::Forgotten, settings::limits};
+use crate::{context::Context, crash::Point, metrics::Forgotten, settings::limits};
 use activity::{EntityKind, Timestamp};
 use detector::{Alert, AlertId, AlertVerdict, Effects, Engine, Rollup};
 use incident::Command;
@@ -323,9 +323,11 @@ impl DetectorRole {
             if let Some(engine) = self.engines.get_mut(&partition) {
                 let effects = engine.take(&batch);
                 self.snapshots.moved(partition);
+                self.context.crash.pass(Point::DetectorAfterTake);
                 self.carry_out(effects)?;
             }
         }
+        self.context.crash.pass(Point::DetectorBeforeFlush);
         Ok(self.appender.flush()?)
     }
 
@@ -402,6 +404,7 @@ impl DetectorRole {
         for alert in effects.alerts {
             if remember(&mut self.raised, &alert) {
                 self.send(&alert)?;
+                self.context.crash.pass(Point::DetectorAfterAlert);
             }
         }
         Ok(())

@@ -14,6 +14,7 @@ use super::RoleError;
 use crate::cli::RoleName as Role;
 use crate::{
     context::Context,
+    crash::Point,
     settings::limits,
     sources::{self, SourceState},
 };
@@ -106,7 +107,11 @@ impl IngestRole {
         while !self.context.stop.requested() {
             self.step()?;
         }
-        // A bounded drain: one last flush of what has been taken in, and of what has been shown.
+        self.drain()
+    }
+
+    /// When it is told to stop: one last flush of what has been taken in, and of what has been shown.
+    pub fn drain(&mut self) -> Result<(), RoleError> {
         self.dirty |= self.partitions.values().any(|partition| partition.unwritten);
         self.flush()
     }
@@ -132,7 +137,10 @@ impl IngestRole {
         }
         match polled {
             Polled::Rebalanced => self.adopt()?,
-            Polled::Records(n) => self.dirty |= n > 0,
+            Polled::Records(n) => {
+                self.dirty |= n > 0;
+                self.context.crash.pass(Point::IngestAfterPoll);
+            }
             Polled::Idle => {}
         }
         self.age();
@@ -256,6 +264,7 @@ impl IngestRole {
             let (offset, metadata) = partition.ingester.resume();
             offsets.push(Offset { topic: topic.clone(), partition: *number, offset, metadata });
         }
+        self.context.crash.pass(Point::IngestBeforeBegin);
         self.transactor.begin()?;
         let tallies = self.context.topics.tallies();
         let shed = self.tallier.marks_shed();
@@ -268,6 +277,7 @@ impl IngestRole {
                 payload,
                 headers: Vec::new(),
             })?;
+            self.context.crash.pass(Point::IngestAfterSend);
         }
         for letter in &self.dead {
             self.transactor.send(Outgoing {
@@ -289,8 +299,10 @@ impl IngestRole {
             }
         }
         let token = self.member.token();
+        self.context.crash.pass(Point::IngestBeforeCommit);
         match self.transactor.commit(Some((&token, &offsets))) {
             Ok(()) => {
+                self.context.crash.pass(Point::IngestAfterCommit);
                 self.committed(&manifest, offsets);
                 self.context.metrics.signature_matches_shed(shed);
                 if states_due {

@@ -1,0 +1,255 @@
+//! Faults on the real binary and a real Kafka: it dies at every named point, freezes, is one of too many; and goes on by itself.
+//!
+//! The records and the judge are those of the simulation ([`crate::simulation`]): what lies in the topics at the end must be what the same
+//! records give undisturbed. Those marked `nightly` take minutes; `tests/nightly` runs them.
+
+use crate::{
+    exact::batches,
+    harness::{Daemon, PATIENCE, Scratch, broker_at, contents, free_port, get, kafka_address, topic, unique, until},
+    simulation::{
+        judge::{self, Account},
+        world::{self, PARTITIONS, Raw, SOURCES, TALLY_PARTITIONS},
+    },
+};
+use breachd::{
+    crash::{self, Point},
+    settings::Settings,
+};
+use simulator::random::Random;
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+use stream::{Broker, Outgoing};
+
+/// A company's logs in topics of their own, and instances that read them.
+pub(crate) struct Site {
+    pub(crate) scratch: Scratch,
+    pub(crate) prefix: String,
+    /// `host:port` of the brokers.
+    kafka: String,
+    pub(crate) broker: Arc<dyn Broker>,
+    /// What is written to the topics part by part.
+    raw: Vec<Raw>,
+}
+
+/// One instance's configuration and where it answers.
+pub(crate) struct Instance {
+    config: PathBuf,
+    console: String,
+    log: PathBuf,
+}
+
+impl Site {
+    fn new(name: &str, seed: u64) -> Site {
+        Site::at(kafka_address(), name, seed)
+    }
+
+    pub(crate) fn at(kafka: &str, name: &str, seed: u64) -> Site {
+        let prefix = unique(name);
+        let broker = broker_at(kafka);
+        broker.create_topics(&SOURCES.map(|(source, _)| topic(&format!("{prefix}-{source}"), PARTITIONS))).unwrap();
+        Site { scratch: Scratch::new(name), prefix, kafka: kafka.into(), broker, raw: world::raw(seed) }
+    }
+
+    pub(crate) fn instance(&self, name: &str) -> Instance {
+        let console = format!("127.0.0.1:{}", free_port());
+        let more = format!(
+            "instance = \"{name}\"\n[kafka]\nbootstrap_servers = \"{kafka}\"\nsession_timeout = \"3s\"\ntransaction_timeout = \"5s\"\n\
+             [topics]\nprefix = \"{prefix}\"\ntally_partitions = {TALLY_PARTITIONS}\n\
+             [ingest]\nflush_interval = \"50ms\"\nexpire_after = \"4s\"\nidle_after = \"6s\"\n[console]\nlisten = \"{console}\"\n",
+            kafka = self.kafka,
+            prefix = self.prefix,
+        );
+        let text = world::configuration(&format!("{}-", self.prefix), &more);
+        let config = self.scratch.write(&format!("{name}.toml"), text);
+        Instance { config, console, log: self.scratch.0.join(format!("{name}.log")) }
+    }
+
+    /// Writes the next part of each partition: `part` of `of`.
+    pub(crate) fn produce(&mut self, part: usize, of: usize) {
+        let mut appender = self.broker.appender().unwrap();
+        for raw in &self.raw {
+            let n = raw.records.len();
+            for payload in &raw.records[n * part / of..n * (part + 1) / of] {
+                let topic = self.topic(raw.topic);
+                let (partition, payload) = (Some(raw.partition), payload.clone());
+                appender.send(Outgoing { topic, partition, payload, ..Outgoing::default() }).unwrap();
+            }
+        }
+        appender.flush().unwrap();
+    }
+
+    /// Waits until everything that must be there is, and nothing else, and nothing was counted that must not be. Who ends meanwhile is
+    /// started again, as a supervisor would.
+    pub(crate) fn judge(&self, running: &mut [Running]) -> Account {
+        let settings = Settings::load(std::slice::from_ref(&running[0].instance.config), &[]).unwrap();
+        let expected = judge::expected(self.broker.as_ref(), &settings);
+        assert!(expected.alerts.len() >= 5, "{}", expected.alerts.len());
+        let from = Instant::now();
+        loop {
+            let found = judge::found(self.broker.as_ref(), &settings);
+            let differences = judge::differences(&found, &expected);
+            if differences.is_empty() {
+                break;
+            }
+            assert!(from.elapsed() < PATIENCE, "{}: {differences:#?}", self.prefix);
+            running.iter_mut().for_each(Running::tend);
+            thread::sleep(Duration::from_millis(250));
+        }
+        running.iter().for_each(|running| assert_eq!(running.violations(), 0, "{}", self.prefix));
+        expected
+    }
+
+    pub(crate) fn topic(&self, source: &str) -> String {
+        format!("{}-{source}", self.prefix)
+    }
+
+    /// Waits until the manifests have come to the end of a source's records.
+    pub(crate) fn await_taken(&self, source: &str) {
+        until("every record is taken in", || {
+            let mut reached = vec![0; PARTITIONS as usize];
+            let tallies = contents(self.broker.as_ref(), &format!("{}.tallies", self.prefix));
+            for range in batches(&tallies).iter().flat_map(|batch| &batch.manifest.ranges) {
+                if *range.source == *source {
+                    let reached = &mut reached[range.partition as usize];
+                    *reached = range.to.max(*reached);
+                }
+            }
+            (reached == self.broker.end_offsets(&self.topic(source)).unwrap()).then_some(())
+        });
+    }
+}
+
+impl Instance {
+    pub(crate) fn run(self) -> Running {
+        let daemon = self.start(&[]);
+        Running { instance: self, daemon }
+    }
+
+    fn start(&self, environment: &[(&str, &str)]) -> Daemon {
+        Daemon::run_with(&self.config, &["--roles", "ingest,detector"], self.log.clone(), environment)
+    }
+
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+/// An instance, and the process that is it now.
+pub(crate) struct Running {
+    pub(crate) instance: Instance,
+    pub(crate) daemon: Daemon,
+}
+
+impl Running {
+    /// Starts it again if it has ended.
+    pub(crate) fn tend(&mut self) {
+        if self.daemon.exited().is_some() {
+            self.daemon = self.instance.start(&[]);
+        }
+    }
+
+    /// How often it has seen what must not happen.
+    pub(crate) fn violations(&self) -> u64 {
+        let metrics = until("metrics", || get(&self.instance.console, "/metrics")).1;
+        let lines = metrics.lines().filter(|line| line.starts_with("breachd_invariant_violations_total"));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64).sum()
+    }
+
+    pub(crate) fn is_ready(&self) -> Option<()> {
+        get(&self.instance.console, "/readyz").filter(|(status, _)| *status == 200).map(drop)
+    }
+}
+
+pub(crate) fn all_end_well(running: Vec<Running>) {
+    running.into_iter().for_each(|mut running| assert_eq!(running.daemon.terminate(), Some(0)));
+}
+
+/// Dies at the point, the first time and once more when it is passed for the fourth, then goes on.
+fn dies_at(point: Point) {
+    let mut site = Site::new(point.as_str(), 1);
+    let one = site.instance("one");
+    for (part, at) in [point.as_str().to_owned(), format!("{}:4", point.as_str())].iter().enumerate() {
+        site.produce(part, 2);
+        let mut daemon = one.start(&[(crash::VARIABLE, at)]);
+        until("it dies", || daemon.exited());
+        let deaths = one.said().matches("the process ends here, as it was told to").count();
+        assert_eq!(deaths, part + 1, "it died of something else at {at}");
+    }
+    let mut running = [one.run()];
+    site.judge(&mut running);
+    all_end_well(running.into());
+}
+
+#[test]
+fn a_crash_at_any_point_leaves_no_trace() {
+    thread::scope(|scope| {
+        let all = Point::ALL.map(|point| scope.spawn(move || dies_at(point)));
+        all.into_iter().for_each(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+    });
+}
+
+#[test]
+fn a_point_that_does_not_exist_is_a_mistake() {
+    let site = Site::new("nowhere", 0);
+    let mut daemon = site.instance("one").start(&[(crash::VARIABLE, "nowhere")]);
+    assert_eq!(until("it ends", || daemon.exited()), Some(2));
+}
+
+#[test]
+fn frozen_beyond_its_session_and_thawed_it_doubles_nothing() {
+    let mut site = Site::new("frozen", 2);
+    let mut running = [site.instance("one").run(), site.instance("two").run()];
+    until("both are ready", || running[0].is_ready().and_then(|()| running[1].is_ready()));
+    site.produce(0, 3);
+    running[0].daemon.signal("STOP");
+    site.produce(1, 3);
+    // The group waits for it, and then no longer.
+    let all = SOURCES.len() as u32 * PARTITIONS;
+    let owns_all = format!("\"message\":\"raw log partitions assigned\",\"partitions\":{all}");
+    let before = running[1].instance.said().matches(&owns_all).count();
+    until("the other has all partitions", || {
+        (running[1].instance.said().matches(&owns_all).count() > before).then_some(())
+    });
+    running[0].daemon.signal("CONT");
+    site.produce(2, 3);
+    site.judge(&mut running);
+    all_end_well(running.into());
+}
+
+/// What the storm does to an instance every so often.
+fn storm(site: &mut Site, rounds: usize, pause: Duration, violent: bool) {
+    let mut random = Random::new(rounds as u64);
+    let mut running: Vec<Running> = ["one", "two", "three"].map(|name| site.instance(name).run()).into();
+    for round in 0..rounds {
+        site.produce(round, rounds);
+        thread::sleep(pause.mul_f64(random.real(0.3, 1.7)));
+        let at = random.between(0, running.len() as i64) as usize;
+        if violent || random.chance(0.5) {
+            running[at].daemon.kill();
+        } else {
+            let ended = running[at].daemon.terminate();
+            assert_eq!(ended, Some(0), "round {round}");
+        }
+        // Not always the one that has just gone: for a while there are fewer.
+        let again = random.between(0, running.len() as i64) as usize;
+        running[again].tend();
+    }
+    running.iter_mut().for_each(Running::tend);
+    site.judge(&mut running);
+    all_end_well(running);
+}
+
+#[test]
+fn a_storm_of_rebalances_changes_nothing() {
+    storm(&mut Site::new("storm", 3), 12, Duration::from_secs(1), false);
+}
+
+#[test]
+#[ignore = "nightly"]
+fn nightly_a_hundred_kills_change_nothing() {
+    storm(&mut Site::new("kills", 4), 100, Duration::from_millis(900), true);
+}
