@@ -34,7 +34,12 @@ pub const DETECTOR_MICROS_PER_TALLY: f64 = 3.9;
 
 /// Bytes of a process with all roles and sources that has read nothing yet: code, threads, the client's own (`cargo bench --bench streams --
 /// entities`).
-pub const PROCESS_BYTES: usize = 48 << 20;
+pub const PROCESS_BYTES: usize = 32 << 20;
+
+/// Resident bytes of an entity, with what the allocator keeps for itself: after a restart, and after a day in which all were new, of which it
+/// gives little back (`cargo bench --bench streams -- entities`, 60,000 entities, 2026-11-27).
+pub const RESIDENT_BYTES_RESTARTED: usize = 1_700;
+pub const RESIDENT_BYTES_AFTER_A_CROWD: usize = 6_000;
 
 /// Alerts a day of a thousand entities, most of them for the digest: 67 of 4,196 in four weeks (`cargo bench --bench tally`, `detect_weeks`).
 pub const ALERTS_PER_THOUSAND_ENTITIES_A_DAY: f64 = 0.6;
@@ -300,6 +305,9 @@ fn manifest_bytes(sources: u32) -> usize {
 
 fn notes() -> Vec<String> {
     vec![
+        format!(
+            "These are bytes that the detector asks for. Resident are about {RESIDENT_BYTES_RESTARTED} an entity after a restart, and {RESIDENT_BYTES_AFTER_A_CROWD} after a day in which all were new (cargo bench --bench streams -- entities)."
+        ),
         format!(
             "An entity takes {RESTING_BYTES} bytes at rest, {ACTIVE_BYTES} while it is active, {RESTING_BYTES_MAX} at rest at most (cargo bench --bench detector)."
         ),
