@@ -107,15 +107,13 @@ impl DetectorRole {
     pub fn step(&mut self) -> Result<(), RoleError> {
         self.context.heartbeat(Role::Detector);
         let mut payloads = Vec::new();
-        let next = &mut self.next;
         let polled = self.member.poll(limits::POLL_TALLIES, limits::POLL_WAIT, &mut |record| {
-            let payload = record.payload.unwrap_or_default();
-            next.insert(record.partition, record.offset + 1);
-            payloads.push((record.partition, payload.to_vec()));
+            payloads.push((record.partition, record.offset, record.payload.unwrap_or_default().to_vec()));
         })?;
         // Before the tallies: a verdict counts by its own time, and event time goes on with them.
         self.hear_commands()?;
         match polled {
+            // What the same poll delivered before is read again: `next` does not know of it.
             Polled::Rebalanced => self.adopt()?,
             Polled::Records(_) => self.take(payloads)?,
             Polled::Idle => {}
@@ -240,8 +238,9 @@ impl DetectorRole {
         Ok(())
     }
 
-    fn take(&mut self, payloads: Vec<(i32, Vec<u8>)>) -> Result<(), RoleError> {
-        for (partition, payload) in payloads {
+    fn take(&mut self, payloads: Vec<(i32, i64, Vec<u8>)>) -> Result<(), RoleError> {
+        for (partition, offset, payload) in payloads {
+            self.next.insert(partition, offset + 1);
             let batch = match Batch::decode(&payload) {
                 Ok(batch) => batch,
                 Err(error) => {
