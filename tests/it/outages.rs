@@ -60,14 +60,14 @@ impl Drop for Cluster {
 #[ignore = "nightly"]
 fn nightly_brokers_that_die_cost_time_and_nothing_else() {
     let cluster = Cluster::up(3, None);
-    let mut site = Site::at(&cluster.servers(), "brokers", 5);
+    let site = Site::at(&cluster.servers(), "brokers", 5);
     let mut running = [site.instance("one").run(), site.instance("two").run()];
     until("both are ready", || running[0].is_ready().and_then(|()| running[1].is_ready()));
-    site.produce(0, 4);
+    site.produce(0);
     cluster.kafka(&["kill", "2"]);
-    site.produce(1, 4);
+    (1..3).for_each(|day| site.produce(day));
     cluster.kafka(&["start", "2"]);
-    site.produce(2, 4);
+    site.produce(3);
     cluster.kafka(&["kill"]);
     // The fault itself: nobody is there for a minute.
     for _ in 0..60 {
@@ -75,7 +75,7 @@ fn nightly_brokers_that_die_cost_time_and_nothing_else() {
         running.iter_mut().for_each(Running::tend);
     }
     cluster.kafka(&["start"]);
-    site.produce(3, 4);
+    (4..6).for_each(|day| site.produce(day));
     site.judge(&mut running);
     all_end_well(running.into());
 }
@@ -85,13 +85,13 @@ fn nightly_brokers_that_die_cost_time_and_nothing_else() {
 #[ignore = "nightly"]
 fn nightly_records_deleted_before_they_were_read_are_told() {
     let cluster = Cluster::up(1, None);
-    let mut site = Site::at(&cluster.servers(), "deleted", 6);
+    let site = Site::at(&cluster.servers(), "deleted", 6);
     let one = site.instance("one");
     let mut running = one.run();
-    site.produce(0, 3);
+    (0..2).for_each(|day| site.produce(day));
     site.await_taken("access");
     assert_eq!(running.daemon.terminate(), Some(0));
-    site.produce(1, 3);
+    (2..4).for_each(|day| site.produce(day));
     let access = site.topic("access");
     let ends = site.broker.end_offsets(&access).unwrap();
     let places: Vec<String> = (0..PARTITIONS as usize)
@@ -99,7 +99,7 @@ fn nightly_records_deleted_before_they_were_read_are_told() {
         .collect();
     let file = cluster.scratch.write("delete.json", format!("{{\"partitions\":[{}],\"version\":1}}", places.join(",")));
     cluster.kafka(&["cli", "delete-records", "--offset-json-file", file.to_str().unwrap()]);
-    site.produce(2, 3);
+    (4..6).for_each(|day| site.produce(day));
     running.tend();
     site.await_taken("access");
     let said = running.instance.said();

@@ -177,6 +177,8 @@ impl Faulty {
         if left > 0 {
             self.life.refused.store(left - 1, Ordering::Relaxed);
             self.fate.pass_ms(self.fate.below(120) as i64);
+            // The others hear it.
+            stage::meanwhile();
         }
         Ok(left == 0)
     }
@@ -260,6 +262,23 @@ impl FaultyMember {
         }
     }
 
+    fn adopt(&mut self) {
+        self.away = false;
+        let next = |place: Assigned| ((place.topic, place.partition), place.position);
+        self.next = self.inner().assignment().into_iter().map(next).collect();
+        self.ends.clear();
+    }
+
+    /// Hears of a change of the assignment that has just happened.
+    fn change(&mut self) -> Result<Polled, StreamError> {
+        let inner = self.inner.as_mut().expect("taken only when dropped");
+        let polled = inner.poll(0, Duration::ZERO, &mut |_| {})?;
+        if polled == Polled::Rebalanced {
+            self.adopt();
+        }
+        Ok(polled)
+    }
+
     /// A detector may read a tally message again: it is known by its manifest. (So may ingest, if a bug is planted.)
     fn step_back(&mut self) {
         let fate = &self.broker.fate;
@@ -303,17 +322,17 @@ impl Member for FaultyMember {
                 self.ends.clear();
                 return Ok(Polled::Rebalanced);
             }
-            Ok(Polled::Rebalanced) => {
-                self.away = false;
-                let next = |place: Assigned| ((place.topic, place.partition), place.position);
-                self.next = self.inner().assignment().into_iter().map(next).collect();
-                self.ends.clear();
-            }
+            Ok(Polled::Rebalanced) => self.adopt(),
             Ok(Polled::Idle) => self.broker.fate.pass_ms(self.broker.fate.below(40) as i64),
             _ => {}
         }
         let polled = polled?;
         self.broker.pass("killed after a poll")?;
+        if matches!(polled, Polled::Records(_)) && self.broker.fate.strikes("a rebalance behind records", 40) {
+            // As with librdkafka: within one call, records are delivered and then the assignment changes.
+            self.broker.disturb(&self.spec.group, self.spec.topics.clone());
+            return self.change();
+        }
         Ok(polled)
     }
 

@@ -1,6 +1,7 @@
 //! What must be in the topics: the same records through one ingester for each partition and one engine, undisturbed.
 
 use super::world::{PARTITIONS, SOURCES};
+use crate::harness::until;
 use activity::{Bucket, EntityKind, Mode};
 use breachd::{settings::Settings, topics::Topics};
 use detector::{Alert, Effects};
@@ -61,7 +62,8 @@ pub(crate) fn differences(found: &Account, expected: &Account) -> Vec<String> {
 
 /// Everything in a topic.
 fn each(host: &dyn Broker, topic: &str, each: &mut dyn FnMut(RecordRef<'_>)) {
-    let mut reader = host.read(&[(topic, Vec::new())]).expect("it was made");
+    // A topic is there a moment before its partitions have leaders, and some brokers are busy.
+    let mut reader = until("a topic can be read", || host.read(&[(topic, Vec::new())]).ok());
     while !reader.caught_up() {
         reader.poll(10_000, Duration::from_millis(100), each).expect("a readable topic");
     }
@@ -73,7 +75,10 @@ pub(crate) fn found(host: &dyn Broker, settings: &Settings) -> Account {
     let mut account = Account::default();
     let mut per_partition: BTreeMap<i32, BTreeMap<(Box<str>, i32), (i64, [u64; 5])>> = BTreeMap::new();
     each(host, &topics.tallies(), &mut |record| {
-        let batch = Batch::decode(record.payload.unwrap_or_default()).expect("a tally message");
+        let Ok(batch) = Batch::decode(record.payload.unwrap_or_default()) else {
+            account.wrong.push(format!("a tally message at {} cannot be read", record.offset));
+            return;
+        };
         let ranges = per_partition.entry(record.partition).or_default();
         for range in &batch.manifest.ranges {
             let (end, counts) = ranges.entry((range.source.clone(), range.partition)).or_default();

@@ -91,6 +91,10 @@ fn whatever_happens_every_record_counts_once_and_every_alert_is_there() {
         None => 0..number("BREACHD_SEEDS").unwrap_or(SEEDS),
     };
     let n = seeds.end - seeds.start;
+    if n == 1 {
+        // What the roles say is for whoever looks into one seed.
+        let _ = tracing_subscriber::fmt().with_test_writer().without_time().try_init();
+    }
     let (alerts, failed) = (AtomicU64::new(0), AtomicU64::new(0));
     let happened: Mutex<BTreeMap<&str, u64>> = Mutex::default();
     play_all(seeds, None, &|seed, played| {
@@ -119,6 +123,7 @@ fn whatever_happens_every_record_counts_once_and_every_alert_is_there() {
             "a second process of the same name",
             "evicted from its group",
             "a rebalance",
+            "a rebalance behind records",
             "records delivered again",
             "a broker that does not answer",
             "told to stop",

@@ -25,8 +25,8 @@ const DEPTH_MAX: u32 = 3;
 /// A storm ends before anybody who waits for the fleet gives up, and before anybody is idle who will say more.
 const STORM_MS: i64 = 2 * world::IDLE_AFTER_MS;
 
-/// All records are written within this, so that no pause in them is one of the source's.
-const PRODUCED_WITHIN_MS: i64 = 3_000;
+/// The last record is written before this. No partition pauses until then: a pause would be one of the source's, and may decide.
+const PRODUCED_WITHIN_MS: i64 = STORM_MS * 3 / 4;
 
 /// After nothing new was written for so long, nothing will be: partitions are released, hours closed, roll-ups heard.
 const QUIET_MS: i64 = world::IDLE_AFTER_MS + 10_000;
@@ -60,6 +60,9 @@ pub(super) struct Stage {
     /// Of every process there was: their counts of what must not happen.
     contexts: RefCell<Vec<Arc<Context>>>,
     depth: Cell<u32>,
+    /// What is not written yet, and by when it will be.
+    left: RefCell<Vec<(Raw, i64)>>,
+    appender: RefCell<Box<dyn Appender>>,
     began: Instant,
 }
 
@@ -71,6 +74,7 @@ thread_local! {
 /// Somebody else takes a turn while a call is under way.
 pub(super) fn meanwhile() {
     let stage = STAGE.with_borrow(Option::clone).expect("roles act on a stage");
+    stage.produce();
     if stage.depth.get() < DEPTH_MAX {
         stage.turn();
     }
@@ -97,6 +101,7 @@ impl Stage {
         let raw = SOURCES.map(|(name, _)| crate::harness::topic(name, PARTITIONS));
         host.create_topics(&raw).expect("an empty host");
         Topics::new(settings[0].topics.clone()).prepare(&*host).expect("an empty host");
+        let appender = host.appender().expect("a host in memory");
         let stage = Rc::new(Stage {
             fate,
             host,
@@ -105,6 +110,8 @@ impl Stage {
             slots: RefCell::default(),
             contexts: RefCell::default(),
             depth: Cell::new(0),
+            left: RefCell::default(),
+            appender: RefCell::new(appender),
             began: Instant::now(),
         });
         STAGE.set(Some(Rc::clone(&stage)));
@@ -113,16 +120,20 @@ impl Stage {
 
     /// From the first record to the last alert. Error: it did not come to rest.
     pub(super) fn play(&self, raw: Vec<Raw>) -> Result<(), String> {
-        let mut left = raw;
-        let mut appender = self.host.appender().expect("a host in memory");
         let until_ms = self.fate.now_ms() + STORM_MS;
-        let produced_by_ms = self.fate.now_ms() + PRODUCED_WITHIN_MS;
-        // Where all is there before anybody begins, partitions can be read far out of step.
-        let backlog = self.fate.below(2) == 0;
+        // Each partition at its own pace; some are there before anybody begins.
+        let by_ms = |_: &Raw| match self.fate.below(4) {
+            0 => 0,
+            _ => self.fate.below(PRODUCED_WITHIN_MS as usize) as i64,
+        };
+        let paced = raw.into_iter().map(|raw| {
+            let by_ms = by_ms(&raw);
+            (raw, self.fate.now_ms() + by_ms)
+        });
+        self.left.replace(paced.collect());
         let mut refused = false;
         while self.fate.now_ms() < until_ms {
-            let all = backlog || produced_by_ms <= self.fate.now_ms();
-            self.produce(&mut left, appender.as_mut(), all);
+            self.produce();
             self.fate.pass_ms(self.fate.below(60) as i64);
             self.fate.bury(self.fate.now_ms());
             self.reap();
@@ -152,7 +163,6 @@ impl Stage {
             self.turn();
         }
         self.fate.calm();
-        self.produce(&mut left, appender.as_mut(), true);
         self.rest()
     }
 
@@ -162,6 +172,8 @@ impl Stage {
         let mut changed_ms = self.fate.now_ms();
         for turn in 0.. {
             self.processes().iter().for_each(|process| process.broker.life.refuse(0));
+            // Some die of what happened before: they hear only now that others have taken their place.
+            self.fate.bury(self.fate.now_ms());
             self.reap();
             (0..INSTANCES.len()).filter(|_| self.processes().is_empty()).for_each(|instance| self.start(instance));
             let slots = self.slots.borrow().clone();
@@ -188,22 +200,25 @@ impl Stage {
         self.contexts.borrow().iter().map(|context| violations(context)).sum()
     }
 
-    /// Some more of some partitions, or all.
-    fn produce(&self, left: &mut Vec<Raw>, appender: &mut dyn Appender, all: bool) {
-        for raw in &mut *left {
-            let n = raw.records.len();
-            let n = if all { n } else { self.fate.below(n.min(80) + 1) };
-            for payload in raw.records.drain(..n) {
-                let message = Outgoing {
-                    topic: raw.topic.into(),
-                    partition: Some(raw.partition),
-                    payload,
-                    ..Outgoing::default()
-                };
-                appender.send(message).expect("a host in memory");
+    /// What is due by now of each partition.
+    fn produce(&self) {
+        let now_ms = self.fate.now_ms();
+        let mut left = self.left.borrow_mut();
+        for (raw, by_ms) in left.iter_mut() {
+            // In equal steps over the time that is left for it.
+            let (n, pause_ms) = (raw.records.len(), (*by_ms - raw.written_ms).max(1));
+            let due =
+                if *by_ms <= now_ms { n } else { n * (now_ms - raw.written_ms).max(0) as usize / pause_ms as usize };
+            if due > 0 {
+                raw.written_ms = now_ms;
+            }
+            for payload in raw.records.drain(..due) {
+                let (topic, partition) = (raw.topic.into(), Some(raw.partition));
+                let message = Outgoing { topic, partition, payload, ..Outgoing::default() };
+                self.appender.borrow_mut().send(message).expect("a host in memory");
             }
         }
-        left.retain(|raw| !raw.records.is_empty());
+        left.retain(|(raw, _)| !raw.records.is_empty());
     }
 
     /// What matters of the topics: their ends.

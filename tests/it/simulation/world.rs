@@ -22,13 +22,18 @@ pub(super) const INSTANCES: [&str; 3] = ["one", "two", "three"];
 /// and ten seconds.
 pub(super) const IDLE_AFTER_MS: i64 = 20_000;
 
-const DAYS: i64 = 6;
+/// Days of event time.
+pub(crate) const DAYS: i64 = 6;
 
 /// Records of one raw partition, in their order.
 pub(crate) struct Raw {
     pub(crate) topic: &'static str,
     pub(crate) partition: i32,
     pub(crate) records: Vec<Vec<u8>>,
+    /// Where each day ends: a partition that is silent then, and is not waited for, has nothing to say of the day.
+    pub(crate) days: Vec<usize>,
+    /// When the last of those that are gone was written.
+    pub(crate) written_ms: i64,
 }
 
 /// What the sources are and mean; their topics begin with `topics`. `more` says how it is run.
@@ -72,19 +77,29 @@ pub(super) fn written_from() -> i64 {
 
 pub(crate) fn raw(seed: u64) -> Vec<Raw> {
     let mut random = Random::new(seed).fork("world", 0);
-    // Each half has servers, hence partitions, of its own.
-    let mut halves: [Vec<Event>; 2] = Default::default();
-    for event in events(&mut random) {
-        let session = event.request.as_ref().map_or(0, |request| request.session);
-        halves[usize::from(session % 4 == 1)].push(event);
-    }
-    let mut raw = Vec::new();
-    for (partition, events) in (0..).zip(halves) {
-        let logs = lines::write(&events);
-        let split = |text: &str| text.lines().map(|line| line.as_bytes().to_vec()).collect::<Vec<_>>();
-        raw.push(Raw { topic: "access", partition, records: disturbed(split(&logs.access), &mut random) });
-        raw.push(Raw { topic: "audit", partition, records: disturbed(split(&logs.audit), &mut random) });
-        raw.push(Raw { topic: "slow", partition, records: torn(&split(&logs.slow), &mut random) });
+    let sources = SOURCES.map(|(topic, _)| topic);
+    let fresh = |(topic, partition)| Raw {
+        topic,
+        partition,
+        records: Vec::new(),
+        days: Vec::new(),
+        written_ms: written_from(),
+    };
+    let mut raw: Vec<Raw> =
+        (0..PARTITIONS as i32).flat_map(|partition| sources.map(|topic| (topic, partition))).map(fresh).collect();
+    let events = events(&mut random);
+    for day in events.chunk_by(|one, next| one.at_ms / DAY_MS == next.at_ms / DAY_MS) {
+        // Each half has servers, hence partitions, of its own.
+        let is_second = |event: &&Event| event.request.as_ref().is_some_and(|request| request.session % 4 == 1);
+        let (second, first): (Vec<_>, Vec<_>) = day.iter().partition(is_second);
+        for (half, raw) in [first, second].into_iter().zip(raw.chunks_mut(sources.len())) {
+            let logs = lines::write(&half.into_iter().cloned().collect::<Vec<_>>());
+            let split = |text: &str| text.lines().map(|line| line.as_bytes().to_vec()).collect::<Vec<_>>();
+            raw[0].records.extend(disturbed(split(&logs.access), &mut random));
+            raw[1].records.extend(disturbed(split(&logs.audit), &mut random));
+            raw[2].records.extend(torn(&split(&logs.slow), &mut random));
+        }
+        raw.iter_mut().for_each(|raw| raw.days.push(raw.records.len()));
     }
     raw
 }
@@ -129,12 +144,15 @@ fn events(random: &mut Random) -> Vec<Event> {
 
 /// Lines that come behind later ones, some by more than the allowed lateness, and lines without sense.
 fn disturbed(mut lines: Vec<Vec<u8>>, random: &mut Random) -> Vec<Vec<u8>> {
-    for _ in 0..random.between(0, 6) {
+    if lines.is_empty() {
+        return lines;
+    }
+    for _ in 0..random.between(0, 3) {
         let from = random.between(0, lines.len() as i64) as usize;
         let to = (from + random.between(1, 20) as usize).min(lines.len() - 1);
         lines[from..=to].rotate_left(1);
     }
-    for _ in 0..random.between(0, 4) {
+    for _ in 0..random.between(0, 2) {
         let at = random.between(0, lines.len() as i64) as usize;
         lines.insert(at, format!("no line of a log, number {}", random.between(0, 1000)).into_bytes());
     }
