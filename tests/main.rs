@@ -47,10 +47,10 @@ mod reload;
 mod repository;
 #[path = "it/signatures.rs"]
 mod signatures;
-#[path = "it/size.rs"]
-mod size;
 #[path = "it/simulation/mod.rs"]
 mod simulation;
+#[path = "it/size.rs"]
+mod size;
 #[path = "it/smtp.rs"]
 mod smtp;
 #[path = "it/snapshots.rs"]
