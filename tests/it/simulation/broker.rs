@@ -461,7 +461,9 @@ impl FaultyAppender {
         for message in self.queue.drain(..n) {
             let is_alert = message.topic.ends_with(".alerts");
             let fate = &self.broker.fate;
-            if !(is_alert && fate.bug == Some(Bug::AlertLost) && fate.strikes("alert lost", 3)) {
+            // Always the same ones: whoever is restored would raise another again.
+            let subject = message.key.iter().flatten().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+            if !(is_alert && fate.bug == Some(Bug::AlertLost) && subject % 2 == 0) {
                 self.inner.send(message)?;
             }
         }
