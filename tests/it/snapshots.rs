@@ -8,7 +8,7 @@ use crate::pipeline::{Essence, SOURCES, alerts_in, essence, replay};
 use detector::Alert;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 use stream::{Broker, Outgoing};
 
@@ -41,7 +41,7 @@ impl World {
         )
     }
 
-    fn run(&self, config: &PathBuf, log: &str) -> Daemon {
+    fn run(&self, config: &Path, log: &str) -> Daemon {
         Daemon::run(config, &["--roles", "ingest,detector"], self.scratch.0.join(log))
     }
 

@@ -69,11 +69,14 @@ fn each(host: &dyn Broker, topic: &str, each: &mut dyn FnMut(RecordRef<'_>)) {
     }
 }
 
+/// By source partition: the offset that comes next, and outcomes counted.
+type Covered = BTreeMap<(Box<str>, i32), (i64, [u64; 5])>;
+
 /// What the processes left behind.
 pub(crate) fn found(host: &dyn Broker, settings: &Settings) -> Account {
     let topics = Topics::new(settings.topics.clone());
     let mut account = Account::default();
-    let mut per_partition: BTreeMap<i32, BTreeMap<(Box<str>, i32), (i64, [u64; 5])>> = BTreeMap::new();
+    let mut per_partition: BTreeMap<i32, Covered> = BTreeMap::new();
     each(host, &topics.tallies(), &mut |record| {
         let Ok(batch) = Batch::decode(record.payload.unwrap_or_default()) else {
             account.wrong.push(format!("a tally message at {} cannot be read", record.offset));
