@@ -207,7 +207,8 @@ mod tests {
                 Log::Audit => "mariadb_server_audit",
             };
             let format = formats::FORMATS.iter().find(|format| format.name == name).unwrap();
-            let parsed = format.parse(line.as_bytes(), &mut formats::Scratch::default(), &context);
+            let mut scratch = formats::Scratch::default();
+            let parsed = format.parse(line.as_bytes(), &mut scratch, &context);
             assert!(matches!(parsed, Ok(formats::Parsed::Activity(_))), "{line}");
         }
     }
