@@ -171,17 +171,18 @@ pub(crate) fn all_end_well(running: Vec<Running>) {
     running.into_iter().for_each(|mut running| assert_eq!(running.daemon.terminate(), Some(0)));
 }
 
-/// Dies at the point, the first time and once more when it is passed for the third, then goes on.
+/// Dies at the point, and once more with other records, then goes on. Only all of them raise alerts for certain, so there it dies once.
 fn dies_at(point: Point) {
     let site = Site::new(point.as_str(), 1);
     let one = site.instance("one");
-    for (nth, at) in [point.as_str().to_owned(), format!("{}:3", point.as_str())].iter().enumerate() {
-        let days = DAYS as usize / 2;
-        (nth * days..(nth + 1) * days).for_each(|day| site.produce(day));
+    let (half, all) = (DAYS as usize / 2, DAYS as usize);
+    let deaths = if point == Point::DetectorAfterAlert { vec![0..all] } else { vec![0..half, half..all] };
+    for (nth, days) in deaths.into_iter().enumerate() {
+        days.for_each(|day| site.produce(day));
         let died = || one.said().matches("the process ends here, as it was told to").count();
         until("it dies where it should", || {
             // Whatever else ends it (a broker too busy to answer): started again, it comes to the point.
-            let mut daemon = one.start(&[(crash::VARIABLE, at)]);
+            let mut daemon = one.start(&[(crash::VARIABLE, point.as_str())]);
             until("it dies", || daemon.exited());
             (died() > nth).then_some(())
         });
