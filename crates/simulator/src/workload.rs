@@ -191,7 +191,7 @@ mod tests {
             let of = all.iter().filter(|(log, _)| *log == wanted);
             of.clone().map(|(_, line)| line.len()).sum::<usize>() / of.count()
         };
-        assert!((290..340).contains(&bytes(Log::Access)), "{}", bytes(Log::Access));
+        assert!((290..350).contains(&bytes(Log::Access)), "{}", bytes(Log::Access));
         assert!((170..210).contains(&bytes(Log::Audit)), "{}", bytes(Log::Audit));
         assert_eq!(MIXED.at(0), START);
         assert!(START.saturating_add(Span::from_hours(23)) < MIXED.at(19_999));
