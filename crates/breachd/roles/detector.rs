@@ -219,7 +219,7 @@ impl DetectorRole {
                 break;
             }
         }
-        // Whose snapshot is not known is restored, the others are kept.
+        // Restored are that engine, and those that have written since the assignment: it names an earlier snapshot of theirs.
         if lost && !all { self.adopt() } else { Ok(()) }
     }
 

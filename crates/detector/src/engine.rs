@@ -1065,15 +1065,15 @@ impl Engine {
             None => Source::of(state, told.facts),
         };
         let is_for_digest = finding.window == Window::Day && !finding.page;
-        let alert = self.alert(at, By::Detector(DETECTORS[detector].name), &tally, finding);
-        if is_for_digest {
-            let of_day = self.held_mut(at).day_mut(day);
-            if !of_day.digest.iter().any(|(known, _)| *known == detector) {
-                of_day.digest.push((detector, alert));
-            }
+        if is_for_digest && self.held_mut(at).day_mut(day).digest.iter().any(|(known, _)| *known == detector) {
             return;
         }
-        self.say(alert, effects);
+        let alert = self.alert(at, By::Detector(DETECTORS[detector].name), &tally, finding);
+        if is_for_digest {
+            self.held_mut(at).day_mut(day).digest.push((detector, alert));
+        } else {
+            self.say(alert, effects);
+        }
     }
 
     fn say(&mut self, alert: Alert, effects: &mut Effects) {

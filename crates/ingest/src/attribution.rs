@@ -753,8 +753,7 @@ impl Origin {
     }
 }
 
-/// Texts that came of late: each goes into three or four tallies, and comes again. They are hashed and allocated once; that was a tenth of
-/// ingest's time (`cargo bench --bench tally -- ingest`).
+/// Texts that came of late: each goes into three or four tallies, and comes again. They are hashed and allocated once.
 #[derive(Debug, Default)]
 struct Texts(HashMap<Box<str>, Text>);
 
