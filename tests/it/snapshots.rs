@@ -132,14 +132,17 @@ fn a_killed_detector_goes_on_from_its_snapshot_and_raises_what_an_undisturbed_on
 
     // One is damaged: it is not believed, and what it stood for is read again.
     let mut appender = broker.appender().unwrap();
-    let (key, payload) = (Some(b"1|core".to_vec()), b"BS\x01 not what it was".to_vec());
-    let topic = format!("{}.baselines", world.prefix);
+    let damaged = b"BS\x01 not what it was".to_vec();
+    let baselines = format!("{}.baselines", world.prefix);
+    let (topic, key, payload) = (baselines.clone(), Some(b"1|core".to_vec()), damaged.clone());
     appender.send(Outgoing { topic, partition: Some(1), key, payload, ..Outgoing::default() }).unwrap();
     appender.flush().unwrap();
     let mut daemon = world.run(&releasing, "third.log");
-    until("the damaged one is refused, and all is judged", || {
+    until("the damaged one is refused, what it stood for is read again, and written down", || {
         let refused = world.metric("breachd_snapshots_refused_total")?;
-        (refused == 1.0 && world.metric("breachd_recovery_seconds").is_some()).then_some(())
+        let snapshots = contents(broker.as_ref(), &baselines);
+        let (_, last) = snapshots.iter().rfind(|(partition, _)| *partition == 1)?;
+        (refused == 1.0 && *last != damaged).then_some(())
     });
     assert_eq!(world.log("third.log", "a snapshot is restored"), PARTITIONS as usize - 1);
     assert_eq!(world.log("third.log", "the snapshot cannot be used"), 1);

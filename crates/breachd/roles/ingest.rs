@@ -123,15 +123,17 @@ impl IngestRole {
         let (partitions, tallier, dead, context) =
             (&mut self.partitions, &mut self.tallier, &mut self.dead, &*self.context);
         let mut unowned = 0_u64;
-        let polled =
-            self.member.poll(
-                limits::POLL_RAW_RECORDS,
-                limits::POLL_WAIT.min(interval),
-                &mut |record| match partitions.get_mut(&(record.topic.to_owned(), record.partition)) {
-                    Some(partition) => partition.take(record, context, tallier, dead),
-                    None => unowned += 1,
-                },
-            )?;
+        let mut place = (String::new(), 0);
+        let polled = self.member.poll(limits::POLL_RAW_RECORDS, limits::POLL_WAIT.min(interval), &mut |record| {
+            if place.0 != record.topic {
+                record.topic.clone_into(&mut place.0);
+            }
+            place.1 = record.partition;
+            match partitions.get_mut(&place) {
+                Some(partition) => partition.take(record, context, tallier, dead),
+                None => unowned += 1,
+            }
+        })?;
         if unowned > 0 {
             self.context.metrics.invariant_violation("record_of_a_partition_not_owned", unowned);
         }

@@ -75,7 +75,8 @@ pub(crate) fn query_value<'a>(query: &'a str, keys: &[&str]) -> Option<Cow<'a, s
 /// resolved, without a leading `/index.php` (Magento serves the same routes behind it) and a trailing `/`.
 pub fn comparable_path(path: &str) -> Cow<'_, str> {
     let decoded = percent_decoded(path, false);
-    let plain = !decoded.contains("//") && !decoded.contains("/.") && !decoded.starts_with("/index.php");
+    let odd = |pair: &[u8]| pair[0] == b'/' && matches!(pair[1], b'/' | b'.');
+    let plain = !decoded.as_bytes().windows(2).any(odd) && !decoded.starts_with("/index.php");
     if plain && !(1 < decoded.len() && decoded.ends_with('/')) {
         return decoded;
     }

@@ -60,7 +60,7 @@ use activity::{
 use formats::comparable_path;
 use hashbrown::HashMap;
 use signatures::Matcher;
-use std::{borrow::Cow, fmt::Write, sync::Arc};
+use std::{borrow::Cow, fmt::Write, hash::Hash, net::IpAddr, sync::Arc};
 use tally::{Metric, PAGES_USUAL, SampleKey, Tallier, Tally, Text};
 
 /// Where a tally goes and what points to it.
@@ -78,8 +78,10 @@ pub(crate) struct Attributor {
     plan: Arc<Plan>,
     /// Class by `schema.table`.
     classes: HashMap<Box<str>, DataClass>,
-    /// Class by path, as the application sees it.
-    route_classes: HashMap<Box<str>, DataClass>,
+    /// Class by path, as the application sees it; of paths that no pattern tells apart, by the one of them that is remembered.
+    route_classes: HashMap<Box<[u8]>, DataClass>,
+    /// Room for that one.
+    alike: Vec<u8>,
     texts: Texts,
     pub(crate) coverage: Coverage,
     discovery: Discovery,
@@ -116,6 +118,8 @@ struct Statement<'a> {
     may_tag: bool,
     /// What the actor is, whose id is [`Attributor::actor`]; `None`: nobody is named.
     actor: Option<EntityKind>,
+    /// The actor's id.
+    who: Option<Text>,
     known_by: KnownBy,
     /// The actor is a portal user.
     person: bool,
@@ -126,7 +130,7 @@ struct Statement<'a> {
     personal: Reading,
     /// Statements on HR data that name nobody.
     unnamed: u64,
-    fingerprint: Option<String>,
+    fingerprint: Option<Text>,
 }
 
 impl Attributor {
@@ -142,6 +146,7 @@ impl Attributor {
             plan,
             classes: HashMap::new(),
             route_classes: HashMap::new(),
+            alike: Vec::new(),
             texts: Texts::default(),
             coverage,
             discovery: Discovery::new(),
@@ -161,6 +166,7 @@ impl Attributor {
         self.plan = plan;
         self.classes.clear();
         self.route_classes.clear();
+        self.texts.forget_clients();
     }
 
     /// For `breachd discover`: looks at the entry and tallies nothing.
@@ -218,7 +224,7 @@ impl Attributor {
         }
         let host = activity.client_host.as_deref().unwrap_or_default();
         self.pair.clear();
-        write!(self.pair, "{account}@{host}").expect("a string takes all");
+        self.pair.extend([&**account, "@", host]);
         self.plan.tagged_accounts.iter().any(|pattern| pattern.matches(&self.pair))
     }
 
@@ -236,7 +242,7 @@ impl Attributor {
             }
             Actor::DbAccount(account) => {
                 let host = activity.client_host.as_deref().unwrap_or_default();
-                write!(self.actor, "{account}@{host}").expect("a string takes all");
+                self.actor.extend([&**account, "@", host]);
                 Some((EntityKind::DbAccount, KnownBy::DbAccount))
             }
             Actor::IntegrationKey(key) => {
@@ -258,7 +264,7 @@ impl Attributor {
         });
         let class = path.as_deref().map_or(DataClass::None, |path| self.class_of_route(path));
         let requested = path.as_deref().filter(|_| class != DataClass::None);
-        let requested = requested.and_then(|path| Requests::new(&plan, activity, path));
+        let requested = requested.and_then(|path| Requests::new(&plan, activity, path, &mut self.texts));
         let is_web = activity.known_by != KnownBy::HrAudit;
         let login = activity.operation == Operation::Login;
         let authenticated = !login || activity.outcome == Outcome::Success;
@@ -267,11 +273,9 @@ impl Attributor {
             _ => None,
         };
         let user = user.as_deref();
-        let mut address = String::new();
-        if let Some(client) = activity.address {
-            write!(address, "{client}").expect("a string takes all");
-        }
-        let origin = Origin::new(&plan, activity, &address, &mut self.texts);
+        let who = user.map(|user| self.texts.get(user));
+        let origin = Origin::new(&plan, activity, &mut self.texts);
+        let address = origin.address();
         if is_web && class != DataClass::None {
             self.coverage.request(user.is_some());
         }
@@ -279,7 +283,7 @@ impl Attributor {
             let tally = tallier.tally(place.mode, EntityKind::PortalUser, user, place.bucket);
             if authenticated {
                 tally.known(known_by_log(activity));
-                tally.name_person(user);
+                who.iter().for_each(|who| tally.name_person_text(who));
                 origin.add(tally);
                 if is_web {
                     add_request(tally, activity, class, plan.http_bytes_of_users);
@@ -307,7 +311,7 @@ impl Attributor {
             self.point_to(tally, place);
         }
         if !address.is_empty() {
-            let tally = tallier.tally(place.mode, EntityKind::Address, &address, place.bucket);
+            let tally = tallier.tally(place.mode, EntityKind::Address, address, place.bucket);
             origin.add(tally);
             if is_web {
                 add_request(tally, activity, class, true);
@@ -316,9 +320,7 @@ impl Attributor {
             if plan.counts.logins_of_addresses {
                 add_login(tally, activity, user.unwrap_or_default());
             }
-            if let Some(user) = user.filter(|_| login) {
-                tally.accounts.insert(user);
-            }
+            who.iter().filter(|_| login).for_each(|who| tally.accounts.insert_text(who));
             if !(key || user.is_some() && authenticated) {
                 tally.signals = tally.signals.union(activity.signals);
                 self.mark(tally);
@@ -337,23 +339,24 @@ impl Attributor {
         }
         if login && plan.counts.logins_of_addresses && !address.is_empty() {
             let tally = tallier.tally(place.mode, EntityKind::Fleet, "all", place.bucket);
-            add_login_of_fleet(tally, &plan, activity, user.unwrap_or_default(), &address);
+            add_login_of_fleet(tally, &plan, activity, user.unwrap_or_default(), address);
             self.point_to(tally, place);
         }
         let person = user.filter(|_| authenticated);
         if let Some(session) = activity.session.as_deref().filter(|_| is_web)
             && (class != DataClass::None || person.is_some())
         {
-            let mut id = person.map_or_else(String::new, |user| format!("{user}|"));
-            plan.privacy.write::<16>(Sort::Session, session, &mut id);
-            let tally = tallier.tally(place.mode, EntityKind::Session, &id, place.bucket);
+            self.pair.clear();
+            person.iter().for_each(|user| self.pair.extend([user, "|"]));
+            plan.privacy.write::<16>(Sort::Session, session, &mut self.pair);
+            let tally = tallier.tally(place.mode, EntityKind::Session, &self.pair, place.bucket);
             origin.add(tally);
             add_request(tally, activity, class, true);
             requested.iter().for_each(|requested| requested.add(tally));
-            if let Some(user) = person {
+            if let Some(who) = who.as_ref().filter(|_| person.is_some()) {
                 tally.known(known_by_log(activity));
-                tally.accounts.insert(user);
-                tally.name_person(user);
+                tally.accounts.insert_text(who);
+                tally.name_person_text(who);
             }
             self.point_to(tally, place);
         }
@@ -366,7 +369,7 @@ impl Attributor {
             let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
             tally.add(Metric::ClassifiedRequests, 1);
             tally.classes.insert(class);
-            add_candidate(tally, &plan, activity, user);
+            add_candidate(tally, &plan, activity, user.zip(who.as_ref()));
             self.point_to(tally, place);
         }
         user.is_some() || key || host.is_some() || !address.is_empty()
@@ -425,13 +428,14 @@ impl Attributor {
             went_wrong,
             may_tag,
             actor: named.map(|(kind, _)| kind),
+            who: named.map(|_| self.texts.get(&self.actor)),
             known_by: named.map_or(KnownBy::Guess, |(_, known_by)| known_by),
             person,
             own_log: matches!(activity.actor, Actor::PortalUser(_)),
             reading,
             personal: self.reading(activity, counts.statements_of_people, counts.rows_of_people),
             unnamed,
-            fingerprint: activity.fingerprint.map(|hash| format!("{hash:016x}")),
+            fingerprint: activity.fingerprint.map(|hash| self.texts.fingerprint(hash)),
         })
     }
 
@@ -466,7 +470,7 @@ impl Attributor {
             }
             add_reading(tally, &own);
             tally.add(Metric::UnnamedStatements, statement.unnamed);
-            statement.fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
+            statement.fingerprint.iter().for_each(|hash| tally.fingerprints.insert_text(hash));
         }
         if statement.went_wrong {
             let refused = activity.outcome == Outcome::Denied;
@@ -476,14 +480,11 @@ impl Attributor {
         self.mark(tally);
         tally.known(statement.known_by);
         if statement.own_log {
-            let address = activity.address.map(|address| address.to_string()).unwrap_or_default();
-            Origin::new(&self.plan, activity, &address, &mut self.texts).add(tally);
+            Origin::new(&self.plan, activity, &mut self.texts).add(tally);
         } else if let (Some(address), false) = (activity.address, person) {
-            tally.addresses.insert(&address.to_string());
+            tally.addresses.insert_text(&self.texts.client(&self.plan, address).address);
         }
-        if person {
-            tally.name_person(&self.actor);
-        }
+        statement.who.iter().filter(|_| person).for_each(|who| tally.name_person_text(who));
         if !statement.classified.is_empty() && matches!(kind, EntityKind::PortalUser | EntityKind::IntegrationKey) {
             let key = self.plan.privacy.sample_key();
             activity.records.iter().for_each(|record| tally.records.insert_under(key, *record));
@@ -493,7 +494,7 @@ impl Attributor {
         tally.classes = tally.classes.union(statement.classes);
         for (at, resource) in activity.resources.iter().enumerate() {
             if !signals.is_empty() || statement.classified.iter().any(|(of, _)| *of == at) {
-                tally.tables.insert(&resource.name());
+                tally.tables.insert_text(&self.name_resource(resource));
             }
         }
         self.point_to(tally, place);
@@ -512,7 +513,7 @@ impl Attributor {
         self.name_table(schema, name);
         if statement.person {
             self.pair.clear();
-            write!(self.pair, "{}|{}", self.actor, self.table).expect("a string takes all");
+            self.pair.extend([&*self.actor, "|", &*self.table]);
             let tally = tallier.tally(place.mode, EntityKind::UserTable, &self.pair, place.bucket);
             add_reading(tally, &statement.personal);
             let key = self.plan.privacy.sample_key();
@@ -523,7 +524,7 @@ impl Attributor {
                 add_payees(tally, &self.plan, statement, None);
             }
             tally.known(statement.known_by);
-            tally.name_person(&self.actor);
+            statement.who.iter().for_each(|who| tally.name_person_text(who));
             tally.classes.insert(class);
             self.point_to(tally, place);
         }
@@ -533,10 +534,8 @@ impl Attributor {
             // Nobody else says which tables were touched.
             tally.add(Metric::TableTouches, statement.reading.statements);
         }
-        statement.fingerprint.iter().for_each(|hash| tally.fingerprints.insert(hash));
-        if statement.actor.is_some() {
-            tally.accounts.insert(&self.actor);
-        }
+        statement.fingerprint.iter().for_each(|hash| tally.fingerprints.insert_text(hash));
+        statement.who.iter().for_each(|who| tally.accounts.insert_text(who));
         if statement.signals.contains(Signal::BankDetails) {
             tally.signals.insert(Signal::BankDetails);
             add_payees(tally, &self.plan, statement, statement.actor.map(|_| &*self.actor));
@@ -551,12 +550,12 @@ impl Attributor {
         let Some(host) = host else { return };
         let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
         tally.classes = tally.classes.union(statement.classes);
-        add_candidate(tally, &self.plan, statement.activity, Some(&self.actor));
+        add_candidate(tally, &self.plan, statement.activity, statement.who.as_ref().map(|who| (&*self.actor, who)));
         self.point_to(tally, place);
     }
 
     /// The host that the database names.
-    fn add_to_client_host(&self, statement: &Statement<'_>, place: Place, tallier: &mut Tallier) {
+    fn add_to_client_host(&mut self, statement: &Statement<'_>, place: Place, tallier: &mut Tallier) {
         let activity = statement.activity;
         let Some(host) = &activity.client_host else { return };
         let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
@@ -564,17 +563,17 @@ impl Attributor {
         tally.add(Metric::UnnamedStatements, statement.unnamed);
         tally.known(statement.known_by);
         tally.classes = tally.classes.union(statement.classes);
-        match statement.actor {
-            Some(_) => tally.accounts.insert(&self.actor),
+        match &statement.who {
+            Some(who) => tally.accounts.insert_text(who),
             None => tally.signals = tally.signals.union(statement.signals),
         }
         let asks_for_requests = self.plan.request_ids && statement.may_tag && !statement.person;
         let request = activity.request_id.as_ref().filter(|_| asks_for_requests);
         for (at, _) in &statement.classified {
-            let table = activity.resources[*at].name();
-            tally.tables.insert(&table);
+            let table = &activity.resources[*at];
+            tally.tables.insert_text(&self.name_resource(table));
             if let Some(id) = request {
-                tally.accounts.insert(&request_member(&self.plan, id, &table));
+                tally.accounts.insert(&request_member(&self.plan, id, &table.name()));
             }
         }
         self.point_to(tally, place);
@@ -620,9 +619,10 @@ impl Attributor {
             return;
         }
         for (at, class) in classified {
-            let name = activity.resources[*at].name();
-            let named = || self.plan.names_table(&name);
-            self.coverage.table(&name, class.as_str(), 1, u64::from(with_rows), named);
+            let Resource::Table { schema, name } = &activity.resources[*at] else { continue };
+            self.name_table(schema, name);
+            let named = || self.plan.names_table(&self.table);
+            self.coverage.table(&self.table, class.as_str(), 1, u64::from(with_rows), named);
         }
         if matches!(activity.actor, Actor::DbAccount(_)) {
             self.coverage.statement(*person && !own_log);
@@ -659,14 +659,15 @@ impl Attributor {
         if activity.outcome == Outcome::Success {
             tally.known(known_by);
         }
-        let Some(address) = activity.address.map(|address| address.to_string()) else {
+        let Some(address) = activity.address.map(|address| self.texts.client(&self.plan, address)) else {
             self.point_to(tally, place);
             return true;
         };
-        tally.addresses.insert(&address);
+        let address = &address.address;
+        tally.addresses.insert_text(address);
         self.point_to(tally, place);
         if activity.outcome != Outcome::Success {
-            let tally = tallier.tally(place.mode, EntityKind::Address, &address, place.bucket);
+            let tally = tallier.tally(place.mode, EntityKind::Address, address.as_str(), place.bucket);
             if counts {
                 add_login(tally, activity, account);
             }
@@ -697,9 +698,10 @@ impl Attributor {
         class
     }
 
-    /// A rule's patterns are many, and paths come again.
+    /// A rule's patterns are many, and paths come again; most of them but for the ids in them, which few patterns look at.
     fn class_of_route(&mut self, path: &str) -> DataClass {
-        if let Some(class) = self.route_classes.get(path) {
+        self.plan.routes.alike(path, &mut self.alike);
+        if let Some(class) = self.route_classes.get(&*self.alike) {
             return *class;
         }
         let class = self.plan.routes.class(path);
@@ -707,7 +709,7 @@ impl Attributor {
             self.route_classes.clear();
         }
         if path.len() <= PATH_REMEMBERED_BYTES_MAX {
-            self.route_classes.insert(path.into(), class);
+            self.route_classes.insert((&*self.alike).into(), class);
         }
         class
     }
@@ -721,6 +723,17 @@ impl Attributor {
         self.table.push_str(name);
     }
 
+    /// As [`Resource::name`].
+    fn name_resource(&mut self, resource: &Resource<'_>) -> Text {
+        match resource {
+            Resource::Route(path) => self.texts.get(path),
+            Resource::Table { schema, name } => {
+                self.name_table(schema, name);
+                self.texts.get(&self.table)
+            }
+        }
+    }
+
     fn point_to(&self, tally: &mut Tally, place: Place) {
         tally.evidence.insert(&self.plan.source, place.partition, place.offset);
     }
@@ -728,61 +741,109 @@ impl Attributor {
 
 /// Where a request came from.
 struct Origin {
-    address: Option<Text>,
-    place: Option<Text>,
-    network: Option<Text>,
+    client: Option<Arc<Client>>,
     agent: Option<Text>,
 }
 
+/// An address, and what is known of it.
+#[derive(Debug)]
+struct Client {
+    address: Text,
+    place: Option<Text>,
+    network: Option<Text>,
+}
+
 impl Origin {
-    fn new(plan: &Plan, activity: &Activity<'_>, address: &str, texts: &mut Texts) -> Self {
-        let client = activity.address;
+    fn new(plan: &Plan, activity: &Activity<'_>, texts: &mut Texts) -> Self {
         Origin {
-            address: (!address.is_empty()).then(|| texts.get(address)),
-            place: client.and_then(|client| plan.geo.place(client)).map(|place| texts.get(&place)),
-            network: client.and_then(|client| plan.geo.operator(client)).map(|network| texts.get(&network)),
+            client: activity.address.map(|address| texts.client(plan, address)),
             agent: activity.agent.as_deref().map(|agent| texts.get(cut_agent(agent))),
         }
     }
 
+    /// As it is written; empty if there is none.
+    fn address(&self) -> &str {
+        self.client.as_ref().map_or("", |client| client.address.as_str())
+    }
+
     fn add(&self, tally: &mut Tally) {
-        self.address.iter().for_each(|address| tally.addresses.insert_text(address));
-        self.place.iter().for_each(|place| tally.places.insert_text(place));
-        self.network.iter().for_each(|network| tally.networks.insert_text(network));
+        if let Some(client) = &self.client {
+            tally.addresses.insert_text(&client.address);
+            client.place.iter().for_each(|place| tally.places.insert_text(place));
+            client.network.iter().for_each(|network| tally.networks.insert_text(network));
+        }
         self.agent.iter().for_each(|agent| tally.agents.insert_text(agent));
     }
 }
 
-/// Texts that came of late: each goes into three or four tallies, and comes again. They are hashed and allocated once.
+/// Texts that came of late: each goes into three or four tallies, and comes again. They are hashed and allocated once; that was a tenth of
+/// ingest's time (`cargo bench --bench tally -- ingest`). The same for addresses, which were written out and looked for among all
+/// networks with each request, and for fingerprints.
 #[derive(Debug, Default)]
-struct Texts(HashMap<Box<str>, Text>);
+struct Texts {
+    texts: HashMap<Box<str>, Text>,
+    clients: HashMap<IpAddr, Arc<Client>>,
+    fingerprints: HashMap<u64, Text>,
+}
 
 impl Texts {
     fn get(&mut self, text: &str) -> Text {
-        if let Some(known) = self.0.get(text) {
+        if let Some(known) = self.texts.get(text) {
             return known.clone();
         }
-        if TEXTS_REMEMBERED_MAX <= self.0.len() {
-            self.0.clear();
-        }
         let new = Text::new(text);
-        self.0.insert(text.into(), new.clone());
+        remember(&mut self.texts, text.into(), new.clone());
         new
+    }
+
+    fn client(&mut self, plan: &Plan, address: IpAddr) -> Arc<Client> {
+        if let Some(known) = self.clients.get(&address) {
+            return known.clone();
+        }
+        let new = Arc::new(Client {
+            address: Text::new(&address.to_string()),
+            place: plan.geo.place(address).map(|place| self.get(&place)),
+            network: plan.geo.operator(address).map(|network| self.get(&network)),
+        });
+        remember(&mut self.clients, address, new.clone());
+        new
+    }
+
+    /// 16 hexadecimal digits.
+    fn fingerprint(&mut self, hash: u64) -> Text {
+        if let Some(known) = self.fingerprints.get(&hash) {
+            return known.clone();
+        }
+        let new = Text::new(&format!("{hash:016x}"));
+        remember(&mut self.fingerprints, hash, new.clone());
+        new
+    }
+
+    /// Networks may lie elsewhere now.
+    fn forget_clients(&mut self) {
+        self.clients.clear();
     }
 }
 
+fn remember<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, value: V) {
+    if TEXTS_REMEMBERED_MAX <= map.len() {
+        map.clear();
+    }
+    map.insert(key, value);
+}
+
 /// The records that an answered request names.
-struct Requests<'a> {
-    table: Option<&'a str>,
-    /// The shape of a path that nothing links to a table.
-    route: String,
+struct Requests {
+    /// The place is a table that the route is linked to; else it is the shape of a path that nothing links to one.
+    is_linked: bool,
+    place: Text,
     records: Vec<Record>,
     key: SampleKey,
 }
 
-impl<'a> Requests<'a> {
+impl Requests {
     /// `path`: of a classified route, as the application sees it. `None` if it names none, or nothing of them came out.
-    fn new(plan: &'a Plan, activity: &Activity<'_>, path: &str) -> Option<Self> {
+    fn new(plan: &Plan, activity: &Activity<'_>, path: &str, texts: &mut Texts) -> Option<Self> {
         let asked = activity.asked.as_ref()?;
         let is_answer = matches!(asked.status, 200..=299 | 304);
         if activity.operation != Operation::Request || activity.outcome != Outcome::Success || !is_answer {
@@ -792,17 +853,17 @@ impl<'a> Requests<'a> {
         if records.is_empty() {
             return None;
         }
-        let route = if table.is_some() { String::new() } else { nameless_route(path) };
-        Some(Requests { table, route, records, key: plan.privacy.sample_key() })
+        let place = match table {
+            Some(table) => texts.get(table),
+            None => texts.get(&nameless_route(path)),
+        };
+        Some(Requests { is_linked: table.is_some(), place, records, key: plan.privacy.sample_key() })
     }
 
     fn add(&self, tally: &mut Tally) {
-        let requested = match self.table {
-            Some(_) => &mut tally.requested,
-            None => &mut tally.requested_by_route,
-        };
+        let requested = if self.is_linked { &mut tally.requested } else { &mut tally.requested_by_route };
         let requested = requested.get_or_insert_default();
-        requested.at(self.table.unwrap_or(&self.route));
+        requested.at_text(&self.place);
         self.records.iter().for_each(|record| requested.records.insert_under(self.key, *record));
     }
 }
@@ -849,9 +910,9 @@ fn nameless_route(path: &str) -> String {
 }
 
 /// Who may have been behind the statements of an application host.
-fn add_candidate(tally: &mut Tally, plan: &Plan, activity: &Activity<'_>, user: Option<&str>) {
-    let Some(user) = user else { return };
-    tally.candidates.insert(user);
+fn add_candidate(tally: &mut Tally, plan: &Plan, activity: &Activity<'_>, user: Option<(&str, &Text)>) {
+    let Some((user, text)) = user else { return };
+    tally.candidates.insert_text(text);
     if let (Some(id), true) = (&activity.request_id, plan.request_ids) {
         tally.candidates.insert(&request_member(plan, id, user));
     }

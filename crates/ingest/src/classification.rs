@@ -71,6 +71,9 @@ pub const BUILT_IN_ROUTES: &[(&str, DataClass)] = &[
 pub struct Patterns {
     configured: Vec<Pattern>,
     built_in: Vec<Pattern>,
+    /// Of routes: the digits that stand in a pattern, one bit each, and one that stands in none, if there is any.
+    digits: u16,
+    any_digit: Option<u8>,
 }
 
 #[derive(Clone, Debug)]
@@ -92,6 +95,7 @@ impl Patterns {
         Patterns {
             configured: configured.into_iter().filter_map(pattern).collect(),
             built_in: BUILT_IN_TABLES.iter().copied().filter_map(pattern).collect(),
+            ..Patterns::default()
         }
     }
 
@@ -99,15 +103,31 @@ impl Patterns {
     pub fn of_routes<'a>(configured: impl IntoIterator<Item = (&'a str, DataClass)>) -> Self {
         let pattern =
             |(pattern, class): (&str, DataClass)| Some(Pattern { glob: Glob::path(pattern)?, name: None, class });
-        Patterns {
-            configured: configured.into_iter().filter_map(pattern).collect(),
-            built_in: BUILT_IN_ROUTES.iter().copied().filter_map(pattern).collect(),
-        }
+        let configured: Vec<Pattern> = configured.into_iter().filter_map(pattern).collect();
+        let built_in: Vec<Pattern> = BUILT_IN_ROUTES.iter().copied().filter_map(pattern).collect();
+        let texts = configured.iter().chain(&built_in).flat_map(|pattern| pattern.glob.pattern().bytes());
+        let digits = texts.filter(u8::is_ascii_digit).fold(0, |digits: u16, digit| digits | 1 << (digit - b'0'));
+        let any_digit = (b'0'..=b'9').find(|digit| digits >> (digit - b'0') & 1 == 0);
+        Patterns { configured, built_in, digits, any_digit }
     }
 
     /// The class of a path, or of `schema.table`; a table whose schema is not known is `.table`.
     pub fn class(&self, text: &str) -> DataClass {
         Self::best(&self.configured, text).or_else(|| Self::best(&self.built_in, text)).unwrap_or(DataClass::None)
+    }
+
+    /// Writes a text that has the same class, and is the same for many texts: digits that stand in no pattern are all the same one. (A
+    /// pattern looks at a byte either as itself or as any other, see [`Glob`].) So the class of a page is looked up once and not for each
+    /// id in its path, of which there are more than anybody remembers.
+    pub(crate) fn alike(&self, text: &str, to: &mut Vec<u8>) {
+        to.clear();
+        match self.any_digit {
+            Some(any) => to.extend(text.bytes().map(|byte| {
+                let is_any = byte.is_ascii_digit() && self.digits >> (byte - b'0') & 1 == 0;
+                if is_any { any } else { byte }
+            })),
+            None => to.extend_from_slice(text.as_bytes()),
+        }
     }
 
     fn best(patterns: &[Pattern], text: &str) -> Option<DataClass> {
@@ -301,6 +321,29 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_alike_has_one_class() {
+        let patterns = Patterns::of_routes([("/rest/V1/hr/4*/**", Hr), ("/7/**", Payment)]);
+        let alike = |text: &str| {
+            let mut to = Vec::new();
+            patterns.alike(text, &mut to);
+            String::from_utf8(to).expect("digits are text")
+        };
+        assert_eq!(alike("/rest/V1/hr/4711/90ä"), "/rest/V1/hr/4711/00ä");
+        let digits = ["0", "1", "4", "7", "9", "42", "77", "x"];
+        for path in ["/rest/V#/hr/#", "/rest/V1/hr/#/2", "/#/a", "/7/#", "/leave/#", "/#"] {
+            for digits in digits {
+                let path = path.replace('#', digits);
+                assert_eq!(patterns.class(&alike(&path)), patterns.class(&path), "{path}");
+            }
+        }
+        assert_eq!(alike("/view/id/31208"), alike("/view/id/51639"), "ids differ, pages do not");
+        let all = Patterns::of_routes([("/0123456789", Hr)]);
+        let mut to = Vec::new();
+        all.alike("/9", &mut to);
+        assert_eq!(to, b"/9");
+    }
 
     #[test]
     fn built_in_tables() {

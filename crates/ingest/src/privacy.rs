@@ -23,7 +23,7 @@
 use crate::settings::{self, DeadLetters};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use std::{borrow::Cow, fmt, fmt::Write as _};
+use std::{borrow::Cow, fmt};
 use tally::SampleKey;
 
 /// Hashes and pseudonyms under one key. The key's two blocks are hashed once, when it is made.
@@ -145,7 +145,9 @@ impl Pseudonyms {
         keyed.update(sort.prefix());
         keyed.update(text.as_bytes());
         for byte in keyed.finalize().into_bytes().iter().take(BYTES) {
-            write!(to, "{byte:02x}").expect("a string takes all");
+            for digit in [byte >> 4, byte & 15] {
+                to.push(char::from(HEXADECIMAL[usize::from(digit)]));
+            }
         }
     }
 
@@ -158,6 +160,8 @@ impl Pseudonyms {
         }
     }
 }
+
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 
 /// 16 bytes of the hash are the key, the next four its id.
 fn sample_key(mut keyed: Hmac<Sha256>) -> SampleKey {

@@ -11,6 +11,7 @@ use simulator::{
     judge::{self, Options},
     scenario::{self, Labels},
     score,
+    workload::{Log, Shape, Workload},
 };
 use std::{
     fs::{self, File},
@@ -106,6 +107,20 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// The day of `cargo bench --bench streams` as `access.jsonl` and `audit.log`, for profiles with `breachd replay`
+    Workload {
+        #[arg(long, default_value_t = 2_000_000)]
+        records: u64,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        #[arg(long, default_value_t = 5_000)]
+        users: u64,
+        #[arg(long, default_value_t = 40)]
+        tables: u64,
+        /// The folder, made if it is not there
+        #[arg(long)]
+        out: PathBuf,
+    },
 }
 
 /// zstd's level for files that are soon thrown away.
@@ -158,7 +173,23 @@ fn main() -> Result<()> {
             bench::write(seed, records, &mut BufWriter::new(file))
                 .with_context(|| format!("cannot write `{}`", out.display()))
         }
+        Command::Workload { records, seed, users, tables, out } => {
+            let workload = Workload { seed, records, users, tables, shape: Shape::Mixed };
+            write_workload(workload, &out).with_context(|| format!("cannot write to `{}`", out.display()))
+        }
     }
+}
+
+fn write_workload(workload: Workload, folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let create = |name: &str| File::create(folder.join(name)).map(BufWriter::new);
+    let (mut access, mut audit) = (create("access.jsonl")?, create("audit.log")?);
+    workload.write(&mut |log, line| match log {
+        Log::Access => writeln!(access, "{line}"),
+        Log::Audit => writeln!(audit, "{line}"),
+    })?;
+    access.flush()?;
+    audit.flush()
 }
 
 /// `A..B`, both included, or one seed.

@@ -13,6 +13,7 @@
 //! them has the bytes it has always had; a program that knows no such parts refuses one with them, and misreads nothing.
 
 use crate::{
+    few::Few,
     limits,
     marks::Marks,
     records::{Part, Records},
@@ -107,9 +108,9 @@ pub(crate) type Borrowed<'a> = (Mode, EntityKind, &'a str, Bucket, &'a Tally);
 
 impl Batch {
     pub fn encode(&self) -> Vec<u8> {
-        let mut entries: Vec<Borrowed<'_>> =
+        let entries: Vec<Borrowed<'_>> =
             self.entries.iter().map(|entry| (entry.mode, entry.kind, &*entry.id, entry.bucket, &entry.tally)).collect();
-        encode(self.partition, self.partitions, &self.manifest, &mut entries)
+        encode(self.partition, self.partitions, &self.manifest, &entries)
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Batch, DecodeError> {
@@ -163,17 +164,23 @@ impl Tally {
     }
 }
 
-pub(crate) fn encode(partition: u32, partitions: u32, manifest: &Manifest, entries: &mut [Borrowed<'_>]) -> Vec<u8> {
-    // By the first eight bytes of the id before the rest: most ids differ there, and no call is needed.
-    entries.sort_unstable_by(|(mode, kind, id, bucket, _), (other_mode, other_kind, other_id, other_bucket, _)| {
-        let kinds = (mode, kind).cmp(&(other_mode, other_kind));
-        kinds.then_with(|| (beginning(id), id, bucket).cmp(&(beginning(other_id), other_id, other_bucket)))
+pub(crate) fn encode(partition: u32, partitions: u32, manifest: &Manifest, entries: &[Borrowed<'_>]) -> Vec<u8> {
+    // Sorted by numbers, and by the rest only where these are equal: what is sorted is small, and most ids differ in their beginning.
+    let mut order: Vec<(u128, u32)> = (0u32..).zip(entries).map(|(at, entry)| (beginning(entry), at)).collect();
+    order.sort_unstable_by(|(beginning, at), (other_beginning, other_at)| {
+        beginning.cmp(other_beginning).then_with(|| {
+            let key = |at: u32| {
+                let (mode, kind, id, bucket, _) = entries[at as usize];
+                (mode, kind, id, bucket)
+            };
+            key(*at).cmp(&key(*other_at))
+        })
     });
-    let mut texts = Texts::default();
+    let mut texts = Texts { numbers: HashMap::with_capacity(entries.len()), ..Texts::default() };
     let mut body = Encoder::body();
     let mut last_bucket = 0;
-    for (mode, kind, id, bucket, tally) in entries.iter() {
-        encode_entry(&mut body, &mut texts, (*mode, *kind, id, *bucket, tally), &mut last_bucket);
+    for (_, at) in order {
+        encode_entry(&mut body, &mut texts, entries[at as usize], &mut last_bucket);
     }
     let mut message = Encoder::new(MAGIC, VERSION);
     message.number(u64::from(partition));
@@ -186,13 +193,18 @@ pub(crate) fn encode(partition: u32, partitions: u32, manifest: &Manifest, entri
     message.finish()
 }
 
-/// The first eight bytes, in their order.
-fn beginning(text: &str) -> u64 {
-    let bytes = text.as_bytes();
-    match bytes.first_chunk() {
-        Some(eight) => u64::from_be_bytes(*eight),
-        None => bytes.iter().chain(&[0; 8]).take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)),
+/// A number that is smaller where mode, kind and id together are: the kind, and the first fifteen bytes of the id. Of drills, which are rare,
+/// it says only that they are some.
+fn beginning((mode, kind, id, ..): &Borrowed<'_>) -> u128 {
+    if mode.is_drill() {
+        return u128::MAX;
     }
+    let id = id.as_bytes();
+    let mut bytes = [0; 16];
+    bytes[0] = *kind as u8;
+    let length = id.len().min(15);
+    bytes[1..=length].copy_from_slice(&id[..length]);
+    u128::from_be_bytes(bytes)
 }
 
 fn encode_manifest(message: &mut Encoder, manifest: &Manifest) {
@@ -249,15 +261,39 @@ fn decode_manifest(decoder: &mut Decoder<'_>) -> Result<Manifest, DecodeError> {
 struct Texts<'a> {
     numbers: HashMap<&'a str, u64>,
     ordered: Vec<&'a str>,
+    /// By where a text lies in memory: that place, its length, and its number. Most texts of a flush are shared (places, browsers, the
+    /// source), and need not be read again to be known again. Empty until there are texts.
+    places: Vec<(usize, usize, u64)>,
 }
 
 impl<'a> Texts<'a> {
+    /// Room in `places`. Two texts that want one place are looked up as if there were none.
+    const PLACES: usize = 1 << 11;
+
     fn number(&mut self, text: &'a str) -> u64 {
-        *self.numbers.entry(text).or_insert_with(|| {
+        let (at, length) = (text.as_ptr() as usize, text.len());
+        // Allocations lie 16 bytes apart, or more.
+        let place = (at >> 4 ^ at >> 15) % Self::PLACES;
+        if let Some((known, known_length, number)) = self.places.get(place)
+            && (*known, *known_length) == (at, length)
+        {
+            return *number;
+        }
+        let number = *self.numbers.entry(text).or_insert_with(|| {
             self.ordered.push(text);
             self.ordered.len() as u64 - 1
-        })
+        });
+        if self.places.is_empty() && Self::FEW < self.ordered.len() {
+            self.places.resize(Self::PLACES, (0, 0, 0));
+        }
+        if let Some(free) = self.places.get_mut(place) {
+            *free = (at, length, number);
+        }
+        number
     }
+
+    /// So many texts are not worth that room: a tally that is packed by itself.
+    const FEW: usize = 64;
 }
 
 /// A text of the table with its stable hash.
@@ -380,7 +416,7 @@ fn encode_tally<'a>(body: &mut Encoder, texts: &mut Texts<'a>, tally: &'a Tally)
     }
     if !tally.evidence.is_empty() {
         body.number(tally.evidence.0.len() as u64);
-        for position in &tally.evidence.0 {
+        for position in tally.evidence.0.iter() {
             body.number(texts.number(&position.source));
             body.signed(i64::from(position.partition));
             body.signed(position.offset);
@@ -555,7 +591,7 @@ fn decode_tally(
         tally.evidence = decode_evidence(decoder, texts)?;
     }
     if has & PART_PERSON != 0 {
-        tally.person = Some((&*known(decoder, texts)?.1).into());
+        tally.person = Some(known(decoder, texts)?.1.clone());
     }
     let public = match has & PART_RECORDS {
         0 => None,
@@ -632,7 +668,7 @@ fn decode_requested(decoder: &mut Decoder<'_>, texts: &[Known]) -> Result<Reques
         1 => Place::Several,
         text => {
             let text = usize::try_from(text - 2).ok().and_then(|at| texts.get(at));
-            Place::One((&*text.ok_or(DecodeError::Range("a text"))?.1).into())
+            Place::One(text.ok_or(DecodeError::Range("a text"))?.1.clone())
         }
     };
     let (parts, keys_beyond) = decode_samples(decoder)?;
@@ -655,7 +691,10 @@ fn decode_set<const MAX: usize>(
         return Ok(Set::new());
     }
     let count = some(decoder.count(1)?, MAX)?;
-    let members = (0..count).map(|_| known(decoder, texts).cloned()).collect::<Result<Vec<_>, _>>()?;
+    let mut members = Few::with_room(count);
+    for _ in 0..count {
+        members.push(known(decoder, texts)?.clone());
+    }
     Set::from_members(members, overflowed).ok_or(DecodeError::Order("a set"))
 }
 
@@ -680,7 +719,7 @@ fn decode_logins(decoder: &mut Decoder<'_>, texts: &[Known], overflowed: bool) -
 
 fn decode_evidence(decoder: &mut Decoder<'_>, texts: &[Known]) -> Result<Positions, DecodeError> {
     let count = some(decoder.count(3)?, limits::EVIDENCE_MAX)?;
-    let mut positions: Vec<Position> = Vec::with_capacity(count);
+    let mut positions: Few<Position> = Few::with_room(count);
     for _ in 0..count {
         let source = known(decoder, texts)?.1.clone();
         let partition = i32::try_from(decoder.signed()?).map_err(|_| DecodeError::Range("a partition"))?;

@@ -21,6 +21,7 @@
 //! which of its records a person has never touched before.
 
 mod batch;
+mod few;
 mod hash;
 pub mod limits;
 mod marks;

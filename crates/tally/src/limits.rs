@@ -31,8 +31,8 @@ pub const TEXT_BYTES_MAX: usize = 192;
 /// Bytes of one message. A longer one is refused when decoding; a flush is far smaller (the flush limits of ingest).
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
-/// Tallies that a flush has emptied and whose room is kept for the next: some 20 MB. Beyond it the room is given back.
-pub(crate) const SPARE_TALLIES_MAX: usize = 16_384;
+/// Tallies of a flush whose room is kept for the next: some 25 MB. Beyond it the room is given back.
+pub(crate) const SPARE_TALLIES_MAX: usize = 32_768;
 
 /// Cut at a character so that at most [`TEXT_BYTES_MAX`] bytes stay.
 pub(crate) fn cut(text: &str) -> &str {

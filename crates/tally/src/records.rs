@@ -1,5 +1,6 @@
 //! A bounded set of records that does not depend on the order of insertion.
 
+use crate::few::Few;
 use crate::limits::{RECORDS_MAX, SAMPLE_KEYS_MAX};
 use crate::sample::SampleKey;
 use activity::Record;
@@ -11,7 +12,7 @@ use activity::Record;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Records {
     /// Ascending by key; none is empty.
-    parts: Vec<Part>,
+    parts: Few<Part>,
     keys_beyond: bool,
 }
 
@@ -21,7 +22,7 @@ pub struct Part {
     key: u32,
     overflowed: bool,
     /// Ascending by rank, then by record: two may share a rank.
-    members: Vec<(u64, Record)>,
+    members: Few<(u64, Record)>,
 }
 
 /// The greatest number that is estimated.
@@ -103,7 +104,7 @@ impl Records {
 
     pub fn merge(&mut self, other: &Self) {
         self.keys_beyond |= other.keys_beyond;
-        for Part { key, overflowed, members } in &other.parts {
+        for Part { key, overflowed, members } in &*other.parts {
             if let Some(part) = self.part(*key) {
                 part.overflowed |= overflowed;
                 members.iter().for_each(|(rank, record)| part.insert(*rank, *record));
@@ -121,13 +122,11 @@ impl Records {
                 return None;
             }
             Err(at) => {
-                // As a rule it is the only one.
-                self.parts.reserve_exact(1);
-                self.parts.insert(at, Part { key, overflowed: false, members: Vec::new() });
+                self.parts.insert(at, Part { key, overflowed: false, members: Few::new() });
                 at
             }
         };
-        self.parts.get_mut(at)
+        self.parts.as_mut_slice().get_mut(at)
     }
 
     /// The smallest ids stay, whatever the order in which they came.
@@ -144,15 +143,14 @@ impl Records {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let members = self.parts.iter().map(|part| part.members.capacity() * size_of::<(u64, Record)>());
-        self.parts.capacity() * size_of::<Part>() + members.sum::<usize>()
+        self.parts.heap_bytes() + self.parts.iter().map(|part| part.members.heap_bytes()).sum::<usize>()
     }
 
     /// `None` if the parts are too many, or do not ascend.
     pub(crate) fn from_parts(parts: Vec<Part>, keys_beyond: bool) -> Option<Self> {
         let ascend = parts.windows(2).all(|pair| pair[0].key < pair[1].key);
         let fits = parts.len() <= SAMPLE_KEYS_MAX && (!keys_beyond || parts.len() == SAMPLE_KEYS_MAX);
-        (ascend && fits).then_some(Records { parts, keys_beyond })
+        (ascend && fits).then(|| Records { parts: parts.into(), keys_beyond })
     }
 }
 
@@ -209,7 +207,7 @@ impl Part {
     pub(crate) fn new(key: u32, mut members: Vec<(u64, Record)>, overflowed: bool) -> Option<Self> {
         let fits = (1..=RECORDS_MAX).contains(&members.len()) && (!overflowed || members.len() == RECORDS_MAX);
         members.sort_unstable();
-        fits.then_some(Part { key, overflowed, members })
+        fits.then(|| Part { key, overflowed, members: members.into() })
     }
 }
 

@@ -4,7 +4,8 @@
 //! by them. A request and its statements name the same record twice, a minute or an hour apart, so a detector that took both
 //! would find other hours than it has learned.
 
-use crate::{limits::cut, records::Records};
+use crate::{limits::cut, records::Records, set::Text};
+use std::sync::Arc;
 
 /// Records that requests name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,20 +19,26 @@ pub struct Requested {
 pub enum Place {
     #[default]
     Nowhere,
-    One(Box<str>),
+    One(Arc<str>),
     Several,
 }
 
 impl Requested {
     /// Notes a place; cut as all texts of a tally.
     pub fn at(&mut self, place: &str) {
-        self.place.add(cut(place));
+        let place = cut(place);
+        self.place.add(place, || place.into());
+    }
+
+    /// The same, of a text that others may have too.
+    pub fn at_text(&mut self, place: &Text) {
+        self.place.add(place.as_str(), || place.shared().clone());
     }
 
     pub fn merge(&mut self, other: &Requested) {
         match &other.place {
             Place::Nowhere => {}
-            Place::One(place) => self.place.add(place),
+            Place::One(place) => self.place.add(place, || place.clone()),
             Place::Several => self.place = Place::Several,
         }
         self.records.merge(&other.records);
@@ -44,9 +51,9 @@ impl Requested {
 }
 
 impl Place {
-    fn add(&mut self, other: &str) {
+    fn add(&mut self, other: &str, shared: impl FnOnce() -> Arc<str>) {
         match self {
-            Place::Nowhere => *self = Place::One(other.into()),
+            Place::Nowhere => *self = Place::One(shared()),
             Place::One(place) if **place == *other => {}
             Place::One(_) | Place::Several => *self = Place::Several,
         }

@@ -1,13 +1,13 @@
 //! A bounded set of texts that does not depend on the order of insertion.
 
-use crate::{hash::stable_hash, limits::cut};
+use crate::{few::Few, hash::stable_hash, limits::cut};
 use std::sync::Arc;
 
 /// At most `MAX` texts: those with the smallest stable hashes. What was left out is flagged, not forgotten.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Set<const MAX: usize> {
     /// Ascending by (hash, text).
-    members: Vec<(u64, Arc<str>)>,
+    members: Few<(u64, Arc<str>)>,
     overflowed: bool,
 }
 
@@ -24,11 +24,19 @@ impl Text {
         let text = cut(text);
         Text { hash: stable_hash(&[text.as_bytes()]), text: text.into() }
     }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<str> {
+        &self.text
+    }
 }
 
 impl<const MAX: usize> Set<MAX> {
     pub const fn new() -> Self {
-        Set { members: Vec::new(), overflowed: false }
+        Set { members: Few::new(), overflowed: false }
     }
 
     /// Puts a text in; allocates only for one that is new. Longer texts than [`crate::limits::TEXT_BYTES_MAX`] are cut.
@@ -43,6 +51,11 @@ impl<const MAX: usize> Set<MAX> {
 
     /// Puts a text in that others may have too.
     pub fn insert_text(&mut self, text: &Text) {
+        if let [(_, only)] = &*self.members
+            && Arc::ptr_eq(only, &text.text)
+        {
+            return;
+        }
         if let Some(at) = self.room(text.hash, &text.text) {
             self.members.insert(at, (text.hash, text.text.clone()));
             self.shrink();
@@ -89,7 +102,7 @@ impl<const MAX: usize> Set<MAX> {
 
     pub fn merge(&mut self, other: &Self) {
         self.overflowed |= other.overflowed;
-        for (hash, text) in &other.members {
+        for (hash, text) in &*other.members {
             if let Some(at) = self.room(*hash, text) {
                 self.members.insert(at, (*hash, text.clone()));
                 self.shrink();
@@ -100,7 +113,7 @@ impl<const MAX: usize> Set<MAX> {
     pub(crate) fn heap_bytes(&self) -> usize {
         // Two counters stand before the text of each.
         let texts: usize = self.members.iter().map(|(_, text)| text.len() + 2 * size_of::<usize>()).sum();
-        self.members.capacity() * size_of::<(u64, Arc<str>)>() + texts
+        self.members.heap_bytes() + texts
     }
 
     /// Where a new text goes; `None` if it is there already or beyond the limit.
@@ -129,7 +142,7 @@ impl<const MAX: usize> Set<MAX> {
     }
 
     /// `None` if the members are not in canonical order or too many.
-    pub(crate) fn from_members(members: Vec<(u64, Arc<str>)>, overflowed: bool) -> Option<Self> {
+    pub(crate) fn from_members(members: Few<(u64, Arc<str>)>, overflowed: bool) -> Option<Self> {
         let ascending = members.windows(2).all(|pair| pair[0] < pair[1]);
         let full = members.len() == MAX || !overflowed;
         (ascending && full && members.len() <= MAX).then_some(Set { members, overflowed })

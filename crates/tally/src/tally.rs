@@ -1,6 +1,7 @@
 //! The tally: sums, bounded sets, pointers. No text of a record, no SQL.
 
 use crate::{
+    few::Few,
     limits::{
         ACCOUNTS_MAX, ADDRESSES_MAX, AGENTS_MAX, CANDIDATES_MAX, EVIDENCE_MAX, FINGERPRINTS_MAX, LOGINS_MAX,
         NETWORKS_MAX, PLACES_MAX, TABLES_MAX, cut,
@@ -8,7 +9,7 @@ use crate::{
     marks::Marks,
     records::Records,
     requested::Requested,
-    set::Set,
+    set::{Set, Text},
 };
 use activity::{DataClasses, KnownBy, Signals, Timestamp};
 use std::{
@@ -156,7 +157,7 @@ pub struct Tally {
     /// Signature rules that were matched.
     pub marks: Marks,
     /// The person behind the entity. If several are named, the smallest stays.
-    pub person: Option<Box<str>>,
+    pub person: Option<Arc<str>>,
 }
 
 /// The outcome of one attempt to log in. Ordered by time first.
@@ -186,7 +187,7 @@ pub struct Position {
 
 /// A few pointers to the records that show it, smallest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Positions(pub(crate) Vec<Position>);
+pub struct Positions(pub(crate) Few<Position>);
 
 impl Tally {
     pub fn add(&mut self, metric: Metric, amount: u64) {
@@ -208,6 +209,17 @@ impl Tally {
         let person = cut(person);
         if self.person.as_deref().is_none_or(|known| person < known) {
             self.person = Some(person.into());
+        }
+    }
+
+    /// The same, of a text that others may have too.
+    pub fn name_person_text(&mut self, person: &Text) {
+        self.name_shared(person.shared());
+    }
+
+    fn name_shared(&mut self, person: &Arc<str>) {
+        if self.person.as_ref().is_none_or(|known| person < known) {
+            self.person = Some(person.clone());
         }
     }
 
@@ -303,7 +315,7 @@ impl Tally {
             + self.records.heap_bytes()
             + self.requested.as_deref().map_or(0, Requested::heap_bytes)
             + self.requested_by_route.as_deref().map_or(0, Requested::heap_bytes)
-            + self.evidence.0.capacity() * size_of::<Position>()
+            + self.evidence.0.heap_bytes()
             + self.marks.heap_bytes()
             + self.person.as_deref().map_or(0, str::len)
     }
@@ -330,7 +342,7 @@ impl Tally {
         self.evidence.merge(&other.evidence);
         self.marks.merge(&other.marks);
         if let Some(person) = &other.person {
-            self.name_person(person);
+            self.name_shared(person);
         }
     }
 }
@@ -379,8 +391,15 @@ impl Logins {
 impl Positions {
     /// Keeps the position if it is among the smallest; clones the source's name only then.
     pub fn insert(&mut self, source: &Arc<str>, partition: i32, offset: i64) {
-        let order =
-            |known: &Position| (&*known.source, known.partition, known.offset).cmp(&(&**source, partition, offset));
+        let order = |known: &Position| {
+            // As a rule it is the very same text.
+            let of_source =
+                if Arc::ptr_eq(&known.source, source) { Ordering::Equal } else { (*known.source).cmp(source) };
+            of_source.then_with(|| (known.partition, known.offset).cmp(&(partition, offset)))
+        };
+        if self.0.len() == EVIDENCE_MAX && self.0.last().is_some_and(|last| order(last) != Ordering::Greater) {
+            return;
+        }
         let Err(place) = self.0.binary_search_by(order) else { return };
         if place < EVIDENCE_MAX {
             self.0.insert(place, Position { source: source.clone(), partition, offset });
