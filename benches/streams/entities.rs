@@ -58,7 +58,7 @@ pub(crate) fn run(bench: &Bench) -> Fallible<()> {
     }
     sender.flush()?;
     subject.work_off(sender.n)?;
-    let n_entities = held(&subject)?;
+    let n_entities = held(&subject, 3 * users)?;
     let rest = Resident::of(subject.pid())?;
 
     subject.kill_and_start()?;
@@ -101,9 +101,17 @@ fn minute(sender: &mut Sender<'_>, at: Timestamp) -> Result<(), stream::StreamEr
     (0..AUDIT_PARTITIONS).try_for_each(|partition| sender.put(Log::Audit, partition, &statement))
 }
 
-/// What the gauges say.
-fn held(subject: &Subject<'_>) -> Fallible<u64> {
-    let text = metrics(&subject.instances[0].console)?;
-    let lines = text.lines().filter(|line| line.starts_with("breachd_entities{"));
-    Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64)
+/// What the gauges say, once each has been set after the last tally: at least `expected`.
+fn held(subject: &Subject<'_>, expected: u64) -> Fallible<u64> {
+    let began = Instant::now();
+    loop {
+        let text = metrics(&subject.instances[0].console)?;
+        let lines = text.lines().filter(|line| line.starts_with("breachd_entities{"));
+        let held = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64;
+        if expected <= held {
+            return Ok(held);
+        }
+        within(began, "holding all entities")?;
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }

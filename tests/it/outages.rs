@@ -1,8 +1,9 @@
 //! What takes minutes: brokers that die, records that are gone, a full disk. Each on brokers of its own. `tests/nightly` runs them.
 
 use crate::{
+    exact::batches,
     faults::{Running, Site, all_end_well},
-    harness::{Scratch, free_port, until},
+    harness::{Scratch, contents, free_port, topic, until},
     simulation::world::PARTITIONS,
 };
 use std::{
@@ -11,6 +12,7 @@ use std::{
     thread,
     time::Duration,
 };
+use stream::Outgoing;
 
 /// Kafka brokers of one test, gone with it.
 struct Cluster {
@@ -109,4 +111,112 @@ fn nightly_records_deleted_before_they_were_read_are_told() {
         (violations > 0).then_some(())
     });
     assert_eq!(running.daemon.terminate(), Some(0));
+}
+
+/// How far into a source's partitions the tallies went last.
+fn told_last(site: &Site, source: &str) -> Vec<i64> {
+    let mut last = vec![0; PARTITIONS as usize];
+    let tallies = contents(site.broker.as_ref(), &format!("{}.tallies", site.prefix));
+    // A tally partition has the flushes in their order, and each flush tells all partitions the same.
+    for range in batches(&tallies).iter().flat_map(|batch| &batch.manifest.ranges) {
+        if *range.source == *source {
+            last[range.partition as usize] = range.to;
+        }
+    }
+    last
+}
+
+/// Deleted and made again under a running instance: what is in the new one is read from its first record, and that something is gone is
+/// said.
+#[test]
+#[ignore = "nightly"]
+fn nightly_a_topic_made_anew_is_read_from_its_first_record() {
+    let cluster = Cluster::up(1, None);
+    let site = Site::at(&cluster.servers(), "anew", 7);
+    let mut running = site.instance("one").run();
+    (0..4).for_each(|day| site.produce(day));
+    site.await_taken("access");
+    let access = site.topic("access");
+    let before = site.broker.end_offsets(&access).unwrap();
+    cluster.kafka(&["cli", "topics", "--delete", "--topic", &access]);
+    until("it is gone", || site.broker.partitions(&access).unwrap().is_none().then_some(()));
+    until("it is there again", || {
+        running.tend();
+        site.broker.create_topics(&[topic(&access, PARTITIONS)]).ok()?;
+        site.broker.partitions(&access).unwrap().map(drop)
+    });
+    (4..6).for_each(|day| site.produce(day));
+    let ends = site.broker.end_offsets(&access).unwrap();
+    assert!(ends.iter().zip(&before).all(|(end, before)| 0 < *end && end < before), "{ends:?} {before:?}");
+    until("all of the new one is told", || {
+        running.tend();
+        (told_last(&site, "access") == ends).then_some(())
+    });
+    let said = running.instance.said();
+    assert!(said.contains("the topic was made anew or has lost its tail"), "{said}");
+    until("and counted", || (running.violations() > 0).then_some(()));
+    assert_eq!(running.daemon.terminate(), Some(0));
+}
+
+/// A file system of its own, which needs root.
+struct Small(std::path::PathBuf);
+
+impl Small {
+    fn mount(at: std::path::PathBuf, size: &str) -> Small {
+        std::fs::create_dir_all(&at).unwrap();
+        let status =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&at).status();
+        assert!(status.is_ok_and(|status| status.success()), "only root can mount a file system that is soon full");
+        Small(at)
+    }
+
+    /// Leaves no room.
+    fn fill(&self) {
+        let mut filler = std::fs::File::create(self.0.join("filler")).unwrap();
+        let block = vec![0_u8; 64 << 10];
+        while std::io::Write::write_all(&mut filler, &block).is_ok() {}
+    }
+
+    fn empty(&self) {
+        std::fs::remove_file(self.0.join("filler")).unwrap();
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// The broker's disk is full in the middle of it; once there is room again and the broker has been started, everything goes on.
+#[test]
+#[ignore = "nightly"]
+fn nightly_a_full_disk_costs_time_and_nothing_else() {
+    let scratch = Scratch::new("small-disk");
+    let disk = Small::mount(scratch.0.join("disk"), "600m");
+    let data = disk.0.join("data");
+    std::fs::create_dir(&data).unwrap();
+    let cluster = Cluster::up(1, Some(&data));
+    let site = Site::at(&cluster.servers(), "full", 8);
+    let mut running = [site.instance("one").run(), site.instance("two").run()];
+    until("both are ready", || running[0].is_ready().and_then(|()| running[1].is_ready()));
+    (0..3).for_each(|day| site.produce(day));
+    let filler = format!("{}-filler", site.prefix);
+    site.broker.create_topics(&[topic(&filler, 1)]).unwrap();
+    disk.fill();
+    until("the broker gives up", || {
+        running.iter_mut().for_each(Running::tend);
+        // It notices with the next thing that it has to write down.
+        if let Ok(mut appender) = site.broker.appender() {
+            let (topic, payload) = (filler.clone(), vec![0; 64 << 10]);
+            let _ = appender.send(Outgoing { topic, partition: Some(0), payload, ..Outgoing::default() });
+            let _ = appender.flush();
+        }
+        cluster.kafka(&["status"]).contains(" down").then_some(())
+    });
+    disk.empty();
+    cluster.kafka(&["start"]);
+    (3..6).for_each(|day| site.produce(day));
+    site.judge(&mut running);
+    all_end_well(running.into());
 }

@@ -24,7 +24,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use stream::{Appender, GroupSpec, Member, Outgoing, Polled, Reader, Start};
+use stream::{Appender, Assigned, GroupSpec, Member, Outgoing, Polled, Reader, Start};
 use tally::{Batch, DecodeError};
 
 /// One instance's detector. Dropped at any point it leaves nothing behind that its successor could not do without.
@@ -125,7 +125,7 @@ impl DetectorRole {
         self.hear_commands()?;
         match polled {
             // What came before it in the same poll is read again.
-            Polled::Rebalanced => self.adopt()?,
+            Polled::Rebalanced => self.adopt(Snapshots::is_current)?,
             Polled::Records(_) => self.take(payloads)?,
             Polled::Idle => {}
         }
@@ -140,7 +140,8 @@ impl DetectorRole {
         Ok(())
     }
 
-    fn adopt(&mut self) -> Result<(), RoleError> {
+    /// Restores the engines of the assignment but those of which `may_stay` is true.
+    fn adopt(&mut self, may_stay: impl Fn(&Snapshots, &Assigned) -> bool) -> Result<(), RoleError> {
         self.adopted = true;
         self.know_verdicts()?;
         self.know_alerts()?;
@@ -154,7 +155,7 @@ impl DetectorRole {
         // Engines whose partition stays are kept, and read on where they are; unless somebody else had it meanwhile.
         let stays: BTreeSet<i32> = assigned
             .iter()
-            .filter(|assigned| self.snapshots.is_current(assigned))
+            .filter(|assigned| may_stay(&self.snapshots, assigned))
             .map(|assigned| assigned.partition)
             .collect();
         self.engines.retain(|partition, _| stays.contains(partition));
@@ -219,8 +220,8 @@ impl DetectorRole {
                 break;
             }
         }
-        // Restored are that engine, and those that have written since the assignment: it names an earlier snapshot of theirs.
-        if lost && !all { self.adopt() } else { Ok(()) }
+        // Only that engine is restored. The others are still ours: the assignment names earlier snapshots than they have written since.
+        if lost && !all { self.adopt(|snapshots, assigned| snapshots.holds(assigned.partition)) } else { Ok(()) }
     }
 
     /// What other instances rolled up before: all of it is heard before an engine begins.

@@ -40,6 +40,8 @@ struct Partition {
     /// Whether its pending entry has been taken as complete since.
     expired: bool,
     idle: bool,
+    /// Since when nobody can say whether more of it lies there.
+    unheard: Option<Instant>,
     /// What it has shown, or how far it has come, was not written down since it was assigned or something was taken in.
     unwritten: bool,
 }
@@ -55,6 +57,8 @@ pub struct IngestRole {
     dead: Vec<DeadLetter>,
     sequence: u64,
     flushed_at: Instant,
+    /// When the client was last asked how far it is behind.
+    listened: Instant,
     /// Something happened since the last flush that a detector should know.
     dirty: bool,
     /// When what the sources have shown was last written down.
@@ -96,6 +100,7 @@ impl IngestRole {
             dead: Vec::new(),
             sequence: 0,
             flushed_at: context.instant(),
+            listened: context.instant(),
             dirty: false,
             written_down: context.instant(),
             networks_seen: 0,
@@ -225,15 +230,30 @@ impl IngestRole {
         let may_expire =
             |partition: &Partition| !partition.expired && self.context.since(partition.heard) >= expire_after;
         let may_rest = |partition: &Partition| !partition.idle && self.context.since(partition.heard) >= idle_after;
-        if !self.partitions.values().any(|partition| may_expire(partition) || may_rest(partition)) {
+        let is_due = self.partitions.values().any(|partition| may_expire(partition) || may_rest(partition));
+        if !is_due && self.context.since(self.listened) < limits::MEASURE_INTERVAL {
             return;
         }
-        // Silent is who has nothing to say, not who cannot be heard: while a broker is away, the rest of an entry may lie there.
-        // The client is asked only when somebody is due.
-        let behind = self.member.lag();
+        // Silent is who has nothing to say, not who cannot be heard: while a broker is away, the rest of an entry may lie there. Of whom
+        // nothing is known, silence is counted from when something is known again; else the first flush after an outage would call
+        // those silent whose records had not been fetched yet. The wait is bounded.
+        self.listened = self.context.instant();
+        let lag = self.member.lag();
         for ((topic, number), partition) in &mut self.partitions {
-            if is_behind(&behind, topic, *number) {
-                continue;
+            match unread(&lag, topic, *number) {
+                Some(records) => {
+                    partition.unheard = None;
+                    if 0 < records {
+                        continue;
+                    }
+                }
+                None => {
+                    let unheard = *partition.unheard.get_or_insert(self.listened);
+                    if self.listened.saturating_duration_since(unheard) < limits::UNHEARD_WAIT {
+                        partition.heard = self.listened;
+                        continue;
+                    }
+                }
             }
             if may_expire(partition) {
                 partition.expired = true;
@@ -379,9 +399,10 @@ impl IngestRole {
     }
 }
 
-/// Whether records of a partition are known to lie there unread.
-fn is_behind(behind: &[(String, i32, i64)], topic: &str, partition: i32) -> bool {
-    behind.iter().any(|(of, number, records)| (of.as_str(), *number) == (topic, partition) && 0 < *records)
+/// How many records of a partition lie there unread, if that is known.
+fn unread(lag: &[(String, i32, i64)], topic: &str, partition: i32) -> Option<i64> {
+    let of = lag.iter().find(|(of, number, _)| (of.as_str(), *number) == (topic, partition));
+    of.map(|(_, _, records)| *records)
 }
 
 /// The record's own stamp; a producer may write none.
@@ -402,7 +423,7 @@ impl Partition {
     fn resumed(plan: &Arc<Plan>, number: i32, committed: (i64, String), now: Instant) -> Self {
         let resume = Resume::parse(committed.0, &committed.1);
         let ingester = Ingester::new(Arc::clone(plan), number, resume);
-        Partition { ingester, committed, heard: now, expired: true, idle: false, unwritten: true }
+        Partition { ingester, committed, heard: now, expired: true, idle: false, unheard: None, unwritten: true }
     }
 
     fn take(&mut self, record: RecordRef<'_>, context: &Context, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
@@ -435,9 +456,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn behind_is_who_has_records_unread() {
-        let behind = [("a".to_owned(), 0, 0), ("a".to_owned(), 1, 3), ("b".to_owned(), 0, 7)];
-        let told = [("a", 0), ("a", 1), ("a", 2), ("b", 0)].map(|(topic, number)| is_behind(&behind, topic, number));
-        assert_eq!(told, [false, true, false, true], "of whom nothing is known, nothing is waited for");
+    fn of_whom_nothing_is_known_nothing_is_said() {
+        let lag = [("a".to_owned(), 0, 0), ("a".to_owned(), 1, 3), ("b".to_owned(), 0, 7)];
+        let told = [("a", 0), ("a", 1), ("a", 2), ("b", 0)].map(|(topic, number)| unread(&lag, topic, number));
+        assert_eq!(told, [Some(0), Some(3), None, Some(7)]);
     }
 }

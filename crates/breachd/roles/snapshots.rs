@@ -59,6 +59,11 @@ impl Snapshots {
         self.of.get(&assigned.partition).is_some_and(|written| written.name == assigned.metadata)
     }
 
+    /// Whether the engine that is here has been restored, and nothing of it was refused since.
+    pub(super) fn holds(&self, partition: i32) -> bool {
+        self.of.contains_key(&partition)
+    }
+
     /// Partitions that are not here any more.
     pub(super) fn retain(&mut self, keep: impl Fn(i32) -> bool) {
         self.of.retain(|partition, _| keep(*partition));
@@ -111,17 +116,12 @@ impl Snapshots {
 
     /// The latest message of each key of the partition.
     fn read(&self, partition: i32) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, StreamError> {
-        let topic = self.context.topics.baselines();
-        let ends = self.context.broker.end_offsets(&topic)?;
-        let from = (0..).zip(ends).map(|(at, end)| (at, if at == partition { 0 } else { end })).collect();
-        let mut reader = self.context.broker.read(&[(&topic, from)])?;
+        let mut reader = self.context.broker.read_partition(&self.context.topics.baselines(), partition)?;
         let mut latest = BTreeMap::new();
         while !reader.caught_up() && !self.context.stop.requested() {
             self.context.heartbeat(crate::cli::RoleName::Detector);
             reader.poll(limits::POLL_TALLIES, limits::POLL_WAIT, &mut |record| {
-                if record.partition == partition {
-                    latest.insert(record.key.unwrap_or_default().to_vec(), record.payload.unwrap_or_default().to_vec());
-                }
+                latest.insert(record.key.unwrap_or_default().to_vec(), record.payload.unwrap_or_default().to_vec());
             })?;
         }
         Ok(latest)

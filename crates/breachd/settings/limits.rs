@@ -27,6 +27,10 @@ pub const READY_LAG: i64 = 100;
 /// Time between two looks at what the engines hold.
 pub const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Longest time for which a raw partition of which nothing is heard, because its broker is away, is not taken for silent. Beyond, it is not
+/// waited for, so that one partition that is lost does not hold up the judgement of all; what comes of it later may be judged alone.
+pub const UNHEARD_WAIT: Duration = Duration::from_secs(600);
+
 /// Alerts decided on between two looks at commands and delivery reports.
 pub const POLL_ALERTS: usize = 256;
 

@@ -28,7 +28,7 @@ pub trait Member: Send {
     fn token(&self) -> GroupToken;
 
     /// Records between the next one to be delivered and the end (topic, partition, records): what was last heard, at most
-    /// [`crate::limits::LAG_EVERY`] old. Costs no request.
+    /// [`crate::limits::LAG_EVERY`] old. Of a partition whose broker is away nothing is known, and it is left out. Costs no request.
     fn lag(&self) -> Vec<(String, i32, i64)>;
 }
 

@@ -74,6 +74,12 @@ pub trait Broker: Send + Sync {
     /// [`StreamError::NoSuchTopic`] if one of the topics does not exist.
     fn read(&self, topics: &[From<'_>]) -> Result<Box<dyn Reader>, StreamError>;
 
+    /// Reads one partition from its first record on, outside any group. No other partition is asked for.
+    ///
+    /// # Errors
+    /// [`StreamError::NoSuchTopic`] if the topic does not exist.
+    fn read_partition(&self, topic: &str, partition: i32) -> Result<Box<dyn Reader>, StreamError>;
+
     /// Opens a transactional producer. Whoever held this id before is fenced, and what they had not committed is aborted
     /// before this returns.
     fn transactor(&self, id: &str) -> Result<Box<dyn Transactor>, StreamError>;
@@ -85,7 +91,7 @@ pub trait Broker: Send + Sync {
     fn end_offsets(&self, topic: &str) -> Result<Vec<i64>, StreamError>;
 }
 
-/// Reads whole topics, outside any group.
+/// Reads topics, outside any group.
 pub trait Reader: Send {
     /// Delivers up to `max` committed records and returns how many; waits up to `wait` for the first.
     fn poll(&mut self, max: usize, wait: Duration, each: &mut dyn FnMut(RecordRef<'_>)) -> Result<usize, StreamError>;

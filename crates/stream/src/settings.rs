@@ -27,7 +27,8 @@ pub struct Settings {
     /// bounds are the usual ones. With static membership also: how long a restart may take without moving partitions.
     #[serde(deserialize_with = "period")]
     pub session_timeout: Duration,
-    /// How long a transaction may stay open before the broker aborts it: 1 s to 15 min.
+    /// How long a transaction may stay open before the broker aborts it: 1 s to 15 min. What an instance had open when it was killed keeps
+    /// readers waiting for as long, unless it comes back.
     #[serde(deserialize_with = "period")]
     pub transaction_timeout: Duration,
     /// Longest wait for one answer, and for the first broker at the start: 1 s to 5 min.
@@ -108,7 +109,7 @@ impl Default for Settings {
             sasl_username: None,
             sasl_password_file: None,
             session_timeout: Duration::from_secs(10),
-            transaction_timeout: Duration::from_secs(60),
+            transaction_timeout: Duration::from_secs(30),
             request_timeout: limits::REQUEST_TIMEOUT,
             delivery_timeout: Duration::from_secs(120),
             compression: "lz4".into(),

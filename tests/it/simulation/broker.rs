@@ -215,6 +215,11 @@ impl Broker for Faulty {
         Ok(Box::new(FaultyReader { broker: self.clone(), inner: self.host.read(topics)? }))
     }
 
+    fn read_partition(&self, topic: &str, partition: i32) -> Result<Box<dyn Reader>, StreamError> {
+        self.answered("killed at opening a reader")?;
+        Ok(Box::new(FaultyReader { broker: self.clone(), inner: self.host.read_partition(topic, partition)? }))
+    }
+
     fn transactor(&self, id: &str) -> Result<Box<dyn Transactor>, StreamError> {
         self.answered("killed at opening a transactor")?;
         Ok(Box::new(FaultyTransactor { broker: self.clone(), inner: self.host.transactor(id)? }))
@@ -354,6 +359,9 @@ impl Member for FaultyMember {
     }
 
     fn lag(&self) -> Vec<(String, i32, i64)> {
+        if self.broker.life.refused.load(Ordering::Relaxed) > 0 {
+            return Vec::new();
+        }
         let lag = |((topic, partition), next): (&(String, i32), &i64)| {
             let end = self.ends.get(&(topic.clone(), *partition))?;
             Some((topic.clone(), *partition, (end - next).max(0)))

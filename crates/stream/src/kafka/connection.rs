@@ -219,6 +219,9 @@ impl Connection {
             | Code::NotEnoughReplicasAfterAppend
             | Code::ConcurrentTransactions
             | Code::RebalanceInProgress
+            // Of a topic that is there: it has been created a moment ago, and not all brokers, or this client, know it yet.
+            | Code::UnknownPartition
+            | Code::UnknownTopicOrPartition
             | Code::UnstableOffsetCommit => StreamError::Failed { doing, reason: reason.to_owned(), retry: true },
             _ => StreamError::Failed { doing, reason: reason.to_owned(), retry: false },
         }

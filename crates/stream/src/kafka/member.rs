@@ -26,10 +26,11 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::KafkaError,
     message::{BorrowedMessage, Headers as _, Message as _},
+    statistics::Broker,
     types::{RDKafkaErrorCode, RDKafkaRespErr},
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -376,9 +377,12 @@ impl ClientContext for GroupEvents {
     fn stats(&self, statistics: Statistics) {
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         ends.clear();
+        let heard_from =
+            |(_, broker): (&String, &Broker)| is_heard(&broker.state, broker.rxidle).then_some(broker.nodeid);
+        let brokers: HashSet<i32> = statistics.brokers.iter().filter_map(heard_from).collect();
         for (topic, statistics) in statistics.topics {
             for (partition, heard) in statistics.partitions {
-                if partition >= 0 && heard.ls_offset >= 0 {
+                if partition >= 0 && heard.ls_offset >= 0 && brokers.contains(&heard.broker) {
                     let drained = heard.fetchq_cnt == 0 && heard.next_offset >= heard.ls_offset;
                     let end = End { end: heard.ls_offset, drained_at: drained.then_some(heard.app_offset) };
                     ends.insert((topic.clone(), partition), end);
@@ -386,6 +390,13 @@ impl ClientContext for GroupEvents {
             }
         }
     }
+}
+
+/// Whether a broker is connected and has said something lately. What it said before says nothing of what lies there now. A broker that is
+/// fetched from answers twice a second, also if it has nothing.
+fn is_heard(state: &str, silent_us: i64) -> bool {
+    let silent = Duration::from_micros(silent_us.max(0).unsigned_abs());
+    matches!(state, "UP" | "UPDATE" | "REAUTH") && silent < 2 * limits::LAG_EVERY
 }
 
 impl ConsumerContext for GroupEvents {
@@ -416,4 +427,16 @@ pub(crate) fn headers<'a>(message: &'a BorrowedMessage<'a>) -> impl Iterator<Ite
         let at = move |index: usize| catch_unwind(AssertUnwindSafe(|| headers.try_get(index))).ok().flatten();
         (0..headers.count()).filter_map(at).map(|header| (header.key, header.value.unwrap_or_default()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_is_away_or_hangs_is_not_heard() {
+        assert!(is_heard("UP", 480_000));
+        assert!(!is_heard("UP", 30_000_000), "it hangs");
+        assert!(!is_heard("DOWN", 480_000) && !is_heard("TRY_CONNECT", 0));
+    }
 }

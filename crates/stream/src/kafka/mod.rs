@@ -92,6 +92,10 @@ impl Broker for Kafka {
         Ok(Box::new(KafkaReader::open(&self.connection, topics)?))
     }
 
+    fn read_partition(&self, topic: &str, partition: i32) -> Result<Box<dyn Reader>, StreamError> {
+        Ok(Box::new(KafkaReader::of_partition(&self.connection, topic, partition)?))
+    }
+
     fn transactor(&self, id: &str) -> Result<Box<dyn Transactor>, StreamError> {
         Ok(Box::new(KafkaTransactor::open(&self.connection, id)?))
     }

@@ -16,6 +16,7 @@ use rdkafka::{
 };
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -42,9 +43,18 @@ enum Stage {
 
 impl KafkaReader {
     pub(super) fn open(connection: &Arc<Connection>, topics: &[From<'_>]) -> Result<Self, StreamError> {
-        let open = |(topic, starts): &From<'_>| TopicReader::open(connection, topic, starts);
+        let open = |(topic, starts): &From<'_>| {
+            let partitions = 0..connection.existing(topic)?;
+            TopicReader::open(connection, topic, partitions, starts)
+        };
         let topics = topics.iter().map(open).collect::<Result<_, _>>()?;
         Ok(KafkaReader { connection: Arc::clone(connection), topics, turn: 0 })
+    }
+
+    pub(super) fn of_partition(connection: &Arc<Connection>, topic: &str, partition: i32) -> Result<Self, StreamError> {
+        connection.existing(topic)?;
+        let only = TopicReader::open(connection, topic, partition..partition + 1, &[])?;
+        Ok(KafkaReader { connection: Arc::clone(connection), topics: vec![only], turn: 0 })
     }
 }
 
@@ -81,8 +91,12 @@ impl Reader for KafkaReader {
 const SLICE: Duration = Duration::from_millis(10);
 
 impl TopicReader {
-    fn open(connection: &Arc<Connection>, topic: &str, starts: &[(i32, i64)]) -> Result<Self, StreamError> {
-        let n_partitions = connection.existing(topic)?;
+    fn open(
+        connection: &Arc<Connection>,
+        topic: &str,
+        partitions: Range<i32>,
+        starts: &[(i32, i64)],
+    ) -> Result<Self, StreamError> {
         let mut config = connection.consumer_config()?;
         // It joins no group and commits nothing; without a name librdkafka refuses to be assigned anything.
         config.set("group.id", "breachd-reader").set("enable.partition.eof", "true");
@@ -92,7 +106,7 @@ impl TopicReader {
             .create_with_context(Events::new("reader", connection.report()))
             .map_err(|error| connection.blame("read a topic", &error))?;
         let mut places = Vec::new();
-        for partition in 0..n_partitions {
+        for partition in partitions {
             let (first, end) = connection.watermarks(connection.inspector().client(), topic, partition)?;
             let start = starts.iter().find(|(number, _)| *number == partition).map_or(first, |(_, offset)| *offset);
             places.push((partition, start.max(first), end));

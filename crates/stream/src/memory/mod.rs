@@ -82,6 +82,10 @@ impl Broker for Memory {
         Ok(Box::new(MemoryReader::open(&self.shared, topics)?))
     }
 
+    fn read_partition(&self, topic: &str, partition: i32) -> Result<Box<dyn Reader>, StreamError> {
+        Ok(Box::new(MemoryReader::of_partition(&self.shared, topic, partition)?))
+    }
+
     fn transactor(&self, id: &str) -> Result<Box<dyn Transactor>, StreamError> {
         Ok(Box::new(MemoryTransactor::open(&self.shared, id)))
     }

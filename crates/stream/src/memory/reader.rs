@@ -31,6 +31,14 @@ impl MemoryReader {
         drop(state);
         Ok(MemoryReader { shared: Arc::clone(shared), positions, targets, turn: 0 })
     }
+
+    pub(super) fn of_partition(shared: &Arc<Shared>, topic: &str, partition: i32) -> Result<Self, StreamError> {
+        let mut all = MemoryReader::open(shared, &[(topic, Vec::new())])?;
+        let only = |position: &Position| position.partition == partition;
+        let at = all.positions.iter().position(only).ok_or(StreamError::Misuse("there is no such partition"))?;
+        (all.positions, all.targets) = (vec![all.positions.swap_remove(at)], vec![all.targets[at]]);
+        Ok(all)
+    }
 }
 
 impl Reader for MemoryReader {

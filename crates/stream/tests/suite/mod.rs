@@ -24,13 +24,14 @@ macro_rules! checks {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), $name)),*] };
 }
 
-const CHECKS: [Check; 17] = checks![
+const CHECKS: [Check; 18] = checks![
     topics_are_created_once,
     records_come_back_as_they_were_sent,
     a_large_message_fits_and_a_larger_one_is_refused,
     a_missing_topic_is_named,
     keys_decide_the_partition,
     a_reader_starts_where_it_is_told,
+    a_reader_of_one_partition_asks_for_no_other,
     a_reader_of_several_topics_catches_up_with_all,
     offsets_and_their_metadata_are_committed,
     a_transaction_is_visible_at_once,
@@ -203,6 +204,20 @@ fn a_reader_starts_where_it_is_told(broker: &dyn Broker) {
     });
     assert_eq!(late, ["late"]);
     assert!(at_the_end.caught_up(), "what came later does not count");
+}
+
+fn a_reader_of_one_partition_asks_for_no_other(broker: &dyn Broker) {
+    let topic = topic(broker, "one", 3);
+    let mut appender = broker.appender().unwrap();
+    for n in 0..6 {
+        appender.send(plain(&topic, n % 3, &n.to_string())).unwrap();
+    }
+    appender.flush().unwrap();
+    let mut reader = broker.read_partition(&topic, 1).unwrap();
+    assert!(!reader.caught_up());
+    assert_eq!(read_all(reader.as_mut()), ["1", "4"]);
+    assert!(broker.read_partition(&topic, 3).is_err());
+    assert!(matches!(broker.read_partition(&fresh("none"), 0), Err(StreamError::NoSuchTopic { .. })));
 }
 
 fn a_reader_of_several_topics_catches_up_with_all(broker: &dyn Broker) {
