@@ -4,7 +4,7 @@ use crate::{
     exact::batches,
     faults::{Running, Site, all_end_well},
     harness::{Scratch, contents, free_port, topic, until},
-    simulation::world::PARTITIONS,
+    simulation::world::{DAYS, PARTITIONS},
 };
 use std::{
     path::Path,
@@ -127,14 +127,14 @@ fn told_last(site: &Site, source: &str) -> Vec<i64> {
 }
 
 /// Deleted and made again under a running instance: what is in the new one is read from its first record, and that something is gone is
-/// said.
+/// said. (One that has grown beyond the old one before anybody looks is read from where the old one was: offsets are all there is to tell.)
 #[test]
 #[ignore = "nightly"]
 fn nightly_a_topic_made_anew_is_read_from_its_first_record() {
     let cluster = Cluster::up(1, None);
     let site = Site::at(&cluster.servers(), "anew", 7);
     let mut running = site.instance("one").run();
-    (0..4).for_each(|day| site.produce(day));
+    (0..DAYS as usize).for_each(|day| site.produce(day));
     site.await_taken("access");
     let access = site.topic("access");
     let before = site.broker.end_offsets(&access).unwrap();
@@ -145,7 +145,7 @@ fn nightly_a_topic_made_anew_is_read_from_its_first_record() {
         site.broker.create_topics(&[topic(&access, PARTITIONS)]).ok()?;
         site.broker.partitions(&access).unwrap().map(drop)
     });
-    (4..6).for_each(|day| site.produce(day));
+    (0..2).for_each(|day| site.produce(day));
     let ends = site.broker.end_offsets(&access).unwrap();
     assert!(ends.iter().zip(&before).all(|(end, before)| 0 < *end && end < before), "{ends:?} {before:?}");
     until("all of the new one is told", || {
@@ -197,7 +197,7 @@ fn nightly_a_full_disk_costs_time_and_nothing_else() {
     let data = disk.0.join("data");
     std::fs::create_dir(&data).unwrap();
     let cluster = Cluster::up(1, Some(&data));
-    let site = Site::at(&cluster.servers(), "full", 8);
+    let site = Site::at(&cluster.servers(), "full", 2);
     let mut running = [site.instance("one").run(), site.instance("two").run()];
     until("both are ready", || running[0].is_ready().and_then(|()| running[1].is_ready()));
     (0..3).for_each(|day| site.produce(day));

@@ -99,6 +99,7 @@ mod tests {
             bytes: 640,
             watermark: Timestamp::from_secs(99),
             idle: false,
+            anew: false,
         };
         metrics.range(&range);
         metrics.range(&range);

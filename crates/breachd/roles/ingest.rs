@@ -44,6 +44,8 @@ struct Partition {
     unheard: Option<Instant>,
     /// What it has shown, or how far it has come, was not written down since it was assigned or something was taken in.
     unwritten: bool,
+    /// It was made anew, and nobody has been told yet.
+    anew: bool,
 }
 
 /// One instance's ingest. Dropped at any point it leaves nothing behind that its successor could not do without.
@@ -211,7 +213,9 @@ impl IngestRole {
         let now = self.context.instant();
         for assigned in self.member.assignment() {
             let Some(plan) = self.plans.get(&assigned.topic) else { continue };
-            let partition = Partition::resumed(plan, assigned.partition, (assigned.position, assigned.metadata), now);
+            let committed = (assigned.position, assigned.metadata);
+            let mut partition = Partition::resumed(plan, assigned.partition, committed, now);
+            partition.anew = assigned.anew;
             self.partitions.insert((assigned.topic, assigned.partition), partition);
         }
         if !self.partitions.is_empty() {
@@ -281,7 +285,7 @@ impl IngestRole {
         let mut offsets = Vec::with_capacity(self.partitions.len());
         for ((topic, number), partition) in &mut self.partitions {
             let mut range = partition.ingester.flushed();
-            range.idle = partition.idle;
+            (range.idle, range.anew) = (partition.idle, partition.anew);
             manifest.ranges.push(range);
             let (offset, metadata) = partition.ingester.resume();
             offsets.push(Offset { topic: topic.clone(), partition: *number, offset, metadata });
@@ -352,7 +356,8 @@ impl IngestRole {
             }
         }
         let metrics = &self.context.metrics;
-        for range in &manifest.ranges {
+        for (range, partition) in manifest.ranges.iter().zip(self.partitions.values_mut()) {
+            partition.anew &= !range.anew;
             metrics.range(range);
             self.context.taken.fetch_add(u64::try_from(range.to - range.from).unwrap_or(0), Ordering::Relaxed);
         }
@@ -391,7 +396,9 @@ impl IngestRole {
         for ((topic, number), partition) in &mut self.partitions {
             let Some(plan) = self.plans.get(topic) else { continue };
             positions.push((topic.clone(), *number, partition.committed.0));
+            let anew = partition.anew;
             *partition = Partition::resumed(plan, *number, partition.committed.clone(), now);
+            partition.anew = anew;
         }
         self.restore();
         self.dirty = true;
@@ -423,7 +430,16 @@ impl Partition {
     fn resumed(plan: &Arc<Plan>, number: i32, committed: (i64, String), now: Instant) -> Self {
         let resume = Resume::parse(committed.0, &committed.1);
         let ingester = Ingester::new(Arc::clone(plan), number, resume);
-        Partition { ingester, committed, heard: now, expired: true, idle: false, unheard: None, unwritten: true }
+        Partition {
+            ingester,
+            committed,
+            heard: now,
+            expired: true,
+            idle: false,
+            unheard: None,
+            unwritten: true,
+            anew: false,
+        }
     }
 
     fn take(&mut self, record: RecordRef<'_>, context: &Context, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {

@@ -18,6 +18,8 @@ pub enum Violation {
     Gap { source: Box<str>, partition: i32, expected: i64, found: i64 },
     /// Offsets were covered twice, in a message that also held new ones and had to be taken.
     Overlap { source: Box<str>, partition: i32, expected: i64, found: i64 },
+    /// A source partition was made anew: what it held and nobody had read yet is gone.
+    Anew { source: Box<str>, partition: i32, expected: i64, found: i64 },
     /// A message for another tally partition, or made with another number of partitions.
     Misdirected { partition: u32, partitions: u32 },
 }
@@ -64,7 +66,7 @@ impl Progress {
         };
         let covering = manifest.ranges.iter().filter(|range| range.from < range.to);
         let mut any = false;
-        let mut all_repeated = true;
+        let mut all_repeated = manifest.ranges.iter().all(|range| !range.anew);
         for range in covering.clone() {
             any = true;
             all_repeated &= position(self, range).is_some_and(|position| range.to <= position);
@@ -72,9 +74,13 @@ impl Progress {
         if any && all_repeated {
             return Heard::Repeated;
         }
-        for range in covering {
+        for range in manifest.ranges.iter().filter(|range| range.from < range.to || range.anew) {
             let (source, partition) = (range.source.clone(), range.partition);
             match position(self, range) {
+                // Else all of the new one would count as told already, until it has grown beyond the old one.
+                Some(expected) if range.anew => {
+                    violations.push(Violation::Anew { source, partition, expected, found: range.from });
+                }
                 Some(expected) if range.from > expected => {
                     violations.push(Violation::Gap { source, partition, expected, found: range.from });
                 }
@@ -88,8 +94,9 @@ impl Progress {
             // A source that is not configured any more, still named by old manifests: nobody waits for it.
             let fresh = Line { position: None, watermark: Timestamp::MIN, idle: true, expected: false };
             let line = self.partitions.entry((range.source.clone(), range.partition)).or_insert(fresh);
-            if range.from < range.to {
-                line.position = Some(line.position.map_or(range.to, |position| position.max(range.to)));
+            if range.from < range.to || range.anew {
+                let before = line.position.filter(|_| !range.anew);
+                line.position = Some(before.map_or(range.to, |position| position.max(range.to)));
             }
             line.watermark = line.watermark.max(range.watermark);
             line.idle = range.idle || !line.expected;
@@ -169,6 +176,21 @@ mod tests {
         progress.release_all();
         assert_eq!(progress.horizon(), Timestamp::from_secs(880));
         assert_eq!(violations, []);
+    }
+
+    #[test]
+    fn what_was_made_anew_is_not_taken_for_a_repeat() {
+        let mut progress = two();
+        let mut violations = Vec::new();
+        progress.hear(&manifest(vec![range("a", 0, 90, 10, false)]), &mut violations);
+        let begins = manifest(vec![Range { anew: true, ..range("a", 0, 0, 20, false) }]);
+        assert_eq!(progress.hear(&begins, &mut violations), Heard::New);
+        assert_eq!(progress.hear(&manifest(vec![range("a", 0, 5, 25, false)]), &mut violations), Heard::New);
+        assert_eq!(violations, [Violation::Anew { source: "a".into(), partition: 0, expected: 90, found: 0 }]);
+        violations.clear();
+        assert_eq!(progress.hear(&manifest(vec![range("a", 5, 9, 30, false)]), &mut violations), Heard::New);
+        assert_eq!(violations, []);
+        assert_eq!(progress.hear(&manifest(vec![range("a", 5, 9, 30, false)]), &mut violations), Heard::Repeated);
     }
 
     #[test]

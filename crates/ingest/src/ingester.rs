@@ -414,6 +414,7 @@ impl Ingester {
             bytes,
             watermark: self.watermark.greatest(),
             idle: false,
+            anew: false,
         }
     }
 

@@ -72,6 +72,8 @@ pub struct Assigned {
     pub position: i64,
     /// What was committed last, with whatever offset; empty if nothing was.
     pub metadata: String,
+    /// What was committed is of records that are gone: the topic was made anew, or has lost its tail.
+    pub anew: bool,
 }
 
 /// A member's identity at one moment, for [`crate::Transactor::commit`].

@@ -76,6 +76,8 @@ pub struct Range {
     pub watermark: Timestamp,
     /// Silent for so long that nobody waits for it.
     pub idle: bool,
+    /// The partition was made anew before this range: its offsets do not follow those told before, which say nothing of what is in it.
+    pub anew: bool,
 }
 
 /// One tally of one entity.
@@ -207,6 +209,10 @@ fn beginning((mode, kind, id, ..): &Borrowed<'_>) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
+/// Flags of a range.
+const IDLE: u8 = 1;
+const ANEW: u8 = 2;
+
 fn encode_manifest(message: &mut Encoder, manifest: &Manifest) {
     message.text(&manifest.instance);
     message.number(manifest.sequence);
@@ -220,7 +226,7 @@ fn encode_manifest(message: &mut Encoder, manifest: &Manifest) {
             message.number(count);
         }
         message.signed(range.watermark.as_millis());
-        message.byte(u8::from(range.idle));
+        message.byte(u8::from(range.idle) * IDLE | u8::from(range.anew) * ANEW);
     }
 }
 
@@ -230,7 +236,7 @@ fn decode_manifest(decoder: &mut Decoder<'_>) -> Result<Manifest, DecodeError> {
     let count = decoder.count(RANGE_BYTES_MIN)?;
     let mut ranges = Vec::with_capacity(count);
     for _ in 0..count {
-        let range = Range {
+        let mut range = Range {
             source: decoder.text()?.into(),
             partition: i32::try_from(decoder.signed()?).map_err(|_| DecodeError::Range("a partition"))?,
             from: decoder.signed()?,
@@ -242,12 +248,14 @@ fn decode_manifest(decoder: &mut Decoder<'_>) -> Result<Manifest, DecodeError> {
             pending: decoder.number()?,
             bytes: decoder.number()?,
             watermark: Timestamp::from_millis(decoder.signed()?),
-            idle: match decoder.byte()? {
-                0 => false,
-                1 => true,
-                _ => return Err(DecodeError::Range("a flag")),
-            },
+            idle: false,
+            anew: false,
         };
+        let flags = decoder.byte()?;
+        if flags & !(IDLE | ANEW) != 0 {
+            return Err(DecodeError::Range("a flag"));
+        }
+        (range.idle, range.anew) = (flags & IDLE != 0, flags & ANEW != 0);
         if range.to < range.from {
             return Err(DecodeError::Range("an offset"));
         }

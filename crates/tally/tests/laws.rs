@@ -121,8 +121,14 @@ fn manifest() -> Manifest {
         watermark: Timestamp::from_secs(1_772_409_600),
         ..Range::default()
     };
-    let silent =
-        Range { source: "slow".into(), partition: 3, watermark: Timestamp::MIN, idle: true, ..Range::default() };
+    let silent = Range {
+        source: "slow".into(),
+        partition: 3,
+        watermark: Timestamp::MIN,
+        idle: true,
+        anew: true,
+        ..Range::default()
+    };
     Manifest { instance: "one".into(), sequence: 4, ranges: vec![range, silent] }
 }
 

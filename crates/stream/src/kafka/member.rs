@@ -43,6 +43,8 @@ pub(super) struct KafkaMember {
     /// Noted by the callback, not yet taken.
     pending: Option<Vec<(String, i32)>>,
     slots: Slots,
+    /// Partitions that have begun anew under this member: what was committed is about records that are gone.
+    anew: HashSet<(String, i32)>,
 }
 
 /// The partitions that are read, and how far.
@@ -110,7 +112,14 @@ impl KafkaMember {
             config.create_with_context(events).map_err(|error| connection.blame("join a group", &error))?;
         let topics: Vec<&str> = spec.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|error| connection.blame("join a group", &error))?;
-        Ok(KafkaMember { connection: Arc::clone(connection), consumer, spec, pending: None, slots: Slots::default() })
+        Ok(KafkaMember {
+            connection: Arc::clone(connection),
+            consumer,
+            spec,
+            pending: None,
+            slots: Slots::default(),
+            anew: HashSet::new(),
+        })
     }
 
     /// Takes the noted partitions at their committed offsets.
@@ -122,20 +131,20 @@ impl KafkaMember {
             let (first, end) = self.connection.watermarks(inspector, topic, *partition)?;
             let (topic, partition) = (topic.clone(), *partition);
             let assigned = match committed.get(&(topic.clone(), partition)) {
-                None => Assigned { topic, partition, position: first, metadata: String::new() },
+                None => Assigned { topic, partition, position: first, metadata: String::new(), anew: false },
                 Some((_, metadata)) if self.spec.start == Start::Beginning => {
-                    Assigned { topic, partition, position: first, metadata: metadata.clone() }
+                    Assigned { topic, partition, position: first, metadata: metadata.clone(), anew: false }
                 }
-                Some((offset, _)) if *offset > end => {
+                Some((offset, _)) if *offset > end || self.anew.contains(&(topic.clone(), partition)) => {
                     tracing::error!(
                         topic,
                         partition,
                         committed = offset,
                         end,
                         first,
-                        "the committed offset is beyond the end: the topic was made anew or has lost its tail; read from its first record"
+                        "the committed offset is not of these records: the topic was made anew or has lost its tail; read from its first record"
                     );
-                    Assigned { topic, partition, position: first, metadata: String::new() }
+                    Assigned { topic, partition, position: first, metadata: String::new(), anew: true }
                 }
                 Some((offset, metadata)) => {
                     if *offset < first {
@@ -147,7 +156,8 @@ impl KafkaMember {
                             "records were deleted before they were read: retention is shorter than the backlog"
                         );
                     }
-                    Assigned { topic, partition, position: first.max(*offset), metadata: metadata.clone() }
+                    let (position, metadata) = (first.max(*offset), metadata.clone());
+                    Assigned { topic, partition, position, metadata, anew: false }
                 }
             };
             slots.push(Slot { next: assigned.position, assigned });
@@ -218,6 +228,7 @@ impl Member for KafkaMember {
                     Ok(slots) => {
                         self.slots = slots;
                         self.pending = None;
+                        self.anew.clear();
                         return Ok(Polled::Rebalanced);
                     }
                     Err(error) if error.retry() => {
@@ -235,6 +246,14 @@ impl Member for KafkaMember {
                 Some(Ok(message)) if max == 0 => {
                     self.slots.rewind(&[(message.topic().to_owned(), message.partition(), message.offset())]);
                     self.assign(&self.slots)?;
+                }
+                Some(Ok(message)) if self.slots.is_behind(&message) => {
+                    // Deleted and made again between two looks at the cluster: no rebalance, and librdkafka goes on at the first record.
+                    // Whoever took it as what follows would tell of a range that ends before it begins.
+                    self.anew.insert((message.topic().to_owned(), message.partition()));
+                    self.pending = Some(self.slots.places());
+                    self.slots = Slots::default();
+                    continue;
                 }
                 Some(Ok(message)) => n_records += usize::from(self.slots.deliver(&message, each)),
                 Some(Err(error)) => self.judge(&error)?,
@@ -296,7 +315,7 @@ impl Member for KafkaMember {
 impl Slots {
     pub(super) fn new(places: impl IntoIterator<Item = (String, i32, i64)>) -> Self {
         let slot = |(topic, partition, position)| Slot {
-            assigned: Assigned { topic, partition, position, metadata: String::new() },
+            assigned: Assigned { topic, partition, position, metadata: String::new(), anew: false },
             next: position,
         };
         Slots { slots: places.into_iter().map(slot).collect(), last: 0 }
@@ -318,6 +337,16 @@ impl Slots {
             headers: HeadersRef::Kafka(message),
         });
         true
+    }
+
+    /// Whether the record lies before the next one of its partition, which no reading on leads to.
+    fn is_behind(&self, message: &BorrowedMessage<'_>) -> bool {
+        let at = self.find(message.topic(), message.partition());
+        at.is_some_and(|at| message.offset() < self.slots[at].next)
+    }
+
+    fn places(&self) -> Vec<(String, i32)> {
+        self.slots.iter().map(|slot| (slot.assigned.topic.clone(), slot.assigned.partition)).collect()
     }
 
     fn find(&self, topic: &str, partition: i32) -> Option<usize> {

@@ -234,7 +234,7 @@ fn assignment(state: &State, group: &Group, spec: &GroupSpec, id: &str) -> Vec<A
             Some((offset, metadata)) => (*offset, metadata.clone()),
             None => (log.first(), String::new()),
         };
-        Assigned { topic, partition, position, metadata }
+        Assigned { topic, partition, position, metadata, anew: false }
     };
     group.assignment(id, &counts).into_iter().map(place).collect()
 }

@@ -250,8 +250,8 @@ fn offsets_and_their_metadata_are_committed(broker: &dyn Broker) {
 
     let mut next = broker.join(group(&group_name, None, &topic)).unwrap();
     let expected = [
-        Assigned { topic: topic.clone(), partition: 0, position: 0, metadata: String::new() },
-        Assigned { topic: topic.clone(), partition: 1, position: 4, metadata },
+        Assigned { topic: topic.clone(), partition: 0, position: 0, metadata: String::new(), anew: false },
+        Assigned { topic: topic.clone(), partition: 1, position: 4, metadata, anew: false },
     ];
     assert_eq!(assignment(next.as_mut(), 2), expected);
     let taken = take(next.as_mut(), 16);
@@ -392,11 +392,11 @@ fn the_beginning_is_the_beginning(broker: &dyn Broker) {
     take(member.as_mut(), 5);
     let mut transactor = broker.transactor(&fresh("id")).unwrap();
     transactor.begin().unwrap();
-    let offset = Offset { topic: topic.clone(), partition: 0, offset: 5, metadata: "m".into() };
+    let offset = Offset { topic: topic.clone(), partition: 0, offset: 5, metadata: "m".into(), anew: false };
     transactor.commit(Some((&member.token(), &[offset]))).unwrap();
     drop(member);
     let mut member = broker.join(spec).unwrap();
-    let expected = Assigned { topic: topic.clone(), partition: 0, position: 0, metadata: "m".into() };
+    let expected = Assigned { topic: topic.clone(), partition: 0, position: 0, metadata: "m".into(), anew: false };
     assert_eq!(assignment(member.as_mut(), 1), [expected]);
     assert_eq!(take(member.as_mut(), 5).len(), 5);
 }
