@@ -166,6 +166,47 @@ fn everybody_named_is_written_to_and_who_cannot_be_is_listed() {
     assert!(daemon.stop());
 }
 
+#[test]
+fn a_stop_by_a_person_keeps_the_results_of_what_was_handed_over() {
+    const N: u32 = 9;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let scratch = Scratch::new("mailing-stop");
+    scratch.write("law.yaml", LAW);
+    directory(&scratch, (1..=N).map(|id| (id, address(id), "DE")));
+    // Nobody listens there yet.
+    let (port, certificate) = (free_port(), crate::smtp::certificate(&scratch).0);
+    let more = format!("ca_file = \"{}\"\nmails_per_minute = 600\n", certificate.display());
+    let recipients = "recipients = \"directory\"\n";
+    let file = scratch.write("breachd.toml", config("[console]\nlisten = \"127.0.0.1:0\"\n", port, recipients, &more));
+    let settings = Arc::new(Settings::load(std::slice::from_ref(&file), &[]).unwrap());
+    let broker = stream::memory();
+    let topics = Topics::new(settings.topics.clone());
+    topics.prepare(broker.as_ref()).unwrap();
+    raise(broker.as_ref(), &topics, &alert("u1", 1..4, 0));
+    let roles = [RoleName::Notifier, RoleName::Console];
+    let daemon = runtime.block_on(run::start(settings, Arc::clone(&broker), &roles)).unwrap();
+    let console = daemon.console.to_string();
+    approve(&console);
+    until("a batch on its way", || mailing(&console).filter(|page| page["n_on_the_way"] == N));
+    let stop = json!({ "command": "draft_stop", "draft": 1, "by": "Ada", "comment": "wait" });
+    let (status, body) = post(&console, "/api/v1/incidents/INC-1/commands", &stop.to_string()).unwrap();
+    assert_eq!(status, 200, "{body}");
+    let stopped = until("it is stopped", || mailing(&console).filter(|page| page["state"] == "stopped"));
+    assert_eq!((&stopped["n_on_the_way"], &stopped["n_reached"]), (&json!(N), &json!(0)));
+
+    // What the relay takes later counts, though nobody has gone on with the mailing.
+    let relay = SmtpServer::start_at(&scratch, port);
+    let told = until("they are reached", || mailing(&console).filter(|page| page["n_reached"] == N));
+    assert_eq!((&told["state"], &told["n_on_the_way"]), (&json!("stopped"), &json!(0)));
+    approve(&console);
+    until("the end", || mailing(&console).filter(|page| page["state"] == "completed"));
+    let all = delivered(&relay);
+    assert_eq!((all.len(), all.values().flatten().count()), (N as usize, N as usize), "everybody once");
+    let progress = journaled(broker.as_ref(), &topics);
+    assert_eq!(progress.iter().filter(|of| of["progress"] == "begun").count(), 1, "nothing was handed over again");
+    assert!(daemon.stop());
+}
+
 /// Message-IDs of the mails to each recipient, in no order.
 fn delivered(server: &SmtpServer) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
