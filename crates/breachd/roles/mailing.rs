@@ -77,8 +77,13 @@ impl Mailings {
     ) -> Due {
         let mut due = Due::default();
         let mut seen = BTreeSet::new();
-        for unfinished in book.mailings().take(limits::MAILINGS_AT_ONCE) {
-            seen.insert(unfinished.occasion());
+        for unfinished in book.mailings() {
+            let occasion = unfinished.occasion();
+            // Whichever is under way keeps its place: one of an older incident must not push it out, and a batch's results with it.
+            if !self.running.contains_key(&occasion) && self.running.len() >= limits::MAILINGS_AT_ONCE {
+                continue;
+            }
+            seen.insert(occasion);
             let pace = unfinished.draft.terms.channel.as_deref().and_then(|name| {
                 let channel = channels.iter().find(|channel| channel.name() == name)?;
                 channel.mails_per_minute()

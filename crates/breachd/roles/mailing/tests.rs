@@ -240,6 +240,46 @@ fn a_person_who_stops_a_mailing_and_goes_on_with_it_repeats_nobody() {
 }
 
 #[test]
+fn a_mailing_beyond_those_at_once_waits_and_pushes_none_out() {
+    const N: usize = 10;
+    let people = everybody(N);
+    let mut world = World::new();
+    world.ask("stop", Some(1), draft(DraftAct::Stop));
+    let others = 2..=limits::MAILINGS_AT_ONCE as u64 + 1;
+    for incident in others.clone() {
+        let subject = Entity::new(EntityKind::PortalUser, format!("u{incident}"));
+        let (severity, data_classes) = (Severity::Critical, DataClass::Hr.into());
+        world.ask(
+            &format!("d{incident}"),
+            None,
+            Action::Declare { subject, severity, data_classes, reason: "seen".into() },
+        );
+        world.ask(&format!("a{incident}"), Some(incident), draft(DraftAct::Approve { version: 1 }));
+    }
+    world.silent = true;
+    (0..2).for_each(|_| assert_eq!(world.look(&people), 0));
+    assert_eq!(world.look(&people), limits::MAILINGS_AT_ONCE * N);
+
+    // The oldest incident's mails go on, when there is no place for them.
+    world.ask("again", Some(1), draft(DraftAct::Approve { version: 1 }));
+    (0..3).for_each(|_| assert_eq!(world.look(&people), 0));
+    let oldest = world.book.mailed(IncidentId(1), 1, 1).unwrap();
+    assert!(oldest.started_at.is_none() && !oldest.is_over(), "it waits");
+    for notice in world.sent.values().flatten().cloned().collect::<Vec<_>>() {
+        let result = DeliveryResult::Accepted { receipt: "taken".into() };
+        assert!(world.mailings.take(&DeliveryReport { notice, attempt: 1, at: world.now, result }));
+    }
+    world.silent = false;
+    world.finish(&people);
+    let ids: Vec<&NoticeId> = world.sent.values().flatten().collect();
+    assert_eq!(ids.len(), (limits::MAILINGS_AT_ONCE + 1) * N, "nobody twice");
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+    for incident in others.chain([1]) {
+        assert_eq!(world.book.mailed(IncidentId(incident), 1, 1).unwrap().n_reached(), N as u64, "INC-{incident}");
+    }
+}
+
+#[test]
 fn a_relay_that_refuses_everybody_stops_the_mailing_after_a_batch() {
     let people = everybody(1_000);
     let mut world = World::new();
