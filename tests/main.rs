@@ -27,6 +27,8 @@ mod hooks;
 mod letters;
 #[path = "it/mailing.rs"]
 mod mailing;
+#[path = "it/mailpit.rs"]
+mod mailpit;
 #[path = "it/outages.rs"]
 mod outages;
 #[path = "it/outbox.rs"]

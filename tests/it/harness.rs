@@ -146,6 +146,19 @@ impl Daemon {
         assert!(status.success());
     }
 
+    /// What it has used so far: peak of resident memory in MiB, and seconds of processor time, both from `/proc`.
+    pub(crate) fn used(&self) -> (u64, f64) {
+        let of = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).expect("a live child");
+        let status = of("status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("KiB");
+        let stat = of("stat");
+        let (_, behind_name) = stat.rsplit_once(") ").expect("a name in brackets");
+        // proc(5): utime and stime are fields 14 and 15, in ticks of 1/100 s; the first one here is field 3.
+        let ticks = behind_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks"));
+        (kib / 1024, ticks.sum::<u64>() as f64 / 100.0)
+    }
+
     pub(crate) fn exited(&mut self) -> Option<Option<i32>> {
         self.child.try_wait().expect("a child of ours").map(|status| status.code())
     }
@@ -165,13 +178,18 @@ impl Drop for Daemon {
 }
 
 /// Asks again until there is an answer; fails with the question after [`PATIENCE`].
-pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, ask)
+}
+
+/// The same with another end.
+pub(crate) fn within<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let from = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(from.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
+        assert!(from.elapsed() < patience, "waited {patience:?} in vain: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -206,11 +224,19 @@ pub(crate) fn get(address: &str, path: &str) -> Option<(u16, String)> {
 }
 
 pub(crate) fn post(address: &str, path: &str, json: &str) -> Option<(u16, String)> {
+    with_json("POST", address, path, json)
+}
+
+pub(crate) fn put(address: &str, path: &str, json: &str) -> Option<(u16, String)> {
+    with_json("PUT", address, path, json)
+}
+
+fn with_json(method: &str, address: &str, path: &str, json: &str) -> Option<(u16, String)> {
     let length = json.len();
     http(
         address,
         &format!(
-            "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{json}"
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{json}"
         ),
     )
 }
@@ -234,10 +260,27 @@ fn http(address: &str, request: &str) -> Option<(u16, String)> {
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.split(' ').nth(1)?.parse().ok()?;
-    let (_, body) = answer.split_once("\r\n\r\n")?;
-    Some((status, body.to_owned()))
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    let body = &answer[end + 4..];
+    let body = if head.contains("transfer-encoding: chunked") { whole(body)? } else { body.to_vec() };
+    Some((status, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// Of its chunks; `None`: it ends too early.
+fn whole(mut chunked: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    loop {
+        let end = chunked.windows(2).position(|bytes| bytes == b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&chunked[..end]).ok()?, 16).ok()?;
+        let (chunk, rest) = chunked.get(end + 2..)?.split_at_checked(size)?;
+        if size == 0 {
+            return Some(whole);
+        }
+        whole.extend_from_slice(chunk);
+        chunked = rest.strip_prefix(b"\r\n")?;
+    }
 }
 
 /// A port nobody listens at now, another one each time. Below those that the system gives to outgoing connections (from 32,768 on): a server

@@ -1,12 +1,14 @@
 //! A document for people, a mail for each of them: over the log in memory with a relay that refuses some; and on a real Kafka with a real
-//! SMTP server, killed in the middle.
+//! SMTP server, killed in the middle; nightly, the same with 50,000 people.
 
 use crate::{
     digest::raise,
-    harness::{BINARY, Daemon, Scratch, broker, contents, free_port, get, kafka_address, post, until},
+    harness::{BINARY, Daemon, Scratch, broker, contents, free_port, get, kafka_address, post, until, within},
+    mailpit::{self, Mailpit},
     places::alert,
     smtp::SmtpServer,
 };
+use activity::Timestamp;
 use breachd::{cli::RoleName, persons::Persons, run, settings::Settings, topics::Topics};
 use notifier::sandbox::{Sandbox, SmtpOptions, SmtpSandbox};
 use serde_json::{Value, json};
@@ -20,18 +22,18 @@ use std::{
 use stream::Broker;
 
 /// To the people of Germany, as soon as something is suspected.
-const LAW: &str = "schema_version: 1\nversion: \"2026-01\"\nobligations:\n\
+pub(crate) const LAW: &str = "schema_version: 1\nversion: \"2026-01\"\nobligations:\n\
     - { id: de-people, group: g, name: Tell the people, citation: c, recipient: individuals, applies_to: [hr], residents_of: DE, starts: [suspicion], \
     phrase: soon, thresholds: [], status: in_force, verified: yes, as_of: d, sources: [] }\n";
 
 /// Rows of employees: number, address, place.
-fn directory(scratch: &Scratch, rows: impl Iterator<Item = (u32, String, &'static str)>) {
+pub(crate) fn directory(scratch: &Scratch, rows: impl Iterator<Item = (u32, String, &'static str)>) {
     let rows: String = rows.map(|(id, email, place)| format!(",,,{id},,,,{email},de,{place}\n")).collect();
     let header = "user,role,department,employee_id,from,to,zone,email,language,jurisdiction\n";
     scratch.write("directory.csv", format!("{header}{rows}"));
 }
 
-fn address(id: u32) -> String {
+pub(crate) fn address(id: u32) -> String {
     format!("p{id}@staff.example")
 }
 
@@ -51,14 +53,14 @@ fn json_of(console: &str, path: &str) -> Option<Value> {
     (status == 200).then(|| serde_json::from_str(&body).unwrap())
 }
 
-fn approve(console: &str) {
+pub(crate) fn approve(console: &str) {
     until("the draft", || json_of(console, "/api/v1/incidents/INC-1/drafts/1"));
     let approve = json!({ "command": "draft_approve", "draft": 1, "version": 1, "by": "Ada", "comment": "read" });
     let (status, body) = post(console, "/api/v1/incidents/INC-1/commands", &approve.to_string()).unwrap();
     assert_eq!(status, 200, "{body}");
 }
 
-fn mailing(console: &str) -> Option<Value> {
+pub(crate) fn mailing(console: &str) -> Option<Value> {
     json_of(console, "/api/v1/incidents/INC-1/drafts/1/mailing")
 }
 
@@ -164,6 +166,47 @@ fn everybody_named_is_written_to_and_who_cannot_be_is_listed() {
     assert!(daemon.stop());
 }
 
+#[test]
+fn a_stop_by_a_person_keeps_the_results_of_what_was_handed_over() {
+    const N: u32 = 9;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let scratch = Scratch::new("mailing-stop");
+    scratch.write("law.yaml", LAW);
+    directory(&scratch, (1..=N).map(|id| (id, address(id), "DE")));
+    // Nobody listens there yet.
+    let (port, certificate) = (free_port(), crate::smtp::certificate(&scratch).0);
+    let more = format!("ca_file = \"{}\"\nmails_per_minute = 600\n", certificate.display());
+    let recipients = "recipients = \"directory\"\n";
+    let file = scratch.write("breachd.toml", config("[console]\nlisten = \"127.0.0.1:0\"\n", port, recipients, &more));
+    let settings = Arc::new(Settings::load(std::slice::from_ref(&file), &[]).unwrap());
+    let broker = stream::memory();
+    let topics = Topics::new(settings.topics.clone());
+    topics.prepare(broker.as_ref()).unwrap();
+    raise(broker.as_ref(), &topics, &alert("u1", 1..4, 0));
+    let roles = [RoleName::Notifier, RoleName::Console];
+    let daemon = runtime.block_on(run::start(settings, Arc::clone(&broker), &roles)).unwrap();
+    let console = daemon.console.to_string();
+    approve(&console);
+    until("a batch on its way", || mailing(&console).filter(|page| page["n_on_the_way"] == N));
+    let stop = json!({ "command": "draft_stop", "draft": 1, "by": "Ada", "comment": "wait" });
+    let (status, body) = post(&console, "/api/v1/incidents/INC-1/commands", &stop.to_string()).unwrap();
+    assert_eq!(status, 200, "{body}");
+    let stopped = until("it is stopped", || mailing(&console).filter(|page| page["state"] == "stopped"));
+    assert_eq!((&stopped["n_on_the_way"], &stopped["n_reached"]), (&json!(N), &json!(0)));
+
+    // What the relay takes later counts, though nobody has gone on with the mailing.
+    let relay = SmtpServer::start_at(&scratch, port);
+    let told = until("they are reached", || mailing(&console).filter(|page| page["n_reached"] == N));
+    assert_eq!((&told["state"], &told["n_on_the_way"]), (&json!("stopped"), &json!(0)));
+    approve(&console);
+    until("the end", || mailing(&console).filter(|page| page["state"] == "completed"));
+    let all = delivered(&relay);
+    assert_eq!((all.len(), all.values().flatten().count()), (N as usize, N as usize), "everybody once");
+    let progress = journaled(broker.as_ref(), &topics);
+    assert_eq!(progress.iter().filter(|of| of["progress"] == "begun").count(), 1, "nothing was handed over again");
+    assert!(daemon.stop());
+}
+
 /// Message-IDs of the mails to each recipient, in no order.
 fn delivered(server: &SmtpServer) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -231,5 +274,108 @@ fn a_kill_repeats_what_was_in_flight_under_the_same_ids_and_nobody_is_forgotten(
     let begun: BTreeSet<String> = progress.iter().filter(|of| of["progress"] == "begun").flat_map(persons).collect();
     assert_eq!(begun.len(), N as usize);
     assert!(progress.len() <= 20, "by the batch, not by the mail: {}", progress.len());
+    assert_eq!(daemon.terminate(), Some(0));
+}
+
+#[test]
+#[ignore = "nightly"]
+fn nightly_mailpit_gets_fifty_thousand_letters_paced_and_whole_after_a_kill() {
+    let n: u32 = std::env::var("BREACHD_TEST_MAILING").map_or(50_000, |n| n.parse().expect("a number of people"));
+    const PER_MINUTE: u32 = 6000;
+    let patience = Duration::from_secs(90 * 60);
+    let scratch = Scratch::new("mailing-many");
+    let prefix = crate::harness::unique("mailing-many");
+    let broker = broker();
+    let mut relay = Mailpit::start(&scratch);
+    scratch.write("law.yaml", LAW);
+    scratch.write("relay-password", mailpit::PASSWORD);
+    directory(&scratch, (1..=n).map(|id| (id, address(id), "DE")));
+    let console = format!("127.0.0.1:{}", free_port());
+    let channel = mailpit::channel(&relay.certificate, relay.port, PER_MINUTE);
+    let file = scratch.write(
+        "breachd.toml",
+        format!(
+            "instance = \"one\"\n[kafka]\nbootstrap_servers = \"{kafka}\"\n[topics]\nprefix = \"{prefix}\"\ntally_partitions = 1\n\
+             [console]\nlisten = \"{console}\"\n[directory]\nfile = \"directory.csv\"\n[obligations]\nfile = \"law.yaml\"\n\
+             [jurisdictions]\napplicable = [\"*\"]\n[organisation]\nname = \"Example GmbH\"\ncontact = \"dpo@example.com\"\n\
+             [[triggers]]\nchannels = [\"mail\"]\n\
+             [[drafts]]\nobligations = [\"de-people\"]\napprovers = [\"Ada\"]\nchannel = \"mail\"\nrecipients = \"directory\"\n\
+             {channel}concurrency = 16\ntimeout = \"100s\"\n",
+            kafka = kafka_address(),
+        ),
+    );
+    let settings = Settings::load(std::slice::from_ref(&file), &[]).unwrap();
+    let topics = Topics::new(settings.topics.clone());
+    topics.prepare(broker.as_ref()).unwrap();
+    raise(broker.as_ref(), &topics, &alert("u1", 1..4, 0));
+    let run = || Daemon::run(&file, &["--roles", "notifier,console"], scratch.0.join("daemon.log"));
+    let from = Instant::now();
+    let mut daemon = run();
+    approve(&console);
+    within(patience, "half of them have it, and some of the batch on its way", || {
+        let page = mailing(&console)?;
+        let (reached, on_the_way) = (page["n_reached"].as_u64()?, page["n_on_the_way"].as_u64()?);
+        Some(()).filter(|()| reached >= u64::from(n / 2) && on_the_way > 0 && relay.n_mails() >= reached + 50)
+    });
+    let (until_kill, before) = (from.elapsed(), daemon.used());
+    daemon.kill();
+    let until_then = journaled(broker.as_ref(), &topics);
+    let last = until_then.last().unwrap();
+    let in_flight = if last["progress"] == "begun" { persons(last) } else { BTreeSet::new() };
+
+    // The relay is away for a moment, and comes back with what it had.
+    let port = relay.port;
+    drop(relay);
+    let again = Instant::now();
+    let mut daemon = run();
+    until("it goes on", || mailing(&console).filter(|page| page["state"] == "running"));
+    relay = Mailpit::start_at(&scratch, port);
+    let done = within(patience, "the end", || mailing(&console).filter(|page| page["state"] == "completed"));
+    let (since_kill, behind) = (again.elapsed(), daemon.used());
+    assert_eq!((&done["n_reached"], &done["not_reached"]), (&json!(n), &json!([])), "{done:#}");
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut times = Vec::new();
+    for mail in relay.mails() {
+        let to = mailpit::to(&mail).to_owned();
+        if to.ends_with("@staff.example") {
+            times.push(mail["Created"].as_str().unwrap().parse::<Timestamp>().expect("a time").as_millis());
+            all.entry(to).or_default().push(mail["MessageID"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(all.len(), n as usize, "everybody");
+    let ids: BTreeSet<&String> = all.values().flatten().collect();
+    assert_eq!(ids.len(), n as usize, "each mail to one person has one id");
+    let repeated: Vec<&String> = all.iter().filter(|(_, ids)| ids.len() > 1).map(|(to, _)| to).collect();
+    assert!(!repeated.is_empty(), "it was not killed in the middle of a batch");
+    assert!(repeated.len() <= in_flight.len() && in_flight.len() <= 256, "{} repeated", repeated.len());
+    for to in &repeated {
+        let person = to.trim_start_matches('p').split('@').next().unwrap();
+        assert!(in_flight.contains(person) && all[*to].len() == 2, "{to} was not in flight");
+    }
+    // They leave at the pace; those that were slow on their way may arrive in the next minute, at most a batch.
+    times.sort_unstable();
+    let in_a_minute = |at: usize| times[at..].partition_point(|time| *time < times[at] + 60_000);
+    let most = (0..times.len()).map(in_a_minute).max().unwrap();
+    assert!(most <= PER_MINUTE as usize + 256, "{most} in a minute");
+    let progress = journaled(broker.as_ref(), &topics);
+    let begun: BTreeSet<String> = progress.iter().filter(|of| of["progress"] == "begun").flat_map(persons).collect();
+    assert_eq!(begun.len(), n as usize);
+    let n_batches = (n as usize).div_ceil(256);
+    assert!(progress.len() <= 2 * n_batches + 10, "by the batch, not by the mail: {}", progress.len());
+    let verified = Command::new(BINARY).args(["audit", "verify", "--config"]).arg(&file).output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    println!(
+        "{n} letters: {:.0} s to the kill at half of them, {:.0} s from the restart to the end; {} repeated of {} in flight; \
+         at most {most} in a minute; {} entries; peak {} and {} MiB, {:.0} and {:.0} s of processor time",
+        until_kill.as_secs_f64(),
+        since_kill.as_secs_f64(),
+        repeated.len(),
+        in_flight.len(),
+        progress.len(),
+        before.0,
+        behind.0,
+        before.1,
+        behind.1,
+    );
     assert_eq!(daemon.terminate(), Some(0));
 }

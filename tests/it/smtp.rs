@@ -6,6 +6,19 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+/// `smtp.pem` in the scratch directory, and its key; made at the first call.
+pub(crate) fn certificate(scratch: &Scratch) -> (PathBuf, PathBuf) {
+    let certificate = scratch.0.join("smtp.pem");
+    let key = scratch.0.join("smtp.key");
+    if !certificate.exists() {
+        let identity = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
+            .expect("a certificate");
+        scratch.write("smtp.pem", identity.cert.pem());
+        scratch.write("smtp.key", identity.signing_key.serialize_pem());
+    }
+    (certificate, key)
+}
+
 /// Keeps what it gets as a maildir.
 pub(crate) struct SmtpServer {
     child: Child,
@@ -19,16 +32,8 @@ impl SmtpServer {
         SmtpServer::start_at(scratch, free_port())
     }
 
-    /// Its certificate is `smtp.pem` in the scratch directory, made at the first start.
     pub(crate) fn start_at(scratch: &Scratch, port: u16) -> SmtpServer {
-        let certificate = scratch.0.join("smtp.pem");
-        let key = scratch.0.join("smtp.key");
-        if !certificate.exists() {
-            let identity = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
-                .expect("a certificate");
-            scratch.write("smtp.pem", identity.cert.pem());
-            scratch.write("smtp.key", identity.signing_key.serialize_pem());
-        }
+        let (certificate, key) = certificate(scratch);
         let maildir = scratch.0.join("maildir");
         let child = Command::new("/usr/bin/python3")
             .args(["-m", "aiosmtpd", "-n", "-c", "aiosmtpd.handlers.Mailbox"])

@@ -6,15 +6,21 @@
 //! ```
 //! Nothing is handed over that the journal has not begun, so a crash repeats the batch in flight and nobody else, each mail under the
 //! Message-ID it had. What is handed over is at most a batch ([`draft::limits::IN_FLIGHT_MAX`]) a mailing, whatever the list's length; it
-//! goes through lanes of its own in the dispatcher. A word to stop waits for results as long as for other notices, and journals them. Addresses are here and in the mails, and nowhere else.
+//! goes through lanes of its own in the dispatcher. Where breachd ends, it waits for results as long as for other notices, and journals them.
+//!
+//! A person's word to stop calls no mail back: what is handed over goes on, for as long as it would have been tried, and its batch ends
+//! with what came of it. So the mailing that is gone on with repeats nobody. Ending the batch at the word was simpler, and lost: whoever
+//! stops a mailing to mend something and goes on with it would write to 256 people twice.
+//!
+//! Addresses are here and in the mails, and nowhere else.
 
 use crate::settings::limits;
 use activity::{Span, Timestamp};
 use detector::{Directory, Employee, Employees, lies_in, may_lie_in};
 use draft::mailing::{Mailing, Next, Outcome, Progress, Recipient};
 use incident::{
-    Decision, DeliveryReport, DeliveryResult, DraftChange, Loss, MailTo, MailingProgress, Notice, NoticeDocument,
-    NoticeId, NoticeKind, POLICY, Unfinished,
+    Casebook, Decision, DeliveryReport, DeliveryResult, DraftChange, Loss, MailTo, MailingProgress, Notice,
+    NoticeDocument, NoticeId, NoticeKind, POLICY, Unfinished,
 };
 use notifier::ChannelSettings;
 use std::{
@@ -62,17 +68,22 @@ const MINUTE: Span = Span::from_minutes(1);
 
 impl Mailings {
     /// What is due of them now.
-    pub(super) fn due<'a>(
+    pub(super) fn due(
         &mut self,
-        unfinished: impl Iterator<Item = Unfinished<'a>>,
+        book: &Casebook,
         people: &Directory,
         channels: &[ChannelSettings],
         now: Timestamp,
     ) -> Due {
         let mut due = Due::default();
         let mut seen = BTreeSet::new();
-        for unfinished in unfinished.take(limits::MAILINGS_AT_ONCE) {
-            seen.insert(unfinished.occasion());
+        for unfinished in book.mailings() {
+            let occasion = unfinished.occasion();
+            // Whichever is under way keeps its place: one of an older incident must not push it out, and a batch's results with it.
+            if !self.running.contains_key(&occasion) && self.running.len() >= limits::MAILINGS_AT_ONCE {
+                continue;
+            }
+            seen.insert(occasion);
             let pace = unfinished.draft.terms.channel.as_deref().and_then(|name| {
                 let channel = channels.iter().find(|channel| channel.name() == name)?;
                 channel.mails_per_minute()
@@ -87,7 +98,16 @@ impl Mailings {
             let Some(employees) = self.employees.clone() else { continue };
             self.advance(&unfinished, &employees, per_minute as usize, now, &mut due);
         }
-        // Over, or stopped: reports of what is handed over are still known for what they are.
+        for stopped in book.stopped_mailings() {
+            let occasion = stopped.occasion();
+            let Some(running) = self.running.get(&occasion) else { continue };
+            if running.mailing.in_flight().is_empty() {
+                due.decisions.extend(running.cut(&stopped, now));
+            } else {
+                seen.insert(occasion);
+            }
+        }
+        // Over: reports of what is handed over are still known for what they are.
         self.running.retain(|occasion, _| seen.contains(occasion));
         if seen.is_empty() {
             self.employees = None;
@@ -236,35 +256,34 @@ impl Mailings {
 impl Mailings {
     /// Ends every batch with the results that are there, as nobody will wait for others: so that the next start repeats no mail that a
     /// relay has taken.
-    pub(super) fn cut<'a>(
-        &mut self,
-        unfinished: impl Iterator<Item = Unfinished<'a>>,
-        now: Timestamp,
-    ) -> Vec<Decision> {
-        let cut =
-            |unfinished: Unfinished<'_>| {
-                let running = self.running.remove(&unfinished.occasion())?;
-                let (places, results) = running.mailing.unended()?;
-                let (mut refused, mut expired, mut open) = (Vec::new(), Vec::new(), Vec::new());
-                for at in places {
-                    let list =
-                        match results.get(&at) {
-                            Some(Outcome::Accepted) => continue,
-                            Some(Outcome::Refused) if running.expired.contains(&at) => {
-                                if running.mailing.is_last_batch() { &mut expired } else { &mut open }
-                            }
-                            Some(Outcome::Refused) => &mut refused,
-                            None => &mut open,
-                        };
-                    list.extend(running.mailing.recipient(at).map(|recipient| recipient.person.clone()));
-                }
-                Some(unfinished.progressed(now, MailingProgress::Ended { refused, expired, open }))
-            };
-        unfinished.filter_map(cut).collect()
+    pub(super) fn cut<'a>(&mut self, mailings: impl Iterator<Item = Unfinished<'a>>, now: Timestamp) -> Vec<Decision> {
+        mailings.filter_map(|mailing| self.running.remove(&mailing.occasion())?.cut(&mailing, now)).collect()
     }
 }
 
 impl Running {
+    /// The end of the batch that has begun, with the results that are there.
+    fn cut(&self, unfinished: &Unfinished<'_>, now: Timestamp) -> Option<Decision> {
+        let (places, results) = self.mailing.unended()?;
+        let (mut refused, mut expired, mut open) = (Vec::new(), Vec::new(), Vec::new());
+        for at in places {
+            let list = match results.get(&at) {
+                Some(Outcome::Accepted) => continue,
+                Some(Outcome::Refused) if self.expired.contains(&at) => {
+                    if self.mailing.is_last_batch() {
+                        &mut expired
+                    } else {
+                        &mut open
+                    }
+                }
+                Some(Outcome::Refused) => &mut refused,
+                None => &mut open,
+            };
+            list.extend(self.mailing.recipient(at).map(|recipient| recipient.person.clone()));
+        }
+        Some(unfinished.progressed(now, MailingProgress::Ended { refused, expired, open }))
+    }
+
     fn decisions(&mut self, unfinished: &Unfinished<'_>, progress: &Progress, now: Timestamp) -> Vec<Decision> {
         let person = |at: u32| self.mailing.recipient(at).map(|recipient| recipient.person.clone());
         match progress {

@@ -295,6 +295,9 @@ impl<'a> Active<'a> {
             }
         };
         self.end_dispatcher(limits::RELOAD_DRAIN)?;
+        // Of mailings that go on, what has no result is handed over again.
+        let cut = self.mailings.cut(self.casebook.stopped_mailings(), wall::now());
+        self.decide_now(cut)?;
         self.dispatcher = Some(next);
         if self.settings.journal_keys.signs_otherwise(&before.journal_keys) {
             self.pace = Pace::default();
@@ -316,9 +319,7 @@ impl<'a> Active<'a> {
     /// Journals what the time, or another policy, has made necessary.
     fn tick(&mut self) -> Result<(), RoleError> {
         let decisions = self.casebook.tick(wall::now());
-        let mut batch = Batch::default();
-        self.decide(&mut batch, decisions, Positions::new());
-        self.commit(batch)
+        self.decide_now(decisions)
     }
 
     /// Everything that is there now: commands, alerts, reports, and what time itself brings.
@@ -379,7 +380,7 @@ impl<'a> Active<'a> {
             self.decide(&mut batch, decisions, Positions::new());
         }
         let (people, channels) = (self.context.people.get(), &self.settings.channels);
-        let due = self.mailings.due(self.casebook.mailings(), &people, channels, wall::now());
+        let due = self.mailings.due(&self.casebook, &people, channels, wall::now());
         self.decide(&mut batch, due.decisions, Positions::new());
         self.commit(batch)?;
         self.hand_over(due.notices);
@@ -407,6 +408,13 @@ impl<'a> Active<'a> {
             batch.decisions.push(decision);
             batch.positions.push(self.positions.clone());
         }
+    }
+
+    /// Applies and journals.
+    fn decide_now(&mut self, decisions: Vec<Decision>) -> Result<(), RoleError> {
+        let mut batch = Batch::default();
+        self.decide(&mut batch, decisions, Positions::new());
+        self.commit(batch)
     }
 
     /// Journals, then sends.
@@ -576,10 +584,9 @@ impl<'a> Active<'a> {
 
     /// After the dispatcher has ended: what it brought is journaled, and the rest is handed over at the next start.
     fn cut_mailings(&mut self) -> Result<(), RoleError> {
-        let cut = self.mailings.cut(self.casebook.mailings(), wall::now());
-        let mut batch = Batch::default();
-        self.decide(&mut batch, cut, Positions::new());
-        self.commit(batch)
+        let mailings = self.casebook.mailings().chain(self.casebook.stopped_mailings());
+        let cut = self.mailings.cut(mailings, wall::now());
+        self.decide_now(cut)
     }
 
     fn end_dispatcher(&mut self, within: std::time::Duration) -> Result<(), RoleError> {

@@ -79,7 +79,8 @@ pub enum MailingProgress {
     NotReached { persons: Vec<String>, loss: Loss },
     /// Their mails are about to be handed over.
     Begun { persons: Vec<String> },
-    /// The relay took those of them that are not named here. `open`: no result, as breachd was stopped meanwhile; still to be told.
+    /// The relay took those of them that are not named here. `open`: no result, as breachd or the mailing was stopped meanwhile; still to
+    /// be told.
     Ended {
         refused: Vec<String>,
         expired: Vec<String>,
@@ -183,7 +184,8 @@ impl Mailed {
         self.completed_at.is_some() || self.stopped.is_some()
     }
 
-    /// People of a batch that is on its way; of one that was stopped: nobody waited for the relay's word.
+    /// People of a batch that is on its way. Of a mailing that was stopped: whose result is still to come, or never came, as breachd was
+    /// killed meanwhile.
     pub fn n_on_the_way(&self) -> u64 {
         self.batch.len() as u64
     }
@@ -402,10 +404,19 @@ impl NamedEmployees {
 impl Casebook {
     /// Mailings that are not over, in the order of their incidents. An exercise has none: nothing leaves.
     pub fn mailings(&self) -> impl Iterator<Item = Unfinished<'_>> {
-        self.incidents().flat_map(|incident| {
+        self.mailings_that(|mailed| !mailed.is_over())
+    }
+
+    /// Mailings that were stopped while a batch of theirs was on its way: nothing more of them leaves, but results still come.
+    pub fn stopped_mailings(&self) -> impl Iterator<Item = Unfinished<'_>> {
+        self.mailings_that(|mailed| mailed.stopped.is_some() && mailed.n_on_the_way() > 0)
+    }
+
+    fn mailings_that(&self, are: fn(&Mailed) -> bool) -> impl Iterator<Item = Unfinished<'_>> {
+        self.incidents().flat_map(move |incident| {
             incident.drafts.iter().flat_map(move |draft| {
                 draft.sent.iter().filter_map(move |sent| {
-                    let mailed = sent.mailing.as_ref().filter(|mailed| !mailed.is_over())?;
+                    let mailed = sent.mailing.as_ref().filter(|mailed| are(mailed))?;
                     Some(Unfinished { incident, draft, sent, mailed })
                 })
             })

@@ -91,7 +91,7 @@ impl World {
 
     /// One look; how many mails left.
     fn look(&mut self, people: &Directory) -> usize {
-        let due = self.mailings.due(self.book.mailings(), people, &channels("mail"), self.now);
+        let due = self.mailings.due(&self.book, people, &channels("mail"), self.now);
         self.take(&due.decisions);
         for notice in &due.notices {
             let address = notice.recipient.as_ref().unwrap().address.clone();
@@ -193,6 +193,93 @@ fn a_word_to_stop_keeps_the_results_that_are_there() {
 }
 
 #[test]
+fn a_person_who_stops_a_mailing_and_goes_on_with_it_repeats_nobody() {
+    let people = everybody(1_000);
+    // Gone on with while results are missing; after all of them came; or after some came, and breachd was told to end.
+    for (n_before, ends) in [(50, false), (256, false), (200, true)] {
+        let mut world = World::new();
+        world.look(&people);
+        world.look(&people);
+        world.silent = true;
+        assert_eq!(world.look(&people), 256);
+        world.ask("c4", Some(1), draft(DraftAct::Stop));
+        let handed_over: Vec<(String, NoticeId)> =
+            world.sent.iter().map(|(to, ids)| (to.clone(), ids[0].clone())).collect();
+        let answer = |world: &mut World, (to, notice): &(String, NoticeId)| {
+            let result = match to.as_str() {
+                "p1@example.com" => DeliveryResult::Rejected { reason: "550".into() },
+                _ => DeliveryResult::Accepted { receipt: "taken".into() },
+            };
+            assert!(world.mailings.take(&DeliveryReport { notice: notice.clone(), attempt: 1, at: world.now, result }));
+        };
+        let (before, behind) = handed_over.split_at(n_before);
+        before.iter().for_each(|of| answer(&mut world, of));
+        assert_eq!(world.look(&people), 0, "nothing leaves that was not handed over");
+        assert_eq!(world.book.stopped_mailings().count(), usize::from(!behind.is_empty()), "{n_before}");
+        let mailed = world.mailed();
+        let on_the_way = if behind.is_empty() { 0 } else { 256 };
+        assert_eq!((mailed.n_on_the_way(), mailed.n_reached() > 0), (on_the_way, behind.is_empty()));
+        if ends {
+            let stopped = world.mailings.cut(world.book.stopped_mailings(), world.now);
+            world.take(&stopped);
+            world.crash();
+        }
+        world.ask("c5", Some(1), draft(DraftAct::Approve { version: 1 }));
+        world.silent = false;
+        assert_eq!(world.look(&people), 0, "not before the batch has its results");
+        if !ends {
+            behind.iter().for_each(|of| answer(&mut world, of));
+        }
+        world.finish(&people);
+        let twice: BTreeSet<&String> = world.sent.iter().filter(|(_, ids)| ids.len() > 1).map(|(to, _)| to).collect();
+        let unanswered = behind.iter().filter(|_| ends).map(|(to, _)| to).collect();
+        assert_eq!(twice, unanswered, "{n_before}");
+        assert!(world.sent.values().all(|ids| ids.iter().all(|id| *id == ids[0])), "one id a person");
+        assert_eq!((world.mailed().n_reached(), world.mailed().loss_of("1")), (999, Some(Loss::Refused)));
+    }
+}
+
+#[test]
+fn a_mailing_beyond_those_at_once_waits_and_pushes_none_out() {
+    const N: usize = 10;
+    let people = everybody(N);
+    let mut world = World::new();
+    world.ask("stop", Some(1), draft(DraftAct::Stop));
+    let others = 2..=limits::MAILINGS_AT_ONCE as u64 + 1;
+    for incident in others.clone() {
+        let subject = Entity::new(EntityKind::PortalUser, format!("u{incident}"));
+        let (severity, data_classes) = (Severity::Critical, DataClass::Hr.into());
+        world.ask(
+            &format!("d{incident}"),
+            None,
+            Action::Declare { subject, severity, data_classes, reason: "seen".into() },
+        );
+        world.ask(&format!("a{incident}"), Some(incident), draft(DraftAct::Approve { version: 1 }));
+    }
+    world.silent = true;
+    (0..2).for_each(|_| assert_eq!(world.look(&people), 0));
+    assert_eq!(world.look(&people), limits::MAILINGS_AT_ONCE * N);
+
+    // The oldest incident's mails go on, when there is no place for them.
+    world.ask("again", Some(1), draft(DraftAct::Approve { version: 1 }));
+    (0..3).for_each(|_| assert_eq!(world.look(&people), 0));
+    let oldest = world.book.mailed(IncidentId(1), 1, 1).unwrap();
+    assert!(oldest.started_at.is_none() && !oldest.is_over(), "it waits");
+    for notice in world.sent.values().flatten().cloned().collect::<Vec<_>>() {
+        let result = DeliveryResult::Accepted { receipt: "taken".into() };
+        assert!(world.mailings.take(&DeliveryReport { notice, attempt: 1, at: world.now, result }));
+    }
+    world.silent = false;
+    world.finish(&people);
+    let ids: Vec<&NoticeId> = world.sent.values().flatten().collect();
+    assert_eq!(ids.len(), (limits::MAILINGS_AT_ONCE + 1) * N, "nobody twice");
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+    for incident in others.chain([1]) {
+        assert_eq!(world.book.mailed(IncidentId(incident), 1, 1).unwrap().n_reached(), N as u64, "INC-{incident}");
+    }
+}
+
+#[test]
 fn a_relay_that_refuses_everybody_stops_the_mailing_after_a_batch() {
     let people = everybody(1_000);
     let mut world = World::new();
@@ -228,7 +315,7 @@ fn another_directory_is_another_list_of_who_is_left() {
 fn without_its_channel_a_mailing_waits_and_refuses_nobody() {
     let people = everybody(3);
     let mut world = World::new();
-    let due = world.mailings.due(world.book.mailings(), &people, &channels("another"), world.now);
+    let due = world.mailings.due(&world.book, &people, &channels("another"), world.now);
     assert!(due.decisions.is_empty() && due.notices.is_empty());
     world.finish(&people);
     assert_eq!(world.mailed().n_reached(), 3);
@@ -259,7 +346,7 @@ fn a_mailbox_in_trouble_holds_nobody_behind_it_up_for_long() {
     while world.book.mailings().next().is_some() {
         let before = world.n_entries;
         let in_hand: Vec<(NoticeId, String, Timestamp)> = {
-            let due = world.mailings.due(world.book.mailings(), &people, &channels("mail"), world.now);
+            let due = world.mailings.due(&world.book, &people, &channels("mail"), world.now);
             world.take(&due.decisions);
             due.notices
                 .iter()

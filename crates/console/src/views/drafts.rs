@@ -117,7 +117,7 @@ pub struct Mailing {
     /// Whose mail the relay took, and did not come back.
     pub n_reached: u64,
     pub n_left: u64,
-    /// Of these, in the batch on its way; of a mailing that was stopped: nobody waited for the relay's word.
+    /// Of these, in the batch on its way; of a mailing that was stopped: whose result is still to come, or never came.
     pub n_on_the_way: u64,
     /// People to be told another way, by the reason; no reason twice.
     pub not_reached: Vec<NotReached>,
