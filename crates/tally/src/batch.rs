@@ -281,7 +281,7 @@ impl<'a> Texts<'a> {
     fn number(&mut self, text: &'a str) -> u64 {
         let (at, length) = (text.as_ptr() as usize, text.len());
         // Allocations lie 16 bytes apart, or more.
-        let place = (at >> 4 ^ at >> 15) % Self::PLACES;
+        let place = ((at >> 4) ^ (at >> 15)) % Self::PLACES;
         if let Some((known, known_length, number)) = self.places.get(place)
             && (*known, *known_length) == (at, length)
         {

@@ -392,7 +392,7 @@ fn the_beginning_is_the_beginning(broker: &dyn Broker) {
     take(member.as_mut(), 5);
     let mut transactor = broker.transactor(&fresh("id")).unwrap();
     transactor.begin().unwrap();
-    let offset = Offset { topic: topic.clone(), partition: 0, offset: 5, metadata: "m".into(), anew: false };
+    let offset = Offset { topic: topic.clone(), partition: 0, offset: 5, metadata: "m".into() };
     transactor.commit(Some((&member.token(), &[offset]))).unwrap();
     drop(member);
     let mut member = broker.join(spec).unwrap();
