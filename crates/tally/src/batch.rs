@@ -226,7 +226,7 @@ fn encode_manifest(message: &mut Encoder, manifest: &Manifest) {
             message.number(count);
         }
         message.signed(range.watermark.as_millis());
-        message.byte(u8::from(range.idle) * IDLE | u8::from(range.anew) * ANEW);
+        message.byte((u8::from(range.idle) * IDLE) | (u8::from(range.anew) * ANEW));
     }
 }
 
