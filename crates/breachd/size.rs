@@ -25,21 +25,21 @@ pub const TALLY_BYTES: f64 = 48.0;
 /// Bytes of a raw record with what Kafka adds, of the same workload.
 pub const RECORD_BYTES: f64 = 300.0;
 
-/// Processor time of reading, judging and tallying one record, in microseconds: `cargo bench --bench tally`, `take_tally_flush`
-/// (9.5, 2026-11-23), and a tenth for transactions, which is an assumption.
-pub const INGEST_MICROS_PER_RECORD: f64 = 10.5;
+/// Processor time of reading, attributing and tallying one record, in microseconds: about half of the 13.6 that the whole takes in
+/// `cargo bench --bench streams -- rate` (2026-11-27), by the threads' own times.
+pub const INGEST_MICROS_PER_RECORD: f64 = 7.0;
 
 /// Of taking in, judging and learning one tally: `cargo bench --bench detector`, `decode_take_judge` (3.9, 2026-11-26).
 pub const DETECTOR_MICROS_PER_TALLY: f64 = 3.9;
 
 /// Bytes of a process with all roles and sources that has read nothing yet: code, threads, the client's own (`cargo bench --bench streams --
 /// entities`).
-pub const PROCESS_BYTES: usize = 32 << 20;
+pub const PROCESS_BYTES: usize = 50 << 20;
 
-/// Resident bytes of an entity, with what the allocator keeps for itself: after a restart, and after a day in which all were new, of which it
-/// gives little back (`cargo bench --bench streams -- entities`, 60,000 entities, 2026-11-27).
-pub const RESIDENT_BYTES_RESTARTED: usize = 1_700;
-pub const RESIDENT_BYTES_AFTER_A_CROWD: usize = 6_000;
+/// Resident bytes of an entity, with what the allocator keeps for itself: after a restart, and at most in a day in which all were new
+/// (`cargo bench --bench streams -- entities`, a million entities, 2026-11-27).
+pub const RESIDENT_BYTES_RESTARTED: usize = 1_100;
+pub const RESIDENT_BYTES_AFTER_A_CROWD: usize = 1_750;
 
 /// Alerts a day of a thousand entities, most of them for the digest: 67 of 4,196 in four weeks (`cargo bench --bench tally`, `detect_weeks`).
 pub const ALERTS_PER_THOUSAND_ENTITIES_A_DAY: f64 = 0.6;
@@ -306,7 +306,7 @@ fn manifest_bytes(sources: u32) -> usize {
 fn notes() -> Vec<String> {
     vec![
         format!(
-            "These are bytes that the detector asks for. Resident are about {RESIDENT_BYTES_RESTARTED} an entity after a restart, and {RESIDENT_BYTES_AFTER_A_CROWD} after a day in which all were new (cargo bench --bench streams -- entities)."
+            "These are bytes that the detector asks for. Resident are about {RESIDENT_BYTES_RESTARTED} an entity after a restart, and {RESIDENT_BYTES_AFTER_A_CROWD} in a day in which all are new (cargo bench --bench streams -- entities)."
         ),
         format!(
             "An entity takes {RESTING_BYTES} bytes at rest, {ACTIVE_BYTES} while it is active, {RESTING_BYTES_MAX} at rest at most (cargo bench --bench detector)."
@@ -315,7 +315,7 @@ fn notes() -> Vec<String> {
             "A record adds to {TALLIES_PER_RECORD} tallies of {TALLY_BYTES} bytes; busy logs share them within a flush, and take less."
         ),
         format!(
-            "A record takes {INGEST_MICROS_PER_RECORD} microseconds of one processor to read and a tally {DETECTOR_MICROS_PER_TALLY} to judge (cargo bench --bench tally, --bench detector): two shared cores of 2026."
+            "A record takes {INGEST_MICROS_PER_RECORD} microseconds of one processor to read and a tally {DETECTOR_MICROS_PER_TALLY} to judge (cargo bench --bench streams, --bench detector): two shared cores of 2026."
         ),
         format!(
             "Alerts: {ALERTS_PER_THOUSAND_ENTITIES_A_DAY} a day for each thousand entities, {ALERT_BYTES} bytes each. Journal, assumed: {ENTRIES_PER_DAY} entries a day, and {ENTRIES_PER_PAGE} for each page that the budget allows."

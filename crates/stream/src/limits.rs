@@ -59,3 +59,8 @@ pub(crate) const ABORT_GRACE: Duration = Duration::from_secs(2);
 
 /// What was overwritten in a compacted topic that is created here is removed after so long at the latest, instead of when enough was written.
 pub const COMPACTION_LAG: Duration = Duration::from_secs(24 * 3600);
+
+/// Segments of a compacted topic that is created here. The one that is written to is never compacted, and whoever starts reads all of it: with
+/// Kafka's 1 GiB that would be a gigabyte a partition to find some megabytes that count.
+pub const COMPACTED_SEGMENT_BYTES: usize = 64 << 20;
+const _: () = assert!(MESSAGE_BYTES_MAX + BATCH_OVERHEAD_BYTES <= COMPACTED_SEGMENT_BYTES);

@@ -121,6 +121,7 @@ fn topic_config(spec: &TopicSpec) -> Vec<(&'static str, String)> {
     if spec.compacted {
         // What was overwritten is gone after this long at the latest, however little is written.
         config.push(("max.compaction.lag.ms", limits::COMPACTION_LAG.as_millis().to_string()));
+        config.push(("segment.bytes", limits::COMPACTED_SEGMENT_BYTES.to_string()));
     }
     if spec.retention.is_none() {
         config.push(("retention.bytes", "-1".into()));
