@@ -113,16 +113,21 @@ impl Site {
     /// Waits until the manifests have come to the end of a source's records.
     pub(crate) fn await_taken(&self, source: &str) {
         until("every record is taken in", || {
-            let mut reached = vec![0; PARTITIONS as usize];
-            let tallies = contents(self.broker.as_ref(), &format!("{}.tallies", self.prefix));
-            for range in batches(&tallies).iter().flat_map(|batch| &batch.manifest.ranges) {
-                if *range.source == *source {
-                    let reached = &mut reached[range.partition as usize];
-                    *reached = range.to.max(*reached);
-                }
-            }
-            (reached == self.broker.end_offsets(&self.topic(source)).unwrap()).then_some(())
+            (self.told(source) == self.broker.end_offsets(&self.topic(source)).unwrap()).then_some(())
         });
+    }
+
+    /// How far into a source's partitions the manifests went last. A tally partition has the flushes in their order, and each flush tells
+    /// all of them the same.
+    pub(crate) fn told(&self, source: &str) -> Vec<i64> {
+        let mut told = vec![0; PARTITIONS as usize];
+        let tallies = contents(self.broker.as_ref(), &format!("{}.tallies", self.prefix));
+        for range in batches(&tallies).iter().flat_map(|batch| &batch.manifest.ranges) {
+            if *range.source == *source {
+                told[range.partition as usize] = range.to;
+            }
+        }
+        told
     }
 }
 

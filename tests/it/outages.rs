@@ -1,9 +1,8 @@
 //! What takes minutes: brokers that die, records that are gone, a full disk. Each on brokers of its own. `tests/nightly` runs them.
 
 use crate::{
-    exact::batches,
     faults::{Running, Site, all_end_well},
-    harness::{Scratch, contents, free_port, topic, until},
+    harness::{Scratch, free_port, topic, until},
     simulation::world::{DAYS, PARTITIONS},
 };
 use std::{
@@ -113,19 +112,6 @@ fn nightly_records_deleted_before_they_were_read_are_told() {
     assert_eq!(running.daemon.terminate(), Some(0));
 }
 
-/// How far into a source's partitions the tallies went last.
-fn told_last(site: &Site, source: &str) -> Vec<i64> {
-    let mut last = vec![0; PARTITIONS as usize];
-    let tallies = contents(site.broker.as_ref(), &format!("{}.tallies", site.prefix));
-    // A tally partition has the flushes in their order, and each flush tells all partitions the same.
-    for range in batches(&tallies).iter().flat_map(|batch| &batch.manifest.ranges) {
-        if *range.source == *source {
-            last[range.partition as usize] = range.to;
-        }
-    }
-    last
-}
-
 /// Deleted and made again under a running instance: what is in the new one is read from its first record, and that something is gone is
 /// said. (One that has grown beyond the old one before anybody looks is read from where the old one was: offsets are all there is to tell.)
 #[test]
@@ -150,7 +136,7 @@ fn nightly_a_topic_made_anew_is_read_from_its_first_record() {
     assert!(ends.iter().zip(&before).all(|(end, before)| 0 < *end && end < before), "{ends:?} {before:?}");
     until("all of the new one is told", || {
         running.tend();
-        (told_last(&site, "access") == ends).then_some(())
+        (site.told("access") == ends).then_some(())
     });
     let said = running.instance.said();
     assert!(said.contains("the topic was made anew or has lost its tail"), "{said}");

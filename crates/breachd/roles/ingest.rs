@@ -214,8 +214,7 @@ impl IngestRole {
         for assigned in self.member.assignment() {
             let Some(plan) = self.plans.get(&assigned.topic) else { continue };
             let committed = (assigned.position, assigned.metadata);
-            let mut partition = Partition::resumed(plan, assigned.partition, committed, now);
-            partition.anew = assigned.anew;
+            let partition = Partition::resumed(plan, assigned.partition, committed, assigned.anew, now);
             self.partitions.insert((assigned.topic, assigned.partition), partition);
         }
         if !self.partitions.is_empty() {
@@ -396,9 +395,7 @@ impl IngestRole {
         for ((topic, number), partition) in &mut self.partitions {
             let Some(plan) = self.plans.get(topic) else { continue };
             positions.push((topic.clone(), *number, partition.committed.0));
-            let anew = partition.anew;
-            *partition = Partition::resumed(plan, *number, partition.committed.clone(), now);
-            partition.anew = anew;
+            *partition = Partition::resumed(plan, *number, partition.committed.clone(), partition.anew, now);
         }
         self.restore();
         self.dirty = true;
@@ -427,19 +424,10 @@ fn letter_json(letter: &DeadLetter, topic: Option<&str>) -> Vec<u8> {
 }
 
 impl Partition {
-    fn resumed(plan: &Arc<Plan>, number: i32, committed: (i64, String), now: Instant) -> Self {
+    fn resumed(plan: &Arc<Plan>, number: i32, committed: (i64, String), anew: bool, now: Instant) -> Self {
         let resume = Resume::parse(committed.0, &committed.1);
         let ingester = Ingester::new(Arc::clone(plan), number, resume);
-        Partition {
-            ingester,
-            committed,
-            heard: now,
-            expired: true,
-            idle: false,
-            unheard: None,
-            unwritten: true,
-            anew: false,
-        }
+        Partition { ingester, committed, heard: now, expired: true, idle: false, unheard: None, unwritten: true, anew }
     }
 
     fn take(&mut self, record: RecordRef<'_>, context: &Context, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {

@@ -64,20 +64,20 @@ impl Progress {
         let position = |progress: &Self, range: &Range| {
             progress.partitions.get(&(range.source.clone(), range.partition)).and_then(|line| line.position)
         };
-        let covering = manifest.ranges.iter().filter(|range| range.from < range.to);
+        let covering = manifest.ranges.iter().filter(|range| range.from < range.to || range.anew);
         let mut any = false;
-        let mut all_repeated = manifest.ranges.iter().all(|range| !range.anew);
+        let mut all_repeated = true;
         for range in covering.clone() {
             any = true;
-            all_repeated &= position(self, range).is_some_and(|position| range.to <= position);
+            // Else all of a new one would count as told already, until it has grown beyond the old one.
+            all_repeated &= !range.anew && position(self, range).is_some_and(|position| range.to <= position);
         }
         if any && all_repeated {
             return Heard::Repeated;
         }
-        for range in manifest.ranges.iter().filter(|range| range.from < range.to || range.anew) {
+        for range in covering {
             let (source, partition) = (range.source.clone(), range.partition);
             match position(self, range) {
-                // Else all of the new one would count as told already, until it has grown beyond the old one.
                 Some(expected) if range.anew => {
                     violations.push(Violation::Anew { source, partition, expected, found: range.from });
                 }
@@ -94,9 +94,10 @@ impl Progress {
             // A source that is not configured any more, still named by old manifests: nobody waits for it.
             let fresh = Line { position: None, watermark: Timestamp::MIN, idle: true, expected: false };
             let line = self.partitions.entry((range.source.clone(), range.partition)).or_insert(fresh);
-            if range.from < range.to || range.anew {
-                let before = line.position.filter(|_| !range.anew);
-                line.position = Some(before.map_or(range.to, |position| position.max(range.to)));
+            if range.anew {
+                line.position = Some(range.to);
+            } else if range.from < range.to {
+                line.position = Some(line.position.map_or(range.to, |position| position.max(range.to)));
             }
             line.watermark = line.watermark.max(range.watermark);
             line.idle = range.idle || !line.expected;

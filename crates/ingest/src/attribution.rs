@@ -691,10 +691,7 @@ impl Attributor {
         } else {
             self.plan.tables.class(&self.table)
         };
-        if CLASSES_REMEMBERED_MAX <= self.classes.len() {
-            self.classes.clear();
-        }
-        self.classes.insert(self.table.as_str().into(), class);
+        remember(&mut self.classes, CLASSES_REMEMBERED_MAX, self.table.as_str().into(), class);
         class
     }
 
@@ -705,11 +702,8 @@ impl Attributor {
             return *class;
         }
         let class = self.plan.routes.class(path);
-        if CLASSES_REMEMBERED_MAX <= self.route_classes.len() {
-            self.route_classes.clear();
-        }
         if path.len() <= PATH_REMEMBERED_BYTES_MAX {
-            self.route_classes.insert((&*self.alike).into(), class);
+            remember(&mut self.route_classes, CLASSES_REMEMBERED_MAX, (&*self.alike).into(), class);
         }
         class
     }
@@ -792,7 +786,7 @@ impl Texts {
             return known.clone();
         }
         let new = Text::new(text);
-        remember(&mut self.texts, text.into(), new.clone());
+        remember(&mut self.texts, TEXTS_REMEMBERED_MAX, text.into(), new.clone());
         new
     }
 
@@ -805,7 +799,7 @@ impl Texts {
             place: plan.geo.place(address).map(|place| self.get(&place)),
             network: plan.geo.operator(address).map(|network| self.get(&network)),
         });
-        remember(&mut self.clients, address, new.clone());
+        remember(&mut self.clients, TEXTS_REMEMBERED_MAX, address, new.clone());
         new
     }
 
@@ -815,7 +809,7 @@ impl Texts {
             return known.clone();
         }
         let new = Text::new(&format!("{hash:016x}"));
-        remember(&mut self.fingerprints, hash, new.clone());
+        remember(&mut self.fingerprints, TEXTS_REMEMBERED_MAX, hash, new.clone());
         new
     }
 
@@ -825,8 +819,9 @@ impl Texts {
     }
 }
 
-fn remember<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, value: V) {
-    if TEXTS_REMEMBERED_MAX <= map.len() {
+/// Begins anew where it is full: what comes often is soon back.
+fn remember<K: Eq + Hash, V>(map: &mut HashMap<K, V>, max: usize, key: K, value: V) {
+    if max <= map.len() {
         map.clear();
     }
     map.insert(key, value);

@@ -129,13 +129,14 @@ impl KafkaMember {
         for (topic, partition) in noted {
             let inspector = self.connection.inspector().client();
             let (first, end) = self.connection.watermarks(inspector, topic, *partition)?;
-            let (topic, partition) = (topic.clone(), *partition);
-            let assigned = match committed.get(&(topic.clone(), partition)) {
-                None => Assigned { topic, partition, position: first, metadata: String::new(), anew: false },
-                Some((_, metadata)) if self.spec.start == Start::Beginning => {
-                    Assigned { topic, partition, position: first, metadata: metadata.clone(), anew: false }
-                }
-                Some((offset, _)) if *offset > end || self.anew.contains(&(topic.clone(), partition)) => {
+            let place = (topic.clone(), *partition);
+            let is_anew = self.anew.contains(&place);
+            let known = committed.get(&place);
+            let (topic, partition) = place;
+            let (position, metadata, anew) = match known {
+                None => (first, "", false),
+                Some((_, metadata)) if self.spec.start == Start::Beginning => (first, &**metadata, false),
+                Some((offset, _)) if *offset > end || is_anew => {
                     tracing::error!(
                         topic,
                         partition,
@@ -144,7 +145,7 @@ impl KafkaMember {
                         first,
                         "the committed offset is not of these records: the topic was made anew or has lost its tail; read from its first record"
                     );
-                    Assigned { topic, partition, position: first, metadata: String::new(), anew: true }
+                    (first, "", true)
                 }
                 Some((offset, metadata)) => {
                     if *offset < first {
@@ -156,10 +157,10 @@ impl KafkaMember {
                             "records were deleted before they were read: retention is shorter than the backlog"
                         );
                     }
-                    let (position, metadata) = (first.max(*offset), metadata.clone());
-                    Assigned { topic, partition, position, metadata, anew: false }
+                    (first.max(*offset), &**metadata, false)
                 }
             };
+            let assigned = Assigned { topic, partition, position, metadata: metadata.to_owned(), anew };
             slots.push(Slot { next: assigned.position, assigned });
         }
         slots.sort_by(|one, other| one.assigned.cmp(&other.assigned));
