@@ -301,8 +301,7 @@ impl Words {
             let start = word.start.checked_sub(*offset).filter(|start| from <= *start)?;
             let end = start + length;
             let persons = self.ids.get(text.get(start..end)?)?;
-            if text[..start].chars().next_back().is_some_and(is_word) || text[end..].chars().next().is_some_and(is_word)
-            {
+            if !stands_alone(text, start, *length) {
                 return None;
             }
             let before = text[..start].trim_end_matches([' ', '`', '"']);
@@ -332,11 +331,11 @@ fn is_plain(id: &str) -> bool {
     id.chars().nth(SHORT - 1).is_some() && !id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Words of a text that are addresses.
+/// Whole words of a text that are addresses. Glued to a letter it is none: [`Words::longest`] and [`token_shaped`] would not find it there.
 fn addresses(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':')));
     let words = words.map(|word| word.trim_end_matches(['.', ':'])).filter(|word| word.contains(['.', ':']));
-    words.filter(|word| word.parse::<IpAddr>().is_ok())
+    words.filter(|word| word.parse::<IpAddr>().is_ok() && stands_alone(text, offset(text, word), word.len()))
 }
 
 /// Whom an id names: itself, or what is before the last bar.
@@ -355,6 +354,13 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
+/// Whether no letter, digit or underscore is right before or after these bytes.
+fn stands_alone(text: &str, start: usize, length: usize) -> bool {
+    let before = text[..start].chars().next_back();
+    let after = text[start + length..].chars().next();
+    !before.is_some_and(is_word) && !after.is_some_and(is_word)
+}
+
 /// The next run of letters, digits and underscores that begins at `from` or later.
 fn next_word(text: &str, from: usize) -> Option<Range<usize>> {
     let start = from + text.get(from..)?.find(is_word)?;
@@ -366,9 +372,7 @@ fn next_word(text: &str, from: usize) -> Option<Range<usize>> {
 fn token_shaped(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices(PREFIX).filter_map(|(at, _)| {
         let token = text.get(at..at + PREFIX.len() + TOKEN_DIGITS).filter(|token| is_token(token))?;
-        let before = text[..at].chars().next_back().is_some_and(is_word);
-        let after = text[at + token.len()..].chars().next().is_some_and(is_word);
-        (!before && !after).then_some(token)
+        stands_alone(text, at, token.len()).then_some(token)
     })
 }
 

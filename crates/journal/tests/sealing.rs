@@ -119,6 +119,13 @@ fn whoever_stands_in_text_alone_is_found_by_form_or_by_list() {
 }
 
 #[test]
+fn an_address_glued_to_a_letter_is_no_address() {
+    let mut seals = Seals::default();
+    let body = json!({ "because": "since x10.0.0.7, _::1 and \u{31350}::2, of release 10.0.0.7a" });
+    assert_eq!((seal(&mut seals, &body), seals.len()), (body, 0), "nobody gets a token that no text can hold");
+}
+
+#[test]
 fn the_numbers_of_a_mailing_are_sealed_and_nothing_else_of_that_name() {
     let mut seals = Seals::default();
     let body = json!({
@@ -168,6 +175,7 @@ fn ids() -> impl Strategy<Value = String> {
         Just("root@10.0.3.17".to_owned()),
         Just("hr".to_owned()),
         Just(token([3; 16])),
+        "[g_\u{31350}]{0,1}(::1|10[.]0[.]0[.]7|person-a{26})[g_.:]{0,1}",
         any::<String>()
     ]
 }
