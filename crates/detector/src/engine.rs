@@ -353,6 +353,11 @@ impl Engine {
         footprint::by_kind(self.entities.iter().flatten())
     }
 
+    /// What the peer groups cost, in bytes. Walks all of them.
+    pub fn groups_bytes(&self) -> usize {
+        self.fleet.bytes(self.hours.values().filter_map(|work| work.usual.as_ref()))
+    }
+
     fn merge(&mut self, entry: &Entry, effects: &mut Effects) {
         let hour = entry.bucket.hour();
         let key = Key { mode: entry.mode, kind: entry.kind, id: entry.id.clone() };

@@ -13,7 +13,7 @@ use crate::{
     watch::CELLS_OF_PEERS,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 use tally::{DecodeError, Encoder};
@@ -274,6 +274,30 @@ impl Fleet {
     pub(crate) fn groups(&self) -> usize {
         self.groups.len()
     }
+
+    /// Bytes of the groups, and of what is usual in them now and in the hours that are open; what these share counts once.
+    pub(crate) fn bytes<'a>(&'a self, open: impl Iterator<Item = &'a Snapshot>) -> usize {
+        let mut counted: HashSet<*const ()> = HashSet::new();
+        let mut of_values = |values: &[Arc<BTreeMap<u64, f32>>; 2]| {
+            let new = values.iter().filter(|values| counted.insert(Arc::as_ptr(values).cast()));
+            new.map(|values| values.len() * size_of::<(u64, f32)>()).sum::<usize>()
+        };
+        let mut bytes = 0;
+        for (name, group) in &self.groups {
+            bytes += name.len() + size_of::<(Box<str>, Group)>() + group.heap_bytes() + of_values(&group.known);
+        }
+        let views: BTreeMap<*const HashMap<_, _>, &Snapshot> =
+            std::iter::once(&self.views).chain(open).map(|views| (Arc::as_ptr(views), views)).collect();
+        let mut counted: HashSet<*const Peers> = HashSet::new();
+        for (name, peers) in views.into_values().flat_map(|views| views.iter()) {
+            bytes += name.len() + size_of::<(Box<str>, Arc<Peers>)>();
+            if counted.insert(Arc::as_ptr(peers)) {
+                let cells = peers.cells.iter().flatten().count();
+                bytes += size_of::<Peers>() + cells * HALF_OCTAVES * size_of::<f32>() + of_values(&peers.values);
+            }
+        }
+        bytes
+    }
 }
 
 /// What is left after so many hours.
@@ -311,6 +335,11 @@ impl Group {
         for (number, cell) in &sums.cells {
             self.cells.entry(*number).or_insert_with(|| Folded::new(hour)).fold(hour, cell, half_life);
         }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.values.iter().map(|values| values.len() * size_of::<(u64, Used)>()).sum::<usize>()
+            + self.cells.len() * (size_of::<(u8, Folded)>() + HALF_OCTAVES * size_of::<f64>())
     }
 
     fn view(&self) -> Peers {
@@ -386,32 +415,35 @@ impl Folded {
 }
 
 impl Fleet {
-    /// Everything but what follows from settings, and [`Fleet::current`].
+    /// Everything but what follows from settings, and [`Fleet::current`]. Groups come first: they change once an hour, the others with
+    /// each roll-up, and then what is before need not be written again.
     pub(crate) fn pack_all(&self, to: &mut Encoder) {
         let Fleet { said, waiting, hours, added, groups, views: _, folded, released, missed, half_life_hours: _ } =
             self;
-        said.pack(to);
-        waiting.pack(to);
-        hours.pack(to);
-        added.pack(to);
         let ordered: BTreeMap<&Box<str>, &Group> = groups.iter().collect();
         ordered.len().pack(to);
         for (name, group) in ordered {
             name.pack(to);
             group.pack(to);
         }
+        said.pack(to);
+        waiting.pack(to);
+        hours.pack(to);
+        added.pack(to);
         folded.pack(to);
         released.pack(to);
         missed.pack(to);
     }
 
     pub(crate) fn unpack_all(self, from: &mut Unpacker<'_>, views: Snapshot) -> Result<Fleet, DecodeError> {
+        // In version 1 groups came between the others.
+        let groups_first = if from.version < 2 { None } else { Some(BTreeMap::unpack(from)?) };
         let said = Vec::unpack(from)?;
         if said.len() != self.said.len() {
             return Err(DecodeError::Range("a number of partitions"));
         }
         let (waiting, hours, added) = (Packed::unpack(from)?, Packed::unpack(from)?, Packed::unpack(from)?);
-        let groups = BTreeMap::unpack(from)?.into_iter().collect();
+        let groups = groups_first.map_or_else(|| BTreeMap::unpack(from), Ok)?.into_iter().collect();
         let (folded, released, missed) = (Packed::unpack(from)?, Packed::unpack(from)?, Packed::unpack(from)?);
         Ok(Fleet { said, waiting, hours, added, groups, views, folded, released, missed, ..self })
     }

@@ -22,6 +22,10 @@ pub const RESTING_BYTES_MAX: usize = 4 << 10;
 /// Bytes of an entity's place in the index, about: its key, a hash map's slot, and the free room of a map that has just grown.
 pub const INDEX_BYTES: usize = 80;
 
+/// Bytes of a peer group, about, with twelve cells and twenty values of each sort: each tally partition holds all groups
+/// (22,700, checked in `src/engine/snapshot.rs`).
+pub const GROUP_BYTES: usize = 23_000;
+
 /// Bytes of the one fleet in each tally partition, about.
 pub const FLEET_BYTES: usize = 300 << 10;
 

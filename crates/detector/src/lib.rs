@@ -60,7 +60,7 @@ pub use directory::{Directory, Person};
 pub use employees::{Employee, Employees};
 pub use engine::{Checkpoint, Effects, Engine, EngineSpec, EvidenceIn, NotRestored, Stats};
 pub use exception::{EntityName, ExceptionSettings};
-pub use footprint::{ACTIVE_BYTES, FLEET_BYTES, Footprint, INDEX_BYTES, RESTING_BYTES, RESTING_BYTES_MAX};
+pub use footprint::{ACTIVE_BYTES, FLEET_BYTES, Footprint, GROUP_BYTES, INDEX_BYTES, RESTING_BYTES, RESTING_BYTES_MAX};
 pub use named::{Bounds, ESTIMATE_MAX, NamedRecords, NotNamedRecords, Sketch, named_if_known};
 pub use progress::Violation;
 pub use residents::{Home, Residents, lies_in, may_lie_in, place};

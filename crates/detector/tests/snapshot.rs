@@ -128,7 +128,7 @@ fn what_is_damaged_or_missing_is_refused_and_says_which() {
     let sum = tally::stable_hash(&[&core[..body]]).to_le_bytes();
     core[body..].copy_from_slice(&sum);
     let error = restored(&topic).expect_err("nobody knows this version").to_string();
-    assert!(error.contains("version 2 is unknown to this program"), "{error}");
+    assert!(error.contains("version 3 is unknown to this program"), "{error}");
 }
 
 #[test]

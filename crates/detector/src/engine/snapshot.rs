@@ -2,9 +2,9 @@
 //!
 //! # The scheme
 //! A log of segments in a compacted topic. A [`Checkpoint`] holds the entities that have changed since the last one, packed into segments
-//! of about a megabyte, and three parts, each only if it has changed: the core (position, hours, lists, and which segments count), the
-//! peers, and what was raised. An entity's latest copy counts; its place in the engine names it, and a place that became empty is written
-//! as empty. When more than half of what lies in the segments is outdated, the oldest is given up: what still counts in it goes into the
+//! of about a megabyte; three parts, cut into *pieces* of a megabyte, each piece only if it has changed: the work (hours and lists of
+//! entities), the peers, and what was raised; and the core (position, which segments and which pieces count). An entity's latest copy
+//! counts; its place in the engine names it, and a place that became empty is written as empty. When more than half of what lies in the segments is outdated, the oldest is given up: what still counts in it goes into the
 //! checkpoint once more, and the next segment takes its key, its *slot*. So the topic holds about twice the state at most, each change is
 //! written about twice, and reading it back takes one pass, newest first.
 //!
@@ -12,14 +12,18 @@
 //! The engine is a pure function of its messages, so its state at position n and the tallies from n on give what all tallies give. All
 //! messages of a checkpoint are made between two tallies and must be written in one transaction, with the position as the group's offset:
 //! whoever has lost the partition cannot commit. Segments are given up in the order in which they came, so nothing older than a place
-//! written as empty is left when that is forgotten. A reader believes a snapshot only whole: the core names the segments and their slots, each
-//! message has its number, a version and a checksum, and anything else is an error; then the retained tallies are read instead.
+//! written as empty is left when that is forgotten. A reader believes a snapshot only whole: the core names the segments and their slots, and
+//! the pieces by their hashes; each message has a version and a checksum, a segment its number, and anything else is an error; then the
+//! retained tallies are read instead. Pieces that a part had when it was longer stay in the topic, and nobody reads them.
+//!
+//! No message is much longer than a megabyte, whatever the limits: one that the broker refuses would end all snapshots.
 //!
 //! # What it costs
 //! Four bytes an entity in memory, and for each checkpoint the time to encode what changed. Dropped: a message for each entity (librdkafka
 //! and broker take longer for a million of them than for all else here); the whole state each time (what changes in ten seconds is a small
 //! part of a million entities); fixed pages of entities, rewritten when one of them changes (it writes as many times more as a page has
-//! entities); tombstones for segments (a null value, which nothing else here needs).
+//! entities); tombstones for segments and pieces (a null value, which nothing else here needs); parts cut by what is in them, as entities
+//! are (a group or a verdict has no bytes that are small by nature, a piece has).
 
 use super::{Engine, EngineSpec, Snapshot, Work};
 use crate::{
@@ -39,16 +43,34 @@ use tally::{DecodeError, Decoder, Encoder, stable_hash};
 
 const MAGIC: [u8; 2] = *b"BS";
 
-/// A segment is closed when it has so many bytes; it has one entity more at most.
+/// A segment is closed when it has so many bytes; it has one entity more at most. A piece has no more.
 pub(crate) const SEGMENT_BYTES: usize = 1 << 20;
 
 /// Outdated bytes that may lie in segments, beside as many as count.
 const SLACK_BYTES: u64 = 4 << 20;
 
-/// Names of the parts that are not segments.
+/// Name of the part that names all others.
 const CORE: &str = "core";
-const PEERS: &str = "peers";
-const RAISED: &str = "raised";
+
+/// A part that may be long.
+struct Part {
+    name: &'static str,
+    pack: fn(&Engine, &mut Encoder),
+    unpack: fn(&mut Engine, &mut Unpacker<'_>) -> Result<(), NotRestoredOr>,
+}
+
+/// Read in this order: what is usual belongs to hours that are known.
+const PARTS: [Part; 3] = [
+    Part { name: "work", pack: Engine::pack_work, unpack: Engine::unpack_work },
+    Part { name: "peers", pack: Engine::pack_peers, unpack: Engine::unpack_peers },
+    Part { name: "raised", pack: Engine::pack_raised, unpack: Engine::unpack_raised },
+];
+
+/// Hashes of the pieces of each part.
+type Pieces = [Vec<u64>; PARTS.len()];
+
+/// In version 1 a part was one message.
+const VERSION_PIECES: u8 = 2;
 
 /// Marks in [`Ledger::written`]; numbers of segments begin after the first.
 const NOWHERE: u32 = 0;
@@ -97,8 +119,8 @@ pub(super) struct Ledger {
     changed: Vec<u32>,
     segments: BTreeMap<u32, Segment>,
     last_segment: u32,
-    /// Hash of what was last written of a part.
-    parts: [u64; 2],
+    /// As they were last written.
+    pieces: Pieces,
     n_checkpoints: u64,
 }
 
@@ -199,10 +221,19 @@ impl Engine {
         }
         ledger.n_checkpoints += 1;
         let number = ledger.n_checkpoints;
-        for (at, (name, value)) in [(PEERS, self.pack_peers()), (RAISED, self.pack_raised())].into_iter().enumerate() {
-            let hash = stable_hash(&[&value]);
-            if std::mem::replace(&mut self.ledger.parts[at], hash) != hash {
-                messages.push((self.spec.key(name), value));
+        for (at, part) in PARTS.iter().enumerate() {
+            let mut body = Encoder::body();
+            (part.pack)(self, &mut body);
+            let before = std::mem::take(&mut self.ledger.pieces[at]);
+            for (number, piece) in body.into_body().chunks(SEGMENT_BYTES).enumerate() {
+                let mut message = Encoder::new(MAGIC, VERSION);
+                message.bytes(piece);
+                let value = message.finish();
+                let hash = stable_hash(&[&value]);
+                if before.get(number) != Some(&hash) {
+                    messages.push((self.spec.key(&piece_name(part.name, number)), value));
+                }
+                self.ledger.pieces[at].push(hash);
             }
         }
         messages.push((self.spec.key(CORE), self.pack_core(position)));
@@ -228,18 +259,33 @@ impl Engine {
         }
         let Some(core) = latest.get(CORE.as_bytes()) else { return Ok(None) };
         let engine = &mut self;
-        let (position, segments) = read(CORE, core, |from| engine.unpack_core(from))?;
+        let Core { version, position, segments, pieces } = read(CORE, core, |from| engine.unpack_core(from))?;
         let part =
             |name: &str| latest.get(name.as_bytes()).copied().ok_or_else(|| NotRestored::Missing(name.to_owned()));
-        for (at, name) in [PEERS, RAISED].into_iter().enumerate() {
-            let value = part(name)?;
-            read(
-                name,
-                value,
-                |from| if name == PEERS { engine.unpack_peers(from) } else { engine.unpack_raised(from) },
-            )?;
-            engine.ledger.parts[at] = stable_hash(&[value]);
+        for (at, Part { name, unpack, .. }) in PARTS.iter().enumerate() {
+            let Some(pieces) = &pieces else {
+                // The work lay in the core.
+                if 0 < at {
+                    read(name, part(name)?, |from| unpack(engine, from))?;
+                }
+                continue;
+            };
+            let mut body = Vec::new();
+            for (number, hash) in pieces[at].iter().enumerate() {
+                let name = piece_name(name, number);
+                let value = part(&name)?;
+                read(&name, value, |from| {
+                    body.extend_from_slice(from.from.bytes()?);
+                    Ok(())
+                })?;
+                if stable_hash(&[value]) != *hash {
+                    return Err(NotRestored::Contradiction("a piece is not the one that the core names"));
+                }
+            }
+            // Whoever writes the core of a version writes all pieces in it.
+            read_body(name, Unpacker { from: Decoder::of_body(&body), version }, |from| unpack(engine, from))?;
         }
+        engine.ledger.pieces = pieces.unwrap_or_default();
         for (number, slot) in segments.into_iter().rev() {
             let name = slot.to_string();
             let value = part(&name)?;
@@ -268,17 +314,13 @@ impl Engine {
             self.ledger.segments.iter().map(|(number, segment)| (*number, segment.slot)).collect();
         slots.pack(&mut to);
         self.progress.pack(&mut to);
-        self.hours.iter().map(|(hour, work)| (*hour, work.touched.clone())).collect::<Vec<_>>().pack(&mut to);
-        self.days.pack(&mut to);
-        self.unlearned.pack(&mut to);
-        self.sources.pack(&mut to);
         self.closed.pack(&mut to);
         self.sent.pack(&mut to);
+        self.ledger.pieces.pack(&mut to);
         to.finish()
     }
 
-    /// The position, and the segments that count with their slots.
-    fn unpack_core(&mut self, from: &mut Unpacker<'_>) -> Result<(i64, BTreeMap<u32, u32>), NotRestoredOr> {
+    fn unpack_core(&mut self, from: &mut Unpacker<'_>) -> Result<Core, NotRestoredOr> {
         if u64::unpack(from)? != self.shape() {
             return Err(NotRestored::Settings.into());
         }
@@ -288,19 +330,33 @@ impl Engine {
         let segments = Packed::unpack(from)?;
         let progress = Progress::unpack(from)?;
         self.progress = progress.expecting(&self.spec.sources, self.settings.allowed_lateness);
+        if from.version < VERSION_PIECES {
+            self.unpack_work(from)?;
+        }
+        self.closed = Packed::unpack(from)?;
+        self.sent = Packed::unpack(from)?;
+        let pieces = if from.version < VERSION_PIECES { None } else { Some(Packed::unpack(from)?) };
+        Ok(Core { version: from.version, position, segments, pieces })
+    }
+
+    fn pack_work(&self, to: &mut Encoder) {
+        self.hours.iter().map(|(hour, work)| (*hour, work.touched.clone())).collect::<Vec<_>>().pack(to);
+        self.days.pack(to);
+        self.unlearned.pack(to);
+        self.sources.pack(to);
+    }
+
+    fn unpack_work(&mut self, from: &mut Unpacker<'_>) -> Result<(), NotRestoredOr> {
         let hours = Vec::<(i64, Vec<u32>)>::unpack(from)?;
         self.hours = hours.into_iter().map(|(hour, touched)| (hour, Work { touched, usual: None })).collect();
         self.days = Packed::unpack(from)?;
         self.unlearned = Packed::unpack(from)?;
         self.sources = Packed::unpack(from)?;
-        self.closed = Packed::unpack(from)?;
-        self.sent = Packed::unpack(from)?;
-        Ok((position, segments))
+        Ok(())
     }
 
     /// Views that several hours share are written once.
-    fn pack_peers(&self) -> Vec<u8> {
-        let mut to = Encoder::new(MAGIC, VERSION);
+    fn pack_peers(&self, to: &mut Encoder) {
         let mut numbers: HashMap<*const Peers, u64> = HashMap::new();
         let mut views: Vec<&Peers> = Vec::new();
         let mut maps: Vec<(Option<i64>, Names)> = Vec::new();
@@ -320,10 +376,9 @@ impl Engine {
             maps.push((hour, map));
         }
         to.number(views.len() as u64);
-        views.iter().for_each(|view| view.pack(&mut to));
-        maps.pack(&mut to);
-        self.fleet.pack_all(&mut to);
-        to.finish()
+        views.iter().for_each(|view| view.pack(to));
+        maps.pack(to);
+        self.fleet.pack_all(to);
     }
 
     fn unpack_peers(&mut self, from: &mut Unpacker<'_>) -> Result<(), NotRestoredOr> {
@@ -348,11 +403,9 @@ impl Engine {
         Ok(())
     }
 
-    fn pack_raised(&self) -> Vec<u8> {
-        let mut to = Encoder::new(MAGIC, VERSION);
-        self.raised.pack(&mut to);
-        self.docket.pack(&mut to);
-        to.finish()
+    fn pack_raised(&self, to: &mut Encoder) {
+        self.raised.pack(to);
+        self.docket.pack(to);
     }
 
     fn unpack_raised(&mut self, from: &mut Unpacker<'_>) -> Result<(), NotRestoredOr> {
@@ -444,19 +497,38 @@ impl From<NotRestored> for NotRestoredOr {
     }
 }
 
+/// What a core tells of the others.
+struct Core {
+    version: u8,
+    position: i64,
+    /// Those that count, with their slots.
+    segments: BTreeMap<u32, u32>,
+    /// `None`: each part is one message.
+    pieces: Option<Pieces>,
+}
+
+/// The first has the part's own name, as the only one had.
+fn piece_name(part: &str, number: usize) -> String {
+    if number == 0 { part.to_owned() } else { format!("{part}.{number}") }
+}
+
 fn read<T>(
     part: &str,
     value: &[u8],
     unpack: impl FnOnce(&mut Unpacker<'_>) -> Result<T, NotRestoredOr>,
 ) -> Result<T, NotRestored> {
-    let all = || {
-        let (from, version) = Decoder::of_versions(value, MAGIC, VERSION_OLDEST..=VERSION)?;
-        let mut from = Unpacker { from, version };
-        let read = unpack(&mut from)?;
-        from.from.finish()?;
-        Ok(read)
-    };
-    all().map_err(|error| match error {
+    let (from, version) = Decoder::of_versions(value, MAGIC, VERSION_OLDEST..=VERSION)
+        .map_err(|error| NotRestored::Part { part: part.to_owned(), error })?;
+    read_body(part, Unpacker { from, version }, unpack)
+}
+
+fn read_body<T>(
+    part: &str,
+    mut from: Unpacker<'_>,
+    unpack: impl FnOnce(&mut Unpacker<'_>) -> Result<T, NotRestoredOr>,
+) -> Result<T, NotRestored> {
+    let read = unpack(&mut from).and_then(|read| from.from.finish().map(|()| read).map_err(NotRestoredOr::from));
+    read.map_err(|error| match error {
         NotRestoredOr::Decode(error) => NotRestored::Part { part: part.to_owned(), error },
         NotRestoredOr::Not(not) => not,
     })
@@ -499,5 +571,162 @@ impl Packed for AlertId {
 
     fn unpack(from: &mut Unpacker<'_>) -> Result<Self, DecodeError> {
         from.from.array().map(AlertId::from_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        entity::Key,
+        footprint::GROUP_BYTES,
+        limits::{GROUPS_MAX, RAISED_MAX},
+        rollup::{GroupHour, Rollup},
+        settings::Settings,
+    };
+    use activity::{Bucket, EntityKind, Mode};
+    use tally::{Batch, Manifest, Metric, Range, Tallier};
+
+    type Topic = BTreeMap<Vec<u8>, Vec<u8>>;
+
+    /// What the broker takes: more than any message here may have.
+    const MESSAGE_BYTES_MAX: usize = 8 << 20;
+    const START: i64 = 492_000;
+
+    /// One of two partitions.
+    fn engine() -> Engine {
+        let sources = vec![("web".into(), 1)];
+        let spec = EngineSpec { partition: 0, partitions: 2, sources, ..EngineSpec::default() };
+        Engine::new(spec, Arc::new(Settings::default()), Arc::default(), Arc::default())
+    }
+
+    /// A person of this partition does something in an hour.
+    fn batch(hour: i64) -> Batch {
+        let mut tallier = Tallier::new();
+        for user in 0..8 {
+            let of = tallier.tally(Mode::Live, EntityKind::PortalUser, &format!("u{user}"), Bucket(hour * 60));
+            of.add(Metric::RowsSent, 9);
+        }
+        let from = hour - START;
+        let watermark = Bucket(hour * 60 + 59).start();
+        let range = Range { source: "web".into(), from, to: from + 1, watermark, ..Range::default() };
+        let manifest = Manifest { instance: "i".into(), sequence: 1, ranges: vec![range] };
+        Batch::decode(&tallier.flush(2, &manifest)[0].1).expect("its own message")
+    }
+
+    /// What twenty people of each group did in an hour, as the other partition tells it.
+    fn rollup(hour: i64) -> Rollup {
+        let group = |n: usize| {
+            let mut group = GroupHour { active: 20, novel: [1, 0, 2], ..GroupHour::default() };
+            for member in 0..20_u64 {
+                (0..2).for_each(|sort| group.see(sort, stable_hash(&[&(n as u64 + member).to_le_bytes()])));
+                for cell in 0..12 {
+                    let amount = (n as u64 + 7 * member + hour as u64) % 40;
+                    group.cells.entry(cell).or_default().add(amount * amount);
+                }
+            }
+            group
+        };
+        let name = |n: usize| format!("user_table|role-{}|hr.classified_table_{}", n / 100, n % 100).into();
+        // Some that differ are enough.
+        let different: Vec<GroupHour> = (0..50).map(group).collect();
+        let groups = (0..GROUPS_MAX).map(|n| (name(n), different[n % 50].clone())).collect();
+        Rollup { partition: 1, hour, previous: (START < hour).then_some(hour - 1), groups }
+    }
+
+    fn hear(engine: &mut Engine, rollups: Vec<Rollup>) {
+        let mut waiting = rollups;
+        while let Some(rollup) = waiting.pop() {
+            waiting.extend(engine.rollup(&rollup).rollups);
+        }
+    }
+
+    fn write(topic: &mut Topic, engine: &mut Engine) -> Checkpoint {
+        let checkpoint = engine.checkpoint(7);
+        let longest = checkpoint.messages.iter().map(|(_, value)| value.len()).max();
+        assert!(longest.is_some_and(|bytes| bytes <= SEGMENT_BYTES + (64 << 10)), "{longest:?}");
+        topic.extend(checkpoint.messages.iter().cloned());
+        checkpoint
+    }
+
+    fn restored(topic: &Topic) -> Engine {
+        let all = topic.iter().map(|(key, value)| (&key[..], &value[..]));
+        engine().restored(all).expect("a sound snapshot").expect("there is one").0
+    }
+
+    fn bodies(engine: &Engine) -> [Vec<u8>; PARTS.len()] {
+        PARTS.each_ref().map(|part| {
+            let mut body = Encoder::body();
+            (part.pack)(engine, &mut body);
+            body.into_body()
+        })
+    }
+
+    #[test]
+    fn as_many_groups_as_there_may_be_go_into_pieces_and_come_back() {
+        let (mut engine, mut topic) = (engine(), Topic::new());
+        for hour in START..START + 3 {
+            let effects = engine.take(&batch(hour));
+            hear(&mut engine, effects.rollups);
+            hear(&mut engine, vec![rollup(hour)]);
+        }
+        assert_eq!(engine.stats().groups, GROUPS_MAX);
+        let first = write(&mut topic, &mut engine);
+        let [_, peers, _] = bodies(&engine);
+        assert!(MESSAGE_BYTES_MAX < peers.len(), "{}: it would have gone into one message", peers.len());
+        // And so many bytes a group takes in memory, as is said beforehand.
+        let ratio = engine.groups_bytes() as f64 / (GROUPS_MAX * GROUP_BYTES) as f64;
+        assert!((0.8..1.2).contains(&ratio), "{ratio}");
+        // What is heard of an hour that nobody has folded yet stands last.
+        hear(&mut engine, vec![rollup(START + 3)]);
+        let second = write(&mut topic, &mut engine);
+        assert!(0 < second.bytes() && second.bytes() < first.bytes() / 2, "{} {}", first.bytes(), second.bytes());
+        let mut other = restored(&topic);
+        assert!(other.checkpoint(7) == engine.checkpoint(7));
+    }
+
+    #[test]
+    fn lists_at_their_limits_go_into_pieces_and_those_of_longer_days_are_not_read() {
+        let (mut engine, mut topic) = (engine(), Topic::new());
+        for n in 0..20_000 {
+            let id = format!("{n}").as_str().into();
+            engine.entity(Key { mode: Mode::Live, kind: EntityKind::Address, id });
+        }
+        let all: Vec<u32> = (0..20_000).collect();
+        for hour in START..START + 80 {
+            engine.hours.insert(hour, Work { touched: all.clone(), usual: None });
+            engine.unlearned.insert(hour - 80, all.clone());
+            engine.days.insert(hour, all.clone());
+        }
+        for n in 0..RAISED_MAX as u128 {
+            engine.raised.insert(START, AlertId::from_bytes(n.to_be_bytes()));
+        }
+        write(&mut topic, &mut engine);
+        let [work, _, raised] = bodies(&engine);
+        assert!(MESSAGE_BYTES_MAX < work.len() && 3 << 20 < raised.len(), "{} {}", work.len(), raised.len());
+        assert!(bodies(&restored(&topic)) == bodies(&engine));
+        // Much less, and then a piece of the longer time is damaged.
+        engine.days.clear();
+        engine.raised.forget(i64::MAX);
+        write(&mut topic, &mut engine);
+        let key = engine.spec.key("raised.1");
+        assert!(topic.insert(key, b"nonsense".to_vec()).is_some());
+        assert!(bodies(&restored(&topic)) == bodies(&engine));
+    }
+
+    #[test]
+    fn a_piece_of_another_checkpoint_is_refused() {
+        let (mut engine, mut topic) = (engine(), Topic::new());
+        let effects = engine.take(&batch(START));
+        hear(&mut engine, effects.rollups);
+        write(&mut topic, &mut engine);
+        let key = engine.spec.key("work");
+        let before = topic[&key].clone();
+        engine.take(&batch(START + 1));
+        write(&mut topic, &mut engine);
+        assert_ne!(topic.insert(key, before.clone()), Some(before));
+        let all = topic.iter().map(|(key, value)| (&key[..], &value[..]));
+        let error = super::tests::engine().restored(all).expect_err("two checkpoints are mixed");
+        assert!(matches!(error, NotRestored::Contradiction(_)), "{error}");
     }
 }
