@@ -10,8 +10,8 @@
 use crate::topics::{ALERTS_KEPT, TALLIES_KEPT, TopicSettings};
 use activity::{EntityKind, Span};
 use detector::{
-    ACTIVE_BYTES, FLEET_BYTES, INDEX_BYTES, RESTING_BYTES, RESTING_BYTES_MAX,
-    limits::{OPEN_FACTOR_MAX, entities_max},
+    ACTIVE_BYTES, FLEET_BYTES, GROUP_BYTES, INDEX_BYTES, RESTING_BYTES, RESTING_BYTES_MAX,
+    limits::{GROUPS_MAX, OPEN_FACTOR_MAX, entities_max},
 };
 use serde::Serialize;
 use std::io::{self, Write};
@@ -55,6 +55,10 @@ pub const ENTRIES_PER_DAY: f64 = 50.0;
 
 /// Hours of what an entity did that it holds at most: the open one, and those that are not learned yet.
 const OPEN_HOURS: f64 = 4.0;
+
+/// Peer groups beside those at tables; and at each table: everybody's, and those of so many roles. An assumption.
+const GROUPS_ANYWAY: f64 = 40.0;
+const ROLES: f64 = 10.0;
 
 /// How busy one tally partition's thread may be on average, to keep up at the busiest hour.
 const BUSY_MAX: f64 = 0.3;
@@ -127,6 +131,8 @@ pub struct Memory {
     pub process: f64,
     /// Of each instance that ingests, at most: records fetched ahead, messages to be sent.
     pub ingest_queues: f64,
+    /// What is usual among peers, which each tally partition knows of all. In the figures of the detector, too.
+    pub peer_groups: f64,
     pub detector_at_rest: f64,
     /// At rest, if every entity were at all its limits.
     pub detector_at_rest_at_most: f64,
@@ -175,18 +181,22 @@ impl Size {
         let entries_per_day = ENTRIES_PER_DAY + false_pages_per_week / 7.0 * ENTRIES_PER_PAGE;
 
         let index = n_entities * INDEX_BYTES as f64;
-        let fleet = f64::from(partitions) * FLEET_BYTES as f64;
+        let groups = (GROUPS_ANYWAY + asked.tables as f64 * (ROLES + 1.0)).min(GROUPS_MAX as f64);
+        let peer_groups = f64::from(partitions) * groups * GROUP_BYTES as f64;
+        let fleet = f64::from(partitions) * FLEET_BYTES as f64 + peer_groups;
         let resting = n_entities * RESTING_BYTES as f64;
         let active = n_entities.min(tallies_per_second * 3600.0 * OPEN_HOURS);
         let limits: usize = EntityKind::ALL.iter().map(|kind| entities_max(*kind)).sum();
         let flooded = f64::from(partitions) * (limits * OPEN_FACTOR_MAX) as f64;
+        let groups_flooded = f64::from(partitions) * (GROUPS_MAX * GROUP_BYTES) as f64 - peer_groups;
         let memory = Memory {
             process: PROCESS_BYTES as f64,
             ingest_queues: (stream::limits::SEND_QUEUE_BYTES_MAX + stream::limits::RECEIVE_QUEUE_BYTES_MAX) as f64,
+            peer_groups,
             detector_at_rest: resting + index + fleet,
             detector_at_rest_at_most: n_entities * RESTING_BYTES_MAX as f64 + index + fleet,
             detector_active: resting + active * (ACTIVE_BYTES - RESTING_BYTES) as f64 + index + fleet,
-            detector_flooded: flooded * (ACTIVE_BYTES + INDEX_BYTES) as f64 + fleet,
+            detector_flooded: flooded * (ACTIVE_BYTES + INDEX_BYTES) as f64 + fleet + groups_flooded,
         };
         let days = |seconds: f64| seconds / DAY_SECONDS;
         let alerts_kept = days(kept(ALERTS_KEPT));
@@ -198,8 +208,14 @@ impl Size {
                 kept_days: Some(days(tallies_kept)),
                 compacted: false,
             },
-            // Segments that are outdated make about as much as those that count.
-            Topic { name: "baselines", partitions, bytes: 2.0 * resting, kept_days: None, compacted: true },
+            // Segments that are outdated make about as much as those that count; a group is half as long as in memory.
+            Topic {
+                name: "baselines",
+                partitions,
+                bytes: 2.0 * resting + peer_groups / 2.0,
+                kept_days: None,
+                compacted: true,
+            },
             Topic {
                 name: "alerts",
                 partitions: 1,
@@ -238,6 +254,7 @@ impl Size {
         writeln!(out, "Memory")?;
         writeln!(out, "  each process, at its start: {}", bytes(memory.process))?;
         writeln!(out, "  each instance that ingests, its queues, at most: {}", bytes(memory.ingest_queues))?;
+        writeln!(out, "  detector, what is usual among peers, in each figure below: {}", bytes(memory.peer_groups))?;
         writeln!(out, "  detector, everybody at rest: {}", bytes(memory.detector_at_rest))?;
         writeln!(out, "  detector, as many active as the records allow: {}", bytes(memory.detector_active))?;
         writeln!(out, "  detector, at rest, if all were at their limits: {}", bytes(memory.detector_at_rest_at_most))?;
@@ -312,6 +329,9 @@ fn notes() -> Vec<String> {
             "An entity takes {RESTING_BYTES} bytes at rest, {ACTIVE_BYTES} while it is active, {RESTING_BYTES_MAX} at rest at most (cargo bench --bench detector)."
         ),
         format!(
+            "A peer group takes {GROUP_BYTES} bytes in each tally partition. Assumed: {ROLES} roles at each table with personal data, and {GROUPS_ANYWAY} groups beside them."
+        ),
+        format!(
             "A record adds to {TALLIES_PER_RECORD} tallies of {TALLY_BYTES} bytes; busy logs share them within a flush, and take less."
         ),
         format!(
@@ -350,7 +370,8 @@ mod tests {
         let size = Size::predict(ASKED, 2.0);
         let n = 30_200.0;
         let partitions = f64::from(TopicSettings::default().tally_partitions);
-        let beside = n * INDEX_BYTES as f64 + partitions * FLEET_BYTES as f64;
+        let groups = (40.0 + 200.0 * 11.0) * GROUP_BYTES as f64;
+        let beside = n * INDEX_BYTES as f64 + partitions * (FLEET_BYTES as f64 + groups);
         assert_eq!(size.memory.detector_at_rest, n * RESTING_BYTES as f64 + beside);
         // 50 records a second are 600,000 tallies an hour: everybody may be active.
         assert!((size.memory.detector_active - (n * ACTIVE_BYTES as f64 + beside)).abs() < 1.0);

@@ -134,8 +134,9 @@ fn an_engine_filled_with_so_many_entities_holds_what_is_predicted() {
         retention: None,
     };
     let size = Size::predict(asked, 2.0);
-    // The engine counts neither its index nor, here, the fleet.
-    let beside = f64::from(size.topics[0].partitions) * FLEET_BYTES as f64 + rest.0 as f64 * INDEX_BYTES as f64;
+    // The engine counts neither its index nor, here, the fleet and the peer groups.
+    let fleet = f64::from(size.topics[0].partitions) * FLEET_BYTES as f64 + size.memory.peer_groups;
+    let beside = fleet + rest.0 as f64 * INDEX_BYTES as f64;
     for (what, held, predicted) in [
         ("at rest", rest.1, size.memory.detector_at_rest - beside),
         ("active", busy.1, size.memory.detector_active - beside),
