@@ -45,6 +45,14 @@ pub const NOTIFIER_WAIT: Duration = Duration::from_millis(20);
 /// Estimated bytes of merged tallies at which a flush does not wait for its time.
 pub const FLUSH_BYTES: usize = 32 << 20;
 
+/// What a message of tallies says of the records that were read: those of 30,000 source partitions of one instance.
+const MANIFEST_BYTES_MAX: usize = 3 << 20;
+
+const _: () = assert!(
+    tally::limits::TALLIES_BYTES_MAX + tally::limits::TALLY_BYTES_MAX + MANIFEST_BYTES_MAX
+        <= stream::limits::MESSAGE_BYTES_MAX
+);
+
 /// Dead letters held until a flush.
 pub const FLUSH_DEAD_LETTERS: usize = 2_000;
 

@@ -75,6 +75,11 @@ impl Progress {
         if any && all_repeated {
             return Heard::Repeated;
         }
+        // One of several messages of a flush, the last of which was heard.
+        let is_behind = |range| position(self, range).is_some_and(|position| range.to < position);
+        if manifest.is_part() && manifest.ranges.iter().all(is_behind) {
+            return Heard::Repeated;
+        }
         for range in covering {
             let (source, partition) = (range.source.clone(), range.partition);
             match position(self, range) {
@@ -192,6 +197,30 @@ mod tests {
         assert_eq!(progress.hear(&manifest(vec![range("a", 5, 9, 30, false)]), &mut violations), Heard::New);
         assert_eq!(violations, []);
         assert_eq!(progress.hear(&manifest(vec![range("a", 5, 9, 30, false)]), &mut violations), Heard::Repeated);
+    }
+
+    #[test]
+    fn one_of_several_messages_of_a_flush_moves_nothing_and_is_repeated_once_the_last_was_heard() {
+        let mut progress = two();
+        let mut violations = Vec::new();
+        let first = manifest(vec![range("a", 5, 9, 700, false), range("b", 3, 4, 700, false)]);
+        assert_eq!(progress.hear(&first, &mut violations), Heard::New);
+        let horizon = progress.horizon();
+        let nothing = |source, at| Range { watermark: Timestamp::MIN, ..range(source, at, at, 0, false) };
+        let part = manifest(vec![nothing("a", 9), nothing("b", 4)]);
+        let last = manifest(vec![range("a", 9, 12, 900, false), range("b", 4, 5, 900, false)]);
+        for _ in 0..2 {
+            assert_eq!(progress.hear(&part, &mut violations), Heard::New);
+            assert_eq!(progress.horizon(), horizon);
+        }
+        assert_eq!(progress.hear(&last, &mut violations), Heard::New);
+        assert!(horizon < progress.horizon());
+        for repeated in [&part, &last, &part] {
+            assert_eq!(progress.hear(repeated, &mut violations), Heard::Repeated);
+        }
+        // A silent flush is none: it says that nothing came.
+        assert_eq!(progress.hear(&manifest(vec![range("a", 9, 9, 900, true)]), &mut violations), Heard::New);
+        assert_eq!(violations, []);
     }
 
     #[test]

@@ -172,6 +172,29 @@ fn the_topic_holds_about_twice_the_state_however_often_it_changes() {
     assert_eq!((position, restored.stats().entities), (61, engine.stats().entities));
 }
 
+#[test]
+fn a_flush_of_several_messages_leaves_what_one_message_leaves_and_a_repeat_of_it_nothing() {
+    let mut tallier = Tallier::new();
+    for user in 0..2_500 {
+        let tally = tallier.tally(Mode::Live, EntityKind::PortalUser, &format!("u{user}"), start().bucket());
+        tally.add(Metric::ClassifiedRequests, 1);
+        (0..256).for_each(|n| tally.records.insert(activity::Record(u64::MAX / 300 * n + user)));
+    }
+    let range = Range { source: "web".into(), to: 9, watermark: start() + Span::from_hours(3), ..Range::default() };
+    let manifest = Manifest { instance: "i".into(), sequence: 1, ranges: vec![range] };
+    let messages = tallier.flush(1, &manifest);
+    let batches: Vec<Batch> = messages.iter().map(|(_, message)| Batch::decode(message).expect("its own")).collect();
+    assert!(1 < batches.len());
+    let entries = batches.iter().flat_map(|batch| batch.entries.clone()).collect();
+    let whole = Batch { partition: 0, partitions: 1, manifest, entries };
+    let (mut one, mut other) = (engine(), engine());
+    take(&mut one, &whole);
+    batches.iter().for_each(|batch| take(&mut other, batch));
+    assert!(one.horizon() == other.horizon() && one.checkpoint(1) == other.checkpoint(1));
+    batches.iter().for_each(|batch| take(&mut other, batch));
+    assert_eq!((other.stats().repeated, other.checkpoint(1).n_entities), (batches.len() as u64, 0));
+}
+
 /// A topic in a file: for each message the lengths of key and value (4 bytes each, little endian), and they.
 fn read_topic(mut bytes: &[u8]) -> Topic {
     let mut topic = Topic::new();

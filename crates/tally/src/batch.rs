@@ -99,6 +99,30 @@ pub struct Batch {
     pub entries: Vec<Entry>,
 }
 
+impl Manifest {
+    /// Of a message that others of its flush follow: it covers nothing yet and moves no time. It names what the last one will cover, so that
+    /// a repeat can be told; not what was made anew, as its offsets do not follow those that are known.
+    pub(crate) fn of_part(&self) -> Manifest {
+        let ranges = self.ranges.iter().filter(|range| range.from < range.to && !range.anew);
+        let nothing = |Range { source, partition, from, .. }: &Range| Range {
+            source: source.clone(),
+            partition: *partition,
+            from: *from,
+            to: *from,
+            watermark: Timestamp::MIN,
+            ..Range::default()
+        };
+        Manifest { ranges: ranges.map(nothing).collect(), ..self.clone() }
+    }
+
+    /// Whether it is one of those. (A partition of which no time is known and nothing is new reads the same, and has nothing to say.)
+    pub fn is_part(&self) -> bool {
+        let is_nothing =
+            |range: &Range| range.from == range.to && !range.anew && !range.idle && range.watermark == Timestamp::MIN;
+        !self.ranges.is_empty() && self.ranges.iter().all(is_nothing)
+    }
+}
+
 impl Entry {
     fn key(&self) -> (Mode, EntityKind, &str, Bucket) {
         (self.mode, self.kind, &self.id, self.bucket)
@@ -109,10 +133,11 @@ impl Entry {
 pub(crate) type Borrowed<'a> = (Mode, EntityKind, &'a str, Bucket, &'a Tally);
 
 impl Batch {
+    /// As one message, however long.
     pub fn encode(&self) -> Vec<u8> {
         let entries: Vec<Borrowed<'_>> =
             self.entries.iter().map(|entry| (entry.mode, entry.kind, &*entry.id, entry.bucket, &entry.tally)).collect();
-        encode(self.partition, self.partitions, &self.manifest, &entries)
+        encode(self.partition, self.partitions, &self.manifest, &entries, usize::MAX).concat()
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Batch, DecodeError> {
@@ -166,7 +191,14 @@ impl Tally {
     }
 }
 
-pub(crate) fn encode(partition: u32, partitions: u32, manifest: &Manifest, entries: &[Borrowed<'_>]) -> Vec<u8> {
+/// As many messages as it takes for none to have more than `bytes_max` of tallies and one tally; the last has the manifest.
+pub(crate) fn encode(
+    partition: u32,
+    partitions: u32,
+    manifest: &Manifest,
+    entries: &[Borrowed<'_>],
+    bytes_max: usize,
+) -> Vec<Vec<u8>> {
     // Sorted by numbers, and by the rest only where these are equal: what is sorted is small, and most ids differ in their beginning.
     let mut order: Vec<(u128, u32)> = (0u32..).zip(entries).map(|(at, entry)| (beginning(entry), at)).collect();
     order.sort_unstable_by(|(beginning, at), (other_beginning, other_at)| {
@@ -178,21 +210,38 @@ pub(crate) fn encode(partition: u32, partitions: u32, manifest: &Manifest, entri
             key(*at).cmp(&key(*other_at))
         })
     });
-    let mut texts = Texts { numbers: HashMap::with_capacity(entries.len()), ..Texts::default() };
-    let mut body = Encoder::body();
-    let mut last_bucket = 0;
-    for (_, at) in order {
-        encode_entry(&mut body, &mut texts, entries[at as usize], &mut last_bucket);
+    let mut messages = Vec::new();
+    let mut left = &order[..];
+    loop {
+        let mut texts = Texts { numbers: HashMap::with_capacity(left.len()), ..Texts::default() };
+        let mut body = Encoder::body();
+        let mut last_bucket = 0;
+        let mut n_entries = 0;
+        for (_, at) in left {
+            if bytes_max <= body.len() + texts.bytes {
+                break;
+            }
+            encode_entry(&mut body, &mut texts, entries[*at as usize], &mut last_bucket);
+            n_entries += 1;
+        }
+        left = &left[n_entries..];
+        let mut message = Encoder::new(MAGIC, VERSION);
+        message.number(u64::from(partition));
+        message.number(u64::from(partitions));
+        if left.is_empty() {
+            encode_manifest(&mut message, manifest);
+        } else {
+            encode_manifest(&mut message, &manifest.of_part());
+        }
+        message.number(texts.ordered.len() as u64);
+        texts.ordered.iter().for_each(|text| message.text(text));
+        message.number(n_entries as u64);
+        message.append(&body.into_body());
+        messages.push(message.finish());
+        if left.is_empty() {
+            return messages;
+        }
     }
-    let mut message = Encoder::new(MAGIC, VERSION);
-    message.number(u64::from(partition));
-    message.number(u64::from(partitions));
-    encode_manifest(&mut message, manifest);
-    message.number(texts.ordered.len() as u64);
-    texts.ordered.iter().for_each(|text| message.text(text));
-    message.number(entries.len() as u64);
-    message.append(&body.into_body());
-    message.finish()
 }
 
 /// A number that is smaller where mode, kind and id together are: the kind, and the first fifteen bytes of the id. Of drills, which are rare,
@@ -269,6 +318,8 @@ fn decode_manifest(decoder: &mut Decoder<'_>) -> Result<Manifest, DecodeError> {
 struct Texts<'a> {
     numbers: HashMap<&'a str, u64>,
     ordered: Vec<&'a str>,
+    /// Of all texts with their lengths.
+    bytes: usize,
     /// By where a text lies in memory: that place, its length, and its number. Most texts of a flush are shared (places, browsers, the
     /// source), and need not be read again to be known again. Empty until there are texts.
     places: Vec<(usize, usize, u64)>,
@@ -289,6 +340,7 @@ impl<'a> Texts<'a> {
         }
         let number = *self.numbers.entry(text).or_insert_with(|| {
             self.ordered.push(text);
+            self.bytes += TEXT_LENGTH_BYTES + length;
             self.ordered.len() as u64 - 1
         });
         if self.places.is_empty() && Self::FEW < self.ordered.len() {
@@ -339,6 +391,31 @@ const PARTS: u64 = 16;
 /// Parts that do not overflow, or say so themselves.
 const NEVER_OVERFLOWED: u64 =
     PART_EVIDENCE | PART_PERSON | PART_MARKS | PART_KEYED | PART_REQUESTED | PART_REQUESTED_BY_ROUTE;
+/// Of a text's length, and of its number in the table: no message has as many texts as would take more.
+const TEXT_LENGTH_BYTES: usize = 2;
+const TEXT_NUMBER_BYTES: usize = 5;
+/// Of any other number.
+const NUMBER_BYTES: usize = 10;
+
+/// Bytes of one tally in a message, with all its texts, at most.
+pub(crate) const TALLY_BYTES_MAX: usize = {
+    let text = TEXT_NUMBER_BYTES + TEXT_LENGTH_BYTES + limits::TEXT_BYTES_MAX;
+    let members = limits::ADDRESSES_MAX
+        + limits::PLACES_MAX
+        + limits::TABLES_MAX
+        + limits::ACCOUNTS_MAX
+        + limits::AGENTS_MAX
+        + limits::NETWORKS_MAX
+        + limits::FINGERPRINTS_MAX
+        + limits::CANDIDATES_MAX;
+    let numbers = 16 + Metric::COUNT + 2 * limits::LOGINS_MAX + 3 * limits::EVIDENCE_MAX;
+    let texts = 4 + members + limits::LOGINS_MAX + limits::EVIDENCE_MAX;
+    let sample = 3 * NUMBER_BYTES + limits::RECORDS_MAX * (NUMBER_BYTES + RANK_BYTES as usize);
+    let technique = TEXT_NUMBER_BYTES + TEXT_LENGTH_BYTES + Mark::TECHNIQUE_BYTES_MAX;
+    let mark = 3 * NUMBER_BYTES + 2 * text + Mark::TECHNIQUES_MAX * technique;
+    numbers * NUMBER_BYTES + texts * text + 3 * (NUMBER_BYTES + limits::SAMPLE_KEYS_MAX * sample) + Mark::MAX * mark
+};
+
 /// Bytes of a rank.
 const RANK_BYTES: u32 = RANK_BITS / 8;
 /// Key, overflow, number of records, and one record.

@@ -4,7 +4,8 @@
 //! would triple the traffic, so ingest merges them here: a [`Tallier`] holds one [`Tally`] per entity and minute, and a
 //! flush packs them into *one message per tally partition*. Each message, also an empty one, starts with a [`Manifest`]:
 //! which offsets of which source partition it covers, what became of them, and how far event time has come. So a
-//! detector can prove that nothing is missing and nothing is counted twice.
+//! detector can prove that nothing is missing and nothing is counted twice. (What would be too long for a broker is several messages; only
+//! the last of them covers anything.)
 //!
 //! Invariants
 //! - Merging tallies is associative and commutative, with [`Tally::default`] as the neutral element. Hence neither the

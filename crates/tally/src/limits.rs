@@ -28,8 +28,15 @@ pub const EVIDENCE_MAX: usize = 3;
 /// Bytes of one member of a set, an account or a person. Beyond: cut at a character.
 pub const TEXT_BYTES_MAX: usize = 192;
 
-/// Bytes of one message. A longer one is refused when decoding; a flush is far smaller (the flush limits of ingest).
+/// Bytes of one message. A longer one is refused when decoding.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of tallies in one message of a flush, to which the last tally may add its own. Beyond: there are several messages, of which only the
+/// last covers what was read. No broker may refuse one, or the same records would come again, and again be too many.
+pub const TALLIES_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of one tally in a message, at most.
+pub const TALLY_BYTES_MAX: usize = crate::batch::TALLY_BYTES_MAX;
 
 /// Tallies of a flush whose room is kept for the next: some 25 MB. Beyond it the room is given back.
 pub(crate) const SPARE_TALLIES_MAX: usize = 32_768;

@@ -10,7 +10,7 @@
 use crate::{
     batch::{self, Borrowed, Manifest},
     hash::partition_of,
-    limits::SPARE_TALLIES_MAX,
+    limits::{SPARE_TALLIES_MAX, TALLIES_BYTES_MAX},
     tally::Tally,
 };
 use activity::{Bucket, Entity, EntityKind, Mode};
@@ -107,7 +107,8 @@ impl Tallier {
     }
 
     /// One packed message per tally partition, always for every partition: also one without tallies tells how far event
-    /// time has come. Empties the tallier.
+    /// time has come. Several, in their order, where one would be too long for a broker ([`TALLIES_BYTES_MAX`]): the last covers what the
+    /// manifest says, the others nothing. All of them must be sent in one transaction. Empties the tallier.
     pub fn flush(&mut self, partitions: u32, manifest: &Manifest) -> Vec<(u32, Vec<u8>)> {
         let partitions = partitions.max(1);
         let room = self.len / partitions as usize;
@@ -119,7 +120,10 @@ impl Tallier {
         }
         let messages = (0u32..)
             .zip(&entries)
-            .map(|(partition, entries)| (partition, batch::encode(partition, partitions, manifest, entries)))
+            .flat_map(|(partition, entries)| {
+                let messages = batch::encode(partition, partitions, manifest, entries, TALLIES_BYTES_MAX);
+                messages.into_iter().map(move |message| (partition, message))
+            })
             .collect();
         self.clear();
         messages

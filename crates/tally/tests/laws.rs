@@ -271,3 +271,101 @@ fn ids_and_texts_have_a_limit() {
     assert!(message.len() < 3 * limits::TEXT_BYTES_MAX + 200, "{}", message.len());
     assert!(Batch::decode(&message).is_ok());
 }
+
+/// Everything that a tally can hold, each text as long as may be.
+fn full(of: usize) -> Tally {
+    let mut tally = Tally::default();
+    Metric::ALL.iter().for_each(|metric| tally.add(*metric, u64::MAX));
+    tally.classes = DataClasses::from_bits(u8::MAX);
+    tally.signals = Signals::from_bits(u32::MAX);
+    let text = |n: usize| format!("{:0>width$}", of * 1_000 + n, width = limits::TEXT_BYTES_MAX);
+    for n in 0..limits::ACCOUNTS_MAX + 1 {
+        let sets = [8, 16, 24, 32, 40, 48, 56].map(|set| text(set * 1_000_000 + n));
+        tally.addresses.insert(&sets[0]);
+        tally.places.insert(&sets[1]);
+        tally.tables.insert(&sets[2]);
+        tally.agents.insert(&sets[3]);
+        tally.networks.insert(&sets[4]);
+        tally.fingerprints.insert(&sets[5]);
+        tally.candidates.insert(&sets[6]);
+        tally.accounts.insert(&text(n));
+        tally.logins.insert(Timestamp::from_millis(i64::MAX - n as i64), &text(64_000_000 + n), true);
+    }
+    let mut requested = tally::Requested::default();
+    requested.at(&text(72_000_000));
+    for of in 1..5 {
+        for n in 0..limits::RECORDS_MAX + 9 {
+            let record = Record::new("employee", &n.to_string());
+            tally.records.insert_under(key(of), record);
+            requested.records.insert_under(key(of), record);
+        }
+    }
+    tally.requested = Some(Box::new(requested.clone()));
+    tally.requested_by_route = Some(Box::new(requested));
+    for n in 0..limits::EVIDENCE_MAX {
+        tally.evidence.insert(&Arc::from(text(80_000_000 + n)), i32::MAX, i64::MAX);
+    }
+    for n in 0..=Mark::MAX {
+        let word = |width: usize, sort: usize| -> Arc<str> { format!("{:0>width$}", sort * 1_000 + n).into() };
+        let techniques: Vec<Arc<str>> =
+            (0..Mark::TECHNIQUES_MAX).map(|sort| word(Mark::TECHNIQUE_BYTES_MAX, sort)).collect();
+        let mark = Mark {
+            page: false,
+            level: Level::Critical,
+            rule: word(Mark::RULE_BYTES_MAX, 8),
+            title: word(Mark::TITLE_BYTES_MAX, 9),
+            techniques: techniques.into(),
+        };
+        tally.marks.insert(&Arc::new(mark), 1 << 40);
+    }
+    tally.name_person(&text(88_000_000));
+    tally
+}
+
+#[test]
+fn no_tally_takes_more_in_a_message_than_is_said() {
+    let batch = |entries| Batch { partition: 0, partitions: 1, manifest: manifest(), entries };
+    let entry = Entry {
+        mode: Mode::Drill(DrillId(u64::MAX)),
+        kind: EntityKind::PortalUser,
+        id: "i".repeat(192).into(),
+        bucket: Bucket(i64::MAX),
+        tally: full(1),
+    };
+    let bytes = batch(vec![entry]).encode().len() - batch(Vec::new()).encode().len();
+    assert!(limits::TALLY_BYTES_MAX / 2 < bytes && bytes <= limits::TALLY_BYTES_MAX, "{bytes}");
+}
+
+#[test]
+fn what_no_broker_would_take_as_one_message_is_several_of_which_the_last_covers_what_was_read() {
+    let mut tallier = Tallier::new();
+    let mut expected = Sums::new();
+    for n in 0..150 {
+        let id = format!("u{n:04}");
+        *tallier.tally(Mode::Live, EntityKind::PortalUser, &id, Bucket(7)) = full(n);
+        expected.insert((Mode::Live, EntityKind::PortalUser, id.into(), Bucket(7)), full(n));
+    }
+    let messages = tallier.flush(1, &manifest());
+    let frame = Batch { partition: 0, partitions: 1, manifest: manifest(), entries: Vec::new() }.encode().len();
+    let mut sums = Sums::new();
+    let mut last_key = None;
+    for (at, (_, message)) in messages.iter().enumerate() {
+        assert!(message.len() <= limits::TALLIES_BYTES_MAX + limits::TALLY_BYTES_MAX + frame);
+        let batch = Batch::decode(message).expect("its own message");
+        assert_eq!(batch.manifest.is_part(), at + 1 < messages.len());
+        if at + 1 < messages.len() {
+            // What was read, but for the partition that was made anew; and nothing of it is covered.
+            let [range] = &batch.manifest.ranges[..] else { panic!("{:?}", batch.manifest) };
+            assert_eq!((&*range.source, range.from, range.to, range.watermark), ("audit", 5, 5, Timestamp::MIN));
+            assert!(limits::TALLIES_BYTES_MAX <= message.len());
+        } else {
+            assert_eq!(batch.manifest, manifest());
+        }
+        for Entry { mode, kind, id, bucket, tally } in batch.entries {
+            assert!(last_key.as_ref() < Some(&id));
+            last_key = Some(id.clone());
+            sums.insert((mode, kind, id, bucket), tally);
+        }
+    }
+    assert!(2 < messages.len() && sums == expected, "{} messages", messages.len());
+}

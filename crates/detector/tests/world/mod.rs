@@ -98,9 +98,11 @@ impl World {
         let watermark = Bucket(self.hour * 60).start();
         let range = Range { source: "log".into(), from: offset, to: offset + 1, watermark, ..Range::default() };
         let manifest = Manifest { instance: "world".into(), sequence: self.sequence, ranges: vec![range] };
-        let messages = self.tallier.flush(1, &manifest);
-        let batch = Batch::decode(&messages[0].1).expect("its own message");
-        let mut waiting = VecDeque::from([self.engine.take(&batch)]);
+        let mut waiting = VecDeque::new();
+        // A crowd takes several.
+        for (_, message) in self.tallier.flush(1, &manifest) {
+            waiting.push_back(self.engine.take(&Batch::decode(&message).expect("its own message")));
+        }
         while let Some(effects) = waiting.pop_front() {
             assert_eq!(effects.violations, []);
             self.alerts.extend(effects.alerts);
