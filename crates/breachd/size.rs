@@ -11,7 +11,7 @@ use crate::topics::{ALERTS_KEPT, TALLIES_KEPT, TopicSettings};
 use activity::{EntityKind, Span};
 use detector::{
     ACTIVE_BYTES, FLEET_BYTES, GROUP_BYTES, INDEX_BYTES, RESTING_BYTES, RESTING_BYTES_MAX,
-    limits::{GROUPS_MAX, OPEN_FACTOR_MAX, entities_max},
+    limits::{GROUPS_MAX, OPEN_FACTOR_MAX, entities_held_max},
 };
 use serde::Serialize;
 use std::io::{self, Write};
@@ -86,6 +86,9 @@ pub struct Asked {
     /// Partitions of all raw topics.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub sources: u32,
+    /// `detector.capacity`: how many entities are held at most, and so what made-up names can take.
+    #[arg(long, default_value_t = 1.0, value_parser = capacity)]
+    pub capacity: f64,
     /// How long tallies are kept, e.g. `35d`: no less than 28 days, the detector's longest memory. Default: what breachd gives the topic when
     /// it creates it.
     #[arg(long, value_parser = retention)]
@@ -101,6 +104,11 @@ fn rate(text: &str) -> Result<f64, String> {
         Ok(rate) if (0.0..=1e9).contains(&rate) => Ok(rate),
         _ => Err("must be a number of records, 0 to 1,000,000,000".into()),
     }
+}
+
+fn capacity(text: &str) -> Result<f64, String> {
+    let capacity = text.parse::<f64>().ok().filter(|capacity| detector::Settings::CAPACITY.contains(capacity));
+    capacity.ok_or_else(|| "must be a number from 0.01 to 10".into())
 }
 
 fn retention(text: &str) -> Result<notifier::Period, String> {
@@ -171,7 +179,7 @@ impl Size {
     pub fn predict(asked: Asked, false_pages_per_week: f64) -> Size {
         let n_entities = asked.entities as f64 + asked.tables as f64;
         let tallies_per_second = asked.records_per_second * TALLIES_PER_RECORD;
-        let partitions = partitions(asked.entities, tallies_per_second);
+        let partitions = partitions(asked.entities, tallies_per_second, asked.capacity);
         let kept = |span: Span| span.as_millis() as f64 / 1000.0;
         let tallies_kept = asked.retention.map_or(kept(TALLIES_KEPT), |period| period.0.as_secs_f64());
         let flushes = flushes_per_second(asked.records_per_second);
@@ -186,7 +194,7 @@ impl Size {
         let fleet = f64::from(partitions) * FLEET_BYTES as f64 + peer_groups;
         let resting = n_entities * RESTING_BYTES as f64;
         let active = n_entities.min(tallies_per_second * 3600.0 * OPEN_HOURS);
-        let limits: usize = EntityKind::ALL.iter().map(|kind| entities_max(*kind)).sum();
+        let limits: usize = EntityKind::ALL.iter().map(|kind| entities_held_max(*kind, asked.capacity)).sum();
         let flooded = f64::from(partitions) * (limits * OPEN_FACTOR_MAX) as f64;
         let groups_flooded = f64::from(partitions) * (GROUPS_MAX * GROUP_BYTES) as f64 - peer_groups;
         let memory = Memory {
@@ -288,9 +296,9 @@ impl Size {
 }
 
 /// So many that no kind of entity meets its limit, and that no thread that judges is too busy; no fewer than the default.
-fn partitions(entities: u64, tallies_per_second: f64) -> u32 {
+fn partitions(entities: u64, tallies_per_second: f64, capacity: f64) -> u32 {
     // Whom the hash spreads unevenly shall have room, too: an eviction frees a tenth.
-    let room = entities_max(EntityKind::PortalUser) as f64 * 0.9;
+    let room = entities_held_max(EntityKind::PortalUser, capacity) as f64 * 0.9;
     let by_room = (entities as f64 * LARGEST_SHARE / room).ceil();
     let by_time = (tallies_per_second * DETECTOR_MICROS_PER_TALLY / 1e6 / BUSY_MAX).ceil();
     let needed = by_room.max(by_time).min(f64::from(TopicSettings::TALLY_PARTITIONS_MAX));
@@ -363,7 +371,8 @@ fn bytes(bytes: f64) -> String {
 mod tests {
     use super::*;
 
-    const ASKED: Asked = Asked { entities: 30_000, tables: 200, records_per_second: 50.0, sources: 3, retention: None };
+    const ASKED: Asked =
+        Asked { entities: 30_000, tables: 200, records_per_second: 50.0, sources: 3, capacity: 1.0, retention: None };
 
     #[test]
     fn figures_follow_from_the_constants() {
@@ -405,9 +414,24 @@ mod tests {
     fn a_million_entities_get_partitions_in_which_no_kind_meets_its_limit() {
         let size = Size::predict(Asked { entities: 1_000_000, ..ASKED }, 2.0);
         let of_a_kind = 1_000_000.0 * LARGEST_SHARE / f64::from(size.topics[0].partitions);
-        assert!(of_a_kind <= entities_max(EntityKind::PortalUser) as f64, "{of_a_kind}");
+        assert!(of_a_kind <= entities_held_max(EntityKind::PortalUser, 1.0) as f64, "{of_a_kind}");
         let busy = Size::predict(Asked { records_per_second: 500_000.0, ..ASKED }, 2.0);
         assert!(busy.processors.detector / f64::from(busy.topics[0].partitions) <= BUSY_MAX);
+    }
+
+    #[test]
+    fn with_a_tenth_of_the_capacity_made_up_names_take_a_tenth() {
+        let flooded = |capacity: f64| {
+            let size = Size::predict(Asked { entities: 1_000, tables: 0, capacity, ..ASKED }, 2.0);
+            let groups = f64::from(size.topics[0].partitions) * (GROUPS_MAX * GROUP_BYTES) as f64;
+            size.memory.detector_flooded - groups
+        };
+        let ratio = flooded(0.1) / flooded(1.0);
+        assert!((0.095..0.11).contains(&ratio), "{ratio}");
+        assert!(capacity("0.5") == Ok(0.5) && capacity("0").is_err() && capacity("NaN").is_err());
+        // And more partitions are needed for those who are no invention.
+        let partitions = |capacity| Size::predict(Asked { capacity, ..ASKED }, 2.0).topics[0].partitions;
+        assert!(partitions(1.0) < partitions(0.01));
     }
 
     #[test]

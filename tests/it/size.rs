@@ -131,6 +131,7 @@ fn an_engine_filled_with_so_many_entities_holds_what_is_predicted() {
         tables: 0,
         records_per_second: PEOPLE as f64 / 86_400.0,
         sources: 2,
+        capacity: 1.0,
         retention: None,
     };
     let size = Size::predict(asked, 2.0);
@@ -192,10 +193,11 @@ fn the_command_says_it_for_people_and_for_programs() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     assert!(text.is_ascii(), "nothing that a screen reader would spell out");
-    let output = run(&[&asked[..], &["--json", "--retention", "70d"]].concat());
+    let output = run(&[&asked[..], &["--json", "--retention", "70d", "--capacity", "0.1"]].concat());
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((json["asked"]["entities"].as_u64(), json["retention_days"].as_f64()), (Some(30_000), Some(70.0)));
     assert!(json["memory"]["detector_at_rest"].as_f64().unwrap() > 30_200.0 * 680.0);
+    assert_eq!(json["asked"]["capacity"].as_f64(), Some(0.1));
     assert_eq!(run(&["--entities", "1", "--retention", "3d"]).status.code(), Some(2));
     assert_eq!(run(&[]).status.code(), Some(2));
 }

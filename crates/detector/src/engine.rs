@@ -399,7 +399,8 @@ impl Engine {
     /// Entities of open hours are not evicted; beyond the limit a new one is judged by what each tally says alone, and not kept.
     fn has_no_room(&self, key: &Key) -> bool {
         let n = self.held.get(&key.kind).copied().unwrap_or(0);
-        limits::entities_max(key.kind).saturating_mul(limits::OPEN_FACTOR_MAX) <= n && !self.index.contains_key(key)
+        self.settings.entities_held_max(key.kind).saturating_mul(limits::OPEN_FACTOR_MAX) <= n
+            && !self.index.contains_key(key)
     }
 
     fn held(&self, at: u32) -> &EntityState {
@@ -1216,7 +1217,7 @@ impl Engine {
     /// Ranked are all of a kind, also those that cannot go yet: whoever was busy in the hours that are open has made the crowd, and if only
     /// the others could go, it would drive out who is known and happens to rest. See [`EntityState::worth`].
     fn evict(&mut self, hour: i64) {
-        let over = |kind: &EntityKind, n: &usize| *n > limits::entities_max(*kind);
+        let over = |kind: &EntityKind, n: &usize| *n > self.settings.entities_held_max(*kind);
         let kinds: Vec<EntityKind> =
             self.held.iter().filter(|(kind, n)| over(kind, n)).map(|(kind, _)| *kind).collect();
         let mut doomed = BTreeSet::new();
@@ -1226,7 +1227,7 @@ impl Engine {
                 .filter(|(_, state)| state.key.kind == kind)
                 .map(|(at, state)| (state.worth(), &state.key, at))
                 .collect();
-            let surplus = all.len() - limits::entities_max(kind) * 9 / 10;
+            let surplus = all.len() - self.settings.entities_held_max(kind) * 9 / 10;
             // The whole order is not needed; ids make it the same everywhere.
             all.select_nth_unstable(surplus - 1);
             let gone = all[..surplus].iter().map(|(.., at)| *at).filter(|at| self.may_go(self.held(*at)));

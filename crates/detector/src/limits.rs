@@ -2,7 +2,7 @@
 
 use activity::EntityKind;
 
-/// Entities held per kind, in one tally partition. Beyond, at the close of an hour: those with the least history go, until a tenth is free
+/// Entities held per kind, in one tally partition, with `detector.capacity` 1. Beyond, at the close of an hour: those with the least history go, until a tenth is free
 /// again, and are counted ([`crate::Stats::evicted`]). Attacker-chosen ids (addresses, login names tried) are the load: an id that came once
 /// goes before one that was suspicious, and both before one that is known ([`HISTORY_HOURS`]), whoever was here last.
 pub const fn entities_max(kind: EntityKind) -> usize {
@@ -14,6 +14,18 @@ pub const fn entities_max(kind: EntityKind) -> usize {
         EntityKind::Source | EntityKind::Fleet => 1_000,
     }
 }
+
+/// The same with another capacity. Sources and the fleet are as many as they are: nobody makes up their names.
+pub fn entities_held_max(kind: EntityKind, capacity: f64) -> usize {
+    let max = entities_max(kind);
+    if matches!(kind, EntityKind::Source | EntityKind::Fleet) {
+        return max;
+    }
+    ((max as f64 * capacity) as usize).max(ENTITIES_LEAST)
+}
+
+/// With a small capacity so many are held all the same.
+const ENTITIES_LEAST: usize = 100;
 
 /// Hours of activity, forgotten as the baseline forgets them, from which on an entity is known: about a working day. Who makes up names
 /// would have to use each of them so long.

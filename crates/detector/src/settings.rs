@@ -1,8 +1,12 @@
 //! What an operator can set, with the defaults. `[detector]` in the configuration.
 
-use crate::exception::{self, ExceptionSettings};
+use crate::{
+    exception::{self, ExceptionSettings},
+    limits,
+};
 use activity::{EntityKind, Span, Timestamp};
 use serde::{Deserialize, Deserializer, de};
+use std::ops::RangeInclusive;
 
 /// `[detector]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -18,6 +22,9 @@ pub struct Settings {
     pub shares: Shares,
     /// The greatest number of entities of each kind that is reckoned with. The budget is kept up to these numbers.
     pub maxima: Maxima,
+    /// How many entities of each kind are held at most in each tally partition, as a multiple of [`limits::entities_max`]: it bounds the memory
+    /// that made-up names can take.
+    pub capacity: f64,
     pub volume: VolumeSettings,
     pub first_seen: FirstSeenSettings,
     pub new_records: NewRecordSettings,
@@ -206,6 +213,7 @@ impl Default for Settings {
             allowed_lateness: Span::from_minutes(2),
             shares: Shares::default(),
             maxima: Maxima::default(),
+            capacity: 1.0,
             volume: VolumeSettings::default(),
             first_seen: FirstSeenSettings::default(),
             new_records: NewRecordSettings::default(),
@@ -369,6 +377,13 @@ impl Maxima {
 }
 
 impl Settings {
+    /// What `capacity` may be.
+    pub const CAPACITY: RangeInclusive<f64> = 0.01..=10.0;
+
+    pub(crate) fn entities_held_max(&self, kind: EntityKind) -> usize {
+        limits::entities_held_max(kind, self.capacity)
+    }
+
     /// What is wrong with the values: (key path below `detector`, what to do about it).
     pub fn check(&self) -> Vec<(String, String)> {
         let mut mistakes = Vec::new();
@@ -383,6 +398,8 @@ impl Settings {
             "false_pages_per_week",
             "must be from 0.001 to 1000",
         );
+        let (low, high) = (Settings::CAPACITY.start(), Settings::CAPACITY.end());
+        require(between(self.capacity, *low, *high), "capacity", "must be from 0.01 to 10");
         let lateness = self.allowed_lateness.as_millis();
         require((0..=3_600_000).contains(&lateness), "allowed_lateness", "must be from 0s to 1h");
         let Shares {
@@ -525,8 +542,9 @@ mod tests {
         let mut settings = Settings { false_pages_per_week: 0.0, ..Settings::default() };
         settings.shares.volume = 0.9;
         settings.volume.margin = f64::NAN;
+        settings.capacity = 0.0;
         let keys: Vec<String> = settings.check().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["false_pages_per_week", "shares", "volume.margin"]);
+        assert_eq!(keys, ["false_pages_per_week", "capacity", "shares", "volume.margin"]);
     }
 
     #[test]

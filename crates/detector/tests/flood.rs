@@ -32,7 +32,11 @@ fn users() -> Vec<String> {
 
 /// Three weeks of office work and of programs that come at nine, up to Monday 00:00.
 fn routine() -> World {
-    let mut world = World::new(settings(), &users());
+    routine_with(settings())
+}
+
+fn routine_with(settings: Settings) -> World {
+    let mut world = World::new(settings, &users());
     for hour in 0..21 * 24 {
         office(&mut world, hour);
         world.next_hour();
@@ -104,6 +108,27 @@ fn a_crowd_of_new_addresses_in_ten_minutes_hides_no_theft() {
         outcome(world, from, &["e3"])
     };
     let (quiet, flooded) = (theft(0), theft(CROWD));
+    assert!(quiet.values().any(|(detector, _, page)| detector == "volume" && *page), "{quiet:?}");
+    assert_eq!(quiet, flooded, "the same ids, severities and pages");
+}
+
+#[test]
+fn a_tenth_of_the_capacity_holds_a_tenth_and_a_theft_in_the_crowd_is_still_told() {
+    let limit = entities_max(EntityKind::Address) / 10;
+    let theft = |n_addresses: usize| {
+        let mut world = routine_with(Settings { capacity: 0.1, ..settings() });
+        (0..9).for_each(|_| world.next_hour());
+        let from = world.hour;
+        flood(&mut world, EntityKind::Address, n_addresses);
+        world.read("e3", TABLE, 40_000, 30, HOME, 5);
+        world.next_hour();
+        let held = |world: &World| world.stats().entities.get(&EntityKind::Address).copied().unwrap_or(0);
+        assert_eq!(held(&world), n_addresses.min(limit * OPEN_FACTOR_MAX), "while its hour is open");
+        (0..3).for_each(|_| world.next_hour());
+        assert!(held(&world) <= limit && (n_addresses == 0 || limit / 2 < held(&world)), "{}", held(&world));
+        outcome(world, from, &["e3"])
+    };
+    let (quiet, flooded) = (theft(0), theft(6 * limit));
     assert!(quiet.values().any(|(detector, _, page)| detector == "volume" && *page), "{quiet:?}");
     assert_eq!(quiet, flooded, "the same ids, severities and pages");
 }

@@ -145,7 +145,29 @@ fn settings_that_shape_what_is_learned_refuse_a_snapshot_and_others_do_not() {
     };
     assert_eq!(with(&|settings| settings.false_pages_per_week = 7.0), Ok(true));
     assert_eq!(with(&|settings| settings.allowed_lateness = Span::from_minutes(9)), Ok(true));
+    assert_eq!(with(&|settings| settings.capacity = 0.1), Ok(true));
     assert_eq!(with(&|settings| settings.volume.half_life_days += 1.0), Err(NotRestored::Settings));
+}
+
+#[test]
+fn a_capacity_that_was_lowered_gives_up_who_has_least_history_and_goes_on() {
+    const USERS: u64 = 1_500;
+    let (mut engine, mut topic) = (engine(), Topic::new());
+    (0..12).for_each(|number| take(&mut engine, &hour(number, 0..100)));
+    take(&mut engine, &hour(12, 0..USERS));
+    (13..20).for_each(|number| take(&mut engine, &hour(number, 0..100)));
+    write(&mut topic, &engine.checkpoint(20));
+    let settings = Settings { capacity: 0.01, ..Settings::default() };
+    let lowered = engine_with(settings).restored(topic.iter().map(|(key, value)| (&key[..], &value[..])));
+    let (mut lowered, ..) = lowered.expect("a sound snapshot").expect("there is one");
+    let users = |engine: &Engine| engine.stats().entities[&EntityKind::PortalUser];
+    assert_eq!(users(&lowered), USERS as usize);
+    (20..24).for_each(|number| take(&mut lowered, &hour(number, 0..100)));
+    assert!((100..=500).contains(&users(&lowered)), "{}", users(&lowered));
+    // All that were known are still.
+    let before = users(&lowered);
+    (24..27).for_each(|number| take(&mut lowered, &hour(number, 0..100)));
+    assert_eq!(users(&lowered), before);
 }
 
 #[test]
