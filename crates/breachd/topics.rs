@@ -168,19 +168,9 @@ fn await_leaders(broker: &dyn Broker, topic: &str) -> Result<(), PrepareError> {
 
 /// The command that creates a topic by Kafka's own tool.
 fn creation(spec: &TopicSpec) -> String {
-    let retention = spec.retention.map_or(-1, Span::as_millis);
     let replication = spec.replication.map(|copies| format!(" --replication-factor {copies}")).unwrap_or_default();
-    let kept = if spec.compacted {
-        format!("cleanup.policy=compact --config max.compaction.lag.ms={}", stream::limits::COMPACTION_LAG.as_millis())
-    } else {
-        format!("retention.ms={retention}")
-    };
-    format!(
-        "kafka-topics.sh --create --topic {} --partitions {}{replication} --config {kept} --config max.message.bytes={}",
-        spec.name,
-        spec.partitions,
-        stream::limits::MESSAGE_BYTES_MAX
-    )
+    let config: String = spec.config().iter().map(|(key, value)| format!(" --config {key}={value}")).collect();
+    format!("kafka-topics.sh --create --topic {} --partitions {}{replication}{config}", spec.name, spec.partitions)
 }
 
 /// Why breachd's own topics are not as they must be.
@@ -209,8 +199,11 @@ mod tests {
         let refusing = Topics::new(TopicSettings { create: false, ..TopicSettings::default() });
         let error = refusing.prepare(broker.as_ref()).unwrap_err().to_string();
         assert!(error.contains("--topic breachd.tallies --partitions 8"), "{error}");
-        assert!(error.contains("--topic breachd.journal --partitions 1 --config retention.ms=-1"), "{error}");
-        assert!(error.contains("--topic breachd.baselines --partitions 8 --config cleanup.policy=compact "), "{error}");
+        let command = |topic: &str| error.lines().find(|line| line.contains(&format!("--topic {topic} "))).unwrap();
+        assert!(command("breachd.journal").contains("--partitions 1 --config"), "{error}");
+        assert!(command("breachd.journal").contains("--config retention.ms=-1"), "{error}");
+        assert!(command("breachd.baselines").contains("--config cleanup.policy=compact"), "{error}");
+        assert!(command("breachd.baselines").contains("--config segment.bytes="), "{error}");
         let creating = Topics::new(TopicSettings::default());
         creating.prepare(broker.as_ref()).unwrap();
         refusing.prepare(broker.as_ref()).unwrap();

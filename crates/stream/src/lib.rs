@@ -127,3 +127,28 @@ pub struct TopicSpec {
     /// How long records are kept; `None`: for ever.
     pub retention: Option<Span>,
 }
+
+impl TopicSpec {
+    /// What Kafka calls topic configurations, beside partitions and copies.
+    pub fn config(&self) -> Vec<(&'static str, String)> {
+        let mut config = vec![
+            // Else a producer whose clock is an hour ahead is refused, and what one whose clock was reset writes is deleted as too old.
+            ("message.timestamp.type", "LogAppendTime".to_owned()),
+            ("cleanup.policy", if self.compacted { "compact" } else { "delete" }.to_owned()),
+            ("retention.ms", self.retention.map_or(-1, Span::as_millis).to_string()),
+            ("max.message.bytes", (limits::MESSAGE_BYTES_MAX + limits::BATCH_OVERHEAD_BYTES).to_string()),
+        ];
+        if self.compacted {
+            // What was overwritten is gone after this long at the latest, however little is written.
+            config.push(("max.compaction.lag.ms", limits::COMPACTION_LAG.as_millis().to_string()));
+            config.push(("segment.bytes", limits::COMPACTED_SEGMENT_BYTES.to_string()));
+        }
+        if self.retention.is_none() {
+            config.push(("retention.bytes", "-1".into()));
+        }
+        if self.replication.is_some_and(|copies| copies >= 3) {
+            config.push(("min.insync.replicas", "2".into()));
+        }
+        config
+    }
+}

@@ -172,8 +172,20 @@ impl Connection {
         topic: &str,
         partition: i32,
     ) -> Result<(i64, i64), StreamError> {
-        let found = client.fetch_watermarks(topic, partition, self.settings.request_timeout);
-        found.map_err(|error| self.blame("ask for offsets", &error))
+        let deadline = Instant::now() + self.settings.request_timeout;
+        loop {
+            let found = client.fetch_watermarks(topic, partition, self.settings.request_timeout);
+            let error = match found {
+                Ok(watermarks) => return Ok(watermarks),
+                Err(error) => self.blame("ask for offsets", &error),
+            };
+            // A partition whose leader is being elected has one in a moment; of a broker that is away it has been waited for already.
+            let passes = matches!(error, StreamError::Failed { retry: true, .. });
+            if !passes || deadline <= Instant::now() {
+                return Err(error);
+            }
+            thread::sleep(limits::RETRY_PAUSE);
+        }
     }
 
     /// Says what an error of the client library means for the caller.

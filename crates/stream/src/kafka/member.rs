@@ -94,6 +94,8 @@ impl KafkaMember {
         let mut config = connection.consumer_config()?;
         config
             .set("group.id", &spec.group)
+            // Whoever goes on at the first record that is left must know that some are gone.
+            .set("auto.offset.reset", "error")
             .set("group.protocol", "classic")
             .set("partition.assignment.strategy", "range")
             .set("session.timeout.ms", session.as_millis().to_string())
@@ -257,6 +259,12 @@ impl Member for KafkaMember {
                     continue;
                 }
                 Some(Ok(message)) => n_records += usize::from(self.slots.deliver(&message, each)),
+                Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
+                    // Deleted before they were read, or the log has lost its tail: as at a start, [`KafkaMember::adopt`] sees which.
+                    self.pending = Some(self.slots.places());
+                    self.slots = Slots::default();
+                    continue;
+                }
                 Some(Err(error)) => self.judge(&error)?,
                 None => {}
             }

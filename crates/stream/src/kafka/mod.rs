@@ -13,7 +13,7 @@ mod transactor;
 
 pub(crate) use member::{header, headers};
 
-use crate::{Appender, Broker, From, GroupSpec, Member, Reader, Settings, StreamError, TopicSpec, Transactor, limits};
+use crate::{Appender, Broker, From, GroupSpec, Member, Reader, Settings, StreamError, TopicSpec, Transactor};
 use connection::Connection;
 use member::KafkaMember;
 use producer::KafkaAppender;
@@ -50,7 +50,7 @@ impl Broker for Kafka {
     fn create_topics(&self, topics: &[TopicSpec]) -> Result<(), StreamError> {
         const DOING: &str = "create topics";
         let connection = &self.connection;
-        let configs: Vec<Vec<(&str, String)>> = topics.iter().map(topic_config).collect();
+        let configs: Vec<Vec<(&str, String)>> = topics.iter().map(TopicSpec::config).collect();
         let news = topics.iter().zip(&configs).map(|(spec, config)| {
             let partitions = i32::try_from(spec.partitions).unwrap_or(i32::MAX);
             let replication = TopicReplication::Fixed(spec.replication.map_or(-1, i32::from));
@@ -110,26 +110,6 @@ impl Broker for Kafka {
         let end = |partition| Ok(connection.watermarks(connection.inspector().client(), topic, partition)?.1);
         (0..n_partitions).map(end).collect()
     }
-}
-
-fn topic_config(spec: &TopicSpec) -> Vec<(&'static str, String)> {
-    let mut config = vec![
-        ("cleanup.policy", if spec.compacted { "compact" } else { "delete" }.to_owned()),
-        ("retention.ms", spec.retention.map_or(-1, activity::Span::as_millis).to_string()),
-        ("max.message.bytes", (limits::MESSAGE_BYTES_MAX + limits::BATCH_OVERHEAD_BYTES).to_string()),
-    ];
-    if spec.compacted {
-        // What was overwritten is gone after this long at the latest, however little is written.
-        config.push(("max.compaction.lag.ms", limits::COMPACTION_LAG.as_millis().to_string()));
-        config.push(("segment.bytes", limits::COMPACTED_SEGMENT_BYTES.to_string()));
-    }
-    if spec.retention.is_none() {
-        config.push(("retention.bytes", "-1".into()));
-    }
-    if spec.replication.is_some_and(|copies| copies >= 3) {
-        config.push(("min.insync.replicas", "2".into()));
-    }
-    config
 }
 
 /// A wait as librdkafka can wait: it counts in whole milliseconds, so the rest of one would be no wait, and asking again until it is over a busy
@@ -200,7 +180,7 @@ mod tests {
             compacted: false,
             retention: None,
         };
-        let config = topic_config(&spec);
+        let config = spec.config();
         for expected in [("retention.ms", "-1"), ("retention.bytes", "-1"), ("min.insync.replicas", "2")] {
             assert!(config.iter().any(|(key, value)| (*key, value.as_str()) == expected), "{expected:?}: {config:?}");
         }
