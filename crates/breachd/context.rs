@@ -36,7 +36,7 @@ pub struct Context {
     /// For what has to be asynchronous: sending notices.
     pub runtime: tokio::runtime::Handle,
     /// Per source: how many partitions its topic has. The detector waits to hear from each.
-    pub source_partitions: Vec<(Box<str>, u32)>,
+    pub source_partitions: Current<Vec<(Box<str>, u32)>>,
     /// Raw records taken in by this process and committed; what a player of recorded logs keeps its lead by.
     pub taken: AtomicU64,
     /// Networks and people as their files say now.
@@ -89,8 +89,12 @@ impl Context {
     /// A new engine for one tally partition.
     pub fn engine(&self, partition: i32) -> Engine {
         let partition = u32::try_from(partition).expect("partitions are counted from 0");
-        let mut engine =
-            self.settings.engine(partition, self.settings.topics.tally_partitions, &self.source_partitions, false);
+        let mut engine = self.settings.engine(
+            partition,
+            self.settings.topics.tally_partitions,
+            &self.source_partitions.get(),
+            false,
+        );
         engine.set_directory(self.people.get());
         engine
     }

@@ -34,10 +34,20 @@ pub enum Point {
     DetectorAfterAlert,
     /// All of a turn's alerts and roll-ups were.
     DetectorBeforeFlush,
+    /// All of a snapshot's messages were handed over.
+    DetectorBeforeCommit,
+    /// The broker has said that the snapshot is committed, and nobody has noted it.
+    DetectorAfterCommit,
+    /// All of a decision's entries were handed over to the journal.
+    NotifierBeforeCommit,
+    /// A decision is in the journal, and nobody was told.
+    NotifierAfterCommit,
+    /// A channel has said what came of a notice, and the journal does not have it.
+    NotifierAfterReport,
 }
 
 impl Point {
-    pub const ALL: [Point; 8] = [
+    pub const ALL: [Point; 13] = [
         Point::IngestAfterPoll,
         Point::IngestBeforeBegin,
         Point::IngestAfterSend,
@@ -46,6 +56,11 @@ impl Point {
         Point::DetectorAfterTake,
         Point::DetectorAfterAlert,
         Point::DetectorBeforeFlush,
+        Point::DetectorBeforeCommit,
+        Point::DetectorAfterCommit,
+        Point::NotifierBeforeCommit,
+        Point::NotifierAfterCommit,
+        Point::NotifierAfterReport,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -58,6 +73,11 @@ impl Point {
             Point::DetectorAfterTake => "detector_after_take",
             Point::DetectorAfterAlert => "detector_after_alert",
             Point::DetectorBeforeFlush => "detector_before_flush",
+            Point::DetectorBeforeCommit => "detector_before_commit",
+            Point::DetectorAfterCommit => "detector_after_commit",
+            Point::NotifierBeforeCommit => "notifier_before_commit",
+            Point::NotifierAfterCommit => "notifier_after_commit",
+            Point::NotifierAfterReport => "notifier_after_report",
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     topics::Topics,
     wall,
 };
+use activity::Span;
 use anyhow::{Context as _, bail};
 use std::{
     net::SocketAddr,
@@ -27,6 +28,12 @@ use stream::Broker;
 
 /// How often a supervisor is told that the loops make progress.
 const WATCHDOG: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether topics of sources have got more partitions.
+const PARTITIONS_EVERY: Duration = Duration::from_secs(60);
+
+/// How far the wall clock may be set back at once.
+const SET_BACK_MAX: Span = Span::from_secs(2);
 
 /// What a role's thread does.
 type Work = Box<dyn FnOnce(&Arc<Context>) -> Result<(), RoleError> + Send>;
@@ -71,6 +78,7 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
     let model = follower::ReadModel::new(&context, roles.contains(&RoleName::Console));
     tokio::spawn(reload::watch(Arc::clone(&context)));
     tokio::spawn(rules_watch::watch(Arc::clone(&context)));
+    tokio::spawn(partitions_watch(Arc::clone(&context)));
     let console = serve(Arc::clone(&context), Arc::clone(&model)).await?;
     let mut daemon =
         Daemon { context: Arc::clone(&context), console, model: Arc::clone(&model), threads: Vec::new(), ended };
@@ -115,7 +123,7 @@ pub fn context(
         crash: Crash::default(),
         runtime,
         stop: Stop::default(),
-        source_partitions,
+        source_partitions: Current::new(Arc::new(source_partitions)),
         taken: AtomicU64::new(0),
         networks: Current::new(Arc::clone(&settings.networks)),
         people: Current::new(Arc::clone(&settings.people)),
@@ -147,6 +155,34 @@ pub fn prepare(settings: &Settings, broker: &dyn Broker) -> anyhow::Result<Vec<(
     }
     Topics::new(settings.topics.clone()).prepare(broker)?;
     Ok(partitions)
+}
+
+/// Looks whether the sources' topics have got more partitions: what comes on those is waited for like the others. Fewer cannot be but by
+/// a topic that was made anew, and then the next start knows.
+async fn partitions_watch(context: Arc<Context>) {
+    loop {
+        tokio::time::sleep(PARTITIONS_EVERY).await;
+        let asked = Arc::clone(&context);
+        let grown = tokio::task::spawn_blocking(move || grown(&asked)).await;
+        if let Ok(Some(sources)) = grown {
+            tracing::info!(?sources, "a topic of a log source has got more partitions");
+            context.source_partitions.set(sources);
+        }
+    }
+}
+
+/// What the sources have by now, if it is more.
+fn grown(context: &Context) -> Option<Vec<(Box<str>, u32)>> {
+    let known = context.source_partitions.get();
+    let now = |(name, n): &(Box<str>, u32)| {
+        let source = context.settings.sources.iter().find(|source| *source.name == **name);
+        let topic = source.and_then(|source| source.topic.as_deref());
+        // A broker that does not answer says nothing new.
+        let has = topic.and_then(|topic| context.broker.partitions(topic).ok().flatten());
+        (name.clone(), has.unwrap_or(0).max(*n))
+    };
+    let sources: Vec<_> = known.iter().map(now).collect();
+    (sources != *known).then_some(sources)
 }
 
 fn metrics(settings: &Settings) -> Metrics {
@@ -214,6 +250,7 @@ pub async fn run(settings: Settings, files: &[PathBuf], roles: &[RoleName]) -> a
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     let mut announced = false;
+    let mut clock = wall::Steps::new();
     let told = loop {
         let running = daemon.as_ref().expect("taken only after the loop");
         tokio::select! {
@@ -227,6 +264,12 @@ pub async fn run(settings: Settings, files: &[PathBuf], roles: &[RoleName]) -> a
                 Ok(()) => tracing::error!(%role, "ended by itself"),
                 Err(error) => tracing::error!(%role, %error, "failed"),
             }
+            break false;
+        }
+        let back = clock.back();
+        if SET_BACK_MAX < back {
+            // librdkafka waits until a time of the wall clock: each wait under way, for heartbeats too, now lasts so much longer.
+            tracing::error!(%back, "the wall clock was set back; the process ends, so that its waits begin anew at the next start");
             break false;
         }
         announced = notify_supervisor(&running.context, announced);

@@ -64,6 +64,26 @@ impl Forgotten {
     }
 }
 
+/// What comes to the detector after its hour was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Behind {
+    /// Of a raw partition that had been released as idle: it is judged alone, and not learned.
+    Tally,
+    /// Of another tally partition, after the last known one had served in its place.
+    Rollup,
+}
+
+impl Behind {
+    pub const ALL: [Behind; 2] = [Behind::Tally, Behind::Rollup];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Behind::Tally => "tally",
+            Behind::Rollup => "rollup",
+        }
+    }
+}
+
 /// The door to all metrics; a clone is another handle to the same ones.
 #[derive(Clone)]
 pub struct Metrics(Arc<Families>);
@@ -91,6 +111,7 @@ struct Families {
     entities: Gauges,
     evicted: Counters,
     forgotten: Counters,
+    behind: Counters,
     verdicts_late: Counters,
     snapshot_age: SecondsGauges,
     snapshot_bytes: Counters,
@@ -144,6 +165,7 @@ impl Metrics {
             entities: of.gauges(&ENTITIES),
             evicted: of.counters(&EVICTED),
             forgotten: of.counters(&FORGOTTEN),
+            behind: of.counters(&BEHIND),
             verdicts_late: of.counters(&VERDICTS_LATE),
             snapshot_age: of.seconds(&SNAPSHOT_AGE),
             snapshot_bytes: of.counters(&SNAPSHOT_BYTES),
@@ -273,6 +295,11 @@ impl Metrics {
         self.0.forgotten.at(&[what.as_str()]).inc_by(n);
     }
 
+    /// `n` more came after their hour was closed.
+    pub fn behind(&self, what: Behind, n: u64) {
+        self.0.behind.at(&[what.as_str()]).inc_by(n);
+    }
+
     /// For how long the oldest tallies that are in no snapshot have been taken in.
     pub fn snapshot_age(&self, age: Duration) {
         self.0.snapshot_age.at(&[]).set(age.as_secs_f64());
@@ -387,6 +414,9 @@ impl Metrics {
         for what in Forgotten::ALL {
             self.forgotten(what, 0);
         }
+        for what in Behind::ALL {
+            self.behind(what, 0);
+        }
         for detector in known.detectors {
             for severity in Severity::ALL {
                 self.0.alerts.at(&[detector, severity.as_str(), flag(false)]);
@@ -451,7 +481,7 @@ const HOOK_OUTCOMES: [&str; 10] =
 const ATTEMPT_RESULTS: [&str; 3] = ["accepted", "retrying", "rejected"];
 
 /// What the roles check; the runbook `InvariantViolated` explains them.
-const INVARIANTS: [&str; 10] = [
+const INVARIANTS: [&str; 11] = [
     "alert_unreadable",
     "journal_chain",
     "journal_unvouched",
@@ -460,6 +490,7 @@ const INVARIANTS: [&str; 10] = [
     "record_of_a_partition_not_owned",
     "rollup_unreadable",
     "tallies_join",
+    "tallies_repeated",
     "tally_message_unreadable",
     "metric_series_limit",
 ];
@@ -522,6 +553,7 @@ mod tests {
         metrics.entities(EntityKind::UserTable, 9);
         metrics.evicted(EntityKind::Address, 4);
         metrics.forgotten(Forgotten::Alert, 3);
+        metrics.behind(Behind::Rollup, 2);
         metrics.snapshot_age(Duration::from_millis(2_500));
         metrics.snapshot_written(4_096);
         metrics.snapshot_refused();

@@ -43,6 +43,7 @@ pub const NAMES: &[MetricSpec] = &[
     ENTITIES,
     EVICTED,
     FORGOTTEN,
+    BEHIND,
     VERDICTS_LATE,
     SNAPSHOT_AGE,
     SNAPSHOT_BYTES,
@@ -149,6 +150,11 @@ pub(super) const FORGOTTEN: MetricSpec = counter(
     "breachd_detector_forgotten_total",
     &["what"],
     "Alerts that no verdict can be about any more (alert), raised ids that may be raised again (raised_id) and an hour's peer groups that share one (group), at their limits.",
+);
+pub(super) const BEHIND: MetricSpec = counter(
+    "breachd_detector_behind_total",
+    &["what"],
+    "What came after its hour was closed: tallies, which are judged alone and not learned (tally), and roll-ups of other partitions, in whose place the last known ones served (rollup).",
 );
 pub(super) const VERDICTS_LATE: MetricSpec = counter(
     "breachd_verdicts_late_total",

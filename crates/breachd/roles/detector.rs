@@ -3,7 +3,7 @@
 //! Each tally partition has an [`Engine`] of its own, and the engine is a pure function of the partition's messages: the retained tallies
 //! *are* the state, and a crash costs time, never truth. A start need not read them all, since every few seconds what has changed in an
 //! engine is written down together with its position ([`super::snapshots`]); it is restored on assignment and reads on from there. Alerts
-//! that a restored engine raises again are recognised by their id (`breachd.alerts` is read once at the start) and not sent twice by one
+//! that a restored engine raises again are recognised by their id (`breachd.alerts` is read at the start, and on at each assignment) and not sent twice by one
 //! instance; an id written twice around a crash is counted once by every reader. Verdicts are read from `breachd.commands`, all there are
 //! before an engine goes on and new ones before the tallies that are read after them; so they count from the same hours again.
 //!
@@ -15,17 +15,27 @@ use super::{
     snapshots::{Outcome, Snapshots},
 };
 use crate::cli::RoleName as Role;
-use crate::{context::Context, crash::Point, metrics::Forgotten, settings::limits};
+use crate::{
+    context::Context,
+    crash::Point,
+    metrics::{Behind, Forgotten},
+    settings::limits,
+    topics::TALLIES_KEPT,
+};
 use activity::{EntityKind, Timestamp};
-use detector::{Alert, AlertId, AlertVerdict, Effects, Engine, Rollup};
+use detector::{Alert, AlertId, AlertVerdict, Effects, Engine, Rollup, Violation};
 use incident::Command;
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 use stream::{Appender, Assigned, GroupSpec, Member, Outgoing, Polled, Reader, Start};
 use tally::{Batch, DecodeError};
+
+/// Hours of a partition whose roll-ups are remembered.
+const ROLLUP_HOURS: i64 = TALLIES_KEPT.as_millis() / 3_600_000;
 
 /// One instance's detector. Dropped at any point it leaves nothing behind that its successor could not do without.
 pub struct DetectorRole {
@@ -41,17 +51,26 @@ pub struct DetectorRole {
     /// Of them whole those that verdicts may be about: pages and what has a verdict after what the digest lists, each by the end of
     /// their window. The first go at the limit.
     rulable: BTreeMap<(bool, Timestamp, AlertId), Alert>,
+    /// Where `breachd.alerts` is read on, by partition.
+    alerts_next: BTreeMap<i32, i64>,
+    /// Alerts with a verdict that are not among the rulable ones: those that the topic has forgotten.
+    unknown: BTreeSet<AlertId>,
     /// Everything people have said of alerts, as far as the topic goes back; engines adopted later hear it too.
     verdicts: BTreeSet<AlertVerdict>,
-    /// Every roll-up seen, so that an engine adopted later hears them too; also those that need not be sent again.
-    rollups: BTreeMap<Vec<u8>, Rollup>,
+    /// Roll-ups seen, by partition and hour, so that an engine adopted later hears them too; also those that need not be sent again. As
+    /// long as tallies are kept: no engine is built from older ones.
+    rollups: BTreeMap<(u32, i64), Rollup>,
     /// Since when an engine has waited for other partitions' roll-ups.
     waiting_since: Option<Instant>,
+    /// Other numbers of tally partitions for which there were tallies.
+    misdirected: BTreeSet<u32>,
     /// The next offset of each tally partition read here.
     next: BTreeMap<i32, i64>,
     adopted: bool,
     /// Version of the directory that the engines have.
     people_seen: u64,
+    /// And of the raw partitions that they wait for.
+    sources_seen: u64,
     ready: bool,
     /// Since when engines are being restored.
     recovering_since: Option<Instant>,
@@ -59,6 +78,8 @@ pub struct DetectorRole {
     /// As last told to the metrics.
     evicted: BTreeMap<EntityKind, u64>,
     forgotten: BTreeMap<Forgotten, u64>,
+    behind: BTreeMap<Behind, u64>,
+    repeated: u64,
     verdicts_late: u64,
 }
 
@@ -91,17 +112,23 @@ impl DetectorRole {
             snapshots: Snapshots::open(context)?,
             raised: BTreeSet::new(),
             rulable: BTreeMap::new(),
+            alerts_next: BTreeMap::new(),
+            unknown: BTreeSet::new(),
             verdicts: BTreeSet::new(),
             rollups: BTreeMap::new(),
             waiting_since: None,
+            misdirected: BTreeSet::new(),
             next: BTreeMap::new(),
             adopted: false,
             people_seen: 0,
+            sources_seen: 0,
             ready: false,
             recovering_since: None,
             measured: context.instant(),
             evicted: BTreeMap::new(),
             forgotten: BTreeMap::new(),
+            behind: BTreeMap::new(),
+            repeated: 0,
             verdicts_late: 0,
         })
     }
@@ -132,6 +159,9 @@ impl DetectorRole {
         if let Some(people) = self.context.people.newer(&mut self.people_seen) {
             self.engines.values_mut().for_each(|engine| engine.set_directory(people.clone()));
         }
+        if let Some(sources) = self.context.source_partitions.newer(&mut self.sources_seen) {
+            self.engines.values_mut().for_each(|engine| engine.set_sources(&sources));
+        }
         self.hear_fleet()?;
         self.release()?;
         self.write_down(false)?;
@@ -161,49 +191,58 @@ impl DetectorRole {
         self.engines.retain(|partition, _| stays.contains(partition));
         self.next.retain(|partition, _| stays.contains(partition));
         self.snapshots.retain(|partition| stays.contains(&partition));
-        let known = self.known_rollups();
-        for assigned in assigned {
+        for assigned in &assigned {
             let partition = assigned.partition;
             if self.engines.contains_key(&partition) {
                 continue;
             }
-            let (mut engine, position) = self.snapshots.restore(&assigned)?;
+            let (mut engine, position) = self.snapshots.restore(assigned)?;
             self.next.extend(position.map(|position| (partition, position)));
             self.rulable.values().for_each(|alert| engine.recall(alert));
             self.verdicts.iter().for_each(|verdict| engine.hear(verdict));
-            let effects: Vec<Effects> = known.iter().map(|rollup| engine.rollup(rollup)).collect();
+            let effects: Vec<Effects> = self.known_rollups().map(|rollup| engine.rollup(&rollup)).collect();
             self.engines.insert(partition, engine);
             effects.into_iter().try_for_each(|effects| self.carry_out(effects))?;
         }
-        self.read_on()?;
+        self.read_on(&assigned)?;
         tracing::info!(partitions = self.engines.len(), "tally partitions assigned");
         Ok(())
     }
 
-    /// Goes to where each engine is in its tallies.
-    fn read_on(&mut self) -> Result<(), RoleError> {
+    /// Goes to where each engine is in its tallies; to the first one, if it knows of none.
+    fn read_on(&mut self, assigned: &[Assigned]) -> Result<(), RoleError> {
         let tallies = self.context.topics.tallies();
         let ends = self.context.broker.end_offsets(&tallies)?;
-        let end = |partition: i32| usize::try_from(partition).ok().and_then(|at| ends.get(at)).copied().unwrap_or(0);
-        // A topic that was made anew is read from its first record: its ranges say what follows on what.
-        self.next.retain(|partition, offset| {
-            let is_there = *offset <= end(*partition);
-            if !is_there {
+        for Assigned { partition, position: first, .. } in assigned {
+            let end = usize::try_from(*partition).ok().and_then(|at| ends.get(at)).copied().unwrap_or(0);
+            let next = self.next.entry(*partition).or_insert(*first);
+            if end < *next {
+                // Its ranges say what follows on what.
                 tracing::error!(
                     partition,
-                    offset,
-                    end = end(*partition),
+                    offset = *next,
+                    end,
                     "the tallies end before the snapshot: the topic was made anew or has lost its tail"
                 );
+                *next = *first;
             }
-            is_there
-        });
+            *next = *first.max(next);
+        }
         let to: Vec<_> = self.next.iter().map(|(partition, offset)| (tallies.clone(), *partition, *offset)).collect();
         Ok(self.member.rewind(&to)?)
     }
 
     /// Writes the snapshots whose time has come, one partition after the other.
     fn write_down(&mut self, all: bool) -> Result<(), RoleError> {
+        if !self.engines.keys().any(|partition| self.snapshots.is_due(*partition, all)) {
+            return Ok(());
+        }
+        // What it tells of has to be with the brokers before it: nobody would send that again.
+        self.appender.flush()?;
+        if self.member.assignment().is_empty() {
+            // Between two assignments nobody may write, and whose partition comes back goes on as it is.
+            return Ok(());
+        }
         let mut lost = false;
         for (partition, engine) in &mut self.engines {
             let Some(position) = self.next.get(partition).copied() else { continue };
@@ -261,14 +300,15 @@ impl DetectorRole {
     }
 
     /// Every roll-up kept. The topic forgets: the oldest kept one of a partition begins its chain.
-    fn known_rollups(&self) -> Vec<Rollup> {
-        let mut first: BTreeMap<u32, i64> = BTreeMap::new();
-        for rollup in self.rollups.values() {
-            let hour = first.entry(rollup.partition).or_insert(rollup.hour);
-            *hour = rollup.hour.min(*hour);
-        }
-        let begins = |rollup: &Rollup| first.get(&rollup.partition) == Some(&rollup.hour);
-        self.rollups.values().map(|rollup| if begins(rollup) { rollup.as_first() } else { rollup.clone() }).collect()
+    fn known_rollups(&self) -> impl Iterator<Item = Cow<'_, Rollup>> {
+        let mut last = None;
+        self.rollups.iter().map(move |((partition, _), rollup)| {
+            if last.replace(*partition) == Some(*partition) {
+                Cow::Borrowed(rollup)
+            } else {
+                Cow::Owned(rollup.as_first())
+            }
+        })
     }
 
     /// Ready once what was there has been read: an engine that is being rebuilt detects nothing yet.
@@ -287,15 +327,30 @@ impl DetectorRole {
         }
     }
 
-    /// Reads which alerts exist already, so that rebuilt engines do not repeat them.
+    /// Reads which alerts exist by now, so that rebuilt engines do not repeat them; others may have raised some meanwhile.
     fn know_alerts(&mut self) -> Result<(), RoleError> {
+        let ruled: BTreeSet<AlertId> = self.verdicts.iter().map(|verdict| verdict.alert).collect();
+        if self.unknown(&ruled).is_subset(&self.unknown) {
+            // A verdict about one keeps it longer.
+            let kept = |(kept, _, id): &(bool, Timestamp, AlertId)| *kept || !ruled.contains(id);
+            let newly: Vec<_> = self.rulable.keys().filter(|key| !kept(key)).copied().collect();
+            for key in newly {
+                let alert = self.rulable.remove(&key);
+                self.rulable.extend(alert.map(|alert| ((true, key.1, key.2), alert)));
+            }
+        } else {
+            // About one that was let go at the limit.
+            self.alerts_next.clear();
+            self.rulable.clear();
+        }
         let topic = self.context.topics.alerts();
-        let mut reader = self.context.broker.read(&[(&topic, Vec::new())])?;
-        let ruled: HashSet<AlertId> = self.verdicts.iter().map(|verdict| verdict.alert).collect();
-        let (raised, rulable) = (&mut self.raised, &mut self.rulable);
-        rulable.clear();
+        let from = self.alerts_next.iter().map(|(partition, offset)| (*partition, *offset)).collect();
+        let mut reader = self.context.broker.read(&[(&topic, from)])?;
+        let (raised, rulable, next) = (&mut self.raised, &mut self.rulable, &mut self.alerts_next);
         while !reader.caught_up() && !self.context.stop.requested() {
+            self.context.heartbeat(Role::Detector);
             reader.poll(limits::POLL_RECORDS, limits::POLL_WAIT, &mut |record| {
+                next.insert(record.partition, record.offset + 1);
                 if let Ok(alert) = Alert::from_json(record.payload.unwrap_or_default()) {
                     let kept = alert.page || alert.suppressed_by.is_some() || ruled.contains(&alert.id);
                     remember(raised, &alert);
@@ -306,13 +361,25 @@ impl DetectorRole {
                 }
             })?;
         }
+        self.unknown = self.unknown(&ruled);
         Ok(())
+    }
+
+    /// Those that are not among the rulable ones.
+    fn unknown(&self, ruled: &BTreeSet<AlertId>) -> BTreeSet<AlertId> {
+        let known: HashSet<AlertId> = self.rulable.keys().map(|(_, _, id)| *id).collect();
+        ruled.iter().filter(|id| !known.contains(id)).copied().collect()
     }
 
     /// Messages of tally partitions, each with its offset.
     fn take(&mut self, payloads: Vec<(i32, i64, Vec<u8>)>) -> Result<(), RoleError> {
         for (partition, offset, payload) in payloads {
-            self.next.insert(partition, offset + 1);
+            let next = self.next.entry(partition).or_insert(offset);
+            if offset < *next {
+                // Delivered again. The engine would skip it too, and count it as one that was written again.
+                continue;
+            }
+            *next = offset + 1;
             let batch = match Batch::decode(&payload) {
                 Ok(batch) => batch,
                 Err(error) => {
@@ -357,8 +424,17 @@ impl DetectorRole {
     }
 
     fn hear(&mut self, rollup: Rollup) -> Result<(), RoleError> {
-        if self.rollups.insert(rollup.key(), rollup.clone()).is_none() {
-            self.tell(&rollup)?;
+        let place = (rollup.partition, rollup.hour);
+        if self.rollups.contains_key(&place) {
+            return Ok(());
+        }
+        self.tell(&rollup)?;
+        self.rollups.insert(place, rollup);
+        let (partition, hour) = place;
+        let oldest = hour.saturating_sub(ROLLUP_HOURS);
+        while let Some((first, _)) = self.rollups.range((partition, i64::MIN)..(partition, oldest)).next() {
+            let first = *first;
+            self.rollups.remove(&first);
         }
         Ok(())
     }
@@ -381,16 +457,23 @@ impl DetectorRole {
         self.waiting_since = None;
         tracing::warn!("roll-ups of other partitions did not come; the last known ones serve");
         let effects: Vec<Effects> = self.engines.values_mut().map(Engine::release_fleet).collect();
-        effects.into_iter().try_for_each(|effects| self.carry_out(effects))
+        effects.into_iter().try_for_each(|effects| self.carry_out(effects))?;
+        Ok(self.appender.flush()?)
     }
 
     fn carry_out(&mut self, effects: Effects) -> Result<(), RoleError> {
         for violation in &effects.violations {
+            if let Violation::Misdirected { partitions, .. } = violation
+                && !self.misdirected.insert(*partitions)
+            {
+                // Once the number of partitions has been raised, all that is retained is of the lower one: said and counted once.
+                continue;
+            }
             tracing::error!(?violation, "tallies are missing or doubled");
             self.context.metrics.invariant_violation("tallies_join", 1);
         }
         for rollup in effects.rollups {
-            if self.rollups.contains_key(&rollup.key()) {
+            if self.rollups.contains_key(&(rollup.partition, rollup.hour)) {
                 continue;
             }
             let (key, payload) = (Some(rollup.key()), rollup.encode());
@@ -433,9 +516,13 @@ impl DetectorRole {
         let mut held: BTreeMap<EntityKind, usize> = BTreeMap::new();
         let mut evicted: BTreeMap<EntityKind, u64> = BTreeMap::new();
         let mut forgotten: BTreeMap<Forgotten, u64> = BTreeMap::new();
-        let mut verdicts_late = 0;
+        let mut behind: BTreeMap<Behind, u64> = BTreeMap::new();
+        let (mut verdicts_late, mut repeated) = (0, 0);
         for stats in self.engines.values().map(Engine::stats) {
             verdicts_late += stats.verdicts_late;
+            repeated += stats.repeated;
+            *behind.entry(Behind::Tally).or_default() += stats.behind;
+            *behind.entry(Behind::Rollup).or_default() += stats.rollups_missed;
             *forgotten.entry(Forgotten::Alert).or_default() += stats.alerts_forgotten;
             *forgotten.entry(Forgotten::RaisedId).or_default() += stats.raised_forgotten;
             *forgotten.entry(Forgotten::Group).or_default() += stats.groups_shed;
@@ -462,6 +549,13 @@ impl DetectorRole {
             let before = self.forgotten.insert(what, n).unwrap_or(0);
             self.context.metrics.forgotten(what, n.saturating_sub(before));
         }
+        for (what, n) in behind {
+            let before = self.behind.insert(what, n).unwrap_or(0);
+            self.context.metrics.behind(what, n.saturating_sub(before));
+        }
+        // It was skipped, so nothing counts twice; but a transaction has not done what it is for.
+        self.context.metrics.invariant_violation("tallies_repeated", repeated.saturating_sub(self.repeated));
+        self.repeated = repeated;
         self.context.metrics.snapshot_age(self.snapshots.age());
         self.context.measure_lag(self.member.lag());
     }

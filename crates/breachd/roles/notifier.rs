@@ -22,6 +22,7 @@ use crate::cli::RoleName as Role;
 use crate::{
     checkpoints::{self, Pace},
     context::Context,
+    crash::Point,
     erase,
     persons::{self, Persons, State},
     probes::{self, Trials},
@@ -494,8 +495,10 @@ impl<'a> Active<'a> {
             if let Some(checkpoint) = checkpoint {
                 self.send(self.context.topics.checkpoints(), checkpoint.to_string())?;
             }
+            self.context.crash.pass(Point::NotifierBeforeCommit);
             match self.transactor.commit(None) {
                 Ok(()) => {
+                    self.context.crash.pass(Point::NotifierAfterCommit);
                     if made {
                         self.pace.made(tree.size());
                     }
@@ -613,6 +616,7 @@ impl<'a> Active<'a> {
     fn take_reports(&mut self, batch: &mut Batch) {
         for _ in 0..limits::REPORTS {
             let Ok(report) = self.reports.try_recv() else { break };
+            self.context.crash.pass(Point::NotifierAfterReport);
             if self.mailings.take(&report) {
                 continue;
             }

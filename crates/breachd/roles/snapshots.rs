@@ -13,7 +13,7 @@
 //! after a long one the next is later. The price is that so much more has to be read again after a crash.
 
 use super::RoleError;
-use crate::{context::Context, settings::limits};
+use crate::{context::Context, crash::Point, settings::limits};
 use detector::{Checkpoint, Engine, NotRestored};
 use std::{
     collections::BTreeMap,
@@ -172,8 +172,9 @@ impl Snapshots {
         }
         let tallies = self.context.topics.tallies();
         let offset = Offset { topic: tallies, partition, offset: position, metadata: name.clone() };
+        self.context.crash.pass(Point::DetectorBeforeCommit);
         match self.transactor.commit(Some((token, &[offset]))) {
-            Ok(()) => {}
+            Ok(()) => self.context.crash.pass(Point::DetectorAfterCommit),
             Err(CommitError::Aborted(reason)) => {
                 tracing::warn!(partition, %reason, "a snapshot was not written; the last one is restored");
                 return Ok(Outcome::Aborted);

@@ -12,8 +12,8 @@ pub const POLL_RECORDS: usize = 10_000;
 /// many records with all dead letters that each may have ([`ingest::limits::LETTERS_PER_RECORD_MAX`]) are 140 MB.
 pub const POLL_RAW_RECORDS: usize = 500;
 
-/// Packed tally messages per poll: each may hold thousands of tallies.
-pub const POLL_TALLIES: usize = 64;
+/// Packed tally messages per poll: each may hold thousands of tallies, in [`tally::limits::TALLIES_BYTES_MAX`].
+pub const POLL_TALLIES: usize = 16;
 
 /// Snapshots of a partition take at most one part in so many of the time.
 pub const SNAPSHOT_SHARE: u32 = 20;

@@ -307,9 +307,11 @@ impl Settings {
         self.key.clone().unwrap_or_default()
     }
 
-    /// How long the detector waits for roll-ups of other partitions before the last known ones serve.
+    /// How long the detector waits for roll-ups of other partitions before the last known ones serve: longer than a partition is taken
+    /// for silent, and longer than it takes until somebody else goes on with the work of an instance that was killed within a transaction.
     pub fn fleet_wait(&self) -> Duration {
-        2 * self.ingest.idle_after.0 + Duration::from_secs(10)
+        let moved = self.kafka.session_timeout + self.kafka.transaction_timeout;
+        (2 * self.ingest.idle_after.0).max(moved) + Duration::from_secs(10)
     }
 
     /// What each source's records mean, by topic.

@@ -271,6 +271,12 @@ impl Engine {
         effects.finish()
     }
 
+    /// From now on these raw partitions are waited for: a topic may get more of them at any time.
+    pub fn set_sources(&mut self, sources: &[(Box<str>, u32)]) {
+        self.spec.sources = sources.to_vec();
+        self.progress.expect(sources, self.settings.allowed_lateness);
+    }
+
     /// Takes in a roll-up of any tally partition, this one's own included. A repeated one changes nothing.
     pub fn rollup(&mut self, rollup: &Rollup) -> Effects {
         let mut effects = Effects::default();

@@ -111,9 +111,9 @@ impl Progress {
         Heard::New
     }
 
-    /// The same with these sources and this lateness, after the configuration may have changed: who is new is waited for, nobody waits for
-    /// who is no longer named.
-    pub(crate) fn expecting(mut self, sources: &[(Box<str>, u32)], lateness: Span) -> Self {
+    /// With these sources and this lateness from now on, after the configuration or a topic may have changed: who is new is waited for,
+    /// nobody waits for who is no longer named.
+    pub(crate) fn expect(&mut self, sources: &[(Box<str>, u32)], lateness: Span) {
         let fresh = Progress::new(sources, lateness);
         for (place, line) in &mut self.partitions {
             line.expected = fresh.partitions.contains_key(place);
@@ -122,7 +122,7 @@ impl Progress {
         for (place, line) in fresh.partitions {
             self.partitions.entry(place).or_insert(line);
         }
-        Progress { lateness, ..self }
+        self.lateness = lateness;
     }
 
     /// Nothing more will come from anywhere.
@@ -182,6 +182,23 @@ mod tests {
         progress.release_all();
         assert_eq!(progress.horizon(), Timestamp::from_secs(880));
         assert_eq!(violations, []);
+    }
+
+    #[test]
+    fn a_partition_that_a_topic_gets_later_is_waited_for_once_it_is_known() {
+        let mut progress = two();
+        let mut violations = Vec::new();
+        let first = manifest(vec![range("a", 0, 9, 1000, false), range("b", 0, 9, 1000, false)]);
+        progress.hear(&first, &mut violations);
+        let before = progress.horizon();
+        let of = |number, from, to, secs| Range { partition: number, ..range("a", from, to, secs, false) };
+        let all =
+            |n: i64, secs| manifest(vec![of(0, 9 * n, 9 * (n + 1), secs), range("b", 9 * n, 9 * (n + 1), secs, false)]);
+        progress.expect(&[("a".into(), 2), ("b".into(), 1)], Span::from_secs(120));
+        progress.hear(&all(1, 2000), &mut violations);
+        assert_eq!(progress.horizon(), before, "nothing is heard of it yet");
+        progress.hear(&manifest(vec![of(1, 0, 3, 1500)]), &mut violations);
+        assert_eq!((progress.horizon(), violations), (Timestamp::from_secs(1380), vec![]));
     }
 
     #[test]

@@ -12,8 +12,8 @@
 //! The engine is a pure function of its messages, so its state at position n and the tallies from n on give what all tallies give. All
 //! messages of a checkpoint are made between two tallies and must be written in one transaction, with the position as the group's offset:
 //! whoever has lost the partition cannot commit. Segments are given up in the order in which they came, so nothing older than a place
-//! written as empty is left when that is forgotten. A reader believes a snapshot only whole: the core names the segments and their slots, and
-//! the pieces by their hashes; each message has a version and a checksum, a segment its number, and anything else is an error; then the
+//! written as empty is left when that is forgotten. A reader believes a snapshot only whole: the core names the segments, their slots and
+//! their hashes, and the pieces by their hashes; each message has a version and a checksum, and anything else is an error; then the
 //! retained tallies are read instead. Pieces that a part had when it was longer stay in the topic, and nobody reads them.
 //!
 //! No message is much longer than a megabyte, whatever the limits: one that the broker refuses would end all snapshots.
@@ -127,6 +127,8 @@ pub(super) struct Ledger {
 #[derive(Clone, Copy, Debug, Default)]
 struct Segment {
     slot: u32,
+    /// Numbers begin anew with an engine that is built from the tallies, so they do not tell its segments from those of the one before.
+    hash: u64,
     bytes: u64,
     places: u32,
     /// Of them those whose latest copy this is.
@@ -215,8 +217,8 @@ impl Engine {
             }
             left = &left[n..];
             let value = message.finish();
-            let (slot, n) = (ledger.free_slot(), n as u32);
-            ledger.segments.insert(number, Segment { slot, bytes: value.len() as u64, places: n, counting: n });
+            let (slot, hash, n) = (ledger.free_slot(), stable_hash(&[&value]), n as u32);
+            ledger.segments.insert(number, Segment { slot, hash, bytes: value.len() as u64, places: n, counting: n });
             messages.push((self.spec.key(&slot.to_string()), value));
         }
         ledger.n_checkpoints += 1;
@@ -286,11 +288,15 @@ impl Engine {
             read_body(name, Unpacker { from: Decoder::of_body(&body), version }, |from| unpack(engine, from))?;
         }
         engine.ledger.pieces = pieces.unwrap_or_default();
-        for (number, slot) in segments.into_iter().rev() {
+        for (number, (slot, named)) in segments.into_iter().rev() {
             let name = slot.to_string();
             let value = part(&name)?;
             let segment = read(&name, value, |from| engine.unpack_segment(from, number))?;
-            engine.ledger.segments.insert(number, Segment { slot, bytes: value.len() as u64, ..segment });
+            let hash = stable_hash(&[value]);
+            if named.is_some_and(|named| named != hash) {
+                return Err(NotRestored::Contradiction("a segment is not the one that the core names"));
+            }
+            engine.ledger.segments.insert(number, Segment { slot, hash, bytes: value.len() as u64, ..segment });
         }
         engine.settle()?;
         let number = engine.ledger.n_checkpoints;
@@ -310,9 +316,8 @@ impl Engine {
         position.pack(&mut to);
         self.ledger.n_checkpoints.pack(&mut to);
         self.ledger.last_segment.pack(&mut to);
-        let slots: BTreeMap<u32, u32> =
-            self.ledger.segments.iter().map(|(number, segment)| (*number, segment.slot)).collect();
-        slots.pack(&mut to);
+        let named = |(number, segment): (&u32, &Segment)| (*number, (segment.slot, segment.hash));
+        self.ledger.segments.iter().map(named).collect::<BTreeMap<_, _>>().pack(&mut to);
         self.progress.pack(&mut to);
         self.closed.pack(&mut to);
         self.sent.pack(&mut to);
@@ -327,9 +332,16 @@ impl Engine {
         let position = Packed::unpack(from)?;
         self.ledger.n_checkpoints = Packed::unpack(from)?;
         self.ledger.last_segment = Packed::unpack(from)?;
-        let segments = Packed::unpack(from)?;
+        let segments = if from.version < VERSION_PIECES {
+            let slots = BTreeMap::<u32, u32>::unpack(from)?;
+            slots.into_iter().map(|(number, slot)| (number, (slot, None))).collect()
+        } else {
+            let named = BTreeMap::<u32, (u32, u64)>::unpack(from)?;
+            named.into_iter().map(|(number, (slot, hash))| (number, (slot, Some(hash)))).collect()
+        };
         let progress = Progress::unpack(from)?;
-        self.progress = progress.expecting(&self.spec.sources, self.settings.allowed_lateness);
+        self.progress = progress;
+        self.progress.expect(&self.spec.sources, self.settings.allowed_lateness);
         if from.version < VERSION_PIECES {
             self.unpack_work(from)?;
         }
@@ -501,8 +513,8 @@ impl From<NotRestored> for NotRestoredOr {
 struct Core {
     version: u8,
     position: i64,
-    /// Those that count, with their slots.
-    segments: BTreeMap<u32, u32>,
+    /// Those that count, with their slots and, since version 2, their hashes.
+    segments: BTreeMap<u32, (u32, Option<u64>)>,
     /// `None`: each part is one message.
     pieces: Option<Pieces>,
 }
