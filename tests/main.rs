@@ -5,6 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test's helper fails the test, and says why")]
 
+/// As the binary has: the simulation allocates as much.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[path = "it/audit.rs"]
 mod audit;
 #[path = "it/cli.rs"]

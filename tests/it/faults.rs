@@ -5,19 +5,25 @@
 
 use crate::{
     exact::batches,
-    harness::{Daemon, PATIENCE, Scratch, broker_at, contents, free_port, get, kafka_address, topic, unique, until},
+    harness::{
+        BINARY, Daemon, PATIENCE, Scratch, broker_at, contents, free_port, get, kafka_address, topic, unique, until,
+    },
     simulation::{
         judge::{self, Account},
         world::{self, DAYS, PARTITIONS, Raw, SOURCES, TALLY_PARTITIONS},
     },
+    told::{self, Told},
 };
 use breachd::{
     crash::{self, Point},
     settings::Settings,
 };
+use notifier::sandbox::{Sandbox as _, SmtpOptions, SmtpSandbox};
 use simulator::random::Random;
 use std::{
-    path::PathBuf,
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -43,6 +49,8 @@ pub(crate) struct Instance {
     config: PathBuf,
     console: String,
     log: PathBuf,
+    roles: &'static str,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Site {
@@ -58,18 +66,25 @@ impl Site {
         Site { scratch: Scratch::new(name), prefix, kafka: kafka.into(), broker, raw: world::raw(seed) }
     }
 
+    /// Takes in and judges.
     pub(crate) fn instance(&self, name: &str) -> Instance {
+        self.instance_with(name, "ingest,detector", "")
+    }
+
+    fn instance_with(&self, name: &str, roles: &'static str, more: &str) -> Instance {
         let console = format!("127.0.0.1:{}", free_port());
         let more = format!(
             "instance = \"{name}\"\n[kafka]\nbootstrap_servers = \"{kafka}\"\nsession_timeout = \"6s\"\ntransaction_timeout = \"10s\"\n\
              [topics]\nprefix = \"{prefix}\"\ntally_partitions = {TALLY_PARTITIONS}\n\
-             [ingest]\nflush_interval = \"50ms\"\nexpire_after = \"2s\"\nidle_after = \"4s\"\n[console]\nlisten = \"{console}\"\n",
+             [snapshots]\ninterval = \"200ms\"\n\
+             [ingest]\nflush_interval = \"50ms\"\nexpire_after = \"2s\"\nidle_after = \"4s\"\n[console]\nlisten = \"{console}\"\n{more}",
             kafka = self.kafka,
             prefix = self.prefix,
         );
         let text = world::configuration(&format!("{}-", self.prefix), &more);
         let config = self.scratch.write(&format!("{name}.toml"), text);
-        Instance { config, console, log: self.scratch.0.join(format!("{name}.log")) }
+        let log = self.scratch.0.join(format!("{name}.log"));
+        Instance { config, console, log, roles, environment: Vec::new() }
     }
 
     /// Writes a day of the logs. Whoever is silent in between has told all of it: so no pause here decides anything.
@@ -85,12 +100,22 @@ impl Site {
         appender.flush().unwrap();
     }
 
+    /// Writes what a crowd that nobody knows does at the end of a day.
+    pub(crate) fn produce_crowd(&self, day: i64, n: usize) {
+        let mut appender = self.broker.appender().unwrap();
+        world::crowd(day, n, &mut |partition, payload| {
+            let (topic, partition) = (self.topic("access"), Some(partition));
+            appender.send(Outgoing { topic, partition, payload, ..Outgoing::default() }).unwrap();
+        });
+        appender.flush().unwrap();
+    }
+
     /// Waits until everything that must be there is, and nothing else, and nothing was counted that must not be. Who ends meanwhile is
     /// started again, as a supervisor would.
     pub(crate) fn judge(&self, running: &mut [Running]) -> Account {
         let settings = Settings::load(std::slice::from_ref(&running[0].instance.config), &[]).unwrap();
         let expected = judge::expected(self.broker.as_ref(), &settings);
-        assert!(expected.alerts.len() >= 5, "{}", expected.alerts.len());
+        assert!(expected.alerts.len() >= 5, "{:#?}", expected.alerts);
         let from = Instant::now();
         loop {
             let found = judge::found(self.broker.as_ref(), &settings);
@@ -112,9 +137,11 @@ impl Site {
 
     /// Waits until the manifests have come to the end of a source's records.
     pub(crate) fn await_taken(&self, source: &str) {
-        until("every record is taken in", || {
-            (self.told(source) == self.broker.end_offsets(&self.topic(source)).unwrap()).then_some(())
-        });
+        until("every record is taken in", || self.has_taken(source));
+    }
+
+    pub(crate) fn has_taken(&self, source: &str) -> Option<()> {
+        (self.told(source) == self.broker.end_offsets(&self.topic(source)).unwrap()).then_some(())
     }
 
     /// How far into a source's partitions the manifests went last. A tally partition has the flushes in their order, and each flush tells
@@ -137,8 +164,10 @@ impl Instance {
         Running { instance: self, daemon }
     }
 
-    fn start(&self, environment: &[(&str, &str)]) -> Daemon {
-        Daemon::run_with(&self.config, &["--roles", "ingest,detector"], self.log.clone(), environment)
+    fn start(&self, more: &[(&str, &str)]) -> Daemon {
+        let own = self.environment.iter().map(|(name, value)| (*name, value.as_str()));
+        let environment: Vec<(&str, &str)> = own.chain(more.iter().copied()).collect();
+        Daemon::run_with(&self.config, &["--roles", self.roles], self.log.clone(), &environment)
     }
 
     pub(crate) fn said(&self) -> String {
@@ -167,6 +196,12 @@ impl Running {
         lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64).sum()
     }
 
+    fn verify_journal(&self) {
+        let verify = ["audit", "verify", "--config"];
+        let verified = Command::new(BINARY).args(verify).arg(&self.instance.config).output().unwrap();
+        assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    }
+
     pub(crate) fn is_ready(&self) -> Option<()> {
         get(&self.instance.console, "/readyz").filter(|(status, _)| *status == 200).map(drop)
     }
@@ -176,12 +211,24 @@ pub(crate) fn all_end_well(running: Vec<Running>) {
     running.into_iter().for_each(|mut running| assert_eq!(running.daemon.terminate(), Some(0)));
 }
 
-/// Dies at the point, and once more with other records, then goes on. Only all of them raise alerts for certain, so there it dies once.
-fn dies_at(point: Point) {
+/// Dies at the point, and once more with other records, then goes on. Only all of them raise alerts for certain, and somebody has to be
+/// told of those: where that is needed it dies once.
+fn dies_at(point: Point, smtp: &SmtpSandbox) {
     let site = Site::new(point.as_str(), 1);
-    let one = site.instance("one");
+    let one = site.instance_with(
+        "one",
+        "ingest,detector,notifier",
+        &format!(
+            "[[triggers]]\nseverity_at_least = \"low\"\nchannels = [\"mail\"]\n\
+             [[channels]]\nname = \"mail\"\nkind = \"email\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
+             from = \"breachd@example.com\"\nto = [\"{}@example.com\"]\nretry = {{ first = \"1s\", max = \"2s\" }}\n",
+            smtp.port(),
+            site.prefix,
+        ),
+    );
     let (half, all) = (DAYS as usize / 2, DAYS as usize);
-    let first = if point == Point::DetectorAfterAlert { all } else { half };
+    let needs_alerts = point == Point::DetectorAfterAlert || point.as_str().starts_with("notifier");
+    let first = if needs_alerts { all } else { half };
     let deaths = [0..first, first..all];
     for (nth, days) in deaths.into_iter().enumerate().filter(|(_, days)| !days.is_empty()) {
         days.for_each(|day| site.produce(day));
@@ -194,19 +241,36 @@ fn dies_at(point: Point) {
         });
     }
     let mut running = [one.run()];
-    site.judge(&mut running);
+    let expected = site.judge(&mut running);
+    let told = until("everybody was told of every alert", || {
+        running[0].tend();
+        let entries = told::journal(site.broker.as_ref(), &site.prefix);
+        let told = Told::of(&entries);
+        let text = serde_json::to_string(&entries).unwrap();
+        let all_known = expected.alerts.keys().all(|id| text.contains(id.as_str()));
+        let all_taken = told.notices.keys().all(|id| told.is_taken(id));
+        (all_known && all_taken && !told.notices.is_empty()).then_some(told)
+    });
+    // One that was sent again has its id again.
+    let to = format!("{}@example.com", site.prefix);
+    let mails = smtp.received().into_iter().filter(|mail| String::from_utf8_lossy(&mail.raw).contains(&to));
+    let different: BTreeSet<String> = mails.map(|mail| mail.id).collect();
+    assert_eq!(different.len(), told.notices.len(), "{point:?}");
+    running[0].verify_journal();
     all_end_well(running.into());
 }
 
 #[test]
 fn a_crash_at_any_point_leaves_no_trace() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let smtp = runtime.block_on(SmtpSandbox::start(SmtpOptions::default())).unwrap();
     let points = Mutex::new(Point::ALL.into_iter());
     thread::scope(|scope| {
         let work = || {
             loop {
                 let next = points.lock().unwrap().next();
                 let Some(point) = next else { break };
-                dies_at(point);
+                dies_at(point, &smtp);
             }
         };
         (0..AT_ONCE).for_each(|_| drop(scope.spawn(work)));
@@ -262,6 +326,65 @@ fn storm(site: &Site, rounds: usize, pause: Duration, violent: bool) {
     running.iter_mut().for_each(Running::tend);
     site.judge(&mut running);
     all_end_well(running);
+}
+
+/// A wall clock that a test moves (`clock.c`, between a process and its C library). Timers run on, as those of a machine do whose clock is
+/// set; waits that are under way are not prolonged, as they would be there.
+struct WallClock {
+    wrong_by: PathBuf,
+}
+
+impl WallClock {
+    fn of(site: &Site, instance: &mut Instance) -> WallClock {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clock.c");
+        let library = site.scratch.0.join("clock.so");
+        let compiled =
+            Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
+        assert!(compiled.is_ok_and(|status| status.success()), "cc compiles clock.c");
+        let clock = WallClock { wrong_by: site.scratch.write("clock", "0") };
+        let [library, file] = [&library, &clock.wrong_by].map(|path| path.display().to_string());
+        instance.environment.extend([("LD_PRELOAD", library), ("WALL_CLOCK", file)]);
+        clock
+    }
+
+    fn set(&self, wrong_by_hours: i64) {
+        let next = self.wrong_by.with_extension("next");
+        std::fs::write(&next, (wrong_by_hours * 3600).to_string()).unwrap();
+        std::fs::rename(next, &self.wrong_by).unwrap();
+    }
+}
+
+/// Hours ahead, hours back, when there were no computers (a battery that is empty), weeks ahead, and right again: what decides is when
+/// something happened and when the broker wrote it down. Set back, the process ends itself.
+#[test]
+fn a_wall_clock_that_jumps_decides_nothing() {
+    let site = Site::new("clock", 3);
+    let mut one = site.instance_with("one", "ingest,detector,notifier", "");
+    let clock = WallClock::of(&site, &mut one);
+    let mut running = [one.run()];
+    for (day, hours) in [5, -5, -19_000 * 24, 40 * 24, 0].into_iter().enumerate() {
+        until("it is ready", || {
+            running[0].tend();
+            running[0].is_ready()
+        });
+        clock.set(hours);
+        site.produce(day);
+        until("what is written is taken in", || {
+            running[0].tend();
+            site.has_taken("access")
+        });
+    }
+    (5..DAYS as usize).for_each(|day| site.produce(day));
+    let expected = site.judge(&mut running);
+    let times = running[0].instance.said().matches("the wall clock was set back").count();
+    assert!((1..=3).contains(&times), "{times}: from 5 hours ahead, from 5 behind, from 40 days ahead");
+    let journal = || contents(site.broker.as_ref(), &format!("{}.journal", site.prefix));
+    until("each alert is in the journal", || {
+        let text: String = journal().iter().map(|(_, line)| String::from_utf8_lossy(line).into_owned()).collect();
+        expected.alerts.keys().all(|id| text.contains(id.as_str())).then_some(())
+    });
+    running[0].verify_journal();
+    all_end_well(running.into());
 }
 
 #[test]

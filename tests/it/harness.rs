@@ -159,6 +159,10 @@ impl Daemon {
         (kib / 1024, ticks.sum::<u64>() as f64 / 100.0)
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn exited(&mut self) -> Option<Option<i32>> {
         self.child.try_wait().expect("a child of ours").map(|status| status.code())
     }

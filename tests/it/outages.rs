@@ -1,8 +1,8 @@
-//! What takes minutes: brokers that die, records that are gone, a full disk. Each on brokers of its own. `tests/nightly` runs them.
+//! What takes minutes: brokers that die, records that are gone, a full disk, a crowd of a million and too little memory. Each on brokers of its own. `tests/nightly` runs them.
 
 use crate::{
     faults::{Running, Site, all_end_well},
-    harness::{Scratch, free_port, topic, until},
+    harness::{Scratch, free_port, topic, unique, until, within},
     simulation::world::{DAYS, PARTITIONS},
 };
 use std::{
@@ -12,6 +12,13 @@ use std::{
     time::Duration,
 };
 use stream::Outgoing;
+
+/// Less than the process needs for the crowd, and more than for the days before.
+const TOO_LITTLE_MIB: u64 = 600;
+/// What it needs.
+const ENOUGH_MIB: u64 = 6_000;
+/// How long anything may take that a million lines are in the way of.
+const CROWD_WAIT: Duration = Duration::from_secs(900);
 
 /// Kafka brokers of one test, gone with it.
 struct Cluster {
@@ -87,28 +94,39 @@ fn nightly_brokers_that_die_cost_time_and_nothing_else() {
 fn nightly_records_deleted_before_they_were_read_are_told() {
     let cluster = Cluster::up(1, None);
     let site = Site::at(&cluster.servers(), "deleted", 6);
-    let one = site.instance("one");
-    let mut running = one.run();
-    (0..2).for_each(|day| site.produce(day));
+    let access = site.topic("access");
+    let delete = || {
+        let ends = site.broker.end_offsets(&access).unwrap();
+        let places: Vec<String> = (0..PARTITIONS as usize)
+            .map(|number| format!("{{\"topic\":\"{access}\",\"partition\":{number},\"offset\":{}}}", ends[number]))
+            .collect();
+        let list = format!("{{\"partitions\":[{}],\"version\":1}}", places.join(","));
+        let file = cluster.scratch.write("delete.json", list);
+        cluster.kafka(&["cli", "delete-records", "--offset-json-file", file.to_str().unwrap()]);
+    };
+    let mut running = site.instance("one").run();
+    site.produce(0);
     site.await_taken("access");
     assert_eq!(running.daemon.terminate(), Some(0));
-    (2..4).for_each(|day| site.produce(day));
-    let access = site.topic("access");
-    let ends = site.broker.end_offsets(&access).unwrap();
-    let places: Vec<String> = (0..PARTITIONS as usize)
-        .map(|number| format!("{{\"topic\":\"{access}\",\"partition\":{number},\"offset\":{}}}", ends[number]))
-        .collect();
-    let file = cluster.scratch.write("delete.json", format!("{{\"partitions\":[{}],\"version\":1}}", places.join(",")));
-    cluster.kafka(&["cli", "delete-records", "--offset-json-file", file.to_str().unwrap()]);
-    (4..6).for_each(|day| site.produce(day));
+    site.produce(1);
+    delete();
+    site.produce(2);
     running.tend();
     site.await_taken("access");
-    let said = running.instance.said();
-    assert!(said.contains("records were deleted before they were read"), "{said}");
-    until("the gap is counted", || {
-        let violations = running.violations();
-        (violations > 0).then_some(())
-    });
+    let times =
+        |running: &Running| running.instance.said().matches("records were deleted before they were read").count();
+    assert_eq!(times(&running), PARTITIONS as usize);
+    let counted = until("the gap is counted", || Some(running.violations()).filter(|n| *n > 0));
+
+    // The same while it runs, and is slow.
+    running.daemon.signal("STOP");
+    site.produce(3);
+    delete();
+    site.produce(4);
+    running.daemon.signal("CONT");
+    site.await_taken("access");
+    assert_eq!(times(&running), 2 * PARTITIONS as usize);
+    until("that gap is counted too", || (running.violations() > counted).then_some(()));
     assert_eq!(running.daemon.terminate(), Some(0));
 }
 
@@ -204,5 +222,84 @@ fn nightly_a_full_disk_costs_time_and_nothing_else() {
     cluster.kafka(&["start"]);
     (3..6).for_each(|day| site.produce(day));
     site.judge(&mut running);
+    all_end_well(running.into());
+}
+
+/// A control group (of version 1 or 2) whose memory is limited, which needs root.
+struct Memory(std::path::PathBuf);
+
+impl Memory {
+    const V1: &str = "/sys/fs/cgroup/memory";
+
+    fn new() -> Memory {
+        let root = if Path::new(Self::V1).exists() { Self::V1 } else { "/sys/fs/cgroup" };
+        let group = Path::new(root).join(unique("memory"));
+        std::fs::create_dir(&group).expect("only root can limit the memory of a process");
+        Memory(group)
+    }
+
+    fn is_v1(&self) -> bool {
+        self.0.starts_with(Self::V1)
+    }
+
+    fn limit(&self, mib: u64) {
+        let name = if self.is_v1() { "memory.limit_in_bytes" } else { "memory.max" };
+        std::fs::write(self.0.join(name), (mib << 20).to_string()).unwrap();
+    }
+
+    /// It counts from now on. False: it has ended already.
+    fn hold(&self, running: &Running) -> bool {
+        std::fs::write(self.0.join("cgroup.procs"), running.daemon.id().to_string()).is_ok()
+    }
+
+    /// How often the kernel has killed a process here.
+    fn kills(&self) -> u64 {
+        let name = if self.is_v1() { "memory.oom_control" } else { "memory.events" };
+        let text = std::fs::read_to_string(self.0.join(name)).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("oom_kill ")).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// A million people and a million addresses that nobody knows, within a minute. With too little memory the kernel kills it, again and again;
+/// with what `breachd size` says that the limits come to, it goes on where it was.
+#[test]
+#[ignore = "nightly"]
+fn nightly_a_crowd_of_a_million_and_too_little_memory_cost_time_and_nothing_else() {
+    const CROWD: usize = 1_000_000;
+    let cluster = Cluster::up(1, None);
+    let site = Site::at(&cluster.servers(), "crowd", 3);
+    let mut running = [site.instance("one").run()];
+    until("it is ready", || running[0].is_ready());
+    (0..3).for_each(|day| site.produce(day));
+    site.await_taken("access");
+    let memory = Memory::new();
+    memory.limit(TOO_LITTLE_MIB);
+    assert!(memory.hold(&running[0]));
+    site.produce_crowd(2, CROWD);
+    within(CROWD_WAIT, "the kernel kills it", || {
+        let before = running[0].daemon.id();
+        running[0].tend();
+        if running[0].daemon.id() != before {
+            memory.hold(&running[0]);
+        }
+        (memory.kills() >= 2).then_some(())
+    });
+    memory.limit(ENOUGH_MIB);
+    let kills = memory.kills();
+    (3..DAYS as usize).for_each(|day| site.produce(day));
+    within(CROWD_WAIT, "everything is taken in", || {
+        running[0].tend();
+        site.has_taken("access")
+    });
+    site.judge(&mut running);
+    let (peak_mib, cpu_seconds) = running[0].daemon.used();
+    eprintln!("a crowd of {CROWD}: {peak_mib} MiB at most, {cpu_seconds} s of processor time");
+    assert_eq!(memory.kills(), kills, "{ENOUGH_MIB} MiB are enough");
     all_end_well(running.into());
 }

@@ -114,7 +114,7 @@ fn servicenow(python: &Path, what: &str, url: &str) -> String {
 }
 
 /// The journal's decisions, as (kind, body).
-fn journal(broker: &dyn Broker, prefix: &str) -> Vec<(String, Value)> {
+pub(crate) fn journal(broker: &dyn Broker, prefix: &str) -> Vec<(String, Value)> {
     contents(broker, &format!("{prefix}.journal"))
         .iter()
         .map(|(_, line)| journal::Entry::from_line(line).unwrap())
@@ -127,13 +127,13 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 }
 
 /// Notices that were requested, by id, and the reports on each, in order.
-struct Told {
-    notices: BTreeMap<String, Value>,
+pub(crate) struct Told {
+    pub(crate) notices: BTreeMap<String, Value>,
     reports: BTreeMap<String, Vec<Value>>,
 }
 
 impl Told {
-    fn of(journal: &[(String, Value)]) -> Told {
+    pub(crate) fn of(journal: &[(String, Value)]) -> Told {
         let of_kind = |kind: &'static str| journal.iter().filter(move |(found, _)| found == kind).map(|(_, body)| body);
         let notices =
             of_kind("notice_requested").map(|body| (text(body, "/notice/id").to_owned(), body["notice"].clone()));
@@ -149,7 +149,7 @@ impl Told {
     }
 
     /// Whether somebody took it.
-    fn is_taken(&self, id: &str) -> bool {
+    pub(crate) fn is_taken(&self, id: &str) -> bool {
         let taken = |report: &Value| matches!(text(report, "/result/outcome"), "accepted" | "confirmed");
         self.reports.get(id).is_some_and(|reports| reports.iter().any(taken))
     }

@@ -59,6 +59,7 @@ pub(super) fn settings() -> Vec<Arc<Settings>> {
     let scratch = Scratch::new("simulation");
     let more = format!(
         "[topics]\ntally_partitions = {TALLY_PARTITIONS}\n\
+         [snapshots]\ninterval = \"200ms\"\n\
          [ingest]\nflush_interval = \"200ms\"\nexpire_after = \"5s\"\nidle_after = \"{IDLE_AFTER_MS}ms\"\n"
     );
     let file = scratch.write("breachd.toml", configuration("", &more));
@@ -140,6 +141,26 @@ fn events(random: &mut Random) -> Vec<Event> {
     }
     events.sort_by_key(|event| event.at_ms);
     events
+}
+
+/// Access lines of names that nobody has, each tried once from an address of its own, within the last minute of a day; with their partitions.
+pub(crate) fn crowd(day: i64, n: usize, each: &mut dyn FnMut(i32, Vec<u8>)) {
+    /// Events written at once.
+    const CHUNK: usize = 10_000;
+    let mut random = Random::new(day as u64).fork("crowd", 0);
+    let from_ms = START.as_millis() + (day + 1) * DAY_MS - 60_000;
+    for first in (0..n).step_by(CHUNK) {
+        let attempt = |nth: usize| {
+            let address = std::net::Ipv4Addr::from_bits(0x6440_0000 + nth as u32).to_string();
+            let session = Session { id: 0, ..Session::new(address.into(), AGENTS[0], &mut random) };
+            let at_ms = from_ms + (nth * 60_000 / n) as i64;
+            portal::log_in(&format!("made.up{nth}").into(), None, &session, at_ms, &mut random)
+        };
+        let events: Vec<Event> = (first..n.min(first + CHUNK)).map(attempt).collect();
+        for (nth, line) in lines::write(&events).access.lines().enumerate() {
+            each((nth as u32 % PARTITIONS) as i32, line.into());
+        }
+    }
 }
 
 /// Lines that come behind later ones, some by more than the allowed lateness, and lines without sense.
