@@ -4,9 +4,11 @@
 //!
 //! 1. librdkafka's callback, within a poll, only notes the partitions and takes them with an *empty* assignment;
 //! 2. the poll then asks the coordinator for the committed offsets with their metadata (open transactions are waited for)
-//!    and the brokers for the ends, and assigns the partitions at exactly these offsets; if that fails, e.g. because a
-//!    broker is away, the next poll tries again, while the membership is kept alive in the background;
-//! 3. it returns [`Polled::Rebalanced`]. A revocation is told in the same way, with an empty assignment.
+//!    and the brokers for the ends; if that fails, e.g. because a broker is away, the next poll tries again, while the
+//!    membership is kept alive in the background;
+//! 3. it returns [`Polled::Rebalanced`], and the poll after that assigns the partitions at exactly these offsets, or at
+//!    those to which the caller has gone meanwhile: librdkafka (2.12) aborts the process now and then if it is assigned
+//!    partitions twice in a row. A revocation is told in the same way, with an empty assignment.
 //!
 //! A token is refused here already while the membership is lost: librdkafka would then name no generation at all, and
 //! Kafka believes a transaction that names none (for the sake of old clients).
@@ -43,6 +45,8 @@ pub(super) struct KafkaMember {
     /// Noted by the callback, not yet taken.
     pending: Option<Vec<(String, i32)>>,
     slots: Slots,
+    /// librdkafka has not been told of them, or of where they go on.
+    untold: bool,
     /// Partitions that have begun anew under this member: what was committed is about records that are gone.
     anew: HashSet<(String, i32)>,
 }
@@ -120,11 +124,12 @@ impl KafkaMember {
             spec,
             pending: None,
             slots: Slots::default(),
+            untold: false,
             anew: HashSet::new(),
         })
     }
 
-    /// Takes the noted partitions at their committed offsets.
+    /// The noted partitions at their committed offsets.
     fn adopt(&self, noted: &[(String, i32)]) -> Result<Slots, StreamError> {
         let committed = self.committed(noted)?;
         let mut slots = Vec::with_capacity(noted.len());
@@ -166,9 +171,7 @@ impl KafkaMember {
             slots.push(Slot { next: assigned.position, assigned });
         }
         slots.sort_by(|one, other| one.assigned.cmp(&other.assigned));
-        let slots = Slots { slots, last: 0 };
-        self.assign(&slots)?;
-        Ok(slots)
+        Ok(Slots { slots, last: 0 })
     }
 
     fn committed(&self, noted: &[(String, i32)]) -> Result<Committed, StreamError> {
@@ -191,11 +194,19 @@ impl KafkaMember {
         Ok(committed)
     }
 
-    fn assign(&self, slots: &Slots) -> Result<(), StreamError> {
-        slots
-            .list()
-            .and_then(|list| self.consumer.assign(&list))
-            .map_err(|error| self.connection.blame("take partitions", &error))
+    /// Assigning throws away what was fetched ahead, in every state of the fetcher; a seek does not work in all.
+    fn tell(&mut self) -> Result<(), StreamError> {
+        if std::mem::take(&mut self.untold) {
+            let assigned = self.slots.list().and_then(|list| self.consumer.assign(&list));
+            assigned.map_err(|error| self.connection.blame("take partitions", &error))?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of all of them.
+    fn let_go(&mut self) {
+        self.slots = Slots::default();
+        self.untold = false;
     }
 
     /// Whether an error of the consumer ends it; the others pass by themselves and have been told already.
@@ -224,12 +235,14 @@ impl Member for KafkaMember {
     fn poll(&mut self, max: usize, wait: Duration, each: &mut dyn FnMut(RecordRef<'_>)) -> Result<Polled, StreamError> {
         let deadline = Instant::now() + wait;
         let mut n_records = 0;
+        self.tell()?;
         loop {
             let mut left = deadline.saturating_duration_since(Instant::now());
             if let Some(noted) = &self.pending {
                 match self.adopt(noted) {
                     Ok(slots) => {
                         self.slots = slots;
+                        self.untold = true;
                         self.pending = None;
                         self.anew.clear();
                         return Ok(Polled::Rebalanced);
@@ -247,22 +260,22 @@ impl Member for KafkaMember {
             let nothing = polled.is_none();
             match polled {
                 Some(Ok(message)) if max == 0 => {
-                    self.slots.rewind(&[(message.topic().to_owned(), message.partition(), message.offset())]);
-                    self.assign(&self.slots)?;
+                    self.untold |=
+                        self.slots.rewind(&[(message.topic().to_owned(), message.partition(), message.offset())]);
                 }
                 Some(Ok(message)) if self.slots.is_behind(&message) => {
                     // Deleted and made again between two looks at the cluster: no rebalance, and librdkafka goes on at the first record.
                     // Whoever took it as what follows would tell of a range that ends before it begins.
                     self.anew.insert((message.topic().to_owned(), message.partition()));
                     self.pending = Some(self.slots.places());
-                    self.slots = Slots::default();
+                    self.let_go();
                     continue;
                 }
                 Some(Ok(message)) => n_records += usize::from(self.slots.deliver(&message, each)),
                 Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
                     // Deleted before they were read, or the log has lost its tail: as at a start, [`KafkaMember::adopt`] sees which.
                     self.pending = Some(self.slots.places());
-                    self.slots = Slots::default();
+                    self.let_go();
                     continue;
                 }
                 Some(Err(error)) => self.judge(&error)?,
@@ -272,11 +285,11 @@ impl Member for KafkaMember {
                 None => {}
                 Some(Change::Revoked) => {
                     self.pending = None;
-                    self.slots = Slots::default();
+                    self.let_go();
                     return Ok(Polled::Rebalanced);
                 }
                 Some(Change::Assigned(noted)) => {
-                    self.slots = Slots::default();
+                    self.let_go();
                     self.pending = Some(noted);
                     continue;
                 }
@@ -295,8 +308,8 @@ impl Member for KafkaMember {
     }
 
     fn rewind(&mut self, to: &[(String, i32, i64)]) -> Result<(), StreamError> {
-        // Assigning anew throws away what was fetched ahead, in every state of the fetcher; a seek does not work in all.
-        if self.slots.rewind(to) { self.assign(&self.slots) } else { Ok(()) }
+        self.untold |= self.slots.rewind(to);
+        Ok(())
     }
 
     fn token(&self) -> GroupToken {
