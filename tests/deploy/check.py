@@ -202,8 +202,11 @@ def runbooks_name_only_commands_that_exist():
         name: [kebab(variant) for variant in re.findall(r"^    ([A-Z]\w+)\b", body, re.M)]
         for name, body in re.findall(r"pub enum (\w+) \{\n(.*?)^\}", source, re.S | re.M)
     }
-    options = {field.replace("_", "-") for field in re.findall(r"^ +(?:pub )?(\w+): ", source, re.M)}
-    options |= set(re.findall(r'long = "([\w-]+)"', source))
+    # Some commands have their options where their work is.
+    options = set()
+    for text in [source, *(text for text in (path.read_text() for path in CLI.parent.rglob("*.rs")) if "#[arg(" in text)]:
+        options |= {field.replace("_", "-") for field in re.findall(r"^ +(?:pub )?(\w+): ", text, re.M)}
+        options |= set(re.findall(r'long = "([\w-]+)"', text))
     want("run" in enums["Command"], "no commands found: has the form of cli.rs changed?")
     seen = 0
     for path in [*RUNBOOKS.glob("*.md"), DEPLOY / "README.md"]:
