@@ -250,7 +250,7 @@ pub async fn run(settings: Settings, files: &[PathBuf], roles: &[RoleName]) -> a
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
     let mut announced = false;
-    let mut clock = wall::Steps::new();
+    let mut clock = wall::Steps::from_now_on();
     let told = loop {
         let running = daemon.as_ref().expect("taken only after the loop");
         tokio::select! {

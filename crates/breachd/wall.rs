@@ -16,14 +16,13 @@ pub struct Steps {
 }
 
 impl Steps {
-    #[expect(clippy::new_without_default, reason = "it begins now")]
-    pub fn new() -> Self {
+    pub fn from_now_on() -> Self {
         Steps { wall: now(), at: Instant::now() }
     }
 
     /// By how much the wall clock was set back since it was asked last, at least; negative if it was set forward.
     pub fn back(&mut self) -> Span {
-        let next = Steps::new();
+        let next = Steps::from_now_on();
         let passed_ms = i64::try_from((next.at - self.at).as_millis()).unwrap_or(i64::MAX);
         let back = Span::from_millis(passed_ms.saturating_sub((next.wall - self.wall).as_millis()));
         *self = next;

@@ -15,7 +15,7 @@ use stream::Outgoing;
 
 /// Less than the process needs for the crowd, and more than for the days before.
 const TOO_LITTLE_MIB: u64 = 600;
-/// What it needs.
+/// A third more than it was seen to need.
 const ENOUGH_MIB: u64 = 6_000;
 /// How long anything may take that a million lines are in the way of.
 const CROWD_WAIT: Duration = Duration::from_secs(900);
@@ -268,7 +268,7 @@ impl Drop for Memory {
 }
 
 /// A million people and a million addresses that nobody knows, within a minute. With too little memory the kernel kills it, again and again;
-/// with what `breachd size` says that the limits come to, it goes on where it was.
+/// with enough of it, it goes on where it was.
 #[test]
 #[ignore = "nightly"]
 fn nightly_a_crowd_of_a_million_and_too_little_memory_cost_time_and_nothing_else() {

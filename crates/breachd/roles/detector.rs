@@ -332,8 +332,8 @@ impl DetectorRole {
         let ruled: BTreeSet<AlertId> = self.verdicts.iter().map(|verdict| verdict.alert).collect();
         if self.unknown(&ruled).is_subset(&self.unknown) {
             // A verdict about one keeps it longer.
-            let kept = |(kept, _, id): &(bool, Timestamp, AlertId)| *kept || !ruled.contains(id);
-            let newly: Vec<_> = self.rulable.keys().filter(|key| !kept(key)).copied().collect();
+            let newly_kept = |(kept, _, id): &&(bool, Timestamp, AlertId)| !*kept && ruled.contains(id);
+            let newly: Vec<_> = self.rulable.keys().filter(newly_kept).copied().collect();
             for key in newly {
                 let alert = self.rulable.remove(&key);
                 self.rulable.extend(alert.map(|alert| ((true, key.1, key.2), alert)));
@@ -424,17 +424,15 @@ impl DetectorRole {
     }
 
     fn hear(&mut self, rollup: Rollup) -> Result<(), RoleError> {
-        let place = (rollup.partition, rollup.hour);
-        if self.rollups.contains_key(&place) {
+        let (partition, hour) = (rollup.partition, rollup.hour);
+        if self.rollups.contains_key(&(partition, hour)) {
             return Ok(());
         }
         self.tell(&rollup)?;
-        self.rollups.insert(place, rollup);
-        let (partition, hour) = place;
-        let oldest = hour.saturating_sub(ROLLUP_HOURS);
-        while let Some((first, _)) = self.rollups.range((partition, i64::MIN)..(partition, oldest)).next() {
-            let first = *first;
-            self.rollups.remove(&first);
+        self.rollups.insert((partition, hour), rollup);
+        let outdated = (partition, i64::MIN)..(partition, hour.saturating_sub(ROLLUP_HOURS));
+        while let Some(oldest) = self.rollups.range(outdated.clone()).next().map(|(place, _)| *place) {
+            self.rollups.remove(&oldest);
         }
         Ok(())
     }
@@ -541,17 +539,13 @@ impl DetectorRole {
             self.context.metrics.entities(kind, n);
         }
         for (kind, n) in evicted {
-            // Engines count from their start, metrics from the process's: only what is new is added.
-            let before = self.evicted.insert(kind, n).unwrap_or(0);
-            self.context.metrics.evicted(kind, n.saturating_sub(before));
+            self.context.metrics.evicted(kind, news(&mut self.evicted, kind, n));
         }
         for (what, n) in forgotten {
-            let before = self.forgotten.insert(what, n).unwrap_or(0);
-            self.context.metrics.forgotten(what, n.saturating_sub(before));
+            self.context.metrics.forgotten(what, news(&mut self.forgotten, what, n));
         }
         for (what, n) in behind {
-            let before = self.behind.insert(what, n).unwrap_or(0);
-            self.context.metrics.behind(what, n.saturating_sub(before));
+            self.context.metrics.behind(what, news(&mut self.behind, what, n));
         }
         // It was skipped, so nothing counts twice; but a transaction has not done what it is for.
         self.context.metrics.invariant_violation("tallies_repeated", repeated.saturating_sub(self.repeated));
@@ -559,6 +553,12 @@ impl DetectorRole {
         self.context.metrics.snapshot_age(self.snapshots.age());
         self.context.measure_lag(self.member.lag());
     }
+}
+
+/// By how much a count has grown since it was told last. Engines count from their start, metrics from the process's: only what is new is
+/// added.
+fn news<K: Ord>(told: &mut BTreeMap<K, u64>, of: K, n: u64) -> u64 {
+    n.saturating_sub(told.insert(of, n).unwrap_or(0))
 }
 
 /// Notes that an alert is in `breachd.alerts`; false if it was known to be. At the limit those whose window ended first are forgotten:

@@ -203,6 +203,12 @@ impl KafkaMember {
         Ok(())
     }
 
+    /// The same partitions once more, as after a rebalance.
+    fn take_again(&mut self) {
+        self.pending = Some(self.slots.places());
+        self.let_go();
+    }
+
     /// Lets go of all of them.
     fn let_go(&mut self) {
         self.slots = Slots::default();
@@ -267,15 +273,13 @@ impl Member for KafkaMember {
                     // Deleted and made again between two looks at the cluster: no rebalance, and librdkafka goes on at the first record.
                     // Whoever took it as what follows would tell of a range that ends before it begins.
                     self.anew.insert((message.topic().to_owned(), message.partition()));
-                    self.pending = Some(self.slots.places());
-                    self.let_go();
+                    self.take_again();
                     continue;
                 }
                 Some(Ok(message)) => n_records += usize::from(self.slots.deliver(&message, each)),
                 Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
                     // Deleted before they were read, or the log has lost its tail: as at a start, [`KafkaMember::adopt`] sees which.
-                    self.pending = Some(self.slots.places());
-                    self.let_go();
+                    self.take_again();
                     continue;
                 }
                 Some(Err(error)) => self.judge(&error)?,
