@@ -25,10 +25,12 @@
 //!   `poll`: it is [`Polled::Idle`] and a warning, and goes on by itself when the broker is back.
 //! - This is the only crate that knows rdkafka, and it knows nothing of breachd: no topic's name, no record's meaning.
 //!
+//! Groups rebalance cooperatively in Kafka, and in memory all at once: there it costs nothing, and a caller that is right about losing
+//! everything is right about losing some.
+//!
 //! It does not offer: asynchronous calls (each role has a thread of its own, and a `Future` around a blocking C library
-//! hides where it blocks), cooperative rebalancing (every change would leave some partitions with uncommitted work and
-//! some without; eager is slower and simple to be right about), the new consumer protocol (KIP-848 with a static id and
-//! kill -9 ends in a fatal `UnreleasedInstanceId`), automatic commits, or offsets committed outside a transaction.
+//! hides where it blocks), the new consumer protocol (KIP-848 with a static id and kill -9 ends in a fatal
+//! `UnreleasedInstanceId`), automatic commits, or offsets committed outside a transaction.
 
 mod error;
 mod group;

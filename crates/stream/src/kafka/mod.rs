@@ -9,6 +9,7 @@ mod member;
 mod producer;
 mod reader;
 mod report;
+mod standing;
 mod transactor;
 
 pub(crate) use member::{header, headers};
