@@ -6,6 +6,7 @@
 
 use crate::detectors::{DRIFT_STREAMS, DriftEvidence};
 use crate::limits::UNEXPLAINED_HOURS_MAX;
+use crate::pace::Pace;
 use crate::packed::packed;
 use crate::watch::{Amounts, CELLS, METRICS_MAX, Scale, cell, metrics};
 use activity::{EntityKind, HourOfWeek};
@@ -222,13 +223,14 @@ impl Level {
 
 impl Baseline {
     /// Forgets by time passed; hours are handed in ascending.
-    fn decay(&mut self, hour: i64, half_life: f64) {
-        let passed = if self.through == NEVER { 0 } else { (hour - i64::from(self.through)).max(0) };
+    fn decay(&mut self, hour: i64, pace: &Pace) {
+        let from = if self.through == NEVER { hour } else { i64::from(self.through) };
+        let passed = (hour - from).max(0);
         self.through = short(hour);
         if passed == 0 {
             return;
         }
-        let keep = (-(passed as f64) / half_life).exp2() as f32;
+        let keep = pace.keep(from, hour) as f32;
         let rhythm = self.rhythm.as_deref_mut();
         let (levels, season) = rhythm.map(|rhythm| (&mut rhythm.levels, &mut rhythm.season)).unzip();
         let of_days = [&mut self.news, &mut self.bank_rows, &mut self.walk, &mut self.pages];
@@ -251,9 +253,9 @@ impl Baseline {
         hour: i64,
         amounts: Option<(&Amounts, &Amounts)>,
         novel: [bool; 3],
-        half_life: f64,
+        pace: &Pace,
     ) {
-        self.decay(hour, half_life);
+        self.decay(hour, pace);
         if self.first == NEVER {
             self.first = short(hour);
         }
@@ -283,8 +285,8 @@ impl Baseline {
     }
 
     /// Learns in what share of the hour's minutes a source talked.
-    pub(crate) fn learn_share(&mut self, hour: i64, share: f32, half_life: f64) {
-        self.decay(hour, half_life);
+    pub(crate) fn learn_share(&mut self, hour: i64, share: f32, pace: &Pace) {
+        self.decay(hour, pace);
         self.active_in(hour, share);
         self.hours += share;
         if short(hour.div_euclid(24)) != self.last_day {
@@ -387,7 +389,9 @@ packed!(Trend { n, mean, variance });
 mod tests {
     use super::*;
 
-    const HALF_LIFE: f64 = 21.0 * 24.0;
+    fn pace() -> Pace {
+        Pace::of_days(21.0)
+    }
 
     fn office(weeks: i64) -> Baseline {
         let mut baseline = Baseline::of(EntityKind::PortalUser);
@@ -397,7 +401,7 @@ mod tests {
             if HourOfWeek::of_hour(day * 24).day() < 5 {
                 for hour in 9..17 {
                     let amounts = [10 + (day % 3) as u64, 0, 0, 0];
-                    baseline.learn_hour(day * 24 + hour, Some((&amounts, &amounts)), [false; 3], HALF_LIFE);
+                    baseline.learn_hour(day * 24 + hour, Some((&amounts, &amounts)), [false; 3], &pace());
                 }
                 baseline.learn_day(&[88, 0, 0, 0]);
             }
@@ -425,7 +429,7 @@ mod tests {
             let mut baseline = office(3);
             for night in 0..nights {
                 let hour = monday + night * 24 + 3;
-                baseline.learn_hour(hour, None, [false; 3], HALF_LIFE);
+                baseline.learn_hour(hour, None, [false; 3], &pace());
                 baseline.learn_night(hour, requests as f32 / 12.0);
             }
             baseline.never_at(monday + nights * 24 + 3)
@@ -441,7 +445,7 @@ mod tests {
         let mut baseline = office(4);
         let before = baseline.level(0, Scale::Hour).n;
         let through = i64::from(baseline.through);
-        baseline.decay(through + 21 * 24, HALF_LIFE);
+        baseline.decay(through + 21 * 24, &pace());
         assert!((baseline.level(0, Scale::Hour).n / before - 0.5).abs() < 1e-4);
     }
 

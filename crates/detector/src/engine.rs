@@ -19,6 +19,8 @@
 //! What does leave one: limits (an evicted entity is new when it returns), roll-ups that were given up waiting for, and a
 //! source partition that was silent, was released, and comes back with old records; verdicts that come late. All are counted.
 
+#[cfg(test)]
+mod half_life;
 mod snapshot;
 
 pub use snapshot::{Checkpoint, NotRestored};
@@ -42,6 +44,7 @@ use crate::{
     footprint::{self, Footprint},
     known, limits, marks,
     named::{NamedRecords, Sketch},
+    pace::Pace,
     progress::{Heard, Progress, Violation},
     raised::Raised,
     rollup::{self, FOOTHOLDS, GroupHour, Rollup},
@@ -121,6 +124,8 @@ pub struct Engine {
     directory: Arc<Directory>,
     calendar: Arc<Calendar>,
     budget: Budget,
+    /// At which all of it is forgotten.
+    pace: Arc<Pace>,
     progress: Progress,
     fleet: Fleet,
     entities: Vec<Option<EntityState>>,
@@ -216,8 +221,9 @@ impl Engine {
         Engine {
             alert_key: None,
             budget: Budget::new(&settings),
+            pace: Arc::new(Pace::of_days(settings.volume.half_life_days)),
             progress: Progress::new(&spec.sources, settings.allowed_lateness),
-            fleet: Fleet::new(spec.partitions, settings.volume.half_life_days),
+            fleet: Fleet::new(spec.partitions),
             exceptions: settings.exceptions.iter().filter_map(ExceptionSettings::resolve).collect(),
             docket: Docket::default(),
             spec,
@@ -509,7 +515,7 @@ impl Engine {
     /// Lets those learn who will perhaps never be active again: an address that came once would keep its hour for good. When it is
     /// done decides nothing, see [`EntityState::learn`].
     fn rest(&mut self) {
-        let (half_life, calendar) = (self.half_life(), self.calendar.clone());
+        let (pace, calendar) = (self.pace.clone(), self.calendar.clone());
         let Some(through) = self.closed.map(|closed| closed - 1) else { return };
         let waiting = self.unlearned.split_off(&(through + 1));
         // Each once: whoever has steps in every hour stands in every one of them.
@@ -518,7 +524,7 @@ impl Engine {
             // It may have been evicted; in its place may be another, which learns no more than it would anyway.
             self.ledger.touch(at);
             let entity = self.entities[at as usize].as_mut();
-            let due = entity.and_then(|entity| entity.rest(through, |hour| calendar.one_off(hour), half_life));
+            let due = entity.and_then(|entity| entity.rest(through, |hour| calendar.one_off(hour), &pace));
             if let Some(due) = due {
                 self.unlearned.entry(due).or_default().push(at);
             }
@@ -530,7 +536,7 @@ impl Engine {
         loop {
             let next = self.hours.iter().find(|(_, work)| work.usual.is_none()).map(|(hour, _)| *hour);
             let Some(hour) = next.filter(|hour| *hour - 2 <= closed && self.fleet.complete(*hour - 2)) else { return };
-            let usual = self.fleet.through(hour - 2);
+            let usual = self.fleet.through(hour - 2, &self.pace);
             let work = self.hours.get_mut(&hour).expect("it has just been found");
             work.usual = Some(usual);
             for at in work.touched.clone() {
@@ -835,10 +841,6 @@ impl Engine {
         Self::wide_group(entity).and_then(|wide| usual.get(&wide)).cloned()
     }
 
-    fn half_life(&self) -> f64 {
-        self.settings.volume.half_life_days * 24.0
-    }
-
     /// Records that were new to the entity in an hour; of the fleet, accounts that strangers tried.
     fn fresh(&self, at: u32, hour: i64) -> u64 {
         let entity = self.held(at);
@@ -890,13 +892,13 @@ impl Engine {
     /// Lets an entity learn what is past for every hour that is still open; its baseline for that hour, if that is more than it has
     /// learned.
     fn baseline_ahead(&mut self, at: u32, hour: i64) -> Option<Baseline> {
-        let (half_life, calendar, closed) = (self.half_life(), self.calendar.clone(), self.closed);
+        let (pace, calendar, closed) = (self.pace.clone(), self.calendar.clone(), self.closed);
         let entity = self.held_mut(at);
         // Everything through `closed - 1` is past for every hour that is still open.
         if let Some(closed) = closed {
-            entity.learn(closed - 1, |hour| calendar.one_off(hour), half_life);
+            entity.learn(closed - 1, |hour| calendar.one_off(hour), &pace);
         }
-        entity.ahead(hour - 2, |hour| calendar.one_off(hour), half_life)
+        entity.ahead(hour - 2, |hour| calendar.one_off(hour), &pace)
     }
 
     /// Asks every detector about one hour of one entity.

@@ -15,6 +15,7 @@ use crate::{
         CHAIN_HOURS, GOOD_ADDRESSES_MAX, HISTORY_HOURS, LEFT_OUT_DAYS_MAX, MARKS_SHARED_MAX, PAYEE_HOURS,
         PAYEES_OF_HOUR_MAX, QUARANTINED_DAYS_MAX, QUARANTINED_HOURS_MAX, RULINGS_MAX, left_out_hours_max, spots_max,
     },
+    pace::Pace,
     packed::packed,
     rare::{self, NOTHING, Rare},
     seen::{self, Seen},
@@ -493,7 +494,7 @@ impl EntityState {
     }
 
     /// Learns what ended by the end of `through`; nothing if that was done before. A shadow of a drill never learns.
-    pub(crate) fn learn(&mut self, through: i64, one_off: impl Fn(i64) -> bool, half_life: f64) {
+    pub(crate) fn learn(&mut self, through: i64, one_off: impl Fn(i64) -> bool, pace: &Pace) {
         let hours = self.hours.partition_point(|state| state.hour <= through && state.closed);
         let days = self.days.partition_point(|state| state.last_hour() <= through);
         let rulings = self.due(through).len();
@@ -508,7 +509,7 @@ impl EntityState {
                 (&mut self.baseline, &mut self.quarantine, self.key.kind),
                 (&self.hours[..hours], &self.days[..days], &due),
                 one_off,
-                half_life,
+                pace,
             );
             self.known.fold(self.key.kind, &self.hours[..hours], &due);
             let counts = counts_seen(self.key.kind);
@@ -559,8 +560,8 @@ impl EntityState {
 
     /// Learns as [`EntityState::learn`] does, and gives back the room that only an active entity needs: an hour has 1 KiB and more with
     /// its sets. The hour after which it has more to give back.
-    pub(crate) fn rest(&mut self, through: i64, one_off: impl Fn(i64) -> bool, half_life: f64) -> Option<i64> {
-        self.learn(through, one_off, half_life);
+    pub(crate) fn rest(&mut self, through: i64, one_off: impl Fn(i64) -> bool, pace: &Pace) -> Option<i64> {
+        self.learn(through, one_off, pace);
         // Whoever is active later judges hours from the one after next on.
         if let Some(rare) = &mut self.rare {
             rare.forget_steps(through);
@@ -637,7 +638,7 @@ impl EntityState {
     }
 
     /// The baseline as of the end of hour `through`, if that is more than is learned.
-    pub(crate) fn ahead(&self, through: i64, one_off: impl Fn(i64) -> bool, half_life: f64) -> Option<Baseline> {
+    pub(crate) fn ahead(&self, through: i64, one_off: impl Fn(i64) -> bool, pace: &Pace) -> Option<Baseline> {
         let hours = self.hours.partition_point(|state| state.hour <= through && state.closed);
         let days = self.days.partition_point(|state| state.last_hour() <= through);
         let rulings = self.due(through);
@@ -647,7 +648,7 @@ impl EntityState {
         let mut baseline = self.baseline.clone();
         let mut quarantine = self.quarantine.clone();
         let pending = (&self.hours[..hours], &self.days[..days], rulings);
-        fold((&mut baseline, &mut quarantine, self.key.kind), pending, one_off, half_life);
+        fold((&mut baseline, &mut quarantine, self.key.kind), pending, one_off, pace);
         Some(baseline)
     }
 
@@ -828,7 +829,7 @@ fn fold(
     (baseline, quarantine, kind): (&mut Baseline, &mut Quarantine, EntityKind),
     (hours, days, rulings): (&[HourState], &[DayState], &[Ruled]),
     one_off: impl Fn(i64) -> bool,
-    half_life: f64,
+    pace: &Pace,
 ) {
     let (mut days, mut rulings) = (days.iter().peekable(), rulings.iter().peekable());
     let mut learn_until = |baseline: &mut Baseline, quarantine: &mut Quarantine, hour: i64| {
@@ -867,7 +868,7 @@ fn fold(
         if kind == EntityKind::Source {
             // A silent hour that nobody was alerted to is usual; one that somebody was is not.
             if !state.suspicious {
-                baseline.learn_share(state.hour, f32::from(state.talked) / 60.0, half_life);
+                baseline.learn_share(state.hour, f32::from(state.talked) / 60.0, pace);
             }
             continue;
         }
@@ -875,7 +876,7 @@ fn fold(
             left_out.amounts = Some((rough(&whole), rough(&state.fives)));
         }
         quarantine.leave_out(kind, left_out);
-        baseline.learn_hour(state.hour, (!skip).then_some((&whole, &state.fives)), state.novel, half_life);
+        baseline.learn_hour(state.hour, (!skip).then_some((&whole, &state.fives)), state.novel, pace);
         baseline.learn_night(state.hour, state.night);
     }
     learn_until(baseline, quarantine, i64::MAX);
@@ -1391,7 +1392,9 @@ packed!(LeftOutDay { day, amounts, news });
 mod tests {
     use super::*;
 
-    const HALF_LIFE: f64 = 500.0;
+    fn pace() -> Pace {
+        Pace::of_days(20.0)
+    }
 
     fn entity() -> EntityState {
         EntityState::new(Key { mode: Mode::Live, kind: EntityKind::PortalUser, id: "u1".into() })
@@ -1432,11 +1435,11 @@ mod tests {
             entity.take(Bucket(hour * 60 + 1), &rows(hour as u64));
             close(&mut entity, hour);
         }
-        entity.learn(22, |_| false, HALF_LIFE);
-        let ahead = entity.ahead(25, |_| false, HALF_LIFE).unwrap();
-        entity.learn(25, |_| false, HALF_LIFE);
+        entity.learn(22, |_| false, &pace());
+        let ahead = entity.ahead(25, |_| false, &pace()).unwrap();
+        entity.learn(25, |_| false, &pace());
         assert_eq!(format!("{ahead:?}"), format!("{:?}", entity.baseline));
-        assert!(entity.ahead(25, |_| false, HALF_LIFE).is_none());
+        assert!(entity.ahead(25, |_| false, &pace()).is_none());
         assert!(entity.baseline.level(0, crate::watch::Scale::Day).n > 0.9, "the day of hour 20 is over");
     }
 
@@ -1451,7 +1454,7 @@ mod tests {
                 entity.take(Bucket(hour * 60), &tally);
                 close(&mut entity, hour);
             }
-            entity.learn(learned, |_| false, HALF_LIFE);
+            entity.learn(learned, |_| false, &pace());
             let seen = entity.seen(30);
             let known: Vec<bool> = (0..9_000).map(|n| seen.contains(record(n))).collect();
             (known, seen.missed())
@@ -1490,9 +1493,9 @@ mod tests {
             entity.hour_mut(hour).0.unusual = true;
             close(&mut entity, hour);
         }
-        entity.learn(i64::from(QUARANTINED_HOURS_MAX) - 1, |_| false, HALF_LIFE);
+        entity.learn(i64::from(QUARANTINED_HOURS_MAX) - 1, |_| false, &pace());
         assert_eq!(entity.baseline.level(0, crate::watch::Scale::Hour).n, 0.0);
-        entity.learn(199, |_| false, HALF_LIFE);
+        entity.learn(199, |_| false, &pace());
         assert!(entity.baseline.level(0, crate::watch::Scale::Hour).n > 100.0, "nothing freezes for ever");
     }
 
@@ -1508,8 +1511,8 @@ mod tests {
     /// The state after everything, learned in one go and in steps.
     fn learned(mut entity: EntityState, again: impl Fn() -> EntityState) -> EntityState {
         let mut in_steps = again();
-        (0..100).for_each(|through| in_steps.learn(through, |_| false, HALF_LIFE));
-        entity.learn(99, |_| false, HALF_LIFE);
+        (0..100).for_each(|through| in_steps.learn(through, |_| false, &pace()));
+        entity.learn(99, |_| false, &pace());
         let shown = |state: &EntityState| format!("{:?} {:?}", state.baseline, state.quarantine);
         assert_eq!(shown(&in_steps), shown(&entity));
         entity
@@ -1608,10 +1611,10 @@ mod tests {
         assert_eq!(knows(&pending, 77), [true, true, true], "not before its hour");
         assert_eq!(knows(&pending, 78), [true, false, true]);
         let mut part = user();
-        part.learn(60, |_| false, HALF_LIFE);
+        part.learn(60, |_| false, &pace());
         assert_eq!((knows(&part, 77), knows(&part, 78)), ([true, true, true], [true, false, true]));
         let mut whole = user();
-        whole.learn(78, |_| false, HALF_LIFE);
+        whole.learn(78, |_| false, &pace());
         assert_eq!(knows(&whole, 78), [true, false, true]);
     }
 
@@ -1620,8 +1623,8 @@ mod tests {
         let mut shadow = EntityState::new(Key { mode: Mode::Drill(activity::DrillId(1)), ..entity().key });
         shadow.take(Bucket(0), &rows(5));
         close(&mut shadow, 0);
-        assert!(shadow.ahead(9, |_| false, HALF_LIFE).is_none());
-        shadow.learn(9, |_| false, HALF_LIFE);
+        assert!(shadow.ahead(9, |_| false, &pace()).is_none());
+        shadow.learn(9, |_| false, &pace());
         assert_eq!((shadow.baseline.hours, shadow.hours.len()), (0.0, 0));
     }
 

@@ -7,6 +7,7 @@
 use crate::{
     detectors::Foothold,
     limits::{CHAIN_HOURS, GROUP_VALUES_MAX, GROUPS_MAX},
+    pace::Pace,
     packed::{Packed, Unpacker, packed},
     rollup::{Cell, FOOTHOLDS, GroupHour, OTHER, Rollup},
     tail::{HALF_OCTAVES, beyond_maximum, half_octave, half_octave_end},
@@ -132,7 +133,6 @@ pub(crate) struct Fleet {
     released: Option<i64>,
     /// Roll-ups that came after their hour had been folded without them.
     pub(crate) missed: u64,
-    half_life_hours: f64,
 }
 
 #[derive(Debug, Default)]
@@ -167,12 +167,8 @@ struct Folded {
 }
 
 impl Fleet {
-    pub(crate) fn new(partitions: u32, half_life_days: f64) -> Self {
-        Fleet {
-            said: vec![None; partitions.max(1) as usize],
-            half_life_hours: half_life_days * 24.0,
-            ..Fleet::default()
-        }
+    pub(crate) fn new(partitions: u32) -> Self {
+        Fleet { said: vec![None; partitions.max(1) as usize], ..Fleet::default() }
     }
 
     /// Takes in a roll-up; repeats change nothing.
@@ -221,7 +217,7 @@ impl Fleet {
     }
 
     /// What is usual after the hours through `hour`; must be called with ascending hours.
-    pub(crate) fn through(&mut self, hour: i64) -> Snapshot {
+    pub(crate) fn through(&mut self, hour: i64, pace: &Pace) -> Snapshot {
         let later = self.hours.split_off(&hour.saturating_add(1));
         let ready = std::mem::replace(&mut self.hours, later);
         self.added = self.added.split_off(&(hour.saturating_add(1), 0));
@@ -232,8 +228,8 @@ impl Fleet {
         let mut changed = BTreeSet::new();
         for (at, groups) in ready {
             for (name, sums) in groups {
-                let name = if self.has_room(&name, at) { name } else { OTHER.into() };
-                self.groups.entry(name.clone()).or_default().fold(at, &sums, self.half_life_hours);
+                let name = if self.has_room(&name, at, pace) { name } else { OTHER.into() };
+                self.groups.entry(name.clone()).or_default().fold(at, &sums, pace);
                 changed.insert(name);
             }
         }
@@ -250,11 +246,11 @@ impl Fleet {
 
     /// Whether the group is there or may be: tables that do not exist can be named by anybody, and each makes a group, which must not
     /// keep those of new tables and roles out for ever.
-    fn has_room(&mut self, name: &str, hour: i64) -> bool {
+    fn has_room(&mut self, name: &str, hour: i64, pace: &Pace) -> bool {
         if self.groups.len() < GROUPS_MAX || self.groups.contains_key(name) || name == FOOTHOLDS {
             return true;
         }
-        let activity = |group: &Group| group.active * keep(hour - group.last, self.half_life_hours);
+        let activity = |group: &Group| group.active * pace.keep(group.last, hour);
         // Footholds have no members, and are not to be lost.
         let members = self.groups.iter().filter(|(name, _)| &***name != FOOTHOLDS);
         let all = members.map(|(name, group)| (activity(group), name));
@@ -300,14 +296,9 @@ impl Fleet {
     }
 }
 
-/// What is left after so many hours.
-fn keep(hours: i64, half_life: f64) -> f64 {
-    (-(hours.max(0) as f64) / half_life).exp2()
-}
-
 impl Group {
-    fn fold(&mut self, hour: i64, sums: &GroupHour, half_life: f64) {
-        let keep = keep(hour - self.last, half_life);
+    fn fold(&mut self, hour: i64, sums: &GroupHour, pace: &Pace) {
+        let keep = pace.keep(self.last, hour);
         self.last = hour;
         self.active = self.active * keep + sums.active as f64;
         self.crowd.fold(hour, sums.crossed);
@@ -320,7 +311,7 @@ impl Group {
             if used.is_empty() {
                 continue;
             }
-            let keep = |since: i64| (-((hour - since).max(0) as f64) / half_life).exp2();
+            let keep = |since: i64| pace.keep(since, hour);
             for (value, n) in used {
                 let value = values.entry(*value).or_insert(Used { last: hour, weight: 0.0 });
                 *value = Used { last: hour, weight: value.weight * keep(value.last) + *n as f64 };
@@ -333,7 +324,7 @@ impl Group {
             *known = Arc::new(values.iter().map(weight).collect());
         }
         for (number, cell) in &sums.cells {
-            self.cells.entry(*number).or_insert_with(|| Folded::new(hour)).fold(hour, cell, half_life);
+            self.cells.entry(*number).or_insert_with(|| Folded::new(hour)).fold(hour, cell, pace);
         }
     }
 
@@ -364,9 +355,9 @@ impl Folded {
         Folded { last: hour, n: 0.0, sum: 0.0, squares: 0.0, recent_n: 0.0, recent_sum: 0.0, bins }
     }
 
-    fn fold(&mut self, hour: i64, cell: &Cell, half_life: f64) {
+    fn fold(&mut self, hour: i64, cell: &Cell, pace: &Pace) {
         let passed = (hour - self.last).max(0) as f64;
-        let keep = (-passed / half_life).exp2();
+        let keep = pace.keep(self.last, hour);
         let keep_recent = (-passed / RECENT_HOURS).exp2();
         self.last = hour;
         self.n = self.n * keep + cell.n as f64;
@@ -418,8 +409,7 @@ impl Fleet {
     /// Everything but what follows from settings, and [`Fleet::current`]. Groups come first: they change once an hour, the others with
     /// each roll-up, and then what is before need not be written again.
     pub(crate) fn pack_all(&self, to: &mut Encoder) {
-        let Fleet { said, waiting, hours, added, groups, views: _, folded, released, missed, half_life_hours: _ } =
-            self;
+        let Fleet { said, waiting, hours, added, groups, views: _, folded, released, missed } = self;
         let ordered: BTreeMap<&Box<str>, &Group> = groups.iter().collect();
         ordered.len().pack(to);
         for (name, group) in ordered {
@@ -445,7 +435,7 @@ impl Fleet {
         let (waiting, hours, added) = (Packed::unpack(from)?, Packed::unpack(from)?, Packed::unpack(from)?);
         let groups = groups_first.map_or_else(|| BTreeMap::unpack(from), Ok)?.into_iter().collect();
         let (folded, released, missed) = (Packed::unpack(from)?, Packed::unpack(from)?, Packed::unpack(from)?);
-        Ok(Fleet { said, waiting, hours, added, groups, views, folded, released, missed, ..self })
+        Ok(Fleet { said, waiting, hours, added, groups, views, folded, released, missed })
     }
 }
 
@@ -471,6 +461,10 @@ packed!(Folded { last, n, sum, squares, recent_n, recent_sum, bins });
 mod tests {
     use super::*;
 
+    fn pace() -> Pace {
+        Pace::of_days(21.0)
+    }
+
     fn rollup(partition: u32, hour: i64, previous: Option<i64>, amounts: &[u64]) -> Rollup {
         let mut group = GroupHour { active: amounts.len() as u64, ..GroupHour::default() };
         amounts.iter().for_each(|amount| group.cells.entry(0).or_default().add(*amount));
@@ -479,7 +473,7 @@ mod tests {
 
     #[test]
     fn waits_for_every_partition_and_for_what_came_before() {
-        let mut fleet = Fleet::new(2, 21.0);
+        let mut fleet = Fleet::new(2);
         fleet.hear(&rollup(0, 10, None, &[1]));
         assert!(!fleet.complete(10));
         fleet.hear(&rollup(1, 12, Some(11), &[1]));
@@ -501,9 +495,9 @@ mod tests {
             rollup(1, 2, Some(1), &[5]),
         ];
         let mean = |order: &[usize]| {
-            let mut fleet = Fleet::new(2, 21.0);
+            let mut fleet = Fleet::new(2);
             order.iter().for_each(|at| fleet.hear(&all[*at]));
-            let view = fleet.through(2);
+            let view = fleet.through(2, &pace());
             view["g"].cells[0].as_ref().map(|usual| (usual.mean, usual.n, usual.max))
         };
         assert_eq!(mean(&[0, 1, 2, 3]), mean(&[3, 3, 1, 2, 0, 0, 1]));
@@ -516,11 +510,11 @@ mod tests {
             let groups = names.map(|name| (name.into(), group.clone())).collect();
             Rollup { partition: 0, hour, previous: (hour > 1).then_some(hour - 1), groups }
         };
-        let mut fleet = Fleet::new(1, 21.0);
+        let mut fleet = Fleet::new(1);
         fleet.hear(&named(1, &mut ["portal_user|payroll".to_owned()].into_iter(), 60));
         fleet.hear(&named(2, &mut (0..2 * GROUPS_MAX).map(|n| format!("user_table|ess|hr.x{n}")), 1));
         fleet.hear(&named(3, &mut ["user_table|ess|hr.bonus".to_owned()].into_iter(), 3));
-        let view = fleet.through(3);
+        let view = fleet.through(3, &pace());
         assert_eq!((view.len(), fleet.groups()), (GROUPS_MAX, GROUPS_MAX));
         assert_eq!(view["user_table|ess|hr.bonus"].active, 3.0);
         assert!(view["portal_user|payroll"].active >= 59.0 && !view.contains_key("other"));
@@ -528,20 +522,23 @@ mod tests {
 
     #[test]
     fn a_late_rollup_is_counted_not_used() {
-        let mut fleet = Fleet::new(2, 21.0);
+        let mut fleet = Fleet::new(2);
         fleet.hear(&rollup(0, 1, None, &[3]));
         fleet.release(1);
-        assert_eq!(fleet.through(1)["g"].cells[0].as_ref().map(|usual| usual.n), Some(1.0));
+        assert_eq!(fleet.through(1, &pace())["g"].cells[0].as_ref().map(|usual| usual.n), Some(1.0));
         fleet.hear(&rollup(1, 1, None, &[3]));
-        assert_eq!((fleet.missed, fleet.through(2)["g"].cells[0].as_ref().map(|usual| usual.n)), (1, Some(1.0)));
+        assert_eq!(
+            (fleet.missed, fleet.through(2, &pace())["g"].cells[0].as_ref().map(|usual| usual.n)),
+            (1, Some(1.0))
+        );
     }
 
     #[test]
     fn survival_falls_and_goes_beyond_the_maximum() {
-        let mut fleet = Fleet::new(1, 21.0);
+        let mut fleet = Fleet::new(1);
         let amounts: Vec<u64> = (1..=1000).collect();
         fleet.hear(&rollup(0, 1, None, &amounts));
-        let view = fleet.through(1);
+        let view = fleet.through(1, &pace());
         let usual = view["g"].cells[0].as_ref().unwrap();
         let at = |x| usual.survival(x, 4.0);
         assert!((at(1.0) - 1.0).abs() < 0.01 && (0.4..0.7).contains(&at(500.0)));

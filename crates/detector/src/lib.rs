@@ -39,6 +39,7 @@ mod marks;
 mod named;
 #[cfg(test)]
 mod null;
+mod pace;
 mod packed;
 mod progress;
 mod raised;

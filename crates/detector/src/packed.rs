@@ -16,7 +16,7 @@ use std::{
 use tally::{DecodeError, Decoder, Encoder, Tally};
 
 /// Of snapshots that are written.
-pub(crate) const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 3;
 /// The oldest that is read.
 pub(crate) const VERSION_OLDEST: u8 = 1;
 

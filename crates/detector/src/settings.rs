@@ -86,7 +86,7 @@ pub struct VolumeSettings {
     pub margin: f64,
     /// Index α of the power-law tail with which the past maximum is extrapolated: P(> c × maximum) falls as c^-α.
     pub tail_index: f64,
-    /// History is forgotten by half in so many days.
+    /// History is forgotten by half in so many days. After a change, what was learned before fades at the new pace.
     pub half_life_days: f64,
     /// In periods of the calendar that change behaviour the usual extremes count this many times as large.
     pub calendar_widening: f64,

@@ -128,11 +128,11 @@ fn what_is_damaged_or_missing_is_refused_and_says_which() {
     let sum = tally::stable_hash(&[&core[..body]]).to_le_bytes();
     core[body..].copy_from_slice(&sum);
     let error = restored(&topic).expect_err("nobody knows this version").to_string();
-    assert!(error.contains("version 3 is unknown to this program"), "{error}");
+    assert!(error.contains("version 4 is unknown to this program"), "{error}");
 }
 
 #[test]
-fn settings_that_shape_what_is_learned_refuse_a_snapshot_and_others_do_not() {
+fn another_number_of_partitions_refuses_a_snapshot_and_other_settings_do_not() {
     let (mut engine, mut topic) = (engine(), Topic::new());
     (0..30).for_each(|number| take(&mut engine, &hour(number, 0..9)));
     write(&mut topic, &engine.checkpoint(30));
@@ -146,7 +146,11 @@ fn settings_that_shape_what_is_learned_refuse_a_snapshot_and_others_do_not() {
     assert_eq!(with(&|settings| settings.false_pages_per_week = 7.0), Ok(true));
     assert_eq!(with(&|settings| settings.allowed_lateness = Span::from_minutes(9)), Ok(true));
     assert_eq!(with(&|settings| settings.capacity = 0.1), Ok(true));
-    assert_eq!(with(&|settings| settings.volume.half_life_days += 1.0), Err(NotRestored::Settings));
+    assert_eq!(with(&|settings| settings.volume.half_life_days += 1.0), Ok(true));
+    let spec = EngineSpec { partition: 0, partitions: 2, ..EngineSpec::default() };
+    let other = Engine::new(spec, Arc::default(), Arc::default(), Arc::default());
+    let restored = other.restored(topic.iter().map(|(key, value)| (&key[..], &value[..])));
+    assert_eq!(restored.map(|found| found.is_some()), Err(NotRestored::Settings));
 }
 
 #[test]
@@ -266,5 +270,10 @@ fn snapshots_of_every_version_are_read() {
         assert_eq!((position, old.horizon()), (30, engine.horizon()));
         assert_eq!(old.stats().entities, engine.stats().entities);
         take(&mut old, &hour(30, 0..9));
+        // The first two do not tell the half-life, only whether it is the same.
+        let mut settings = Settings::default();
+        settings.volume.half_life_days *= 2.0;
+        let other = engine_with(settings).restored(golden.iter().map(|(key, value)| (&key[..], &value[..])));
+        assert_eq!(other.err(), (of < 3).then_some(NotRestored::Settings));
     }
 }

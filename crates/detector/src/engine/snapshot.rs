@@ -18,6 +18,19 @@
 //!
 //! No message is much longer than a megabyte, whatever the limits: one that the broker refuses would end all snapshots.
 //!
+//! # What a changed setting does to it
+//! Nothing is relearned. What fades are sums, the weight they have, and maxima, all together, so they are right under any half-life: when
+//! `half_life_days` was changed they stay what they are, and fade at the new pace from the last closed hour on. The core has the half-lives
+//! before (see `pace.rs`), so that what rests fades neither more nor less than what lies beside it. Its price: an engine that is restored
+//! after a change is not the one that all tallies would give under the new setting, until the old weights have faded. After fifteen of the
+//! new half-lives baselines differ by less than one part in a thousand, if it was four times as long before; until then they remember
+//! longer than is set. Where it was made longer, the hours that were forgotten stay so. Dropped: refusing the snapshot and reading the
+//! tallies again. Then it is that other engine at once, but it reads 35 days of tallies, and what is older is gone: records, networks,
+//! places and tables that somebody has used before, and under a long half-life most of the baselines.
+//!
+//! Only another number of partitions refuses a snapshot: entities lie elsewhere then. Versions 1 and 2 have one hash of that and of the
+//! half-life, so they are refused under another half-life, too.
+//!
 //! # What it costs
 //! Four bytes an entity in memory, and for each checkpoint the time to encode what changed. Dropped: a message for each entity (librdkafka
 //! and broker take longer for a million of them than for all else here); the whole state each time (what changes in ten seconds is a small
@@ -31,6 +44,7 @@ use crate::{
     docket::Docket,
     entity::EntityState,
     fleet::{Fleet, Peers},
+    pace::Pace,
     packed::{Packed, Unpacker, VERSION, VERSION_OLDEST},
     progress::Progress,
     raised::Raised,
@@ -71,6 +85,8 @@ type Pieces = [Vec<u64>; PARTS.len()];
 
 /// In version 1 a part was one message.
 const VERSION_PIECES: u8 = 2;
+/// In the versions before, a hash was all that was told of the half-life.
+const VERSION_PACE: u8 = 3;
 
 /// Marks in [`Ledger::written`]; numbers of segments begin after the first.
 const NOWHERE: u32 = 0;
@@ -104,7 +120,10 @@ pub enum NotRestored {
     Part { part: String, error: DecodeError },
     #[error("its part `{0}` is missing")]
     Missing(String),
-    #[error("it was learned under other settings: `detector.volume.half_life_days` or `topics.tally_partitions`")]
+    #[error(
+        "it is of another `topics.tally_partitions`, or an earlier version wrote it under another \
+         `detector.volume.half_life_days`"
+    )]
     Settings,
     #[error("it contradicts itself: {0}")]
     Contradiction(&'static str),
@@ -303,16 +322,20 @@ impl Engine {
         Ok(Some((self, position, number)))
     }
 
-    /// Fingerprint of the settings that shape what is learned. Of all others a change takes effect from then on, and relearns nothing.
-    fn shape(&self) -> u64 {
-        let half_life = self.settings.volume.half_life_days.to_bits().to_le_bytes();
+    /// Fingerprint of the settings under which a snapshot can be read at all. Of all others a change takes effect from then on, and
+    /// relearns nothing.
+    fn shape(&self, version: u8) -> u64 {
         let place = [self.spec.partition.to_le_bytes(), self.spec.partitions.to_le_bytes()].concat();
-        stable_hash(&[&half_life, &place])
+        if version < VERSION_PACE {
+            let half_life = self.settings.volume.half_life_days.to_bits().to_le_bytes();
+            return stable_hash(&[&half_life, &place]);
+        }
+        stable_hash(&[&place])
     }
 
     fn pack_core(&self, position: i64) -> Vec<u8> {
         let mut to = Encoder::new(MAGIC, VERSION);
-        self.shape().pack(&mut to);
+        self.shape(VERSION).pack(&mut to);
         position.pack(&mut to);
         self.ledger.n_checkpoints.pack(&mut to);
         self.ledger.last_segment.pack(&mut to);
@@ -322,11 +345,12 @@ impl Engine {
         self.closed.pack(&mut to);
         self.sent.pack(&mut to);
         self.ledger.pieces.pack(&mut to);
+        self.pace.pack(&mut to);
         to.finish()
     }
 
     fn unpack_core(&mut self, from: &mut Unpacker<'_>) -> Result<Core, NotRestoredOr> {
-        if u64::unpack(from)? != self.shape() {
+        if u64::unpack(from)? != self.shape(from.version) {
             return Err(NotRestored::Settings.into());
         }
         let position = Packed::unpack(from)?;
@@ -348,6 +372,12 @@ impl Engine {
         self.closed = Packed::unpack(from)?;
         self.sent = Packed::unpack(from)?;
         let pieces = if from.version < VERSION_PIECES { None } else { Some(Packed::unpack(from)?) };
+        let before = if from.version < VERSION_PACE { None } else { Some(Pace::unpack(from)?) };
+        // Where no hour has closed nothing is learned.
+        if let (Some(before), Some(closed)) = (before, self.closed) {
+            let of_settings = Pace::clone(&self.pace);
+            self.pace = Arc::new(of_settings.after(before, closed));
+        }
         Ok(Core { version: from.version, position, segments, pieces })
     }
 
@@ -410,8 +440,7 @@ impl Engine {
                 }
             }
         }
-        let fleet = Fleet::new(self.spec.partitions, self.settings.volume.half_life_days);
-        self.fleet = fleet.unpack_all(from, current)?;
+        self.fleet = Fleet::new(self.spec.partitions).unpack_all(from, current)?;
         Ok(())
     }
 

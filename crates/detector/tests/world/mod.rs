@@ -7,6 +7,7 @@ use tally::{Batch, Manifest, Metric, Range, Tallier, Tally};
 
 pub(crate) struct World {
     engine: Engine,
+    directory: Arc<Directory>,
     pub(crate) tallier: Tallier,
     sequence: u64,
     pub(crate) alerts: Vec<Alert>,
@@ -28,12 +29,17 @@ impl World {
 
     /// The same with another directory (CSV).
     pub(crate) fn with_directory(settings: Settings, directory: &str) -> Self {
-        let directory = Directory::parse(directory).expect("a directory");
+        let directory = Arc::new(Directory::parse(directory).expect("a directory"));
+        let engine = World::engine(settings, directory.clone());
+        let start: Timestamp = "2026-03-02T00:00:00Z".parse().expect("a time");
+        let hour = start.bucket().hour();
+        World { engine, directory, tallier: Tallier::new(), sequence: 0, alerts: Vec::new(), hour }
+    }
+
+    fn engine(settings: Settings, directory: Arc<Directory>) -> Engine {
         let spec =
             EngineSpec { partition: 0, partitions: 1, sources: vec![("log".into(), 1)], ..EngineSpec::default() };
-        let engine = Engine::new(spec, Arc::new(settings), Arc::new(directory), Arc::new(Calendar::default()));
-        let start: Timestamp = "2026-03-02T00:00:00Z".parse().expect("a time");
-        World { engine, tallier: Tallier::new(), sequence: 0, alerts: Vec::new(), hour: start.bucket().hour() }
+        Engine::new(spec, Arc::new(settings), directory, Arc::new(Calendar::default()))
     }
 
     #[allow(dead_code, reason = "most tests' ids have none")]
@@ -41,6 +47,15 @@ impl World {
         let spec = EngineSpec::default();
         let nobody = Engine::new(spec, Arc::default(), Arc::default(), Arc::default());
         self.engine = std::mem::replace(&mut self.engine, nobody).with_alert_key(key);
+    }
+
+    /// The daemon is started anew: goes on from a snapshot, under other settings.
+    #[allow(dead_code, reason = "most worlds are never restarted")]
+    pub(crate) fn restart(&mut self, settings: Settings) {
+        let messages = self.engine.checkpoint(self.sequence as i64 + 1).messages;
+        let engine = World::engine(settings, self.directory.clone());
+        let restored = engine.restored(messages.iter().map(|(key, value)| (&key[..], &value[..])));
+        self.engine = restored.expect("a sound snapshot").expect("there is one").0;
     }
 
     #[allow(dead_code, reason = "not every test's people do more than read")]
