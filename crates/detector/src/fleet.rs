@@ -133,6 +133,8 @@ pub(crate) struct Fleet {
     released: Option<i64>,
     /// Roll-ups that came after their hour had been folded without them.
     pub(crate) missed: u64,
+    /// Counts changes of anything here.
+    changes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -177,6 +179,7 @@ impl Fleet {
         if said.is_some_and(|said| rollup.hour <= said) || !self.added.insert((rollup.hour, rollup.partition)) {
             return;
         }
+        self.changes += 1;
         if self.folded.is_some_and(|folded| rollup.hour <= folded) {
             self.missed += 1;
         } else {
@@ -213,11 +216,15 @@ impl Fleet {
 
     /// Stop waiting for roll-ups through this hour.
     pub(crate) fn release(&mut self, hour: i64) {
-        self.released = Some(self.released.map_or(hour, |released| released.max(hour)));
+        if self.released.is_none_or(|released| released < hour) {
+            self.released = Some(hour);
+            self.changes += 1;
+        }
     }
 
     /// What is usual after the hours through `hour`; must be called with ascending hours.
     pub(crate) fn through(&mut self, hour: i64, pace: &Pace) -> Snapshot {
+        self.changes += 1;
         let later = self.hours.split_off(&hour.saturating_add(1));
         let ready = std::mem::replace(&mut self.hours, later);
         self.added = self.added.split_off(&(hour.saturating_add(1), 0));
@@ -265,6 +272,11 @@ impl Fleet {
     /// What is usual as far as it is known.
     pub(crate) fn current(&self) -> Snapshot {
         self.views.clone()
+    }
+
+    /// The same number twice: nothing here has changed in between.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     pub(crate) fn groups(&self) -> usize {
@@ -409,7 +421,7 @@ impl Fleet {
     /// Everything but what follows from settings, and [`Fleet::current`]. Groups come first: they change once an hour, the others with
     /// each roll-up, and then what is before need not be written again.
     pub(crate) fn pack_all(&self, to: &mut Encoder) {
-        let Fleet { said, waiting, hours, added, groups, views: _, folded, released, missed } = self;
+        let Fleet { said, waiting, hours, added, groups, views: _, folded, released, missed, changes: _ } = self;
         let ordered: BTreeMap<&Box<str>, &Group> = groups.iter().collect();
         ordered.len().pack(to);
         for (name, group) in ordered {
@@ -435,7 +447,7 @@ impl Fleet {
         let (waiting, hours, added) = (Packed::unpack(from)?, Packed::unpack(from)?, Packed::unpack(from)?);
         let groups = groups_first.map_or_else(|| BTreeMap::unpack(from), Ok)?.into_iter().collect();
         let (folded, released, missed) = (Packed::unpack(from)?, Packed::unpack(from)?, Packed::unpack(from)?);
-        Ok(Fleet { said, waiting, hours, added, groups, views, folded, released, missed })
+        Ok(Fleet { said, waiting, hours, added, groups, views, folded, released, missed, changes: 0 })
     }
 }
 

@@ -32,7 +32,9 @@
 //! half-life, so they are refused under another half-life, too.
 //!
 //! # What it costs
-//! Four bytes an entity in memory, and for each checkpoint the time to encode what changed. Dropped: a message for each entity (librdkafka
+//! Four bytes an entity in memory, and for each checkpoint the time to encode what changed, the work and what was raised; the peers, which
+//! may be much longer, only if a counter says that they have changed. The price of that counter is that whoever changes them must count: a
+//! debug build encodes them all the same, and compares. Dropped: a message for each entity (librdkafka
 //! and broker take longer for a million of them than for all else here); the whole state each time (what changes in ten seconds is a small
 //! part of a million entities); fixed pages of entities, rewritten when one of them changes (it writes as many times more as a page has
 //! entities); tombstones for segments and pieces (a null value, which nothing else here needs); parts cut by what is in them, as entities
@@ -71,13 +73,18 @@ struct Part {
     name: &'static str,
     pack: fn(&Engine, &mut Encoder),
     unpack: fn(&mut Engine, &mut Unpacker<'_>) -> Result<(), NotRestoredOr>,
+    /// The same mark twice: it has not changed in between, and need not be packed to know that. `None`: only packing tells.
+    mark: fn(&Engine) -> Option<Mark>,
 }
+
+/// Changes of the fleet, and the hours that are open.
+type Mark = (u64, Vec<i64>);
 
 /// Read in this order: what is usual belongs to hours that are known.
 const PARTS: [Part; 3] = [
-    Part { name: "work", pack: Engine::pack_work, unpack: Engine::unpack_work },
-    Part { name: "peers", pack: Engine::pack_peers, unpack: Engine::unpack_peers },
-    Part { name: "raised", pack: Engine::pack_raised, unpack: Engine::unpack_raised },
+    Part { name: "work", pack: Engine::pack_work, unpack: Engine::unpack_work, mark: |_| None },
+    Part { name: "peers", pack: Engine::pack_peers, unpack: Engine::unpack_peers, mark: Engine::mark_of_peers },
+    Part { name: "raised", pack: Engine::pack_raised, unpack: Engine::unpack_raised, mark: |_| None },
 ];
 
 /// Hashes of the pieces of each part.
@@ -140,6 +147,8 @@ pub(super) struct Ledger {
     last_segment: u32,
     /// As they were last written.
     pieces: Pieces,
+    /// Of then; `None` after a start.
+    marks: [Option<Mark>; PARTS.len()],
     n_checkpoints: u64,
 }
 
@@ -243,22 +252,40 @@ impl Engine {
         ledger.n_checkpoints += 1;
         let number = ledger.n_checkpoints;
         for (at, part) in PARTS.iter().enumerate() {
-            let mut body = Encoder::body();
-            (part.pack)(self, &mut body);
+            let mark = (part.mark)(self);
+            if mark.is_some() && mark == self.ledger.marks[at] {
+                debug_assert!(
+                    self.pieces_of(part).map(|piece| stable_hash(&[&piece])).eq(self.ledger.pieces[at].iter().copied()),
+                    "{} has changed and its mark has not",
+                    part.name
+                );
+                continue;
+            }
             let before = std::mem::take(&mut self.ledger.pieces[at]);
-            for (number, piece) in body.into_body().chunks(SEGMENT_BYTES).enumerate() {
-                let mut message = Encoder::new(MAGIC, VERSION);
-                message.bytes(piece);
-                let value = message.finish();
+            for (number, value) in self.pieces_of(part).enumerate() {
                 let hash = stable_hash(&[&value]);
                 if before.get(number) != Some(&hash) {
                     messages.push((self.spec.key(&piece_name(part.name, number)), value));
                 }
                 self.ledger.pieces[at].push(hash);
             }
+            self.ledger.marks[at] = mark;
         }
         messages.push((self.spec.key(CORE), self.pack_core(position)));
         Checkpoint { messages, number, n_entities: changed.len() }
+    }
+
+    /// Its messages.
+    fn pieces_of(&self, part: &Part) -> impl Iterator<Item = Vec<u8>> + use<> {
+        let mut body = Encoder::body();
+        (part.pack)(self, &mut body);
+        let body = body.into_body();
+        (0..body.len().div_ceil(SEGMENT_BYTES)).map(move |number| {
+            let from = number * SEGMENT_BYTES;
+            let mut message = Encoder::new(MAGIC, VERSION);
+            message.bytes(&body[from..body.len().min(from + SEGMENT_BYTES)]);
+            message.finish()
+        })
     }
 
     /// This engine, which must be new, as it was at the latest checkpoint among these messages (key, value; later ones of a key win); the
@@ -421,6 +448,12 @@ impl Engine {
         views.iter().for_each(|view| view.pack(to));
         maps.pack(to);
         self.fleet.pack_all(to);
+    }
+
+    /// What is usual in an hour is set when it opens, after the fleet has changed, and goes with it.
+    fn mark_of_peers(&self) -> Option<Mark> {
+        let open = self.hours.iter().filter(|(_, work)| work.usual.is_some());
+        Some((self.fleet.changes(), open.map(|(hour, _)| *hour).collect()))
     }
 
     fn unpack_peers(&mut self, from: &mut Unpacker<'_>) -> Result<(), NotRestoredOr> {
@@ -753,6 +786,40 @@ mod tests {
         let key = engine.spec.key("raised.1");
         assert!(topic.insert(key, b"nonsense".to_vec()).is_some());
         assert!(bodies(&restored(&topic)) == bodies(&engine));
+    }
+
+    #[test]
+    fn peers_have_another_mark_when_they_have_changed_and_only_then() {
+        let (mut engine, mut topic) = (engine(), Topic::new());
+        let of_other = |hour: i64| {
+            let groups = [("portal_user|".into(), GroupHour { active: 3, ..GroupHour::default() })].into();
+            Rollup { partition: 1, hour, previous: (START - 2 < hour).then_some(hour - 1), groups }
+        };
+        write(&mut topic, &mut engine);
+        let mut happens = |what: &dyn Fn(&mut Engine)| {
+            let (before, bytes) = (engine.mark_of_peers(), bodies(&engine));
+            what(&mut engine);
+            let [_, peers, _] = bodies(&engine);
+            let changes = peers != bytes[1];
+            assert_eq!(engine.mark_of_peers() != before, changes);
+            // Where the mark is the same, a debug build packs them all the same, and compares.
+            let checkpoint = write(&mut topic, &mut engine);
+            let key = engine.spec.key("peers");
+            assert_eq!(checkpoint.messages.iter().any(|(of, _)| *of == key), changes);
+            assert!(bodies(&restored(&topic)) == bodies(&engine));
+            changes
+        };
+        for hour in START..START + 5 {
+            let rollups = std::cell::RefCell::new(Vec::new());
+            let takes = |engine: &mut Engine| rollups.borrow_mut().extend(engine.take(&batch(hour)).rollups);
+            assert_eq!(happens(&takes), START < hour, "an hour closes, and the next waits for the other partition");
+            assert!(!happens(&takes), "a repeat");
+            assert!(happens(&|engine| hear(engine, rollups.take())));
+            assert!(happens(&|engine| hear(engine, vec![of_other(hour - 2)])));
+            assert!(!happens(&|engine| hear(engine, vec![of_other(hour - 2)])), "a repeat");
+            assert!(happens(&|engine| engine.fleet.release(hour - 9)));
+            assert!(!happens(&|engine| engine.fleet.release(hour - 9)), "a repeat");
+        }
     }
 
     #[test]
