@@ -86,7 +86,8 @@ pub struct VolumeSettings {
     pub margin: f64,
     /// Index α of the power-law tail with which the past maximum is extrapolated: P(> c × maximum) falls as c^-α.
     pub tail_index: f64,
-    /// History is forgotten by half in so many days. After a change, what was learned before fades at the new pace.
+    /// History is forgotten by half in so many days. After a change, what was learned before fades at the new pace. Below 9 it would be
+    /// forgotten before it is long enough to say that somebody never works at an hour (`off_hours`).
     pub half_life_days: f64,
     /// In periods of the calendar that change behaviour the usual extremes count this many times as large.
     pub calendar_widening: f64,
@@ -445,7 +446,7 @@ impl Settings {
         require(maxima.iter().all(|n| *n >= 1), "maxima", "each must be at least 1");
         require(between(self.volume.margin, 1.0, 100.0), "volume.margin", "must be from 1 to 100");
         require(between(self.volume.tail_index, 1.0, 20.0), "volume.tail_index", "must be from 1 to 20");
-        require(between(self.volume.half_life_days, 1.0, 365.0), "volume.half_life_days", "must be from 1 to 365");
+        require(between(self.volume.half_life_days, 9.0, 365.0), "volume.half_life_days", "must be from 9 to 365");
         require(
             between(self.volume.calendar_widening, 1.0, 100.0),
             "volume.calendar_widening",
