@@ -4,7 +4,7 @@
 //! attempt early (kill -9, a lost broker, a rebalance), either all of it is there or none, and the next owner of the
 //! partition goes on at the committed offset. So the only state that matters between flushes travels in the
 //! committed offset's metadata ([`ingest::Ingester::resume`]), and anything in memory may be thrown away:
-//! that is what happens at every rebalance that concerns this instance. The price is up to one flush interval of work done twice by somebody; the
+//! that is what happens at every rebalance. The price is up to one flush interval of work done twice by somebody; the
 //! alternative, committing inside the rebalance callback, holds up the whole group while a transaction ends.
 //!
 //! Now and then a flush also holds what each source has shown so far ([`crate::sources`]). When the file of networks or the rules change,
@@ -155,9 +155,7 @@ impl IngestRole {
         self.age();
         self.renew();
         let full = self.tallier.bytes() >= limits::FLUSH_BYTES || self.dead.len() >= limits::FLUSH_DEAD_LETTERS;
-        // Between two generations of the group it waits a little: what could be committed then would be thrown away.
-        let due = || self.context.since(self.flushed_at) >= interval && self.member.token().may_commit();
-        if full || due() {
+        if full || self.context.since(self.flushed_at) >= interval {
             self.flush()?;
         }
         Ok(())

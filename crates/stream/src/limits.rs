@@ -51,9 +51,6 @@ pub(crate) const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(250);
 /// producer left open, or be elected first.
 pub(crate) const OPEN_TRANSACTOR_REQUESTS: u32 = 3;
 
-/// A partition whose reading cannot be moved for so long has a fetcher that stands still.
-pub(crate) const SEEK_PATIENCE: Duration = Duration::from_secs(5);
-
 /// A consumer that has not been polled for so long is taken for dead and its partitions are given to others.
 pub(crate) const POLL_PAUSE_MAX: Duration = Duration::from_secs(300);
 

@@ -32,8 +32,6 @@ fn on_a_real_broker() {
     let broker = stream::kafka(&settings).unwrap();
     suite::suite(&broker);
     commits_are_quick(&broker);
-    whose_partition_stays_hears_nothing_of_others(&broker);
-    who_does_not_answer_holds_nobody_up(&broker);
     nothing_is_lost_or_doubled_by_kill_9(&broker, &cluster.servers);
     a_broker_that_goes_away_comes_back(&broker, &cluster);
 }
@@ -63,102 +61,6 @@ fn commits_are_quick(broker: &Arc<dyn Broker>) {
     took.sort();
     println!("commit of one message: median {:?}, slowest {:?}", took[10], took[19]);
     assert!(took[0] < Duration::from_millis(90), "{took:?}");
-}
-
-fn whose_partition_stays_hears_nothing_of_others(broker: &Arc<dyn Broker>) {
-    let (topic, group_name) = (topic(broker.as_ref(), "stays", 1), fresh("group"));
-    let mut appender = broker.appender().unwrap();
-    let mut first = broker.join(group(&group_name, None, &topic)).unwrap();
-    assignment(first.as_mut(), 1);
-    let mut transactor = broker.transactor(&fresh("id")).unwrap();
-    let (mut sent, mut taken, mut committed, mut refused) = (0, 0, 0, 0);
-    // Others come and go; the one that has the partition reads on and commits.
-    for _ in 0..2 {
-        let mut second = broker.join(group(&group_name, None, &topic)).unwrap();
-        let mut heard = false;
-        let before = taken;
-        poll_until(|| {
-            appender.send(plain(&topic, 0, &sent.to_string())).unwrap();
-            appender.flush().unwrap();
-            sent += 1;
-            let polled = first.poll(10, STEP, &mut |record| {
-                assert_eq!(record.payload, Some(taken.to_string().as_bytes()), "each once, in its order");
-                taken += 1;
-            });
-            assert_ne!(polled.unwrap(), Polled::Rebalanced);
-            if first.token().may_commit() {
-                commit_number(transactor.as_mut(), first.as_ref(), &topic, taken).unwrap();
-                committed += 1;
-            } else {
-                refused += 1;
-            }
-            heard |= second.poll(10, STEP, &mut |_| panic!("it has no partition")).unwrap() == Polled::Rebalanced;
-            heard && taken > before && second.assignment().is_empty()
-        });
-        drop(second);
-    }
-    println!("one that stays: {taken} records and {committed} commits while others came, {refused} postponed");
-    drop(first);
-    let mut next = broker.join(group(&group_name, None, &topic)).unwrap();
-    assert_eq!(assignment(next.as_mut(), 1)[0].position, taken, "what it committed meanwhile counts");
-}
-
-fn commit_number(
-    transactor: &mut dyn stream::Transactor,
-    member: &dyn Member,
-    topic: &str,
-    offset: i64,
-) -> Result<(), CommitError> {
-    transactor.begin().unwrap();
-    commit(transactor, member, topic, &BTreeMap::from([(0, offset)]))
-}
-
-/// A third one joins, and one of the two that have to make room does not poll: the other keeps reading and committing.
-fn who_does_not_answer_holds_nobody_up(broker: &Arc<dyn Broker>) {
-    let (topic, group_name) = (topic(broker.as_ref(), "room", 6), fresh("group"));
-    let mut members: Vec<Box<dyn Member>> =
-        (0..2).map(|_| broker.join(group(&group_name, None, &topic)).unwrap()).collect();
-    let settle = |members: &mut [Box<dyn Member>], each: usize| {
-        poll_until(|| {
-            for member in members.iter_mut() {
-                member.poll(0, STEP, &mut |_| {}).unwrap();
-            }
-            members.iter().all(|member| member.assignment().len() == each)
-        });
-    };
-    settle(&mut members, 3);
-    members.push(broker.join(group(&group_name, None, &topic)).unwrap());
-    let mut appender = broker.appender().unwrap();
-    let mut transactor = broker.transactor(&fresh("id")).unwrap();
-    let (mut made_room, mut commits_after) = (false, 0);
-    poll_until(|| {
-        (0..6).for_each(|partition| appender.send(plain(&topic, partition, "x")).unwrap());
-        appender.flush().unwrap();
-        let [first, _silent, third] = &mut members[..] else { unreachable!() };
-        let mut last = BTreeMap::new();
-        let polled = first.poll(100, STEP, &mut |record| {
-            last.insert(record.partition, record.offset + 1);
-        });
-        third.poll(100, STEP, &mut |_| {}).unwrap();
-        made_room |= first.assignment().len() == 2;
-        if matches!(polled.unwrap(), Polled::Records(_)) && first.token().may_commit() {
-            transactor.begin().unwrap();
-            match commit(transactor.as_mut(), first.as_ref(), &topic, &last) {
-                Ok(()) => commits_after += i32::from(made_room),
-                // The generation may end between the two looks.
-                Err(CommitError::Aborted(reason)) => println!("refused: {reason}"),
-                Err(other) => panic!("{other}"),
-            }
-        }
-        commits_after >= 20
-    });
-    assert_eq!(members[1].assignment().len(), 3, "it has not been polled");
-    assert!(!members[1].token().may_commit(), "it is in a generation of which it knows nothing");
-    settle(&mut members, 2);
-    let mut owned: Vec<i32> =
-        members.iter().flat_map(|member| member.assignment()).map(|place| place.partition).collect();
-    owned.sort_unstable();
-    assert_eq!(owned, [0, 1, 2, 3, 4, 5], "each has one owner");
 }
 
 /// A broker killed under a member and a transactor: polls say idle, no error; afterwards everything goes on.

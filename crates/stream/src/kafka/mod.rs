@@ -9,7 +9,6 @@ mod member;
 mod producer;
 mod reader;
 mod report;
-mod standing;
 mod transactor;
 
 pub(crate) use member::{header, headers};
