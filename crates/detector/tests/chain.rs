@@ -1,6 +1,6 @@
 //! An entry, a foothold, reads: in this order they are one story, told once; in another, or apart, they are none.
 
-mod world;
+use crate::world;
 
 use activity::{DataClass, DrillId, EntityKind, Level, Mark, Mode};
 use detector::{Alert, Evidence, Settings, Severity};

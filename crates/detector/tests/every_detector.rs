@@ -8,7 +8,7 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
-mod world;
+use crate::world;
 
 use activity::{Bucket, DataClass, DrillId, EntityKind, Level, Mark, Mode, Record, Signal, Span};
 use detector::{Alert, DETECTORS, Settings};

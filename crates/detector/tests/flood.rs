@@ -1,7 +1,7 @@
 //! Bounded under attack: whoever makes up names costs neither more memory than the limits allow, nor what is known of others, nor an alert.
 
 #[allow(dead_code, reason = "nobody here works under a key, or gives a verdict")]
-mod world;
+use crate::world;
 
 use activity::{DataClass, EntityKind, Signal};
 use detector::{

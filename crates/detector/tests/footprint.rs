@@ -1,7 +1,7 @@
 //! What an entity costs in memory, at rest: when everything it did has been learned.
 
 #[allow(dead_code, reason = "entities are filled here, and nobody reads anything")]
-mod world;
+use crate::world;
 
 use activity::{DataClass, EntityKind, Level, Mark, Record, Timestamp};
 use detector::Settings;

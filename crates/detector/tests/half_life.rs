@@ -1,6 +1,6 @@
 //! A half-life that is changed: what was learned is known after the restart as before it.
 
-mod world;
+use crate::world;
 
 use activity::{EntityKind, Record};
 use detector::{Alert, Settings};

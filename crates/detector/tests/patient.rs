@@ -1,7 +1,7 @@
 //! What patient attackers do, and what looks like it and is none: records that are new to a person, crowds, sprays, shared
 //! sessions, travel, attacks in addresses.
 
-mod world;
+use crate::world;
 
 use activity::{DataClass, EntityKind, Record, Signal};
 use detector::{Alert, Settings};

@@ -1,7 +1,7 @@
 //! The false-page budget on quiet worlds: overdispersed counts, personal hours, day effects shared and not, a shared shift,
 //! new places now and then, forgotten passwords. Nothing is wrong in them, so every page is a false one.
 
-mod world;
+use crate::world;
 
 use activity::{EntityKind, Timestamp};
 use detector::Settings;

@@ -1,6 +1,6 @@
 //! After a change of roles: what the new role reads, what the old one reads, and what neither does.
 
-mod world;
+use crate::world;
 
 use detector::{Alert, Settings};
 use world::World;

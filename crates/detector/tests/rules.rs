@@ -1,6 +1,6 @@
 //! Each detector's rule, its edge, and what it must refuse to alert to.
 
-mod world;
+use crate::world;
 
 use activity::{DataClass, DrillId, EntityKind, Level, Mark, Mode, Signal, Timestamp};
 use detector::{Alert, AlertKey, Settings, Severity};

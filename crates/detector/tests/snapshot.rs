@@ -249,7 +249,7 @@ fn written_topic(topic: &Topic) -> Vec<u8> {
 }
 
 /// What earlier programs have written is kept in files, and is read for ever. A change of the layout needs a new version and a new file
-/// beside the old ones: `BLESS=1 cargo test -p detector --test snapshot` writes it.
+/// beside the old ones: `BLESS=1 cargo test -p detector snapshot` writes it.
 #[test]
 fn snapshots_of_every_version_are_read() {
     let mut engine = engine();

@@ -1,6 +1,6 @@
 //! What people say of alerts, and what comes of it: learned, kept out, or quiet until a day; never before its time.
 
-mod world;
+use crate::world;
 
 use activity::{DataClass, EntityKind, Level, Mark, Record, Signal, Span, Timestamp};
 use detector::{

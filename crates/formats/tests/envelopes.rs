@@ -8,7 +8,7 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
-mod support;
+use crate::support;
 
 use activity::Timestamp;
 use formats::Zone;

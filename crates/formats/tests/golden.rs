@@ -8,7 +8,7 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
-mod support;
+use crate::support;
 
 use activity::{Activity, Actor, Resource, Timestamp};
 use formats::envelope::{self, Hints};

@@ -3,7 +3,7 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
-mod support;
+use crate::support;
 
 use activity::{EntityKind, Mode, Span, Timestamp};
 use ingest::{Ingester, Raw, Resume, Written};

@@ -1,6 +1,6 @@
 //! Every line the simulator writes is an entry of its format to breachd's own parsers, and means what it was written for.
 
-mod parsing;
+use crate::parsing;
 
 use activity::{Activity, Actor, Operation, Outcome, Timestamp};
 use formats::Context;

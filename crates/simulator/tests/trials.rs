@@ -1,7 +1,7 @@
 //! What trial worlds promise: the same bytes for the same seed, attacks that only add, and that everything labels speak of
 //! is really there, read back from the lines by breachd's own parsers.
 
-mod parsing;
+use crate::parsing;
 
 use activity::{Activity, Actor, Operation, Outcome, Resource};
 use formats::{Context, SqlTag, TagPosition};
