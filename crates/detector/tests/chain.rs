@@ -1,12 +1,10 @@
 //! An entry, a foothold, reads: in this order they are one story, told once; in another, or apart, they are none.
 
-use crate::world;
-
+use crate::world::World;
 use activity::{DataClass, DrillId, EntityKind, Level, Mark, Mode};
 use detector::{Alert, Evidence, Settings, Severity};
 use std::sync::Arc;
 use tally::Metric;
-use world::World;
 
 const ATTACKER: &str = "203.0.113.7";
 const HOST: &str = "10.0.1.12";

@@ -8,8 +8,7 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
-use crate::world;
-
+use crate::world::World;
 use activity::{Bucket, DataClass, DrillId, EntityKind, Level, Mark, Mode, Record, Signal, Span};
 use detector::{Alert, DETECTORS, Settings};
 use ingest::{Geo, Ingester, Plan, Raw, Resume, Written};
@@ -18,7 +17,6 @@ use std::{
     sync::{Arc, LazyLock},
 };
 use tally::Metric;
-use world::World;
 
 /// What happens in an hour, counted from the event: Monday, 2026-03-23, 08:00. Before it the numbers are negative.
 type Story = fn(&mut World, i64);

@@ -1,8 +1,6 @@
 //! Bounded under attack: whoever makes up names costs neither more memory than the limits allow, nor what is known of others, nor an alert.
 
-#[allow(dead_code, reason = "nobody here works under a key, or gives a verdict")]
-use crate::world;
-
+use crate::world::World;
 use activity::{DataClass, EntityKind, Signal};
 use detector::{
     Alert, Settings, Severity,
@@ -10,7 +8,6 @@ use detector::{
 };
 use std::collections::BTreeMap;
 use tally::Metric;
-use world::World;
 
 const HOME: (&str, &str) = ("DE/home", "92.20.1.1");
 const TABLE: &str = "hr.employees";

@@ -1,13 +1,10 @@
 //! What an entity costs in memory, at rest: when everything it did has been learned.
 
-#[allow(dead_code, reason = "entities are filled here, and nobody reads anything")]
-use crate::world;
-
+use crate::world::World;
 use activity::{DataClass, EntityKind, Level, Mark, Record, Timestamp};
 use detector::Settings;
 use std::sync::Arc;
 use tally::{Metric, Tally};
-use world::World;
 
 /// Ids of our own, of the length of real ones.
 const KINDS: [(EntityKind, &str); 10] = [

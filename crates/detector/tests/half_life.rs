@@ -1,11 +1,9 @@
 //! A half-life that is changed: what was learned is known after the restart as before it.
 
-use crate::world;
-
+use crate::world::World;
 use activity::{EntityKind, Record};
 use detector::{Alert, Settings};
 use tally::Metric;
-use world::World;
 
 const HOME: (&str, &str) = ("DE/home", "92.20.1.1");
 /// Two of them were there for an hour, ten days before the restart.

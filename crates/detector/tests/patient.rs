@@ -1,12 +1,10 @@
 //! What patient attackers do, and what looks like it and is none: records that are new to a person, crowds, sprays, shared
 //! sessions, travel, attacks in addresses.
 
-use crate::world;
-
+use crate::world::World;
 use activity::{DataClass, EntityKind, Record, Signal};
 use detector::{Alert, Settings};
 use tally::{Metric, Tally};
-use world::World;
 
 const HOME: (&str, &str) = ("DE/home", "92.20.1.1");
 const TABLE: &str = "hr.employees";

@@ -1,12 +1,10 @@
 //! The false-page budget on quiet worlds: overdispersed counts, personal hours, day effects shared and not, a shared shift,
 //! new places now and then, forgotten passwords. Nothing is wrong in them, so every page is a false one.
 
-use crate::world;
-
+use crate::world::World;
 use activity::{EntityKind, Timestamp};
 use detector::Settings;
 use tally::Metric;
-use world::World;
 
 /// SplitMix64 (Steele, Lea, Flood 2014), and what is drawn from it.
 struct Random(u64);

@@ -1,9 +1,7 @@
 //! After a change of roles: what the new role reads, what the old one reads, and what neither does.
 
-use crate::world;
-
+use crate::world::World;
 use detector::{Alert, Settings};
-use world::World;
 
 const HOME: (&str, &str) = ("DE/home", "92.20.1.1");
 const PAY: &str = "hr.payroll";

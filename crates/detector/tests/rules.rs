@@ -1,12 +1,10 @@
 //! Each detector's rule, its edge, and what it must refuse to alert to.
 
-use crate::world;
-
+use crate::world::World;
 use activity::{DataClass, DrillId, EntityKind, Level, Mark, Mode, Signal, Timestamp};
 use detector::{Alert, AlertKey, Settings, Severity};
 use std::sync::Arc;
 use tally::{Metric, Tally};
-use world::World;
 
 const HOME: (&str, &str) = ("DE/home", "92.20.1.1");
 const TABLE: &str = "hr.employees";

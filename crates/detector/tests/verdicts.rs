@@ -1,14 +1,12 @@
 //! What people say of alerts, and what comes of it: learned, kept out, or quiet until a day; never before its time.
 
-use crate::world;
-
+use crate::world::World;
 use activity::{DataClass, EntityKind, Level, Mark, Record, Signal, Span, Timestamp};
 use detector::{
     Alert, AlertVerdict, EntityName, ExceptionSettings, Maxima, Ruling, Settings, Severity, VerdictException,
 };
 use std::{collections::BTreeSet, sync::Arc};
 use tally::Metric;
-use world::World;
 
 const HOME: (&str, &str) = ("DE/home", "92.20.1.1");
 const TABLE: &str = "hr.employees";

@@ -8,8 +8,7 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
-use crate::support;
-
+use crate::support::edited;
 use activity::Timestamp;
 use formats::Zone;
 use formats::envelope::{self, ENVELOPES, Hints, Inner, LAYERS_MAX, unfolded};
@@ -19,7 +18,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use support::edited;
 
 const HINTS: Hints<'static> = Hints { zone: &Zone::UTC, near: Timestamp::from_secs(1_795_439_161), until: None };
 

@@ -8,8 +8,7 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
-use crate::support;
-
+use crate::support::edited;
 use activity::{Activity, Actor, Resource, Timestamp};
 use formats::envelope::{self, Hints};
 use formats::{Context, FORMATS, FormatSpec, Framing, Parsed, Rejected, Scratch, Step, Zone};
@@ -19,7 +18,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use support::edited;
 
 fn golden_files(format: &FormatSpec) -> Vec<PathBuf> {
     files_of(format, "tests/golden")

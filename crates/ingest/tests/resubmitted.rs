@@ -3,12 +3,10 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
-use crate::support;
-
+use crate::support::plan;
 use activity::{EntityKind, Mode, Timestamp};
 use ingest::{DeadLetter, Ingester, Plan, REST_OF_ENTRY, Raw, Resubmitted, Resume, Written};
 use std::sync::Arc;
-use support::plan;
 use tally::{Batch, Manifest, Metric, Tallier};
 
 const AT: i64 = 1_795_438_628;

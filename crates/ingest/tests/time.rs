@@ -3,11 +3,9 @@
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
 #![allow(clippy::unwrap_used)]
 
-use crate::support;
-
+use crate::support::{plan, read, read_written};
 use activity::{EntityKind, Mode, Span, Timestamp};
 use ingest::{Ingester, Raw, Resume, Written};
-use support::{plan, read, read_written};
 use tally::{Metric, Tallier};
 
 /// A line of server_audit, by the server's clock.

@@ -17,7 +17,6 @@ pub(crate) struct World {
 
 impl World {
     /// Starts on Monday, 2026-03-02. Users named `e…` are `ess`, others `payroll`.
-    #[allow(dead_code, reason = "not every test's people are so alike")]
     pub(crate) fn new(settings: Settings, users: &[String]) -> Self {
         let mut text = String::from("user,role,department,employee_id,from,to,zone\n");
         for user in users {
@@ -42,7 +41,6 @@ impl World {
         Engine::new(spec, Arc::new(settings), directory, Arc::new(Calendar::default()))
     }
 
-    #[allow(dead_code, reason = "most tests' ids have none")]
     pub(crate) fn key(&mut self, key: Option<detector::AlertKey>) {
         let spec = EngineSpec::default();
         let nobody = Engine::new(spec, Arc::default(), Arc::default(), Arc::default());
@@ -50,7 +48,6 @@ impl World {
     }
 
     /// The daemon is started anew: goes on from a snapshot, under other settings.
-    #[allow(dead_code, reason = "most worlds are never restarted")]
     pub(crate) fn restart(&mut self, settings: Settings) {
         let messages = self.engine.checkpoint(self.sequence as i64 + 1).messages;
         let engine = World::engine(settings, self.directory.clone());
@@ -58,7 +55,6 @@ impl World {
         self.engine = restored.expect("a sound snapshot").expect("there is one").0;
     }
 
-    #[allow(dead_code, reason = "not every test's people do more than read")]
     pub(crate) fn tally(&mut self, kind: EntityKind, id: &str, minute: i64) -> &mut Tally {
         self.tally_in(Mode::Live, kind, id, minute)
     }
@@ -126,24 +122,20 @@ impl World {
     }
 
     /// A person says what an alert was.
-    #[allow(dead_code, reason = "not every test's people speak")]
     pub(crate) fn hear(&mut self, verdict: &AlertVerdict) {
         assert!(verdict.check().is_ok());
         self.engine.hear(verdict);
         self.engine.hear(verdict);
     }
 
-    #[allow(dead_code, reason = "not every test's people speak")]
     pub(crate) fn verdicts_late(&self) -> u64 {
         self.engine.stats().verdicts_late
     }
 
-    #[allow(dead_code, reason = "not every test fills the engine")]
     pub(crate) fn stats(&self) -> detector::Stats {
         self.engine.stats()
     }
 
-    #[allow(dead_code, reason = "not every test weighs the engine")]
     pub(crate) fn footprint(&self) -> std::collections::BTreeMap<EntityKind, detector::Footprint> {
         self.engine.footprint()
     }

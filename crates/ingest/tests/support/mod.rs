@@ -1,7 +1,7 @@
 //! Reading records as a source partition does, with kills; what the tests of this folder share.
 
 // Helpers outside of #[test] functions; the exemption for tests does not reach them. Not every test uses all of them.
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
 use activity::{Bucket, EntityKind, Mode, Span, Timestamp};
 use ingest::settings::Source;
