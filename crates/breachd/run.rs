@@ -65,7 +65,8 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
         tracing::warn!(at = %crash, "{} is set: this process is going to end itself. That is for tests", crash::VARIABLE);
     }
     let ticks = Arc::new(Instant::now);
-    let context = Arc::new(Context { crash, ..context(settings, broker, source_partitions, runtime, ticks) });
+    let metrics = metrics(&settings);
+    let context = Arc::new(Context { crash, ..context(settings, metrics, broker, source_partitions, runtime, ticks) });
     if roles.contains(&RoleName::Notifier) {
         // Not only when this instance's turn to notify comes.
         channels_start(&context, &context.settings)?;
@@ -108,6 +109,7 @@ pub async fn start(settings: Arc<Settings>, broker: Arc<dyn Broker>, roles: &[Ro
 /// What the roles of one process share, none of them started.
 pub fn context(
     settings: Arc<Settings>,
+    metrics: Metrics,
     broker: Arc<dyn Broker>,
     source_partitions: Vec<(Box<str>, u32)>,
     runtime: tokio::runtime::Handle,
@@ -115,7 +117,7 @@ pub fn context(
 ) -> Context {
     Context {
         topics: Topics::new(settings.topics.clone()),
-        metrics: metrics(&settings),
+        metrics,
         policy: settings.policy(),
         drills: settings.drill_key(),
         healths: Arc::new(Healths::default()),
@@ -185,7 +187,8 @@ fn grown(context: &Context) -> Option<Vec<(Box<str>, u32)>> {
     (sources != *known).then_some(sources)
 }
 
-fn metrics(settings: &Settings) -> Metrics {
+/// Those of a process with these settings.
+pub fn metrics(settings: &Settings) -> Metrics {
     let sources: Vec<&str> = settings.sources.iter().map(|source| source.name.as_str()).collect();
     let channels: Vec<&str> = settings.channels.iter().map(notifier::ChannelSettings::name).collect();
     let detectors: Vec<&str> = detector::DETECTORS.iter().map(|detector| detector.name).collect();

@@ -20,7 +20,7 @@ pub(super) const INSTANCES: [&str; 3] = ["one", "two", "three"];
 
 /// The longest that a refused call or a lost member may hold up everybody is far below the wait for the fleet, which is twice this
 /// and ten seconds.
-pub(super) const IDLE_AFTER_MS: i64 = 20_000;
+pub(super) const IDLE_AFTER_MS: i64 = 10_000;
 
 /// Days of event time.
 pub(crate) const DAYS: i64 = 6;
