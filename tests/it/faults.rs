@@ -305,6 +305,33 @@ fn frozen_beyond_its_session_and_thawed_it_doubles_nothing() {
     all_end_well(running.into());
 }
 
+/// The first keeps its share of the engines and all of the notifier: neither is built anew, as it would be if all had to let go of all.
+#[test]
+fn one_that_joins_takes_over_some_and_stops_nobody() {
+    let site = Site::new("joins", 4);
+    let [one, two] = ["one", "two"].map(|name| site.instance_with(name, "ingest,detector,notifier", ""));
+    let mut running = vec![one.run()];
+    until("the first is ready", || running[0].is_ready());
+    (0..3).for_each(|day| site.produce(day));
+    SOURCES.iter().for_each(|(source, _)| site.await_taken(source));
+    running.push(two.run());
+    let has = |running: &Running, what: &str, n: u32| {
+        running.instance.said().contains(&format!("\"message\":\"{what} partitions assigned\",\"partitions\":{n}"))
+    };
+    let raw = SOURCES.len() as u32 * PARTITIONS;
+    until("they share", || {
+        let of_two = TALLY_PARTITIONS / 2;
+        let tallies = has(&running[0], "tally", TALLY_PARTITIONS - of_two) && has(&running[1], "tally", of_two);
+        (tallies && running.iter().all(|one| has(one, "raw log", raw / 2))).then_some(())
+    });
+    (3..DAYS as usize).for_each(|day| site.produce(day));
+    site.judge(&mut running);
+    let times = |what: &str| running.iter().map(|one| one.instance.said().matches(what).count()).collect::<Vec<_>>();
+    assert_eq!(times("this instance notifies"), [1, 0]);
+    assert_eq!(times("a snapshot is restored")[0], 0);
+    all_end_well(running);
+}
+
 /// Kills and stops instances at random, a pause apart on average, and starts some of them again; more and more is there to be read.
 fn storm(site: &Site, rounds: usize, pause: Duration, violent: bool) {
     let mut random = Random::new(rounds as u64);

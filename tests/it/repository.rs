@@ -65,6 +65,27 @@ fn the_heart_is_pure() {
     }
 }
 
+/// The lint can be allowed anywhere; what it is allowed for is decided here.
+#[test]
+fn unsafe_code_is_in_one_file() {
+    let mut allowed = Vec::new();
+    let mut folders = ["crates", "benches", "tests"].map(|name| root().join(name)).to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && path != root().join(file!()) {
+                let text = fs::read_to_string(&path).expect("text");
+                if text.contains("unsafe_code") || text.contains("unsafe {") {
+                    allowed.push(path.strip_prefix(root()).expect("below it").display().to_string());
+                }
+            }
+        }
+    }
+    assert_eq!(allowed, ["crates/stream/src/kafka/standing.rs"]);
+}
+
 #[test]
 fn the_top_level_holds_what_it_should() {
     let allowed = [

@@ -239,7 +239,7 @@ impl DetectorRole {
         }
         // What it tells of has to be with the brokers before it: nobody would send that again.
         self.appender.flush()?;
-        if self.member.assignment().is_empty() {
+        if self.member.assignment().is_empty() || !self.member.token().may_commit() {
             // Between two assignments nobody may write, and whose partition comes back goes on as it is.
             return Ok(());
         }

@@ -4,7 +4,7 @@
 //! attempt early (kill -9, a lost broker, a rebalance), either all of it is there or none, and the next owner of the
 //! partition goes on at the committed offset. So the only state that matters between flushes travels in the
 //! committed offset's metadata ([`ingest::Ingester::resume`]), and anything in memory may be thrown away:
-//! that is what happens at every rebalance. The price is up to one flush interval of work done twice by somebody; the
+//! that is what happens at every rebalance that concerns this instance. The price is up to one flush interval of work done twice by somebody; the
 //! alternative, committing inside the rebalance callback, holds up the whole group while a transaction ends.
 //!
 //! Now and then a flush also holds what each source has shown so far ([`crate::sources`]). When the file of networks or the rules change,
@@ -127,11 +127,13 @@ impl IngestRole {
     pub fn step(&mut self) -> Result<(), RoleError> {
         let interval = self.context.settings.ingest.flush_interval.0;
         self.context.heartbeat(Role::Ingest);
+        let is_full = self.is_full();
         let (partitions, tallier, dead, context) =
             (&mut self.partitions, &mut self.tallier, &mut self.dead, &*self.context);
         let mut unowned = 0_u64;
         let mut place = (String::new(), 0);
-        let polled = self.member.poll(limits::POLL_RAW_RECORDS, limits::POLL_WAIT.min(interval), &mut |record| {
+        let room = if is_full { 0 } else { limits::POLL_RAW_RECORDS };
+        let polled = self.member.poll(room, limits::POLL_WAIT.min(interval), &mut |record| {
             if place.0 != record.topic {
                 record.topic.clone_into(&mut place.0);
             }
@@ -154,11 +156,17 @@ impl IngestRole {
         }
         self.age();
         self.renew();
-        let full = self.tallier.bytes() >= limits::FLUSH_BYTES || self.dead.len() >= limits::FLUSH_DEAD_LETTERS;
-        if full || self.context.since(self.flushed_at) >= interval {
+        // Between two generations of the group it waits a little: what could be committed then would be thrown away.
+        let is_due = self.is_full() || self.context.since(self.flushed_at) >= interval;
+        if is_due && self.member.token().may_commit() {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// As much as one flush takes: no more is read until it is written.
+    fn is_full(&self) -> bool {
+        self.tallier.bytes() >= limits::FLUSH_BYTES || self.dead.len() >= limits::FLUSH_DEAD_LETTERS
     }
 
     /// Takes up changed networks and signature rules; sees to it that what the sources have shown is written down in time.

@@ -15,7 +15,10 @@ pub enum StreamError {
     NotAllowed { doing: &'static str, reason: String },
     #[error("a message of {bytes} bytes for topic `{topic}` is too large; {bytes_max} are allowed")]
     TooLarge { topic: String, bytes: usize, bytes_max: usize },
-    #[error("fenced: another instance has taken over as `{id}`; give each instance a name of its own")]
+    #[error(
+        "fenced: another instance has taken over as `{id}`, or the brokers took this one for dead; start it again, and give each \
+         instance a name of its own"
+    )]
     Fenced { id: String },
     #[error("the settings are refused: {0}")]
     Settings(String),

@@ -9,8 +9,9 @@ pub trait Member: Send {
     /// serves the group.
     ///
     /// After a change of assignment it returns [`Polled::Rebalanced`] before any record of the new assignment; records
-    /// delivered by earlier calls and not committed will be delivered again, to whoever owns their partition then. A
-    /// change may come in two steps: first an empty assignment, then the new one.
+    /// delivered by earlier calls and not committed will be delivered again, to whoever owns their partition then, also those of
+    /// partitions that stay. A change may come in several steps: first what goes, then what comes. While others change, a member
+    /// whose partitions stay hears nothing of it and goes on.
     ///
     /// # Errors
     /// [`StreamError::Fenced`] if another member has joined under this one's instance id; whatever else cannot be mended
@@ -78,3 +79,11 @@ pub struct Assigned {
 
 /// A member's identity at one moment, for [`crate::Transactor::commit`].
 pub struct GroupToken(pub(crate) Token);
+
+impl GroupToken {
+    /// Whether a commit has a chance. False for a moment while a new generation of the group is being formed, and as long as the member
+    /// has lost its membership: better to wait for what the next polls say than to have a transaction aborted.
+    pub fn may_commit(&self) -> bool {
+        !matches!(self.0, Token::Outside)
+    }
+}

@@ -25,23 +25,12 @@
 //!   `poll`: it is [`Polled::Idle`] and a warning, and goes on by itself when the broker is back.
 //! - This is the only crate that knows rdkafka, and it knows nothing of breachd: no topic's name, no record's meaning.
 //!
+//! Groups rebalance cooperatively in Kafka, and in memory all at once: there it costs nothing, and a caller that is right about losing
+//! everything is right about losing some.
+//!
 //! It does not offer: asynchronous calls (each role has a thread of its own, and a `Future` around a blocking C library
 //! hides where it blocks), the new consumer protocol (KIP-848 with a static id and kill -9 ends in a fatal
-//! `UnreleasedInstanceId`), automatic commits, offsets committed outside a transaction, or cooperative rebalancing.
-//!
-//! That last one was built (`cooperative-sticky`, librdkafka 2.12) and taken out again. It lets members read on in what they keep while a
-//! rebalance is under way; an eager one costs everybody about a second and what was not committed. But it does not go with two things
-//! that matter more here:
-//!
-//! - Static membership. What one member gives up gets its new owner in a second round, which that member begins. If it dies in
-//!   between and comes back under its instance id, the coordinator hands it the assignment of the first round without another
-//!   rebalance, and the partition has no owner until somebody else comes or goes. Each round of an eager group is complete.
-//! - Exactly once. librdkafka joins a new generation by itself before the caller has heard what it lost, and Kafka checks the
-//!   generation of a transaction's offsets, not who owns their partitions. So one that was frozen and thawed could commit what is
-//!   somebody else's by now. Only librdkafka's C interface tells the generation. And what stays is paused and fetched again
-//!   around each rebalance, which may deliver the record under way twice.
-//!
-//! What would be gained is small where a restart within the session time-out moves no partition anyway.
+//! `UnreleasedInstanceId`), automatic commits, or offsets committed outside a transaction.
 
 mod error;
 mod group;

@@ -51,6 +51,27 @@ pub(crate) const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(250);
 /// producer left open, or be elected first.
 pub(crate) const OPEN_TRANSACTOR_REQUESTS: u32 = 3;
 
+/// A partition whose reading cannot be moved for so long has a fetcher that stands still.
+pub(crate) const SEEK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Pause between two looks at who owns what in a group, and how long one answer may take. After one that failed the pause is twice as
+/// long, up to the longest.
+pub(crate) const CENSUS_EVERY: Duration = Duration::from_secs(3);
+pub(crate) const CENSUS_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const CENSUS_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// How long a partition may have no owner until the group is made to share again, at most: twice as long each time that this did not help.
+pub(crate) const CENSUS_PATIENCE_MAX: Duration = Duration::from_secs(1800);
+
+/// A member that belongs to no generation for so many sessions, while its group is at rest without it, has lost touch with it.
+pub(crate) const OUTSIDE_SESSIONS: u32 = 6;
+
+/// How long a member that ends serves callbacks that wait at most, for how long none may come, and how long it waits for its consumer to be
+/// closed.
+pub(crate) const DRAIN_QUIET: Duration = Duration::from_millis(50);
+pub(crate) const DRAIN_CALLBACKS: Duration = Duration::from_secs(1);
+pub(crate) const CLOSE_PATIENCE: Duration = Duration::from_secs(15);
+
 /// A consumer that has not been polled for so long is taken for dead and its partitions are given to others.
 pub(crate) const POLL_PAUSE_MAX: Duration = Duration::from_secs(300);
 

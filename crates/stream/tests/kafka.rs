@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 use stream::{Broker, CommitError, Member, Offset, Outgoing, Polled, Settings};
@@ -32,6 +33,14 @@ fn on_a_real_broker() {
     let broker = stream::kafka(&settings).unwrap();
     suite::suite(&broker);
     commits_are_quick(&broker);
+    // Each has a group of its own, and most of them wait.
+    thread::scope(|scope| {
+        scope.spawn(|| whose_partition_stays_hears_nothing_of_others(&broker));
+        scope.spawn(|| who_does_not_answer_holds_nobody_up(&broker));
+        scope.spawn(|| what_a_member_left_ownerless_gets_an_owner(&broker));
+        scope.spawn(|| who_ends_before_it_answers_ends(&broker));
+        scope.spawn(|| who_waits_for_a_living_member_waits(&broker, settings.session_timeout));
+    });
     nothing_is_lost_or_doubled_by_kill_9(&broker, &cluster.servers);
     a_broker_that_goes_away_comes_back(&broker, &cluster);
 }
@@ -61,6 +70,199 @@ fn commits_are_quick(broker: &Arc<dyn Broker>) {
     took.sort();
     println!("commit of one message: median {:?}, slowest {:?}", took[10], took[19]);
     assert!(took[0] < Duration::from_millis(90), "{took:?}");
+}
+
+fn whose_partition_stays_hears_nothing_of_others(broker: &Arc<dyn Broker>) {
+    let (topic, group_name) = (topic(broker.as_ref(), "stays", 1), fresh("group"));
+    let mut appender = broker.appender().unwrap();
+    let mut first = broker.join(group(&group_name, None, &topic)).unwrap();
+    assignment(first.as_mut(), 1);
+    let mut transactor = broker.transactor(&fresh("id")).unwrap();
+    let (mut sent, mut taken, mut committed, mut commits, mut refused) = (0, 0, 0, 0, 0);
+    // Others come and go; the one that has the partition reads on and commits.
+    for _ in 0..2 {
+        let mut second = broker.join(group(&group_name, None, &topic)).unwrap();
+        let mut heard = false;
+        let before = taken;
+        poll_until(|| {
+            appender.send(plain(&topic, 0, &sent.to_string())).unwrap();
+            appender.flush().unwrap();
+            sent += 1;
+            let polled = first.poll(10, STEP, &mut |record| {
+                assert_eq!(record.payload, Some(taken.to_string().as_bytes()), "each once, in its order");
+                taken += 1;
+            });
+            assert_ne!(polled.unwrap(), Polled::Rebalanced);
+            if first.token().may_commit() {
+                match commit_number(transactor.as_mut(), first.as_ref(), &topic, taken) {
+                    Ok(()) => (committed, commits) = (taken, commits + 1),
+                    // The generation may end between the two looks.
+                    Err(CommitError::Aborted(_)) => refused += 1,
+                    Err(other) => panic!("{other}"),
+                }
+            } else {
+                refused += 1;
+            }
+            heard |= second.poll(10, STEP, &mut |_| panic!("it has no partition")).unwrap() == Polled::Rebalanced;
+            heard && taken > before && second.assignment().is_empty()
+        });
+        drop(second);
+    }
+    println!("one that stays: {taken} records and {commits} commits while others came, {refused} postponed");
+    drop(first);
+    let mut next = broker.join(group(&group_name, None, &topic)).unwrap();
+    assert_eq!(assignment(next.as_mut(), 1)[0].position, committed, "what it committed meanwhile counts");
+}
+
+fn commit_number(
+    transactor: &mut dyn stream::Transactor,
+    member: &dyn Member,
+    topic: &str,
+    offset: i64,
+) -> Result<(), CommitError> {
+    transactor.begin().unwrap();
+    commit(transactor, member, topic, &BTreeMap::from([(0, offset)]))
+}
+
+/// A third one joins, and one of the two that have to make room does not poll: the other keeps reading and committing.
+fn who_does_not_answer_holds_nobody_up(broker: &Arc<dyn Broker>) {
+    let (topic, group_name) = (topic(broker.as_ref(), "room", 6), fresh("group"));
+    let mut members: Vec<Box<dyn Member>> =
+        (0..2).map(|_| broker.join(group(&group_name, None, &topic)).unwrap()).collect();
+    let settle = |members: &mut [Box<dyn Member>], each: usize| {
+        poll_until(|| {
+            for member in members.iter_mut() {
+                member.poll(0, STEP, &mut |_| {}).unwrap();
+            }
+            members.iter().all(|member| member.assignment().len() == each)
+        });
+    };
+    settle(&mut members, 3);
+    members.push(broker.join(group(&group_name, None, &topic)).unwrap());
+    let mut appender = broker.appender().unwrap();
+    let mut transactor = broker.transactor(&fresh("id")).unwrap();
+    let (mut made_room, mut commits_after) = (false, 0);
+    poll_until(|| {
+        (0..6).for_each(|partition| appender.send(plain(&topic, partition, "x")).unwrap());
+        appender.flush().unwrap();
+        let [first, _silent, third] = &mut members[..] else { unreachable!() };
+        let mut last = BTreeMap::new();
+        let polled = first.poll(100, STEP, &mut |record| {
+            last.insert(record.partition, record.offset + 1);
+        });
+        third.poll(100, STEP, &mut |_| {}).unwrap();
+        made_room |= first.assignment().len() == 2;
+        if matches!(polled.unwrap(), Polled::Records(_)) && first.token().may_commit() {
+            transactor.begin().unwrap();
+            match commit(transactor.as_mut(), first.as_ref(), &topic, &last) {
+                Ok(()) => commits_after += i32::from(made_room),
+                // The generation may end between the two looks.
+                Err(CommitError::Aborted(reason)) => println!("refused: {reason}"),
+                Err(other) => panic!("{other}"),
+            }
+        }
+        commits_after >= 20
+    });
+    assert_eq!(members[1].assignment().len(), 3, "it has not been polled");
+    assert!(!members[1].token().may_commit(), "it is in a generation of which it knows nothing");
+    settle(&mut members, 2);
+    let mut owned: Vec<i32> =
+        members.iter().flat_map(|member| member.assignment()).map(|place| place.partition).collect();
+    owned.sort_unstable();
+    assert_eq!(owned, [0, 1, 2, 3, 4, 5], "each has one owner");
+}
+
+/// A static member dies after the group has decided that it gives a partition up, and before it did: it comes back to what it was left, and
+/// the partition would have no owner.
+fn what_a_member_left_ownerless_gets_an_owner(broker: &Arc<dyn Broker>) {
+    let (topic, group_name) = (topic(broker.as_ref(), "orphan", 2), fresh("group"));
+    let join = |instance: &str| broker.join(group(&group_name, Some(instance), &topic)).unwrap();
+    let mut first = join("a");
+    assignment(first.as_mut(), 2);
+    let mut second = join("b");
+    // The first one does not poll, so it does not answer; what it has been left is decided as soon as the second one hears of the round.
+    poll_until(|| second.poll(0, STEP, &mut |_| {}).unwrap() == Polled::Rebalanced);
+    assert_eq!(second.assignment(), []);
+    // Nobody calls it back any more: as good as dead, and fenced by its successor.
+    std::mem::forget(first);
+    let mut first = join("a");
+    poll_until(|| {
+        second.poll(0, STEP, &mut |_| {}).unwrap();
+        first.poll(0, STEP, &mut |_| {}).unwrap() == Polled::Rebalanced
+    });
+    assert_eq!(first.assignment().len(), 1);
+    let began = Instant::now();
+    let mut n_owned = Vec::new();
+    poll_until(|| {
+        for member in [&mut first, &mut second] {
+            member.poll(0, STEP, &mut |_| {}).unwrap();
+        }
+        let owned = first.assignment().len() + second.assignment().len();
+        n_owned.push(owned);
+        owned == 2
+    });
+    println!("a partition had no owner for {:?}", began.elapsed());
+    assert_eq!(n_owned[0], 1, "one has no owner at first");
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+    let mut owned: Vec<i32> =
+        [&first, &second].iter().flat_map(|member| member.assignment()).map(|place| place.partition).collect();
+    owned.sort_unstable();
+    assert_eq!(owned, [0, 1], "each has one owner");
+}
+
+/// librdkafka calls back once more when the group has ended, and never answers what is asked of it then.
+fn who_ends_before_it_answers_ends(broker: &Arc<dyn Broker>) {
+    for _ in 0..3 {
+        let (topic, group_name) = (topic(broker.as_ref(), "ends", 2), fresh("group"));
+        let join = |instance: &str| broker.join(group(&group_name, Some(instance), &topic)).unwrap();
+        let mut first = join("a");
+        assignment(first.as_mut(), 2);
+        let mut second = join("b");
+        poll_until(|| second.poll(0, STEP, &mut |_| {}).unwrap() == Polled::Rebalanced);
+        let began = Instant::now();
+        drop(first);
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+}
+
+/// What a living member was told to give up and has not given up yet looks ownerless, too: whoever had the group share again for it would lose its
+/// own partitions until that member polls.
+fn who_waits_for_a_living_member_waits(broker: &Arc<dyn Broker>, session: Duration) {
+    let (topic, group_name) = (topic(broker.as_ref(), "waits", 3), fresh("group"));
+    let join = |instance: &str| broker.join(group(&group_name, Some(instance), &topic)).unwrap();
+    let mut first = join("a");
+    assignment(first.as_mut(), 3);
+    let mut second = join("b");
+    poll_until(|| {
+        for member in [&mut first, &mut second] {
+            member.poll(0, STEP, &mut |_| {}).unwrap();
+        }
+        // Whoever has not been called back yet would hold up the next round.
+        let are_told = [&first, &second].iter().all(|member| member.token().may_commit());
+        first.assignment().len() == 2 && second.assignment().len() == 1 && are_told
+    });
+    // The first one has to make room, and does not poll.
+    let mut third = broker.join(group(&group_name, None, &topic)).unwrap();
+    poll_until(|| {
+        second.poll(0, STEP, &mut |_| {}).unwrap();
+        third.poll(0, STEP, &mut |_| {}).unwrap() == Polled::Rebalanced
+    });
+    assert_eq!(third.assignment(), []);
+    // The second one is started again, and looks whether everything has an owner.
+    drop(second);
+    let mut second = join("b");
+    assignment(second.as_mut(), 1);
+    let until = Instant::now() + 2 * session + Duration::from_secs(4);
+    while Instant::now() < until {
+        for member in [&mut second, &mut third] {
+            assert_ne!(member.poll(0, STEP, &mut |_| {}).unwrap(), Polled::Rebalanced, "nothing happens");
+        }
+    }
+    poll_until(|| {
+        let mut members = [&mut first, &mut second, &mut third];
+        members.iter_mut().for_each(|member| assert!(member.poll(0, STEP, &mut |_| {}).is_ok()));
+        members.iter().all(|member| member.assignment().len() == 1)
+    });
 }
 
 /// A broker killed under a member and a transactor: polls say idle, no error; afterwards everything goes on.

@@ -124,11 +124,13 @@ impl Connection {
     }
 
     pub(super) fn partitions(&self, topic: &str) -> Result<Option<u32>, StreamError> {
+        self.partitions_within(topic, self.settings.request_timeout)
+    }
+
+    pub(super) fn partitions_within(&self, topic: &str, timeout: Duration) -> Result<Option<u32>, StreamError> {
         const DOING: &str = "ask about a topic";
-        let metadata = self
-            .inspector
-            .fetch_metadata(Some(topic), self.settings.request_timeout)
-            .map_err(|error| self.blame(DOING, &error))?;
+        let metadata =
+            self.inspector.fetch_metadata(Some(topic), timeout).map_err(|error| self.blame(DOING, &error))?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
         match found.error().map(RDKafkaErrorCode::from) {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),

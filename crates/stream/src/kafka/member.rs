@@ -1,21 +1,43 @@
-//! A member of a consumer group.
+//! A member of a consumer group, which rebalances cooperatively: who keeps partitions reads on while others come and go, and most
+//! partitions stay where they are (`cooperative-sticky`).
 //!
-//! Eager rebalancing in three steps, so that nothing of a new assignment is delivered before the caller has heard of it:
+//! A change comes in three steps, so that nothing of a new assignment is delivered before the caller has heard of it:
 //!
-//! 1. librdkafka's callback, within a poll, only notes the partitions and takes them with an *empty* assignment;
+//! 1. librdkafka's callback, within a poll, lets go of what is revoked, notes what is assigned without taking it, and notes the
+//!    [`Standing`] in which it was said;
 //! 2. the poll then asks the coordinator for the committed offsets with their metadata (open transactions are waited for)
 //!    and the brokers for the ends; if that fails, e.g. because a broker is away, the next poll tries again, while the
 //!    membership is kept alive in the background;
-//! 3. it returns [`Polled::Rebalanced`], and the poll after that assigns the partitions at exactly these offsets, or at
-//!    those to which the caller has gone meanwhile: librdkafka (2.12) aborts the process now and then if it is assigned
-//!    partitions twice in a row. A revocation is told in the same way, with an empty assignment.
+//! 3. it returns [`Polled::Rebalanced`], and the poll after that takes the new partitions at exactly these offsets, and seeks to
+//!    them in those that stay; or to where the caller has gone meanwhile. What a partition delivers before that worked is passed over.
 //!
-//! A token is refused here already while the membership is lost: librdkafka would then name no generation at all, and
-//! Kafka believes a transaction that names none (for the sake of old clients).
+//! A member whose partitions stay all the same hears nothing at all of others that come and go. That is safe because its id stayed:
+//! one that was taken for dead comes back under another id, and then takes up everything anew. Its reading is sought to where it is all
+//! the same: librdkafka (2.12) stops all fetching around a rebalance, and goes on where it believes the caller to be.
+//!
+//! # What cooperation costs
+//! With eager rebalancing librdkafka joins a new generation only after the caller has let go of everything. Here it joins by itself, and
+//! for a moment (for long, if the caller does not poll) is a member of a generation of whose assignment the caller knows nothing; Kafka
+//! checks the generation of a transaction's offsets, not who owns their partitions. One that was frozen, taken for dead and thawed could
+//! commit in its new generation what it read in its old one. So a token is refused here unless the member still has the standing that
+//! came with the last change; reading it takes the only unsafe code of breachd ([`super::standing`]). It is refused also while the
+//! membership is lost: librdkafka would then name no generation at all, and Kafka believes a transaction that names none (for the sake
+//! of old clients).
+//!
+//! A member whose partitions change throws away what it has not committed, also of those that stay: up to a flush is done twice.
+//! Keeping it lost: work of several partitions is one transaction, and cannot be told apart.
+//!
+//! A partition can be left without an owner, which an eager group never does: [`super::census`].
+//!
+//! Why it is worth that: an eager rebalance stops everybody for about a second, throws away what nobody had committed anywhere, and has the
+//! active notifier fold its journal anew, each time an instance comes or goes; a rollout is one after the other.
 
 use super::{
+    census::{self, Census, Finding},
+    closing::Closing,
     connection::Connection,
-    report::{Events, Report},
+    report::Events,
+    standing::Standing,
 };
 use crate::{
     Assigned, GroupSpec, GroupToken, Member, Polled, RecordRef, Start, StreamError, limits, record::HeadersRef,
@@ -25,14 +47,14 @@ use activity::Timestamp;
 use rdkafka::{
     ClientContext, Offset, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol},
     error::KafkaError,
     message::{BorrowedMessage, Headers as _, Message as _},
     statistics::Broker,
     types::{RDKafkaErrorCode, RDKafkaRespErr},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -40,15 +62,29 @@ use std::{
 
 pub(super) struct KafkaMember {
     connection: Arc<Connection>,
-    consumer: BaseConsumer<GroupEvents>,
+    consumer: Closing<GroupEvents>,
     spec: GroupSpec,
-    /// Noted by the callback, not yet taken.
-    pending: Option<Vec<(String, i32)>>,
+    /// To be taken up at their committed offsets, which are not known yet.
+    pending: Option<Vec<Place>>,
     slots: Slots,
-    /// librdkafka has not been told of them, or of where they go on.
-    untold: bool,
+    /// As it was when the last change was said.
+    standing: Option<Standing>,
+    /// Since when librdkafka does not read where it should.
+    untold_since: Option<Instant>,
+    /// Of one that has come back under its name, or may have: until everything in the group has an owner.
+    census: Option<Census>,
+    settled: Settled,
     /// Partitions that have begun anew under this member: what was committed is about records that are gone.
-    anew: HashSet<(String, i32)>,
+    anew: HashSet<Place>,
+}
+
+/// Topic and partition.
+pub(super) type Place = (String, i32);
+
+/// Whether the member has stood where it was told lately.
+struct Settled {
+    looked_at: Instant,
+    at: Instant,
 }
 
 /// The partitions that are read, and how far.
@@ -63,20 +99,25 @@ struct Slot {
     assigned: Assigned,
     /// The next offset to deliver.
     next: i64,
+    /// Whether librdkafka has been told to go on there.
+    told: bool,
 }
 
 /// Offset and metadata of each partition for which something was committed.
-type Committed = HashMap<(String, i32), (i64, String)>;
+type Committed = HashMap<Place, (i64, String)>;
 
 struct GroupEvents {
     events: Events,
-    change: Mutex<Option<Change>>,
-    ends: Mutex<HashMap<(String, i32), End>>,
+    /// Not yet taken up, in their order. An error: librdkafka did not take what the callback answered.
+    changes: Mutex<VecDeque<Result<Change, KafkaError>>>,
+    ends: Mutex<HashMap<Place, End>>,
 }
 
-enum Change {
-    Assigned(Vec<(String, i32)>),
-    Revoked,
+/// What the callback was told.
+struct Change {
+    added: Vec<Place>,
+    gone: Vec<Place>,
+    standing: Option<Standing>,
 }
 
 /// What the last statistics said of a partition.
@@ -101,7 +142,7 @@ impl KafkaMember {
             // Whoever goes on at the first record that is left must know that some are gone.
             .set("auto.offset.reset", "error")
             .set("group.protocol", "classic")
-            .set("partition.assignment.strategy", "range")
+            .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", session.as_millis().to_string())
             .set("heartbeat.interval.ms", (session / 3).min(Duration::from_secs(3)).as_millis().to_string())
             .set("max.poll.interval.ms", session.max(limits::POLL_PAUSE_MAX).as_millis().to_string())
@@ -111,26 +152,99 @@ impl KafkaMember {
         }
         let events = GroupEvents {
             events: Events::new("member", connection.report()),
-            change: Mutex::default(),
+            changes: Mutex::default(),
             ends: Mutex::default(),
         };
         let consumer: BaseConsumer<GroupEvents> =
             config.create_with_context(events).map_err(|error| connection.blame("join a group", &error))?;
-        let topics: Vec<&str> = spec.topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics).map_err(|error| connection.blame("join a group", &error))?;
-        Ok(KafkaMember {
+        let census = spec.instance.is_some().then(|| Census::new(session));
+        let now = Instant::now();
+        let member = KafkaMember {
             connection: Arc::clone(connection),
-            consumer,
+            consumer: Closing::new(consumer),
             spec,
             pending: None,
             slots: Slots::default(),
-            untold: false,
+            standing: None,
+            untold_since: None,
+            census,
+            settled: Settled { looked_at: now, at: now },
             anew: HashSet::new(),
-        })
+        };
+        member.subscribe()?;
+        Ok(member)
+    }
+
+    fn subscribe(&self) -> Result<(), StreamError> {
+        let topics: Vec<&str> = self.spec.topics.iter().map(String::as_str).collect();
+        self.consumer.subscribe(&topics).map_err(|error| self.connection.blame("join a group", &error))
+    }
+
+    /// Whether it is in the generation of whose assignment it knows, and in none since.
+    fn stands(&self) -> bool {
+        let now = Standing::of(&self.consumer);
+        now.is_some() && now == self.standing
+    }
+
+    /// Looks now and then after what nobody tells: whether everything has an owner ([`super::census`]), and whether the group gets on.
+    fn look_around(&mut self) -> Result<(), StreamError> {
+        let now = Instant::now();
+        let pause = now.duration_since(self.settled.looked_at);
+        if pause < limits::CENSUS_EVERY {
+            return Ok(());
+        }
+        self.settled.looked_at = now;
+        if pause > self.connection.settings().session_timeout {
+            // Frozen, or held up: nobody has looked for so long.
+            self.settled.at = now;
+        }
+        if !self.stands() {
+            return self.despair(now);
+        }
+        self.settled.at = now;
+        let Some(census) = self.census.as_mut().filter(|census| self.pending.is_none() && census.is_due(now)) else {
+            return Ok(());
+        };
+        match census.look(&self.connection, &self.spec.group, &self.spec.topics) {
+            Finding::Complete => self.census = None,
+            Finding::Open => {}
+            Finding::Orphans(orphans) => {
+                tracing::warn!(
+                    group = self.spec.group,
+                    partitions = ?orphans,
+                    "partitions without an owner, left by a member that ended while it gave them up; the group shares again"
+                );
+                *census = census.more_patient();
+                // It lets go of all of its own and joins with nothing, which is another subscription than before: reason for a round.
+                self.consumer.unsubscribe();
+                self.subscribe()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// librdkafka (2.12) can lose touch with its group for good, if the topics change while it waits for an answer to a rebalance. An error,
+    /// and the process starts again. Nothing is wrong as long as the group is changing, or its coordinator does not answer.
+    fn despair(&mut self, now: Instant) -> Result<(), StreamError> {
+        let session = self.connection.settings().session_timeout;
+        let waited = now.duration_since(self.settled.at);
+        if waited <= session {
+            return Ok(());
+        }
+        if !census::is_at_rest(&self.connection, &self.spec.group) {
+            self.settled.at = now;
+        } else if waited > limits::OUTSIDE_SESSIONS * session {
+            let reason = format!("it is at rest, and this member has had no part in it for {} s", waited.as_secs());
+            return Err(StreamError::Failed { doing: "take part in a group", reason, retry: false });
+        }
+        Ok(())
     }
 
     /// The noted partitions at their committed offsets.
-    fn adopt(&self, noted: &[(String, i32)]) -> Result<Slots, StreamError> {
+    fn adopt(&self, noted: &[Place]) -> Result<Slots, StreamError> {
+        if noted.is_empty() {
+            return Ok(Slots::default());
+        }
         let committed = self.committed(noted)?;
         let mut slots = Vec::with_capacity(noted.len());
         for (topic, partition) in noted {
@@ -168,13 +282,13 @@ impl KafkaMember {
                 }
             };
             let assigned = Assigned { topic, partition, position, metadata: metadata.to_owned(), anew };
-            slots.push(Slot { next: assigned.position, assigned });
+            slots.push(Slot { next: assigned.position, assigned, told: false });
         }
         slots.sort_by(|one, other| one.assigned.cmp(&other.assigned));
         Ok(Slots { slots, last: 0 })
     }
 
-    fn committed(&self, noted: &[(String, i32)]) -> Result<Committed, StreamError> {
+    fn committed(&self, noted: &[Place]) -> Result<Committed, StreamError> {
         const DOING: &str = "read committed offsets";
         let mut asked = TopicPartitionList::with_capacity(noted.len());
         for (topic, partition) in noted {
@@ -194,25 +308,81 @@ impl KafkaMember {
         Ok(committed)
     }
 
-    /// Assigning throws away what was fetched ahead, in every state of the fetcher; a seek does not work in all.
+    /// Has librdkafka read where the slots say. A seek is refused while a partition's fetcher is on its way to somewhere else: then the next
+    /// poll tries again, and after a while all of them are taken anew. Why not let go of a partition and take it again at once: while a change waits
+    /// for its callback librdkafka would take either for the answer to it, and twice in a row it aborts the process (2.12).
     fn tell(&mut self) -> Result<(), StreamError> {
-        if std::mem::take(&mut self.untold) {
-            let assigned = self.slots.list().and_then(|list| self.consumer.assign(&list));
-            assigned.map_err(|error| self.connection.blame("take partitions", &error))?;
+        const DOING: &str = "take partitions";
+        if self.slots.are_told() {
+            return Ok(());
         }
+        if self.untold_since.get_or_insert_with(Instant::now).elapsed() > limits::SEEK_PATIENCE {
+            return self.take_again();
+        }
+        let blame = |error: KafkaError| self.connection.blame(DOING, &error);
+        let held = self.consumer.assignment().map_err(blame)?;
+        let is_held = |slot: &Slot| held.find_partition(&slot.assigned.topic, slot.assigned.partition).is_some();
+        let new = list(self.slots.slots.iter().filter(|slot| !slot.told && !is_held(slot))).map_err(blame)?;
+        if new.count() > 0 {
+            self.consumer.incremental_assign(&new).map_err(blame)?;
+        }
+        let moved = list(self.slots.slots.iter().filter(|slot| !slot.told && is_held(slot))).map_err(blame)?;
+        let sought = if moved.count() > 0 {
+            self.consumer.seek_partitions(moved, self.connection.settings().request_timeout)
+        } else {
+            Ok(moved)
+        };
+        let sought = sought.inspect_err(|error| self.connection.report().warn("member", "seek", &error.to_string()));
+        let done = sought.unwrap_or_default();
+        for slot in &mut self.slots.slots {
+            let (topic, partition) = (&*slot.assigned.topic, slot.assigned.partition);
+            let found = |list: &TopicPartitionList| {
+                list.find_partition(topic, partition).is_some_and(|place| place.error().is_ok())
+            };
+            slot.told |= found(&new) || found(&done);
+        }
+        self.untold_since.take_if(|_| self.slots.are_told());
         Ok(())
     }
 
     /// The same partitions once more, as after a rebalance.
-    fn take_again(&mut self) {
-        self.pending = Some(self.slots.places());
-        self.let_go();
+    fn take_again(&mut self) -> Result<(), StreamError> {
+        self.pending = Some(self.places());
+        self.slots = Slots::default();
+        self.untold_since = None;
+        // The fetcher of one that has begun anew stands still, and cannot be sent anywhere.
+        let held = self.consumer.assignment().and_then(|held| self.consumer.incremental_unassign(&held));
+        held.map_err(|error| self.connection.blame("let go of partitions", &error))
     }
 
-    /// Lets go of all of them.
-    fn let_go(&mut self) {
+    /// All that it has, known to the caller or not.
+    fn places(&self) -> Vec<Place> {
+        self.pending.clone().unwrap_or_else(|| self.slots.places())
+    }
+
+    /// Takes up what the callback has noted.
+    fn change(&mut self, change: Change) {
+        let stayed = |before: &Standing| change.standing.as_ref().is_some_and(|now| now.member == before.member);
+        let is_same = self.standing.as_ref().is_some_and(stayed);
+        let stays = change.added.is_empty() && change.gone.is_empty() && is_same;
+        self.standing = change.standing;
+        if !is_same && self.spec.instance.is_some() {
+            // It has come back under its name, as after a start.
+            let session = self.connection.settings().session_timeout;
+            self.census.get_or_insert_with(|| Census::new(session));
+        }
+        if stays && self.pending.is_none() {
+            // Around each rebalance librdkafka (2.12) stops fetching, and goes on where it believes the caller to be: that may be one record too
+            // early, and an error that was on its way is lost.
+            self.slots.slots.iter_mut().for_each(|slot| slot.told = false);
+            return;
+        }
+        let mut places = self.places();
+        places.retain(|place| !change.gone.contains(place) && !change.added.contains(place));
+        places.extend(change.added);
         self.slots = Slots::default();
-        self.untold = false;
+        self.untold_since = None;
+        self.pending = Some(places);
     }
 
     /// Whether an error of the consumer ends it; the others pass by themselves and have been told already.
@@ -241,6 +411,7 @@ impl Member for KafkaMember {
     fn poll(&mut self, max: usize, wait: Duration, each: &mut dyn FnMut(RecordRef<'_>)) -> Result<Polled, StreamError> {
         let deadline = Instant::now() + wait;
         let mut n_records = 0;
+        self.look_around()?;
         self.tell()?;
         loop {
             let mut left = deadline.saturating_duration_since(Instant::now());
@@ -248,7 +419,6 @@ impl Member for KafkaMember {
                 match self.adopt(noted) {
                     Ok(slots) => {
                         self.slots = slots;
-                        self.untold = true;
                         self.pending = None;
                         self.anew.clear();
                         return Ok(Polled::Rebalanced);
@@ -265,43 +435,43 @@ impl Member for KafkaMember {
             let polled = self.consumer.poll(super::waitable(patience));
             let nothing = polled.is_none();
             match polled {
-                Some(Ok(message)) if max == 0 => {
-                    self.untold |=
-                        self.slots.rewind(&[(message.topic().to_owned(), message.partition(), message.offset())]);
-                }
-                Some(Ok(message)) if self.slots.is_behind(&message) => {
-                    // Deleted and made again between two looks at the cluster: no rebalance, and librdkafka goes on at the first record.
-                    // Whoever took it as what follows would tell of a range that ends before it begins.
-                    self.anew.insert((message.topic().to_owned(), message.partition()));
-                    self.take_again();
-                    continue;
-                }
-                Some(Ok(message)) => n_records += usize::from(self.slots.deliver(&message, each)),
+                Some(Ok(message)) => match self.slots.told(&message) {
+                    None => {}
+                    Some(at) if message.offset() < self.slots.slots[at].next => {
+                        // Deleted and made again between two looks at the cluster: no rebalance, and librdkafka goes on at the first
+                        // record. Whoever took it as what follows would tell of a range that ends before it begins.
+                        self.anew.insert((message.topic().to_owned(), message.partition()));
+                        self.take_again()?;
+                        continue;
+                    }
+                    Some(at) if max == 0 => self.slots.slots[at].go_to(message.offset()),
+                    Some(at) => {
+                        self.slots.hand_over(at, &message, each);
+                        n_records += 1;
+                    }
+                },
                 Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
                     // Deleted before they were read, or the log has lost its tail: as at a start, [`KafkaMember::adopt`] sees which.
-                    self.take_again();
+                    self.take_again()?;
                     continue;
                 }
                 Some(Err(error)) => self.judge(&error)?,
                 None => {}
             }
-            match self.consumer.context().take_change() {
-                None => {}
-                Some(Change::Revoked) => {
-                    self.pending = None;
-                    self.let_go();
-                    return Ok(Polled::Rebalanced);
-                }
-                Some(Change::Assigned(noted)) => {
-                    self.let_go();
-                    self.pending = Some(noted);
-                    continue;
-                }
+            let mut changed = false;
+            while let Some(change) = self.consumer.context().take_change() {
+                self.change(change.map_err(|error| self.connection.blame("answer a rebalance", &error))?);
+                changed = true;
             }
-            if n_records >= max.max(1)
-                || nothing && (n_records > 0 || Instant::now() >= deadline)
-                || max == 0 && !nothing
-            {
+            if changed && self.pending.is_some() {
+                continue;
+            }
+            if changed {
+                // Where everything stays, before anything of it is delivered.
+                self.tell()?;
+            }
+            let enough = n_records >= max.max(1) || n_records > 0 && nothing || max == 0 && !nothing;
+            if enough || n_records == 0 && Instant::now() >= deadline {
                 return Ok(if n_records > 0 { Polled::Records(n_records) } else { Polled::Idle });
             }
         }
@@ -312,16 +482,18 @@ impl Member for KafkaMember {
     }
 
     fn rewind(&mut self, to: &[(String, i32, i64)]) -> Result<(), StreamError> {
-        self.untold |= self.slots.rewind(to);
+        self.slots.rewind(to);
         Ok(())
     }
 
     fn token(&self) -> GroupToken {
+        let before = self.stands();
         let metadata = self.consumer.group_metadata();
-        // Asked in this order: if the membership was lost before the first answer, the second one says so.
+        // Asked in this order: if the membership was lost, or another one begun, before the first answer, the later ones say so.
         let lost = self.consumer.assignment_lost();
+        let stood = before && self.stands();
         match metadata {
-            Some(metadata) if !lost && !self.slots.slots.is_empty() => GroupToken(Token::Kafka(metadata)),
+            Some(metadata) if stood && !lost && !self.slots.slots.is_empty() => GroupToken(Token::Kafka(metadata)),
             _ => GroupToken(Token::Outside),
         }
     }
@@ -338,40 +510,52 @@ impl Member for KafkaMember {
     }
 }
 
+impl Slot {
+    fn go_to(&mut self, offset: i64) {
+        (self.next, self.told) = (offset, false);
+    }
+}
+
 impl Slots {
     pub(super) fn new(places: impl IntoIterator<Item = (String, i32, i64)>) -> Self {
         let slot = |(topic, partition, position)| Slot {
             assigned: Assigned { topic, partition, position, metadata: String::new(), anew: false },
             next: position,
+            told: true,
         };
         Slots { slots: places.into_iter().map(slot).collect(), last: 0 }
     }
 
     /// Hands over one record and notes how far it goes. False: it belongs to none of them.
     pub(super) fn deliver(&mut self, message: &BorrowedMessage<'_>, each: &mut dyn FnMut(RecordRef<'_>)) -> bool {
-        let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
-        let Some(at) = self.find(topic, partition) else { return false };
+        let at = self.told(message);
+        at.inspect(|at| self.hand_over(*at, message, each)).is_some()
+    }
+
+    fn hand_over(&mut self, at: usize, message: &BorrowedMessage<'_>, each: &mut dyn FnMut(RecordRef<'_>)) {
         self.last = at;
-        self.slots[at].next = offset + 1;
+        self.slots[at].next = message.offset() + 1;
         each(RecordRef {
-            topic,
-            partition,
-            offset,
+            topic: message.topic(),
+            partition: message.partition(),
+            offset: message.offset(),
             stamped_at: Timestamp::from_millis(message.timestamp().to_millis().unwrap_or(0)),
             key: message.key(),
             payload: message.payload(),
             headers: HeadersRef::Kafka(message),
         });
-        true
     }
 
-    /// Whether the record lies before the next one of its partition, which no reading on leads to.
-    fn is_behind(&self, message: &BorrowedMessage<'_>) -> bool {
-        let at = self.find(message.topic(), message.partition());
-        at.is_some_and(|at| message.offset() < self.slots[at].next)
+    /// Whose it is, if that one is read from there.
+    fn told(&self, message: &BorrowedMessage<'_>) -> Option<usize> {
+        self.find(message.topic(), message.partition()).filter(|at| self.slots[*at].told)
     }
 
-    fn places(&self) -> Vec<(String, i32)> {
+    fn are_told(&self) -> bool {
+        self.slots.iter().all(|slot| slot.told)
+    }
+
+    fn places(&self) -> Vec<Place> {
         self.slots.iter().map(|slot| (slot.assigned.topic.clone(), slot.assigned.partition)).collect()
     }
 
@@ -383,40 +567,36 @@ impl Slots {
         self.slots.iter().position(is)
     }
 
-    /// Whether any of them is concerned.
-    fn rewind(&mut self, to: &[(String, i32, i64)]) -> bool {
-        let mut any = false;
+    fn rewind(&mut self, to: &[(String, i32, i64)]) {
         for (topic, partition, offset) in to {
             if let Some(at) = self.find(topic, *partition) {
-                self.slots[at].next = *offset;
-                any = true;
+                self.slots[at].go_to(*offset);
             }
         }
-        any
     }
 
     /// As librdkafka wants it.
     pub(super) fn list(&self) -> Result<TopicPartitionList, KafkaError> {
-        let mut list = TopicPartitionList::with_capacity(self.slots.len());
-        for slot in &self.slots {
-            let place = &slot.assigned;
-            list.add_partition_offset(&place.topic, place.partition, Offset::Offset(slot.next))?;
-        }
-        Ok(list)
+        list(&self.slots)
     }
 }
 
+fn list<'a>(slots: impl IntoIterator<Item = &'a Slot>) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for slot in slots {
+        let place = &slot.assigned;
+        list.add_partition_offset(&place.topic, place.partition, Offset::Offset(slot.next))?;
+    }
+    Ok(list)
+}
+
 impl GroupEvents {
-    fn take_change(&self) -> Option<Change> {
-        self.change.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn take_change(&self) -> Option<Result<Change, KafkaError>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    fn note(&self, change: Change) {
-        *self.change.lock().unwrap_or_else(PoisonError::into_inner) = Some(change);
-    }
-
-    fn report(&self) -> &Report {
-        self.events.report()
+    fn note(&self, change: Result<Change, KafkaError>) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
     }
 }
 
@@ -456,18 +636,39 @@ fn is_heard(state: &str, silent_us: i64) -> bool {
 
 impl ConsumerContext for GroupEvents {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        if consumer.closed() {
+            // Nobody would answer.
+            return;
+        }
+        let named = list.elements().iter().map(|place| (place.topic().to_owned(), place.partition())).collect();
+        // Before it is answered: until then the generation is the one that this is said in.
+        let standing = Standing::of(consumer);
+        let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let done = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            let noted = list.elements().iter().map(|place| (place.topic().to_owned(), place.partition())).collect();
-            self.note(Change::Assigned(noted));
-            consumer.assign(&TopicPartitionList::new())
+            self.note(Ok(Change { added: named, gone: Vec::new(), standing }));
+            let none = TopicPartitionList::new();
+            if cooperative { consumer.incremental_assign(&none) } else { consumer.assign(&none) }
         } else {
-            self.note(Change::Revoked);
-            consumer.unassign()
+            let held = consumer.assignment().map(|held| both(&held, &named));
+            self.note(Ok(Change { added: Vec::new(), gone: named, standing }));
+            // Some may never have been taken, and librdkafka refuses to let go of those.
+            if cooperative { held.and_then(|held| consumer.incremental_unassign(&held)) } else { consumer.unassign() }
         };
         if let Err(error) = done {
-            self.report().warn("member", "rebalance", &error.to_string());
+            self.note(Err(error));
         }
     }
+}
+
+/// Those of the named ones that are held.
+fn both(held: &TopicPartitionList, named: &[Place]) -> TopicPartitionList {
+    let mut both = TopicPartitionList::new();
+    for (topic, partition) in named {
+        if held.find_partition(topic, *partition).is_some() {
+            both.add_partition(topic, *partition);
+        }
+    }
+    both
 }
 
 /// The first header of this name. rdkafka panics at a header whose name is not UTF-8, and whoever can write to a log topic

@@ -4,11 +4,14 @@
 //! *inspector*, answers questions about topics and offsets, and a small thread serves the events of clients that nobody
 //! is using, so that their logs are told when they happen and do not pile up.
 
+mod census;
+mod closing;
 mod connection;
 mod member;
 mod producer;
 mod reader;
 mod report;
+mod standing;
 mod transactor;
 
 pub(crate) use member::{header, headers};

@@ -107,10 +107,6 @@ impl Events {
     pub(super) fn new(client: &'static str, report: &Arc<Report>) -> Self {
         Events { client, report: Arc::clone(report) }
     }
-
-    pub(super) fn report(&self) -> &Report {
-        &self.report
-    }
 }
 
 impl ClientContext for Events {

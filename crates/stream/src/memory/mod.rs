@@ -5,7 +5,7 @@
 //! commit, so an aborted one leaves no trace and the end of a partition is always stable. A member's `poll` waits on a
 //! condition variable that every append and every change of a group wakes.
 //!
-//! Different from Kafka, on purpose: members have no session time-out (one that is dropped leaves its group at once, a
+//! Different from Kafka, on purpose: a rebalance concerns all members at once; members have no session time-out (one that is dropped leaves its group at once, a
 //! static one too); records expire by bytes only, if a limit is given; nothing survives the process.
 
 mod group;
