@@ -18,7 +18,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use stream::{Broker, CommitError, Member, Offset, Outgoing, Polled, Settings};
+use stream::{Broker, CommitError, GroupSpec, Member, Offset, Outgoing, Polled, Settings};
 use suite::{assignment, fresh, group, plain, poll_until, topic};
 
 const STEP: Duration = Duration::from_millis(50);
@@ -172,20 +172,26 @@ fn who_does_not_answer_holds_nobody_up(broker: &Arc<dyn Broker>) {
     assert_eq!(owned, [0, 1, 2, 3, 4, 5], "each has one owner");
 }
 
+/// A static member of two partitions that is to give up one of them and does not poll, as whom it joined, and the member that came.
+fn one_that_has_not_answered(broker: &Arc<dyn Broker>, name: &str) -> (GroupSpec, Box<dyn Member>, Box<dyn Member>) {
+    let (topic, group_name) = (topic(broker.as_ref(), name, 2), fresh("group"));
+    let spec = |instance: &str| group(&group_name, Some(instance), &topic);
+    let mut first = broker.join(spec("a")).unwrap();
+    assignment(first.as_mut(), 2);
+    let mut second = broker.join(spec("b")).unwrap();
+    // What the first one is left is decided as soon as the second one hears of the round.
+    poll_until(|| second.poll(0, STEP, &mut |_| {}).unwrap() == Polled::Rebalanced);
+    (spec("a"), first, second)
+}
+
 /// A static member dies after the group has decided that it gives a partition up, and before it did: it comes back to what it was left, and
 /// the partition would have no owner.
 fn what_a_member_left_ownerless_gets_an_owner(broker: &Arc<dyn Broker>) {
-    let (topic, group_name) = (topic(broker.as_ref(), "orphan", 2), fresh("group"));
-    let join = |instance: &str| broker.join(group(&group_name, Some(instance), &topic)).unwrap();
-    let mut first = join("a");
-    assignment(first.as_mut(), 2);
-    let mut second = join("b");
-    // The first one does not poll, so it does not answer; what it has been left is decided as soon as the second one hears of the round.
-    poll_until(|| second.poll(0, STEP, &mut |_| {}).unwrap() == Polled::Rebalanced);
+    let (spec, first, mut second) = one_that_has_not_answered(broker, "orphan");
     assert_eq!(second.assignment(), []);
     // Nobody calls it back any more: as good as dead, and fenced by its successor.
     std::mem::forget(first);
-    let mut first = join("a");
+    let mut first = broker.join(spec).unwrap();
     poll_until(|| {
         second.poll(0, STEP, &mut |_| {}).unwrap();
         first.poll(0, STEP, &mut |_| {}).unwrap() == Polled::Rebalanced
@@ -213,12 +219,7 @@ fn what_a_member_left_ownerless_gets_an_owner(broker: &Arc<dyn Broker>) {
 /// librdkafka calls back once more when the group has ended, and never answers what is asked of it then.
 fn who_ends_before_it_answers_ends(broker: &Arc<dyn Broker>) {
     for _ in 0..3 {
-        let (topic, group_name) = (topic(broker.as_ref(), "ends", 2), fresh("group"));
-        let join = |instance: &str| broker.join(group(&group_name, Some(instance), &topic)).unwrap();
-        let mut first = join("a");
-        assignment(first.as_mut(), 2);
-        let mut second = join("b");
-        poll_until(|| second.poll(0, STEP, &mut |_| {}).unwrap() == Polled::Rebalanced);
+        let (_, first, _second) = one_that_has_not_answered(broker, "ends");
         let began = Instant::now();
         drop(first);
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
