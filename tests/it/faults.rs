@@ -328,7 +328,10 @@ fn one_that_joins_takes_over_some_and_stops_nobody() {
     site.judge(&mut running);
     let times = |what: &str| running.iter().map(|one| one.instance.said().matches(what).count()).collect::<Vec<_>>();
     assert_eq!(times("this instance notifies"), [1, 0]);
-    assert_eq!(times("a snapshot is restored")[0], 0);
+    // Unless a snapshot was under way when the generation ended.
+    if times("a snapshot was not written")[0] == 0 {
+        assert_eq!(times("a snapshot is restored")[0], 0);
+    }
     all_end_well(running);
 }
 

@@ -358,11 +358,9 @@ mod tests {
     }
 
     fn tree(text: &str, environment: &[(&str, &str)]) -> Result<Tree, Vec<Mistake>> {
-        let file = std::env::temp_dir().join(format!(
-            "breachd-load-{}-{:x}.toml",
-            std::process::id(),
-            text.len() * 31 + environment.len()
-        ));
+        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let file = std::env::temp_dir().join(format!("breachd-load-{}-{n}.toml", std::process::id()));
         std::fs::write(&file, text).unwrap();
         let environment: Vec<_> =
             environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();

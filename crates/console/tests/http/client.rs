@@ -2,7 +2,11 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -19,6 +23,15 @@ pub(crate) struct Console {
     pub(crate) address: SocketAddr,
     shutdown: Mutex<Option<oneshot::Sender<()>>>,
     server: tokio::sync::Mutex<JoinHandle<()>>,
+}
+
+/// A file with this token, of the caller alone: tests run side by side, and one that is written again is empty for a moment.
+pub(crate) fn token_file(token: &str) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("console-token-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&file, format!("{token}\n")).expect("room for a file");
+    file
 }
 
 pub(crate) struct Answer {

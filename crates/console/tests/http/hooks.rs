@@ -1,16 +1,17 @@
 //! Doors for programs that sign what they post: the raw bytes reach the desk, no token is asked for, refusals are said and counted.
 
-use crate::{client::Console, schema};
+use crate::{
+    client::{Console, token_file},
+    schema,
+};
 use console::{Hook, limits};
 use serde_json::Value;
 
 /// Beyond loopback everything else needs the token.
 async fn console() -> Console {
-    let token = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("hooks-token-{}", std::process::id()));
-    std::fs::write(&token, "x".repeat(32)).expect("room for a file");
     Console::start_with(console::Settings {
         listen: "0.0.0.0:0".parse().expect("an address"),
-        token_file: Some(token),
+        token_file: Some(token_file(&"x".repeat(32))),
         ..console::Settings::default()
     })
     .await

@@ -1,14 +1,12 @@
 //! Signed links: opening changes nothing, the button answers, what is wrong is said and counted.
 
-use crate::client::Console;
+use crate::client::{Console, token_file};
 
 fn settings() -> console::Settings {
-    let token = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("links-token-{}", std::process::id()));
-    std::fs::write(&token, "x".repeat(32)).expect("room for a file");
     // Beyond loopback everything else needs the token.
     console::Settings {
         listen: "0.0.0.0:0".parse().expect("an address"),
-        token_file: Some(token),
+        token_file: Some(token_file(&"x".repeat(32))),
         public_url: Some("https://breachd.example.org".into()),
         ..console::Settings::default()
     }

@@ -1,13 +1,12 @@
 //! Who is turned away, and how.
 
-use crate::client::Console;
+use crate::client::{Console, token_file};
 use console::Settings;
 
 const TOKEN: &str = "correct-horse-battery-staple-42";
 
-async fn with_token(listen: &str, name: &str) -> (Console, std::path::PathBuf) {
-    let file = std::env::temp_dir().join(format!("console-token-{}-{name}", std::process::id()));
-    std::fs::write(&file, format!("{TOKEN}\n")).expect("a temporary file");
+async fn with_token(listen: &str) -> (Console, std::path::PathBuf) {
+    let file = token_file(TOKEN);
     let listen = listen.parse().expect("an address");
     let settings = Settings { listen, token_file: Some(file.clone()), ..Settings::default() };
     (Console::start_with(settings).await, file)
@@ -73,7 +72,7 @@ async fn another_sites_page_cannot_post() {
 
 #[tokio::test]
 async fn commands_need_the_token_if_there_is_one() {
-    let (console, file) = with_token("127.0.0.1:0", "loopback").await;
+    let (console, file) = with_token("127.0.0.1:0").await;
     let path = "/api/v1/incidents/INC-7/commands";
     let body = r#"{"command":"acknowledge","by":"Ada"}"#;
     let json = ("Content-Type", "application/json");
@@ -98,7 +97,7 @@ async fn commands_need_the_token_if_there_is_one() {
 
 #[tokio::test]
 async fn beyond_loopback_reading_needs_it_too_but_probes_do_not() {
-    let (console, file) = with_token("0.0.0.0:0", "outside").await;
+    let (console, file) = with_token("0.0.0.0:0").await;
     let page = console.get("/").await;
     assert_eq!(page.status, 401);
     assert!(page.header("www-authenticate").is_some_and(|challenge| challenge.starts_with("Basic")));
