@@ -8,6 +8,7 @@
 //! touched (classification), or say whose tally it goes to (attribution).
 
 pub mod access_combined;
+mod address;
 pub mod apache_json;
 mod csv;
 mod database;

@@ -52,6 +52,7 @@
 //! own into the file; what is left of the true row before and behind it is refused and counted. Through syslog that newline
 //! is escaped.
 
+use crate::address::ip_address;
 use crate::database::{outcome, poses_as_entry};
 use crate::sql::{Completeness, Places, Statement, find_either};
 use crate::text::lossy;
@@ -132,8 +133,8 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
         Err(Rejected::Malformed) if !is_stamped(line.as_bytes()) => Row::cut_short(rest, &mut scratch.statement)?,
         row => row?,
     };
-    let client = without_port(row.client);
-    let (actor, address) = (Actor::DbAccount(row.user.into()), client.parse().ok());
+    let (client, address) = client_and_address(row.client);
+    let actor = Actor::DbAccount(row.user.into());
     let named = |operation: Operation| Activity {
         actor,
         address,
@@ -162,7 +163,8 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
                 return Ok(Parsed::Ignored("statistics_table"));
             }
             let table = |schema: &'a str, name: &'a str| Resource::Table { schema: schema.into(), name: name.into() };
-            let resources = match object.split_once('|').filter(|_| operation == "RENAME") {
+            let renamed = if operation == "RENAME" { object.split_once('|') } else { None };
+            let resources = match renamed {
                 Some((old, new)) => {
                     let (schema, name) = new.split_once('.').unwrap_or((database, new));
                     vec![table(database, old), table(schema, name)]
@@ -184,12 +186,14 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
 }
 
 /// A line behind its stamp.
+#[derive(Debug, PartialEq)]
 struct Row<'a> {
     user: &'a str,
     client: &'a str,
     body: Body<'a>,
 }
 
+#[derive(Debug, PartialEq)]
 enum Body<'a> {
     Query { database: &'a str, text: Text<'a>, code: u32 },
     Table { operation: &'a str, database: &'a str, object: &'a str },
@@ -197,7 +201,7 @@ enum Body<'a> {
 }
 
 /// The text of a statement as it stands in the line.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Text<'a> {
     raw: &'a str,
     /// It had escapes: what was sent is in the buffer.
@@ -209,6 +213,37 @@ struct Text<'a> {
 impl<'a> Row<'a> {
     /// `unescaped` takes the text of the statement, if it had to be unescaped.
     fn find(rest: &'a str, unescaped: &mut String) -> Result<Self, Rejected> {
+        match Self::usual(rest, unescaped) {
+            Some(row) => Ok(row),
+            None => Self::odd(rest, unescaped),
+        }
+    }
+
+    /// A row without commas in its names, as nearly all are: its only anchor, or the first one behind which all fits, ends at the
+    /// sixth comma. Callgrind: 225 instructions of 5,460 a line less than by a search for anchors.
+    #[inline]
+    fn usual(rest: &'a str, unescaped: &mut String) -> Option<Self> {
+        let bytes = rest.as_bytes();
+        let mut commas = Places::of(b',', bytes);
+        let server = commas.next()?;
+        let [user, client, connection, query, operation] =
+            [commas.next()?, commas.next()?, commas.next()?, commas.next()?, commas.next()?];
+        let is_anchor = is_operation(&bytes[query + 1..operation])
+            && is_number(&bytes[connection + 1..query])
+            && is_number(&bytes[client + 1..connection]);
+        if !is_anchor {
+            return None;
+        }
+        let (user, client) = (&rest[server + 1..user], &rest[user + 1..client]);
+        let body = Body::read(&rest[query + 1..operation], &rest[operation + 1..], unescaped)?;
+        // Another anchor would end at the third comma from here at the earliest: its numbers cannot be the operation.
+        let is_only_anchor = !matches!(body, Body::Connection { .. }) || commas.nth(2).is_none();
+        is_only_anchor.then_some(Row { user, client, body })
+    }
+
+    /// By its anchors, wherever they stand.
+    #[cold]
+    fn odd(rest: &'a str, unescaped: &mut String) -> Result<Self, Rejected> {
         let bytes = rest.as_bytes();
         let mut anchors = 0;
         // Where the last four fields start: client, connection, query, operation.
@@ -268,8 +303,16 @@ impl<'a> Row<'a> {
     ) -> Option<Self> {
         let (_server, user) = cut_first(b',', &rest[..client - 1])?;
         let client = &rest[client..connection - 1];
-        let (operation, tail) = (&rest[operation..comma], &rest[comma + 1..]);
-        let body = match operation {
+        let body = Body::read(&rest[operation..comma], &rest[comma + 1..], unescaped)?;
+        Some(Row { user, client, body })
+    }
+}
+
+impl<'a> Body<'a> {
+    /// What stands behind the operation, if everything fits.
+    #[inline]
+    fn read(operation: &'a str, tail: &'a str, unescaped: &mut String) -> Option<Self> {
+        Some(match operation {
             "QUERY" => {
                 let (before, code) = cut_last_comma(tail)?;
                 let before = before.strip_suffix('\'')?;
@@ -288,8 +331,7 @@ impl<'a> Row<'a> {
                 let (database, object) = cut_first(b',', tail.strip_suffix(',')?)?;
                 Body::Table { operation, database, object }
             }
-        };
-        Some(Row { user, client, body })
+        })
     }
 }
 
@@ -366,17 +408,27 @@ fn is_error_message(database: &str) -> bool {
     database.contains('\'') && database.contains(' ')
 }
 
-/// The client without the port that newer plugins write: `10.0.1.12:51234`, `[fe80::1]:51234`, `db1:51234`.
-fn without_port(client: &str) -> &str {
-    // Hardly any has: asked first.
-    if find_either(client.as_bytes(), 0, b':', b':').is_none() {
-        return client;
+/// The client, without a port, and its address if it is one.
+#[inline]
+fn client_and_address(client: &str) -> (&str, Option<IpAddr>) {
+    // Hardly any has a port: an address says so at once.
+    match ip_address(client) {
+        Some(address) => (client, Some(address)),
+        None => {
+            let host = without_port(client);
+            (host, if host.len() == client.len() { None } else { ip_address(host) })
+        }
     }
+}
+
+/// Without the port that newer plugins write: `10.0.1.12:51234`, `[fe80::1]:51234`, `db1:51234`. It is no address as it stands.
+#[cold]
+fn without_port(client: &str) -> &str {
     let Some((host, port)) = client.rsplit_once(':') else { return client };
     let is_port = !port.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
     match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(host) if is_port => host,
-        None if is_port && (!host.contains(':') || client.parse::<IpAddr>().is_err()) => host,
+        None if is_port => host,
         _ => client,
     }
 }
@@ -400,6 +452,7 @@ fn stamp(line: &str, context: &Context) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::testing;
+    use proptest::prelude::*;
     use std::borrow::Cow;
 
     fn parsed(line: &str) -> Result<Activity<'static>, Rejected> {
@@ -560,7 +613,29 @@ mod tests {
             ("db1:", "db1:"),
             ("", ""),
         ] {
-            assert_eq!(without_port(client), host);
+            let address = host.parse().ok();
+            assert_eq!(client_and_address(client), (host, address));
+        }
+    }
+
+    fn fields(n: std::ops::Range<usize>) -> impl Strategy<Value = String> {
+        let field = r"[a1]{0,2}|[0-9]|QUERY|READ|CONNECT|'x(\\')?'";
+        proptest::collection::vec(field, n).prop_map(|fields| fields.join(","))
+    }
+
+    proptest! {
+        #[test]
+        fn a_usual_row_is_what_the_search_for_anchors_finds(
+            names in prop_oneof![fields(3..4), fields(1..6)],
+            operation in "QUERY|READ|CONNECT",
+            tail in prop_oneof![r"hr,'x(\\')?',0", "hr,t,", "[a1,]{0,6}", fields(1..6)],
+        ) {
+            let line = format!("{names},7,8,{operation},{tail}");
+            let (mut one, mut other) = (String::new(), String::new());
+            if let Some(row) = Row::usual(&line, &mut one) {
+                prop_assert_eq!(Ok(row), Row::odd(&line, &mut other));
+                prop_assert_eq!(one, other);
+            }
         }
     }
 
@@ -587,6 +662,7 @@ mod tests {
             ("20260302 00:00:01,db1,u,h,1,2,READ,hr,t,0", Rejected::Malformed),
             ("20260302 00:00:01,db1,u,h,1,2,QUERY,hr,'SELECT 1',", Rejected::Malformed),
             ("20260302 00:00:01,db1,u,h,1,2,QUERY,hr,'SELECT 'x'',0", Rejected::Malformed),
+            ("20260302 00:00:01,db1,u,h,1,2,CONNECT,3,4,CONNECT,hr,,0", Rejected::Ambiguous),
         ] {
             assert_eq!(parsed(line), Err(rejected), "{line}");
         }

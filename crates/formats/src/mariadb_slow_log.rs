@@ -54,6 +54,7 @@
 
 mod tracker;
 
+use crate::address::ip_address;
 use crate::database::{outcome, poses_as_entry, short_stamp};
 use crate::sql::{Completeness, Statement};
 use crate::text::lossy;
@@ -99,7 +100,7 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
     }
     let mut activity = Activity::new(at, Operation::Other);
     activity.actor = Actor::DbAccount(Cow::Borrowed(user));
-    activity.address = host.parse().ok();
+    activity.address = ip_address(host);
     activity.client_host = Some(host.into());
     Statement::read(text, header.schema, Completeness::Whole, context).fill(&mut activity);
     if poses_as_entry(text) {

@@ -18,12 +18,20 @@ pub(super) fn is_payee(name: &str) -> bool {
 /// By the beginnings of its words, since a wrong guess costs little here: such statements are rare, and only those on classified tables
 /// count. `bank_holidays` is the one that would be guessed wrong all over a country.
 pub(super) fn is_account_table(name: &str) -> bool {
-    let begins = |with: &str| {
-        let mut words = name.split(|character: char| !character.is_ascii_alphanumeric());
-        words.any(|word| word.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with)))
-    };
-    let is_deposit = begins("deposit") && begins("direct");
-    (["bank", "iban", "payee", "payout"].into_iter().any(begins) || is_deposit) && !begins("holiday")
+    let (mut account, mut deposit, mut direct, mut holiday) = (false, false, false, false);
+    for word in name.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()) {
+        let begins =
+            |with: &str| word.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()));
+        match word.first().map(u8::to_ascii_lowercase) {
+            Some(b'b') => account |= begins("bank"),
+            Some(b'i') => account |= begins("iban"),
+            Some(b'p') => account |= begins("payee") || begins("payout"),
+            Some(b'd') => (deposit, direct) = (deposit || begins("deposit"), direct || begins("direct")),
+            Some(b'h') => holiday |= begins("holiday"),
+            _ => {}
+        }
+    }
+    (account || (deposit && direct)) && !holiday
 }
 
 const NAMES_BYTES_MAX: usize = 19;

@@ -11,6 +11,9 @@ const SIGNS_MAX: usize = 4;
 
 /// Whether what comes next is true whatever the row, up to the end of the condition or an OR.
 pub(super) fn is_always_true(mut ahead: Lexer<'_>) -> bool {
+    if ahead.begins_with_name() {
+        return false;
+    }
     let mut negated = false;
     let Some(left) = constant(&mut ahead, &mut negated) else { return false };
     let mut next = behind_brackets(&mut ahead);

@@ -167,6 +167,14 @@ impl<'a> Lexer<'a> {
         if self.skip_blank() { self.byte(self.at) } else { 0 }
     }
 
+    /// Whether what comes next is a name for certain, by its first two bytes: no literal, none of TRUE, FALSE, NULL and NOT.
+    pub(super) fn begins_with_name(&mut self) -> bool {
+        let first = self.peek_byte();
+        let is_letter = first.is_ascii_alphabetic() && !matches!(first | 0x20, b't' | b'f' | b'n');
+        // `x'…'` and the like are literals.
+        first == b'`' || (is_letter && self.byte(self.at + 1) != b'\'')
+    }
+
     /// The next token, if it is a keyword.
     pub(super) fn peek_keyword(&self) -> Keyword {
         match { *self }.next() {

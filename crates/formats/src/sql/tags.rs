@@ -85,6 +85,8 @@ pub(super) fn tagged<'a>(lexer: &Lexer<'a>, cut: bool, tags: &[SqlTag]) -> Tagge
 struct Equals<'a> {
     comment: &'a str,
     places: [usize; EQUALS_MAX],
+    /// What stands before each, which most keys do not end in.
+    before: [u8; EQUALS_MAX],
     n: usize,
 }
 
@@ -97,13 +99,20 @@ impl<'a> Equals<'a> {
         if !std::ptr::eq(self.comment, comment) {
             (self.comment, self.n) = (comment, 0);
             for place in Places::of(b'=', comment.as_bytes()).take(EQUALS_MAX + 1) {
-                self.places.get_mut(self.n).into_iter().for_each(|kept| *kept = place);
+                if self.n < EQUALS_MAX {
+                    self.places[self.n] = place;
+                    self.before[self.n] = comment.as_bytes()[..place].last().copied().unwrap_or(0);
+                }
                 self.n += 1;
             }
         }
-        let bytes = comment.as_bytes();
+        let (bytes, last) = (comment.as_bytes(), key.bytes().last().unwrap_or(0));
         match self.places.get(..self.n) {
-            Some(places) => places.iter().filter(|at| is_named(&bytes[..**at], key.as_bytes())).count(),
+            Some(places) => {
+                let may_be = |before: u8| before == last || before.is_ascii_whitespace();
+                let named = places.iter().zip(&self.before).filter(|(_, before)| may_be(**before));
+                named.filter(|(at, _)| is_named(&bytes[..**at], key.as_bytes())).count()
+            }
             None => Places::of(b'=', bytes).filter(|at| is_named(&bytes[..*at], key.as_bytes())).count(),
         }
     }
@@ -111,9 +120,7 @@ impl<'a> Equals<'a> {
 
 /// Whether the key is what stands last.
 fn is_named(before: &[u8], key: &[u8]) -> bool {
-    let Some(last) = key.last() else { return false };
-    // Most keys are another's: their last letter says so.
-    if before.last().is_none_or(|byte| byte != last && !byte.is_ascii_whitespace()) {
+    if key.is_empty() {
         return false;
     }
     let Some(before) = before.trim_ascii_end().strip_suffix(key) else { return false };

@@ -1,5 +1,6 @@
 //! Addresses: the client behind proxies, and the host behind a web server.
 
+use crate::address::ip_address;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,12 +11,12 @@ const HOPS_MAX: usize = 32;
 /// An IPv4 address that came mapped into IPv6 is the IPv4 address.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
-    let plain = text.parse::<IpAddr>().or_else(|_| {
+    let plain = ip_address(text).or_else(|| {
         let unbracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         let zoneless = unbracketed.split_once('%').map_or(unbracketed, |(address, _)| address);
-        zoneless.parse().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()))
+        zoneless.parse().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip())).ok()
     });
-    plain.ok().map(|address| address.to_canonical())
+    plain.map(|address| address.to_canonical())
 }
 
 pub(crate) fn is_trusted(address: IpAddr, proxies: &[IpNet]) -> bool {
