@@ -28,8 +28,9 @@ pub trait Member: Send {
     /// Says in whose name, and in which generation, offsets are committed. Take it afresh for each transaction.
     fn token(&self) -> GroupToken;
 
-    /// Records between the next one to be delivered and the end (topic, partition, records): what was last heard, at most
-    /// [`crate::limits::LAG_EVERY`] old. Of a partition whose broker is away nothing is known, and it is left out. Costs no request.
+    /// Records between the next one to be delivered and the end (topic, partition, records), as was last heard: usually at most
+    /// [`crate::limits::LAG_EVERY`] ago, never more than [`crate::limits::LAG_BELIEVED`]. A partition of which nothing was heard for so long is left
+    /// out: its broker is away, or this member was held up. Costs no request.
     fn lag(&self) -> Vec<(String, i32, i64)>;
 }
 

@@ -31,6 +31,12 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How old the figures of [`crate::Member::lag`] may be.
 pub const LAG_EVERY: Duration = Duration::from_secs(2);
 
+/// So long after it was told where to read a partition, librdkafka's account of what it has fetched of it may still be the one from before.
+pub const FETCH_SETTLES: Duration = Duration::from_secs(1);
+
+/// What was heard of an end so long ago says nothing any more: twice the interval, for one may come late.
+pub const LAG_BELIEVED: Duration = Duration::from_secs(4);
+
 /// The same warning (no broker reachable, one that refuses connections …) at most once in this time; the others are
 /// counted and told with the next one.
 pub const WARN_EVERY: Duration = Duration::from_secs(60);

@@ -37,6 +37,7 @@ fn on_a_real_broker() {
     thread::scope(|scope| {
         scope.spawn(|| whose_partition_stays_hears_nothing_of_others(&broker));
         scope.spawn(|| who_does_not_answer_holds_nobody_up(&broker));
+        scope.spawn(|| what_was_heard_long_ago_is_not_believed(&broker));
         scope.spawn(|| what_a_member_left_ownerless_gets_an_owner(&broker));
         scope.spawn(|| who_ends_before_it_answers_ends(&broker));
         scope.spawn(|| who_waits_for_a_living_member_waits(&broker, settings.session_timeout));
@@ -70,6 +71,29 @@ fn commits_are_quick(broker: &Arc<dyn Broker>) {
     took.sort();
     println!("commit of one message: median {:?}, slowest {:?}", took[10], took[19]);
     assert!(took[0] < Duration::from_millis(90), "{took:?}");
+}
+
+/// One that was held up knows nothing of what has come meanwhile, and must not say that nothing has.
+fn what_was_heard_long_ago_is_not_believed(broker: &Arc<dyn Broker>) {
+    let topic = topic(broker.as_ref(), "heard", 1);
+    let mut member = broker.join(group(&fresh("group"), None, &topic)).unwrap();
+    assignment(member.as_mut(), 1);
+    assert_eq!(member.lag(), [(topic.clone(), 0, 0)], "known at once");
+    let mut appender = broker.appender().unwrap();
+    (0..5).for_each(|n| appender.send(plain(&topic, 0, &n.to_string())).unwrap());
+    appender.flush().unwrap();
+    let held_up = Instant::now();
+    poll_until(|| {
+        thread::sleep(STEP);
+        held_up.elapsed() > stream::limits::LAG_BELIEVED + stream::limits::LAG_EVERY
+    });
+    assert_eq!(member.lag(), []);
+    poll_until(|| {
+        member.poll(0, STEP, &mut |_| {}).unwrap();
+        let lag = member.lag();
+        assert!(lag.is_empty() || lag == [(topic.clone(), 0, 5)], "statistics from before wait in a queue: {lag:?}");
+        !lag.is_empty()
+    });
 }
 
 fn whose_partition_stays_hears_nothing_of_others(broker: &Arc<dyn Broker>) {

@@ -56,7 +56,7 @@ use rdkafka::{
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -101,6 +101,8 @@ struct Slot {
     next: i64,
     /// Whether librdkafka has been told to go on there.
     told: bool,
+    /// And when.
+    told_at: Instant,
 }
 
 /// Offset and metadata of each partition for which something was committed.
@@ -111,6 +113,8 @@ struct GroupEvents {
     /// Not yet taken up, in their order. An error: librdkafka did not take what the callback answered.
     changes: Mutex<VecDeque<Result<Change, KafkaError>>>,
     ends: Mutex<HashMap<Place, End>>,
+    /// When the client was made; statistics tell the time since then.
+    born: Instant,
 }
 
 /// What the callback was told.
@@ -120,12 +124,14 @@ struct Change {
     standing: Option<Standing>,
 }
 
-/// What the last statistics said of a partition.
+/// What was last heard of a partition's end: when it was taken up, or by statistics.
 #[derive(Clone, Copy)]
 struct End {
+    /// When it was so: statistics wait to be polled for.
+    at: Instant,
     end: i64,
-    /// The next offset to deliver, if everything before the end had been delivered by then. What is left between is not
-    /// records but the marks of transactions.
+    /// The next offset to deliver, if everything before the end had been delivered by then; below zero if nothing was delivered since librdkafka was
+    /// told where to read. What is left between is not records but the marks of transactions.
     drained_at: Option<i64>,
 }
 
@@ -154,6 +160,7 @@ impl KafkaMember {
             events: Events::new("member", connection.report()),
             changes: Mutex::default(),
             ends: Mutex::default(),
+            born: Instant::now(),
         };
         let consumer: BaseConsumer<GroupEvents> =
             config.create_with_context(events).map_err(|error| connection.blame("join a group", &error))?;
@@ -249,8 +256,9 @@ impl KafkaMember {
         let mut slots = Vec::with_capacity(noted.len());
         for (topic, partition) in noted {
             let inspector = self.connection.inspector().client();
-            let (first, end) = self.connection.watermarks(inspector, topic, *partition)?;
+            let (at, (first, end)) = (Instant::now(), self.connection.watermarks(inspector, topic, *partition)?);
             let place = (topic.clone(), *partition);
+            self.consumer.context().hear(place.clone(), End { at, end, drained_at: None });
             let is_anew = self.anew.contains(&place);
             let known = committed.get(&place);
             let (topic, partition) = place;
@@ -282,7 +290,7 @@ impl KafkaMember {
                 }
             };
             let assigned = Assigned { topic, partition, position, metadata: metadata.to_owned(), anew };
-            slots.push(Slot { next: assigned.position, assigned, told: false });
+            slots.push(Slot { next: assigned.position, assigned, told: false, told_at: at });
         }
         slots.sort_by(|one, other| one.assigned.cmp(&other.assigned));
         Ok(Slots { slots, last: 0 })
@@ -339,7 +347,9 @@ impl KafkaMember {
             let found = |list: &TopicPartitionList| {
                 list.find_partition(topic, partition).is_some_and(|place| place.error().is_ok())
             };
-            slot.told |= found(&new) || found(&done);
+            if found(&new) || found(&done) {
+                (slot.told, slot.told_at) = (true, Instant::now());
+            }
         }
         self.untold_since.take_if(|_| self.slots.are_told());
         Ok(())
@@ -499,14 +509,26 @@ impl Member for KafkaMember {
     }
 
     fn lag(&self) -> Vec<(String, i32, i64)> {
-        let ends = self.consumer.context().ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ends, now) = (self.consumer.context().ends(), Instant::now());
         let lag = |slot: &Slot| {
             let (topic, partition) = (slot.assigned.topic.clone(), slot.assigned.partition);
-            let heard = ends.get(&(topic.clone(), partition))?;
-            let drained = heard.drained_at.is_some_and(|next| next <= slot.next);
-            Some((topic, partition, if drained { 0 } else { (heard.end - slot.next).max(0) }))
+            let records = ends.get(&(topic.clone(), partition))?.behind(slot, now)?;
+            Some((topic, partition, records))
         };
         self.slots.slots.iter().filter_map(lag).collect()
+    }
+}
+
+impl End {
+    /// How many records lie there from the next one on. `None`: it was heard too long ago to be believed.
+    fn behind(&self, slot: &Slot, now: Instant) -> Option<i64> {
+        if now.saturating_duration_since(self.at) > limits::LAG_BELIEVED {
+            return None;
+        }
+        // Just sent elsewhere, librdkafka (2.12) has thrown away what it had fetched, and does not say so yet.
+        let has_settled = || slot.told && slot.told_at + limits::FETCH_SETTLES <= self.at;
+        let drained = self.drained_at.is_some_and(|at| if at < 0 { has_settled() } else { at <= slot.next });
+        Some(if drained { 0 } else { (self.end - slot.next).max(0) })
     }
 }
 
@@ -522,6 +544,7 @@ impl Slots {
             assigned: Assigned { topic, partition, position, metadata: String::new(), anew: false },
             next: position,
             told: true,
+            told_at: Instant::now(),
         };
         Slots { slots: places.into_iter().map(slot).collect(), last: 0 }
     }
@@ -595,6 +618,18 @@ impl GroupEvents {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
+    fn ends(&self) -> MutexGuard<'_, HashMap<Place, End>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Unless something later is known.
+    fn hear(&self, place: Place, end: End) {
+        let mut ends = self.ends();
+        if ends.get(&place).is_none_or(|known| known.at <= end.at) {
+            ends.insert(place, end);
+        }
+    }
+
     fn note(&self, change: Result<Change, KafkaError>) {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
     }
@@ -610,8 +645,9 @@ impl ClientContext for GroupEvents {
     }
 
     fn stats(&self, statistics: Statistics) {
-        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.clear();
+        // Those that nobody polled for lie in a queue, each as old as it is.
+        let at = self.born + Duration::from_micros(statistics.age.max(0).unsigned_abs());
+        self.ends().retain(|_, known| at < known.at);
         let heard_from =
             |(_, broker): (&String, &Broker)| is_heard(&broker.state, broker.rxidle).then_some(broker.nodeid);
         let brokers: HashSet<i32> = statistics.brokers.iter().filter_map(heard_from).collect();
@@ -619,8 +655,8 @@ impl ClientContext for GroupEvents {
             for (partition, heard) in statistics.partitions {
                 if partition >= 0 && heard.ls_offset >= 0 && brokers.contains(&heard.broker) {
                     let drained = heard.fetchq_cnt == 0 && heard.next_offset >= heard.ls_offset;
-                    let end = End { end: heard.ls_offset, drained_at: drained.then_some(heard.app_offset) };
-                    ends.insert((topic.clone(), partition), end);
+                    let end = End { at, end: heard.ls_offset, drained_at: drained.then_some(heard.app_offset) };
+                    self.hear((topic.clone(), partition), end);
                 }
             }
         }
@@ -631,7 +667,7 @@ impl ClientContext for GroupEvents {
 /// fetched from answers twice a second, also if it has nothing.
 fn is_heard(state: &str, silent_us: i64) -> bool {
     let silent = Duration::from_micros(silent_us.max(0).unsigned_abs());
-    matches!(state, "UP" | "UPDATE" | "REAUTH") && silent < 2 * limits::LAG_EVERY
+    matches!(state, "UP" | "UPDATE" | "REAUTH") && silent < limits::LAG_BELIEVED
 }
 
 impl ConsumerContext for GroupEvents {
@@ -688,6 +724,28 @@ pub(crate) fn headers<'a>(message: &'a BorrowedMessage<'a>) -> impl Iterator<Ite
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_heard_long_ago_is_not_believed() {
+        let at = Instant::now();
+        let end = End { at, end: 10, drained_at: Some(8) };
+        let slot = |next: i64| Slot { next, ..Slots::new([("t".to_owned(), 0, 0)]).slots.remove(0) };
+        let behind = |next: i64, then: Instant| end.behind(&slot(next), then);
+        assert_eq!((behind(7, at), behind(8, at), behind(12, at)), (Some(3), Some(0), Some(0)));
+        assert_eq!(behind(8, at + limits::LAG_BELIEVED), Some(0));
+        assert_eq!(behind(8, at + limits::LAG_BELIEVED + Duration::from_millis(1)), None);
+    }
+
+    #[test]
+    fn an_empty_queue_behind_a_seek_says_nothing() {
+        let end = End { at: Instant::now() + limits::FETCH_SETTLES, end: 10, drained_at: Some(-1001) };
+        let mut slot = Slots::new([("t".to_owned(), 0, 5)]).slots.remove(0);
+        assert_eq!(end.behind(&slot, end.at), Some(5), "told a moment ago");
+        slot.told_at -= Duration::from_secs(1);
+        assert_eq!(end.behind(&slot, end.at), Some(0), "marks of transactions");
+        slot.told = false;
+        assert_eq!(end.behind(&slot, end.at), Some(5));
+    }
 
     #[test]
     fn a_broker_that_is_away_or_hangs_is_not_heard() {
