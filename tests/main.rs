@@ -61,6 +61,8 @@ mod size;
 mod smtp;
 #[path = "it/snapshots.rs"]
 mod snapshots;
+#[path = "it/stalled.rs"]
+mod stalled;
 #[path = "it/told.rs"]
 mod told;
 #[path = "it/torn.rs"]

@@ -127,14 +127,19 @@ impl Context {
         Arc::clone(&self.latest.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Tells the metrics how far a consumer is behind: records per topic, over the partitions this process reads.
-    pub fn measure_lag(&self, lag: Vec<(String, i32, i64)>) {
-        let mut topics: HashMap<String, i64> = HashMap::new();
-        for (topic, _, records) in lag {
-            *topics.entry(topic).or_default() += records;
-        }
-        for (topic, records) in topics {
-            self.metrics.consumer_lag(&topic, records);
+    /// Tells the metrics how far a consumer is behind: records of each of its topics, over the partitions that this process reads. A topic of
+    /// which it reads none has none; one of whose partitions nothing is known at the moment keeps its figure.
+    pub fn measure_lag<'a>(
+        &self,
+        topics: impl IntoIterator<Item = &'a str>,
+        lag: &[(String, i32, i64)],
+        is_read: impl Fn(&str) -> bool,
+    ) {
+        for topic in topics {
+            let known = || lag.iter().filter(|(of, _, _)| of == topic).map(|(_, _, records)| *records);
+            if known().next().is_some() || !is_read(topic) {
+                self.metrics.consumer_lag(topic, known().sum());
+            }
         }
     }
 

@@ -313,14 +313,20 @@ impl DetectorRole {
 
     /// Ready once what was there has been read: an engine that is being rebuilt detects nothing yet.
     fn announce(&mut self) {
-        let behind: i64 = self.member.lag().iter().map(|(_, _, records)| *records).sum();
-        if !self.ready && behind <= limits::READY_LAG && self.adopted {
+        if !self.adopted || (self.ready && self.recovering_since.is_none()) {
+            return;
+        }
+        // While nothing is known of a partition, it may be far behind.
+        let lag = self.member.lag();
+        let behind: i64 = lag.iter().map(|(_, _, records)| *records).sum();
+        if lag.len() < self.member.assignment().len() || limits::READY_LAG < behind {
+            return;
+        }
+        if !self.ready {
             self.ready = true;
             self.context.ready(Role::Detector);
         }
-        if behind <= limits::READY_LAG
-            && let Some(since) = self.recovering_since.take_if(|_| !self.engines.is_empty())
-        {
+        if let Some(since) = self.recovering_since.take_if(|_| !self.engines.is_empty()) {
             let took = self.context.since(since);
             self.context.metrics.recovered(took);
             tracing::info!(?took, "the detector is where the tallies are");
@@ -551,7 +557,8 @@ impl DetectorRole {
         self.context.metrics.invariant_violation("tallies_repeated", repeated.saturating_sub(self.repeated));
         self.repeated = repeated;
         self.context.metrics.snapshot_age(self.snapshots.age());
-        self.context.measure_lag(self.member.lag());
+        let tallies = self.context.topics.tallies();
+        self.context.measure_lag([tallies.as_str()], &self.member.lag(), |_| !self.engines.is_empty());
     }
 }
 

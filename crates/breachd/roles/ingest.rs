@@ -35,6 +35,8 @@ struct Partition {
     ingester: Ingester,
     /// What the last successful commit said; where to go on after an aborted transaction.
     committed: (i64, String),
+    /// Records taken in since.
+    uncommitted: u64,
     /// Wall time of the last record.
     heard: Instant,
     /// Whether its pending entry has been taken as complete since.
@@ -59,6 +61,8 @@ pub struct IngestRole {
     dead: Vec<DeadLetter>,
     sequence: u64,
     flushed_at: Instant,
+    /// When nothing was left to be committed.
+    committed_at: Instant,
     /// When the client was last asked how far it is behind.
     listened: Instant,
     /// Something happened since the last flush that a detector should know.
@@ -102,6 +106,7 @@ impl IngestRole {
             dead: Vec::new(),
             sequence: 0,
             flushed_at: context.instant(),
+            committed_at: context.instant(),
             listened: context.instant(),
             dirty: false,
             written_down: context.instant(),
@@ -250,6 +255,7 @@ impl IngestRole {
         // those silent whose records had not been fetched yet. The wait is bounded.
         self.listened = self.context.instant();
         let lag = self.member.lag();
+        self.measure(lag.clone());
         for ((topic, number), partition) in &mut self.partitions {
             match unread(&lag, topic, *number) {
                 Some(records) => {
@@ -278,9 +284,21 @@ impl IngestRole {
         }
     }
 
+    /// How far behind it is, whether or not it gets on: what stands still has to show. What has been read and cannot be committed waits like what
+    /// has not been read.
+    fn measure(&self, mut lag: Vec<(String, i32, i64)>) {
+        if self.context.since(self.committed_at) > limits::STUCK_AFTER + self.context.settings.ingest.flush_interval.0 {
+            let waiting = |partition: &Partition| i64::try_from(partition.uncommitted).unwrap_or(i64::MAX);
+            lag.extend(self.partitions.iter().map(|((topic, n), partition)| (topic.clone(), *n, waiting(partition))));
+        }
+        let is_read = |topic: &str| self.partitions.keys().any(|(of, _)| of == topic);
+        self.context.measure_lag(self.plans.keys().map(String::as_str), &lag, is_read);
+    }
+
     fn flush(&mut self) -> Result<(), RoleError> {
         self.flushed_at = self.context.instant();
         if !self.dirty || self.partitions.is_empty() {
+            self.committed_at = self.flushed_at;
             return Ok(());
         }
         self.sequence += 1;
@@ -360,8 +378,10 @@ impl IngestRole {
         for offset in offsets {
             if let Some(partition) = self.partitions.get_mut(&(offset.topic, offset.partition)) {
                 partition.committed = (offset.offset, offset.metadata);
+                partition.uncommitted = 0;
             }
         }
+        self.committed_at = self.context.instant();
         let metrics = &self.context.metrics;
         for (range, partition) in manifest.ranges.iter().zip(self.partitions.values_mut()) {
             partition.anew &= !range.anew;
@@ -388,7 +408,7 @@ impl IngestRole {
             }
         }
         skews.into_iter().for_each(|(source, skew)| metrics.event_skew(source, skew));
-        self.context.measure_lag(self.member.lag());
+        self.measure(self.member.lag());
         self.dead.clear();
         self.tallier.clear();
         self.dirty = false;
@@ -435,7 +455,17 @@ impl Partition {
     fn resumed(plan: &Arc<Plan>, number: i32, committed: (i64, String), anew: bool, now: Instant) -> Self {
         let resume = Resume::parse(committed.0, &committed.1);
         let ingester = Ingester::new(Arc::clone(plan), number, resume);
-        Partition { ingester, committed, heard: now, expired: true, idle: false, unheard: None, unwritten: true, anew }
+        Partition {
+            ingester,
+            committed,
+            uncommitted: 0,
+            heard: now,
+            expired: true,
+            idle: false,
+            unheard: None,
+            unwritten: true,
+            anew,
+        }
     }
 
     fn take(&mut self, record: RecordRef<'_>, context: &Context, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
@@ -447,6 +477,7 @@ impl Partition {
             self.idle = false;
         }
         self.unwritten = true;
+        self.uncommitted += 1;
         let bytes = record.payload.unwrap_or_default();
         let (mode, forged) = match record.header(DRILL_HEADER) {
             None => (Mode::Live, false),

@@ -165,6 +165,8 @@ pub fn fold(context: &Context) -> Result<Option<Folded>, RoleError> {
         if context.stop.requested() {
             return Ok(None);
         }
+        // However long it is: as long as it is being read, the role lives.
+        context.heartbeat(Role::Notifier);
         reader.poll(limits::POLL_RECORDS, limits::POLL_WAIT, &mut |record| {
             if broken.is_some() {
                 return;

@@ -27,6 +27,9 @@ pub const READY_LAG: i64 = 100;
 /// Time between two looks at what the engines hold.
 pub const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// So much longer than a flush interval nothing has been committed: what was taken in waits like what was not.
+pub const STUCK_AFTER: Duration = Duration::from_secs(10);
+
 /// Longest time for which a raw partition of which nothing is heard, because its broker is away, is not taken for silent. Beyond, it is not
 /// waited for, so that one partition that is lost does not hold up the judgement of all; what comes of it later may be judged alone.
 pub const UNHEARD_WAIT: Duration = Duration::from_secs(600);
