@@ -102,12 +102,35 @@ impl Site {
 
     /// Writes what a crowd that nobody knows does at the end of a day.
     pub(crate) fn produce_crowd(&self, day: i64, n: usize) {
+        self.produce_crowd_at(day, n, &mut |_| {});
+    }
+
+    /// The same at somebody's pace, who is told how many lines are written.
+    fn produce_crowd_at(&self, day: i64, n: usize, pace: &mut dyn FnMut(usize)) {
         let mut appender = self.broker.appender().unwrap();
+        let mut written = 0;
         world::crowd(day, n, &mut |partition, payload| {
             let (topic, partition) = (self.topic("access"), Some(partition));
             appender.send(Outgoing { topic, partition, payload, ..Outgoing::default() }).unwrap();
+            written += 1;
+            pace(written);
         });
         appender.flush().unwrap();
+    }
+
+    /// Writes all days, a crowd after each, at an even pace until the time is over.
+    fn produce_for(&self, time: Duration, lines_a_second: usize) {
+        let began = Instant::now();
+        let a_day = time / DAYS as u32;
+        let n = (a_day.as_secs_f64() * lines_a_second as f64) as usize;
+        for day in 0..DAYS {
+            self.produce(day as usize);
+            let from = a_day * day as u32;
+            self.produce_crowd_at(day, n, &mut |written| {
+                let due = from + a_day.mul_f64(written as f64 / n as f64);
+                thread::sleep(due.saturating_sub(began.elapsed()));
+            });
+        }
     }
 
     /// Waits until everything that must be there is, and nothing else, and nothing was counted that must not be. Who ends meanwhile is
@@ -335,13 +358,25 @@ fn one_that_joins_takes_over_some_and_stops_nobody() {
     all_end_well(running);
 }
 
-/// Kills and stops instances at random, a pause apart on average, and starts some of them again; more and more is there to be read.
-fn storm(site: &Site, rounds: usize, pause: Duration, violent: bool) {
-    let mut random = Random::new(rounds as u64);
+/// Kills and stops instances at random, a pause apart on average, and starts some of them again, while so many lines a second come: whoever dies has
+/// work in hand.
+fn storm(site: &Site, rounds: usize, pause: Duration, violent: bool, lines_a_second: usize) {
     let mut running: Vec<Running> = ["one", "two", "three"].map(|name| site.instance(name).run()).into();
-    for round in 0..rounds {
-        let days = |round: usize| round * DAYS as usize / rounds;
-        (days(round)..days(round + 1)).for_each(|day| site.produce(day));
+    thread::scope(|scope| {
+        scope.spawn(|| site.produce_for(pause * rounds as u32, lines_a_second));
+        strike(&mut running, rounds, pause, violent);
+    });
+    running.iter_mut().for_each(Running::tend);
+    site.judge(&mut running);
+    for one in &running {
+        assert!(!one.instance.said().contains("missing or doubled"), "whoever was killed told nobody but its log");
+    }
+    all_end_well(running);
+}
+
+fn strike(running: &mut [Running], rounds: usize, pause: Duration, violent: bool) {
+    let mut random = Random::new(rounds as u64);
+    for _ in 0..rounds {
         thread::sleep(pause.mul_f64(random.real(0.3, 1.7)));
         let at = random.between(0, running.len() as i64) as usize;
         if violent || random.chance(0.5) {
@@ -353,9 +388,6 @@ fn storm(site: &Site, rounds: usize, pause: Duration, violent: bool) {
         let again = random.between(0, running.len() as i64) as usize;
         running[again].tend();
     }
-    running.iter_mut().for_each(Running::tend);
-    site.judge(&mut running);
-    all_end_well(running);
 }
 
 /// A wall clock that a test moves (`clock.c`, between a process and its C library). Timers run on, as those of a machine do whose clock is
@@ -419,11 +451,11 @@ fn a_wall_clock_that_jumps_decides_nothing() {
 
 #[test]
 fn a_storm_of_rebalances_changes_nothing() {
-    storm(&Site::new("storm", 3), 12, Duration::from_secs(1), false);
+    storm(&Site::new("storm", 3), 12, Duration::from_secs(1), false, 500);
 }
 
 #[test]
 #[ignore = "nightly"]
 fn nightly_a_hundred_kills_change_nothing() {
-    storm(&Site::new("kills", 4), 100, Duration::from_millis(900), true);
+    storm(&Site::new("kills", 4), 100, Duration::from_millis(900), true, 1_000);
 }
