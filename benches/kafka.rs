@@ -21,7 +21,6 @@
 mod broker;
 #[path = "broker/covered.rs"]
 mod covered;
-mod floor;
 
 use broker::{Fallible, Folder, Kafka, PAUSE, breachd, cpu_seconds, metrics, unique, within};
 use covered::Covered;

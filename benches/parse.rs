@@ -8,20 +8,23 @@
 //! additionally reads six borrowed fields of each JSON line into a struct, which is less than the format has to know; `floor_typed`
 //! the fourteen that it has to know. `floor_scan` looks at every byte of a line to find quotes and backslashes; `floor_words` reads
 //! each byte of a database's log once, and `floor_said` also says what stands in it, as anybody has to who wants to know its
-//! tables: see `floor/database.rs`, which justifies both. Lines that a floor cannot read cost it less, not more. The floors of the
-//! other formats and of the envelopes are told and justified in `floor/others.rs`.
+//! tables: see `floor/src/database.rs`, which justifies both. Lines that a floor cannot read cost it less, not more. The floors of the
+//! other formats and of the envelopes are told and justified in `floor/src/others.rs`.
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
-mod floor;
 mod ratio;
 
 use criterion::Criterion;
-use floor::{Access, WholeAccess, database, others};
+use floor::{database, others};
 use formats::envelope::{self, Hints};
 use formats::{Context, FormatSpec, Framing, Lines, Parsed, Scratch, Step, mariadb_slow_log::Tracker};
 use ratio::Compared;
 use std::{hint::black_box, path::Path};
+
+/// The daemon's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -44,14 +47,8 @@ fn nginx_json(criterion: &mut Criterion) {
     let text = samples(&["nginx-access_json_normal", "nginx-access_json_breach_nasty"]);
     Compared::new(criterion, "nginx_json", split(&text), "line")
         .measure("floor_split", || split(&text))
-        .measure("floor_serde", || {
-            let typed = |line| serde_json::from_slice::<Access<'_>>(line).map(black_box).is_ok();
-            lines(&text).filter(|line| typed(line)).count()
-        })
-        .measure("floor_typed", || {
-            let typed = |line| serde_json::from_slice::<WholeAccess<'_>>(line).map(black_box).is_ok();
-            lines(&text).filter(|line| typed(line)).count()
-        })
+        .measure("floor_serde", || lines(&text).filter(|line| others::access(line)).count())
+        .measure("floor_typed", || lines(&text).filter(|line| others::whole_access(line)).count())
         .measure("format", || parse("nginx_json", lines(&text)))
         .finish();
 }
@@ -60,7 +57,7 @@ fn access_combined(criterion: &mut Criterion) {
     let text = samples(&["nginx-access_extended", "apache-access_combined"]);
     Compared::new(criterion, "access_combined", split(&text), "line")
         .measure("floor_split", || split(&text))
-        .measure("floor_scan", || lines(&text).map(scan).sum::<usize>())
+        .measure("floor_scan", || lines(&text).map(others::scan).sum::<usize>())
         .measure("format", || parse("access_combined", lines(&text)))
         .finish();
 }
@@ -69,14 +66,9 @@ fn apache_json(criterion: &mut Criterion) {
     let text = samples(&["apache-access_jsonish_normal", "apache-access_jsonish_breach_nasty"]);
     Compared::new(criterion, "apache_json", split(&text), "line")
         .measure("floor_split", || split(&text))
-        .measure("floor_scan", || lines(&text).map(scan).sum::<usize>())
+        .measure("floor_scan", || lines(&text).map(others::scan).sum::<usize>())
         .measure("format", || parse("apache_json", lines(&text)))
         .finish();
-}
-
-/// The least that can tell the fields of a line with quotes in it: every byte looked at once, to find quotes and backslashes.
-fn scan(line: &[u8]) -> usize {
-    line.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
 fn mariadb_server_audit(criterion: &mut Criterion) {

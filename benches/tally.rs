@@ -12,18 +12,17 @@
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
-mod floor;
 mod ratio;
 
-use activity::{EntityKind, Mode, Timestamp};
+use activity::{Mode, Timestamp};
 use breachd::{cli::InputFile, demo::data, settings::Settings};
 use criterion::Criterion;
 use detector::{Alert, Effects, Engine};
 use floor::Counts;
 use ingest::{Ingester, Plan, Raw, Resume, Written};
 use ratio::Compared;
-use std::{collections::HashMap, path::Path, sync::Arc};
-use tally::{Batch, Manifest, Metric, Tallier};
+use std::{path::Path, sync::Arc};
+use tally::{Batch, Manifest, Tallier};
 
 const RECORDS: u64 = 200_000;
 
@@ -55,7 +54,7 @@ fn main() {
 
 fn detect(criterion: &mut Criterion, name: &'static str, settings: &Settings, stream: &Stream) {
     let messages = stream.ingest(1);
-    let (entities, alerts) = (count(&messages), judge(settings, &messages).len());
+    let (entities, alerts) = (floor::tallies(&messages), judge(settings, &messages).len());
     println!(
         "{name}: {} records, {} messages, {} bytes, {entities} entities, {alerts} alerts",
         stream.records.len(),
@@ -63,21 +62,9 @@ fn detect(criterion: &mut Criterion, name: &'static str, settings: &Settings, st
         messages.iter().map(Vec::len).sum::<usize>(),
     );
     Compared::new(criterion, name, stream.records.len() as u64, "record")
-        .measure("floor_count", || count(&messages))
+        .measure("floor_count", || floor::tallies(&messages))
         .measure("decode_take_judge", || judge(settings, &messages).len())
         .finish();
-}
-
-/// Decoded, and one count per entity.
-fn count(messages: &[Vec<u8>]) -> usize {
-    let mut counts: HashMap<(EntityKind, Arc<str>), u64> = HashMap::new();
-    for message in messages {
-        for entry in Batch::decode(message).expect("a message of our own").entries {
-            let n = entry.tally.get(Metric::Requests) + entry.tally.get(Metric::Statements);
-            *counts.entry((entry.kind, entry.id)).or_default() += n;
-        }
-    }
-    counts.len()
 }
 
 /// Decoded and judged to the end, as `breachd replay` does.

@@ -27,7 +27,6 @@ mod broker;
 #[path = "../broker/covered.rs"]
 mod covered;
 mod entities;
-mod floor;
 mod growth;
 mod latency;
 mod machine;

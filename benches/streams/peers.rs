@@ -3,11 +3,11 @@
 use super::{
     Backlog, Bench,
     broker::{Daemon, Fallible, Folder, cpu_seconds, within},
-    floor::Counts,
     machine::{Resident, children_cpu_seconds},
     subfolder,
     subject::Spent,
 };
+use floor::streams::Counts;
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},

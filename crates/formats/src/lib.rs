@@ -30,6 +30,7 @@ pub mod mysql_audit_json;
 pub mod nginx_json;
 mod open_text;
 mod pgaudit;
+mod places;
 mod postgres;
 mod postgres_csv;
 mod postgres_json;

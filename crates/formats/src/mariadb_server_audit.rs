@@ -54,7 +54,8 @@
 
 use crate::address::ip_address;
 use crate::database::{outcome, poses_as_entry};
-use crate::sql::{Completeness, Places, Statement, find_either};
+use crate::places::places_of;
+use crate::sql::{Completeness, Statement, find_either};
 use crate::text::lossy;
 use crate::zone::{LocalTime, digits, two_digits};
 use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
@@ -224,7 +225,7 @@ impl<'a> Row<'a> {
     #[inline]
     fn usual(rest: &'a str, unescaped: &mut String) -> Option<Self> {
         let bytes = rest.as_bytes();
-        let mut commas = Places::of(b',', bytes);
+        let mut commas = places_of(b',', bytes);
         let server = commas.next()?;
         let [user, client, connection, query, operation] =
             [commas.next()?, commas.next()?, commas.next()?, commas.next()?, commas.next()?];
@@ -249,7 +250,7 @@ impl<'a> Row<'a> {
         // Where the last four fields start: client, connection, query, operation.
         let mut starts = [0; 4];
         let mut found = None;
-        for comma in Places::of(b',', bytes) {
+        for comma in places_of(b',', bytes) {
             let [client, connection, query, operation] = starts;
             let is_anchor = 0 < client
                 && is_operation(&bytes[operation..comma])
@@ -317,7 +318,7 @@ impl<'a> Body<'a> {
                 let (before, code) = cut_last_comma(tail)?;
                 let before = before.strip_suffix('\'')?;
                 let open =
-                    Places::of(b',', before.as_bytes()).find(|at| before.as_bytes().get(at + 1) == Some(&b'\''))?;
+                    places_of(b',', before.as_bytes()).find(|at| before.as_bytes().get(at + 1) == Some(&b'\''))?;
                 let raw = &before[open + 2..];
                 let text = Text { raw, is_escaped: unescape(raw, unescaped)?, is_cut_short: false };
                 Body::Query { database: &before[..open], text, code: digits(code.as_bytes())? }

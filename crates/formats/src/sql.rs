@@ -36,8 +36,8 @@ use payees::Payees;
 pub use records::{noun_of_column, noun_of_table};
 use std::borrow::Cow;
 pub use tags::{SqlTag, TagPosition};
+pub(crate) use words::find_either;
 use words::hash_of;
-pub(crate) use words::{Places, find_either};
 
 /// Most tables of one statement; the rest is not named.
 const TABLES_MAX: usize = 128;

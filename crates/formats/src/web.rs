@@ -48,6 +48,10 @@ use activity::Activity;
 /// A line that is, or should be, a JSON object.
 pub(crate) fn json_activity<'a>(text: &'a str, dialect: Dialect, context: &Context) -> Result<Activity<'a>, Rejected> {
     let mut line = Line::default();
+    if json::usual(text, &mut line).is_some() {
+        return line.activity(context);
+    }
+    line = Line::default();
     match json::strict(text, dialect, &mut line) {
         Ok(()) => line.activity(context),
         Err(refused) => json::recovered(text, dialect)?.activity(context).map_err(|_| refused),

@@ -6,7 +6,8 @@
 //! a key twice. The same comment may carry the request's id as `request_id` or `rid`.
 
 use super::lexer::Lexer;
-use super::words::{Places, find_either};
+use super::words::find_either;
+use crate::places::places_of;
 use crate::text::percent_decoded;
 use std::borrow::Cow;
 
@@ -98,7 +99,7 @@ impl<'a> Equals<'a> {
     fn assignments(&mut self, comment: &'a str, key: &str) -> usize {
         if !std::ptr::eq(self.comment, comment) {
             (self.comment, self.n) = (comment, 0);
-            for place in Places::of(b'=', comment.as_bytes()).take(EQUALS_MAX + 1) {
+            for place in places_of(b'=', comment.as_bytes()).take(EQUALS_MAX + 1) {
                 if self.n < EQUALS_MAX {
                     self.places[self.n] = place;
                     self.before[self.n] = comment.as_bytes()[..place].last().copied().unwrap_or(0);
@@ -113,7 +114,7 @@ impl<'a> Equals<'a> {
                 let named = places.iter().zip(&self.before).filter(|(_, before)| may_be(**before));
                 named.filter(|(at, _)| is_named(&bytes[..**at], key.as_bytes())).count()
             }
-            None => Places::of(b'=', bytes).filter(|at| is_named(&bytes[..*at], key.as_bytes())).count(),
+            None => places_of(b'=', bytes).filter(|at| is_named(&bytes[..*at], key.as_bytes())).count(),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     line::{Known, Line, Meaning},
 };
 use crate::Rejected;
+use crate::places::places_of;
 use memchr::memmem;
 
 /// How values are escaped.
@@ -34,6 +35,45 @@ pub(crate) fn strict<'a>(text: &'a str, dialect: Dialect, line: &mut Line<'a>) -
             }
             Ok(None) => return Ok(()),
             Err(_) => return Err(Rejected::NotJson),
+        }
+    }
+}
+
+/// Reads a line as servers write nearly all of them: no blanks, nothing escaped, texts and numbers only. Then quotes alone say where
+/// everything ends. `None` for all others, which [`strict`] has to read, and whoever reads them finds the same (a property test
+/// holds both to it).
+pub(crate) fn usual<'a>(text: &'a str, line: &mut Line<'a>) -> Option<()> {
+    let bytes = text.as_bytes();
+    let is_odd = bytes.iter().fold(false, |is_odd, byte| is_odd | (*byte == b'\\') | (*byte < 0x20));
+    if is_odd || bytes.first() != Some(&b'{') {
+        return None;
+    }
+    let mut quotes = places_of(b'"', bytes);
+    let mut at = 1;
+    loop {
+        let (open, close) = (quotes.next()?, quotes.next()?);
+        if open != at || bytes.get(close + 1) != Some(&b':') {
+            return None;
+        }
+        let known = Known::field(&text[open + 1..close]);
+        let from = close + 2;
+        let value = if bytes.get(from) == Some(&b'"') {
+            let (open, close) = (quotes.next()?, quotes.next()?);
+            at = close + 1;
+            &text[open + 1..close]
+        } else {
+            at = from + number_length(bytes.get(from..)?)?;
+            &text[from..at]
+        };
+        if let Some(known) = known
+            && !line.offer(known, Raw::plain(value))
+        {
+            return None;
+        }
+        match bytes.get(at) {
+            Some(b',') => at += 1,
+            Some(b'}') if at + 1 == bytes.len() => return Some(()),
+            _ => return None,
         }
     }
 }
@@ -519,6 +559,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_usual_is_read_as_strictly(
+            fields in proptest::collection::vec(
+                r#""(uri|user|status|x|ua|)":("[a-z{}:,ä]{0,40}"|-?[0-9]{1,3}(\.5)?|true|"a\\n")"#,
+                0..6,
+            ),
+            blank in "( ?)",
+            end in r"\}|\} ||\},",
+        ) {
+            let text = format!("{{{}{blank}{end}", fields.join(","));
+            let (mut usual, mut strict) = (Line::default(), Line::default());
+            let found = super::usual(&text, &mut usual);
+            let read = super::strict(&text, Dialect::Json, &mut strict);
+            if found.is_some() {
+                prop_assert_eq!(read, Ok(()));
+                prop_assert_eq!(said(&usual), said(&strict));
+            } else {
+                let is_odd = text.contains([' ', '\\']) || text.contains("true") || fields.is_empty();
+                prop_assert!(is_odd || read.is_err(), "{}", text);
+            }
+        }
+
         #[test]
         fn what_serde_takes_is_taken_and_nothing_else(
             pieces in proptest::collection::vec(proptest::sample::select(vec![

@@ -29,15 +29,15 @@ struct Count {
 }
 
 #[derive(Default)]
-pub(crate) struct Counts {
-    pub(crate) records: u64,
-    pub(crate) unread: u64,
+pub struct Counts {
+    pub records: u64,
+    pub unread: u64,
     people: HashMap<Box<str>, Count>,
     tables: HashMap<Box<str>, Count>,
 }
 
 impl Counts {
-    pub(crate) fn take(&mut self, line: &[u8]) {
+    pub fn take(&mut self, line: &[u8]) {
         self.records += 1;
         if self.count(line).is_none() {
             self.unread += 1;
@@ -59,7 +59,7 @@ impl Counts {
         Some(())
     }
 
-    pub(crate) fn entities(&self) -> usize {
+    pub fn entities(&self) -> usize {
         self.people.len() + self.tables.len()
     }
 }
