@@ -1042,7 +1042,12 @@ impl<'a, 'c> Reader<'a, 'c> {
             },
             K::Into if self.verb == Verb::Load => self.level.state = State::OneTable,
             K::Into if level.state == State::Listed => self.level.state = State::Idle,
-            K::Read if self.verb == Verb::Handler && outermost => {
+            K::Read | K::Open
+                if self.verb == Verb::Handler
+                    && outermost
+                    // What is opened under another name is read by that.
+                    && (keyword == K::Read || !matches!(self.lexer.peek_byte(), 0 | b';')) =>
+            {
                 if let Some(table) = self.handled.take() {
                     self.did(Operation::Read);
                     self.signals.insert(Signal::HandlerRead);

@@ -92,6 +92,7 @@ keywords! {
     Offset "offset",
     On "on",
     Only "only",
+    Open "open",
     Optimize "optimize",
     Or "or",
     Order "order",

@@ -398,6 +398,14 @@ impl<'a> Lexer<'a> {
                 self.end_token(self.at);
                 token
             }
+            // A number that begins with its point, and MariaDB's NULL.
+            _ if byte == b'.' && self.byte(start + 1).is_ascii_digit() && !self.may_end_name(start) => {
+                self.number(start)
+            }
+            _ if byte == b'\\' && self.byte(start + 1) == b'N' => {
+                self.end_token(start + 2);
+                Token::Number(&self.text[start..start + 2])
+            }
             _ => {
                 self.end_token(start + 1);
                 Token::Sign(byte)
@@ -452,6 +460,10 @@ impl<'a> Lexer<'a> {
     }
 
     /// A number, or an identifier that begins with a digit.
+    ///
+    /// As the servers read it: an identifier may begin with digits but not hold a point, so that `1a` is one, and `1.5FROM`, `1.FROM` and
+    /// `1e5FROM` are a number and FROM; who wants to hide a table writes so. Behind a name and its point all is identifier. PostgreSQL has no
+    /// identifiers that begin with a digit.
     fn number(&mut self, start: usize) -> Token<'a> {
         let bytes = self.text.as_bytes();
         let digits = |mut at: usize| {
@@ -460,21 +472,26 @@ impl<'a> Lexer<'a> {
             }
             at
         };
-        let mut at = digits(start);
-        if self.byte(at) == b'.' && self.byte(at + 1).is_ascii_digit() {
+        let is_part = self.byte_before(start) == b'.' && self.may_end_name(start - 1);
+        let (mut at, mut is_real) = (digits(start), self.dialect == Dialect::Postgres);
+        if self.byte(at) == b'.' && !is_part {
             at = digits(at + 1);
+            is_real = true;
         }
-        if matches!(self.byte(at), b'e' | b'E') {
+        if matches!(self.byte(at), b'e' | b'E') && !is_part {
             let sign = usize::from(matches!(self.byte(at + 1), b'+' | b'-'));
             let exponent = digits(at + 1 + sign);
-            at = if at + 1 + sign < exponent { exponent } else { at };
+            if at + 1 + sign < exponent {
+                at = exponent;
+                is_real = true;
+            }
         }
         let radix = at == start + 1 && bytes[start] == b'0' && matches!(self.byte(at), b'x' | b'b');
         let mut end = at;
-        while let Some(byte) = bytes.get(end)
-            && WORD <= CLASS[usize::from(*byte)]
-        {
-            end += 1;
+        if !is_real || radix {
+            while is_word(self.byte(end)) {
+                end += 1;
+            }
         }
         self.end_token(end);
         let text = &self.text[start..end];
@@ -482,6 +499,16 @@ impl<'a> Lexer<'a> {
             return Token::Number(text);
         }
         Token::Word { text, keyword: Keyword::None, hash: words::hash_of(text) }
+    }
+
+    fn byte_before(&self, at: usize) -> u8 {
+        at.checked_sub(1).map_or(0, |at| self.byte(at))
+    }
+
+    /// Whether a name may end right before.
+    fn may_end_name(&self, at: usize) -> bool {
+        let last = self.byte_before(at);
+        is_word(last) || matches!(last, b'`' | b'"')
     }
 
     /// What begins with a quote, `@` or PostgreSQL's `$`.
@@ -671,14 +698,20 @@ mod tests {
     #[test]
     fn numbers_are_told_from_names_that_begin_with_a_digit() {
         let number = |text| matches!(Lexer::new(text).next(), Some(Token::Number(all)) if all == text);
-        for text in ["1", "1.5", "10e3", "1.5E-3", "0x5f", "0b01"] {
+        for text in ["1", "1.5", "10e3", "1.5E-3", "0x5f", "0b01", "1.", ".5", ".5e+1", r"\N"] {
             assert!(number(text), "{text}");
         }
         for text in ["2fa", "1e", "0xfg_", "1_000"] {
             assert_eq!(words(text), [text]);
         }
         assert!(!number("2fa") && !number("1e"));
-        assert_eq!(words("1.t"), ["1", ".", "t"]);
+        for glued in ["1e5 FROM", "1. FROM", "1.5 FROM", ".5 FROM", "1.e0 FROM", "1e+1 FROM", "0.5e-1 FROM", r"\N FROM"]
+        {
+            let (number, from) = glued.split_once(' ').unwrap();
+            assert_eq!(words(&format!("{number}{from}")), [number, from]);
+        }
+        assert_eq!(words("a.1e5x, `b`.5c, c .5d"), ["a", ".", "1e5x", ",", "`b`", ".", "5c", ",", "c", ".5", "d"]);
+        assert_eq!(postgres("1FROM"), ["1", "FROM"]);
     }
 
     #[test]
