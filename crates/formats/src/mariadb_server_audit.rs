@@ -93,8 +93,7 @@ fn looks_like(start: &[u8]) -> bool {
         return true;
     }
     let start = &start[..start.len().min(ANCHOR_BYTES_MAX)];
-    let is_server = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_');
-    if !start.split(|byte| *byte == b',').next().is_some_and(|server| server.iter().all(is_server)) {
+    if !start.split(|byte| *byte == b',').next().is_some_and(is_server) {
         return false;
     }
     let mut fields = [&start[..0]; 4];
@@ -106,6 +105,25 @@ fn looks_like(start: &[u8]) -> bool {
         n += 1;
         is_anchor
     })
+}
+
+/// A host's name; through syslog there may be another before it. What a shipper left in front is none: taken for the server, the server
+/// would be the user.
+fn is_server(name: &[u8]) -> bool {
+    name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_'))
+}
+
+/// A line without what a shipper may have left before its stamp: `2026-03-02T00:00:02.1Z stdout F 20260302 00:00:01,…`. No user has
+/// written there: the server begins every line.
+fn from_stamp(line: &str) -> &str {
+    let bytes = line.as_bytes();
+    if is_stamped(bytes) {
+        return line;
+    }
+    let before_stamp = memchr::memchr(b',', bytes).and_then(|comma| comma.checked_sub(STAMP_BYTES));
+    let found = before_stamp
+        .filter(|at| is_stamped(&bytes[*at..]) && at.checked_sub(1).is_some_and(|at| b" \t".contains(&bytes[at])));
+    found.and_then(|at| line.get(at..)).unwrap_or(line)
 }
 
 /// `20260302 00:00:01,`, whatever the numbers.
@@ -121,7 +139,7 @@ fn is_stamped(line: &[u8]) -> bool {
 }
 
 fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Result<Parsed<'a>, Rejected> {
-    let line = lossy(bytes, &mut scratch.line);
+    let line = from_stamp(lossy(bytes, &mut scratch.line));
     let (at, rest) = if is_stamped(line.as_bytes()) {
         (stamp(line, context).ok_or(Rejected::BadTime)?, &line[STAMP_BYTES + 1..])
     } else {
@@ -232,13 +250,13 @@ impl<'a> Row<'a> {
         let is_anchor = is_operation(&bytes[query + 1..operation])
             && is_number(&bytes[connection + 1..query])
             && is_number(&bytes[client + 1..connection]);
-        if !is_anchor {
+        if !is_anchor || !is_server(&bytes[..server]) {
             return None;
         }
         let (user, client) = (&rest[server + 1..user], &rest[user + 1..client]);
         let body = Body::read(&rest[query + 1..operation], &rest[operation + 1..], unescaped)?;
         // Another anchor would end at the third comma from here at the earliest: its numbers cannot be the operation.
-        let is_only_anchor = !matches!(body, Body::Connection { .. }) || commas.nth(2).is_none();
+        let is_only_anchor = matches!(body, Body::Query { .. }) || commas.nth(2).is_none();
         is_only_anchor.then_some(Row { user, client, body })
     }
 
@@ -262,20 +280,18 @@ impl<'a> Row<'a> {
                     return Err(Rejected::Ambiguous);
                 }
                 if let (None, Some(row)) = (&found, Row::at(rest, starts, comma, unescaped)) {
-                    let is_connection = matches!(row.body, Body::Connection { .. });
+                    let is_query = matches!(row.body, Body::Query { .. });
                     found = Some(row);
-                    if !is_connection {
+                    if is_query {
                         break;
                     }
                 }
             }
             starts = [connection, query, operation, comma + 1];
         }
-        match found {
-            Some(Row { body: Body::Connection { .. }, .. }) if 1 < anchors => Err(Rejected::Ambiguous),
-            Some(row) => Ok(row),
-            None => Err(Rejected::Malformed),
-        }
+        let row = found.ok_or(Rejected::Malformed)?;
+        // A text may hold anything, and its quotes say where it ends; in other rows it is a name that does, or poses as a row.
+        if 1 < anchors && !matches!(row.body, Body::Query { .. }) { Err(Rejected::Ambiguous) } else { Ok(row) }
     }
 
     /// A statement whose line ends in its text: all of it fits but the end.
@@ -286,11 +302,12 @@ impl<'a> Row<'a> {
         };
         let cut = memchr::memmem::find_iter(rest.as_bytes(), ",QUERY,").take(ANCHORS_MAX).find_map(|at| {
             let (query, connection, client, before) = fields(at)?;
-            let (_server, user) = before.split_once(',')?;
+            let (server, user) = before.split_once(',')?;
             let (database, raw) = rest[at + 7..].split_once(",'")?;
             let is_anchor = is_number(query.as_bytes()) && is_number(connection.as_bytes());
             let text = Text { raw, is_escaped: unescape(raw, unescaped)?, is_cut_short: true };
-            is_anchor.then_some(Row { user, client, body: Body::Query { database, text, code: 0 } })
+            let fits = is_anchor && is_server(server.as_bytes());
+            fits.then_some(Row { user, client, body: Body::Query { database, text, code: 0 } })
         });
         cut.ok_or(Rejected::Malformed)
     }
@@ -302,7 +319,10 @@ impl<'a> Row<'a> {
         comma: usize,
         unescaped: &mut String,
     ) -> Option<Self> {
-        let (_server, user) = cut_first(b',', &rest[..client - 1])?;
+        let (server, user) = cut_first(b',', &rest[..client - 1])?;
+        if !is_server(server.as_bytes()) {
+            return None;
+        }
         let client = &rest[client..connection - 1];
         let body = Body::read(&rest[operation..comma], &rest[comma + 1..], unescaped)?;
         Some(Row { user, client, body })
@@ -496,6 +516,10 @@ mod tests {
             Err(Rejected::Ambiguous)
         );
         assert_eq!(
+            user(r#"20261123 12:57:04,vm,a,1.1.1.1,1,2,READ,mysql,localhost,23,12846,READ,shop,hr_payroll,"#),
+            Err(Rejected::Ambiguous)
+        );
+        assert_eq!(
             user("20261123 12:57:04,vm,a,9.9.9.9,5,7,QUERY,hr,'SELECT 1',0,1.1.1.1,9,10,QUERY,hr,'SELECT 2',0"),
             Ok((Operation::Other, account("a,9.9.9.9,5,7,QUERY,hr,'SELECT 1',0")))
         );
@@ -601,6 +625,20 @@ mod tests {
         );
         assert_eq!(of("what else syslog says, 1,2,3,4,5", &shipped), Err(Rejected::Malformed));
         assert!(looks_like(line.as_bytes()) && !looks_like(b"a,b,c,d,e,f,g") && !looks_like(b"vm,a,h,1,2,GUESS,m,t,"));
+    }
+
+    #[test]
+    fn what_a_shipper_left_in_front_is_no_server() {
+        let row = "20260302 00:00:01,db1,app,10.0.1.12,7,8,READ,hr,pay,";
+        for before in ["", "2026-03-02T00:00:02.1Z stdout F ", "db_1  | ", "/var/log/x: "] {
+            let read = parsed(&format!("{before}{row}")).unwrap();
+            assert_eq!((read.at.as_secs(), read.actor), (1_772_409_601, Actor::DbAccount("app".into())), "{before}");
+        }
+        let shipped = Context { shipped_at: Some(Timestamp::from_secs(1_795_438_561)), ..Context::default() };
+        for line in [format!("x{row}"), format!("2026-03-02T00:00:02.1Z,{}", &row[18..]), format!("F|{}", &row[18..])] {
+            let mut scratch = Scratch::default();
+            assert_eq!(SPEC.parse(line.as_bytes(), &mut scratch, &shipped), Err(Rejected::Malformed), "{line}");
+        }
     }
 
     #[test]
