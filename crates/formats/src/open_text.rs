@@ -3,11 +3,11 @@
 //! MariaDB writes statements into its slow and general logs as they came, line ends and all. What stands in an open literal
 //! can then look like the next entry; whoever follows quotes and comments knows better.
 //!
-//! Backslashes escape quotes, except in threads that switched them off (`NO_BACKSLASH_ESCAPES`) in a logged SET.
+//! Backslashes escape quotes, except in threads that switched them off in a logged SET ([`QuoteModes`]).
 
-use crate::sql::find_either;
+use crate::sql::{CodeComment, QuoteModes, find_either};
 
-/// Threads without backslash escapes that are remembered; the one that was set longest ago is forgotten first.
+/// Threads with other quotes than usual that are remembered; the one that was set longest ago is forgotten first.
 const THREADS_MAX: usize = 8;
 
 /// How far into a statement's first line the setting of `sql_mode` is looked for, in bytes.
@@ -24,7 +24,7 @@ pub(crate) struct OpenText {
     /// The last line ended in `;`, wherever that was.
     line_ends: bool,
     line_ends_in_line_comment: bool,
-    escapes: bool,
+    modes: QuoteModes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,23 +32,27 @@ enum Inside {
     Code,
     Quote(u8),
     Comment,
+    /// Code that the server skips; in another comment inside it, if nested.
+    Skipped {
+        nested: bool,
+    },
 }
 
 impl Default for OpenText {
     fn default() -> Self {
-        OpenText::new(true)
+        OpenText::new(QuoteModes::default())
     }
 }
 
 impl OpenText {
-    pub(crate) fn new(escapes: bool) -> Self {
+    pub(crate) fn new(modes: QuoteModes) -> Self {
         OpenText {
             inside: Inside::Code,
             executable: 0,
             last: 0,
             line_ends: false,
             line_ends_in_line_comment: false,
-            escapes,
+            modes,
         }
     }
 
@@ -57,20 +61,23 @@ impl OpenText {
         let inside = match self.inside {
             Inside::Code => 0,
             Inside::Comment => 1,
+            Inside::Skipped { nested } => 2 + u64::from(nested),
             Inside::Quote(quote) => quote.into(),
         };
         let flag = u64::from;
         let ends = self.line_ends_in_line_comment;
-        [inside, self.executable.into(), self.last.into(), flag(self.line_ends), flag(ends), flag(self.escapes)]
+        let modes = flag(self.modes.escapes) | flag(self.modes.ansi) << 1;
+        [inside, self.executable.into(), self.last.into(), flag(self.line_ends), flag(ends), modes]
     }
 
     /// `None` where the numbers are no text's.
     pub(crate) fn remembering(memory: [u64; 6]) -> Option<Self> {
-        let [inside, executable, last, line_ends, line_ends_in_line_comment, escapes] = memory;
+        let [inside, executable, last, line_ends, line_ends_in_line_comment, modes] = memory;
         Some(OpenText {
             inside: match u8::try_from(inside).ok()? {
                 0 => Inside::Code,
                 1 => Inside::Comment,
+                nested @ (2 | 3) => Inside::Skipped { nested: nested == 3 },
                 quote @ (b'\'' | b'"' | b'`') => Inside::Quote(quote),
                 _ => return None,
             },
@@ -78,7 +85,7 @@ impl OpenText {
             last: last.try_into().ok()?,
             line_ends: line_ends == 1,
             line_ends_in_line_comment: line_ends_in_line_comment == 1,
-            escapes: escapes == 1,
+            modes: QuoteModes { escapes: modes & 1 != 0, ansi: modes & 2 != 0 },
         })
     }
 
@@ -116,6 +123,7 @@ impl OpenText {
             Inside::Code => 0,
             Inside::Quote(quote) => self.quoted(line, 0, quote),
             Inside::Comment => self.comment(line, 0),
+            Inside::Skipped { nested } => self.skipped(line, 0, nested),
         };
         // Where the code began that `last` does not know yet.
         let mut from = at;
@@ -139,11 +147,14 @@ impl OpenText {
                 (b'/', b'*') => {
                     self.code(&line[from..at]);
                     at += 2;
-                    if byte(at) == b'!' || (byte(at) == b'M' && byte(at + 1) == b'!') {
-                        self.executable += 1;
-                    } else {
-                        at = self.comment(line, at);
-                    }
+                    at = match CodeComment::read(&line[at..]) {
+                        Some(code) if code.is_run => {
+                            self.executable += 1;
+                            at + code.length
+                        }
+                        Some(_) => self.skipped(line, at, false),
+                        None => self.comment(line, at),
+                    };
                     from = at;
                 }
                 (b'*', b'/') if 0 < self.executable => {
@@ -171,10 +182,30 @@ impl OpenText {
         end.map_or(line.len(), |length| from + length + 2)
     }
 
+    /// The same of code that the server skips: in it another comment may stand, but none in that.
+    fn skipped(&mut self, line: &[u8], from: usize, mut nested: bool) -> usize {
+        let mut at = from;
+        while let Some(found) = find_either(line, at, b'*', b'/') {
+            at = found + 2;
+            match (line[found], line.get(found + 1)) {
+                (b'/', Some(b'*')) if !nested => nested = true,
+                (b'*', Some(b'/')) if nested => nested = false,
+                (b'*', Some(b'/')) => {
+                    self.inside = Inside::Code;
+                    return at;
+                }
+                _ => at = found + 1,
+            }
+        }
+        self.inside = Inside::Skipped { nested };
+        line.len()
+    }
+
     /// From inside quotes to behind them, or to the end of the line.
     #[inline(always)]
     fn quoted(&mut self, line: &[u8], from: usize, quote: u8) -> usize {
-        let backslash = if self.escapes && quote != b'`' { b'\\' } else { quote };
+        let is_name = quote == b'`' || (quote == b'"' && self.modes.ansi);
+        let backslash = if self.modes.escapes && !is_name { b'\\' } else { quote };
         let mut at = from;
         while let Some(found) = find_either(line, at, quote, backslash) {
             if line[found] == quote {
@@ -214,49 +245,62 @@ pub(crate) fn and_rest<const N: usize>(memory: &str) -> (&str, Option<[u64; N]>)
     (memory, numbers.and_then(|numbers| numbers.try_into().ok()))
 }
 
-/// Threads without backslash escapes, the latest last.
+/// Threads whose quotes are not the usual ones, the latest last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PlainThreads(Vec<u64>);
+pub(crate) struct ThreadModes(Vec<(u64, QuoteModes)>);
 
-impl PlainThreads {
-    /// From their numbers with commas between.
+impl ThreadModes {
+    /// From what [`ThreadModes::memory`] gave: numbers with commas between, `7` without escapes, `7a` with ANSI quotes, `7b` both.
     pub(crate) fn remembering(memory: &str) -> Self {
-        PlainThreads(memory.split(',').filter_map(|thread| thread.parse().ok()).take(THREADS_MAX).collect())
+        let thread = |text: &str| {
+            let number = text.trim_end_matches(['a', 'b']);
+            let modes = QuoteModes { escapes: text.ends_with('a'), ansi: number.len() < text.len() };
+            Some((number.parse().ok()?, modes))
+        };
+        ThreadModes(memory.split(',').filter_map(thread).take(THREADS_MAX).collect())
     }
 
     pub(crate) fn memory(&self) -> String {
-        self.0.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+        let shown = |(thread, modes): &(u64, QuoteModes)| {
+            let mark = match (modes.ansi, modes.escapes) {
+                (false, _) => "",
+                (true, true) => "a",
+                (true, false) => "b",
+            };
+            format!("{thread}{mark}")
+        };
+        self.0.iter().map(shown).collect::<Vec<_>>().join(",")
     }
 
     /// Becomes as the other. Nearly always both are empty, which is asked first: comparing empty lists is a call of `memcmp`.
-    pub(crate) fn follow(&mut self, other: &PlainThreads) {
+    pub(crate) fn follow(&mut self, other: &ThreadModes) {
         if !(self.0.is_empty() && other.0.is_empty()) && self != other {
             self.0.clone_from(&other.0);
         }
     }
 
-    /// Whether backslashes escape in what the thread sends.
-    pub(crate) fn escapes(&self, thread: u64) -> bool {
-        !self.0.contains(&thread)
+    /// How quotes are read in what the thread sends.
+    pub(crate) fn of(&self, thread: u64) -> QuoteModes {
+        self.0.iter().find(|(of, _)| *of == thread).map_or_else(QuoteModes::default, |(_, modes)| *modes)
     }
 
-    /// Remembers what the first line of a statement says about backslashes. The statement itself is still read the old way.
+    /// Remembers what the first line of a statement says about quotes. The statement itself is still read the old way.
     pub(crate) fn learn(&mut self, thread: u64, line: &[u8]) {
         let start = &line[..line.len().min(SQL_MODE_BYTES_MAX)];
         let names_mode = memchr::memchr_iter(b'_', start).any(|at| {
             let around = at.checked_sub(3).and_then(|from| start.get(from..at + 5));
             around.is_some_and(|around| around.eq_ignore_ascii_case(b"sql_mode"))
         });
-        let holds = |text: &[u8]| start.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text));
-        if !names_mode || !holds(b"set") {
+        if !names_mode {
             return;
         }
-        self.0.retain(|plain| *plain != thread);
-        if holds(b"no_backslash_escapes") {
+        let Some(modes) = self.of(thread).assigned(&String::from_utf8_lossy(start)) else { return };
+        self.0.retain(|(of, _)| *of != thread);
+        if modes != QuoteModes::default() {
             if self.0.len() == THREADS_MAX {
                 self.0.remove(0);
             }
-            self.0.push(thread);
+            self.0.push((thread, modes));
         }
     }
 }

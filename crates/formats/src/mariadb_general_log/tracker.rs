@@ -12,7 +12,7 @@
 use super::{Command, Row};
 use crate::database::is_banner;
 use crate::lines::{Lines, Step};
-use crate::open_text::{OpenText, PlainThreads, and_rest, with_rest};
+use crate::open_text::{OpenText, ThreadModes, and_rest, with_rest};
 
 /// Lines in one literal that look like rows and are taken for text.
 const ROWS_SWALLOWED_MAX: u32 = 64;
@@ -24,9 +24,9 @@ pub struct Tracker {
     text: OpenText,
     /// Lines of the entry that looked like rows.
     swallowed: u32,
-    plain_threads: PlainThreads,
+    modes: ThreadModes,
     /// As they were when the open entry began.
-    plain_threads_before: PlainThreads,
+    modes_before: ThreadModes,
     /// What is followed is the rest of an entry that was given up.
     abandoned: bool,
 }
@@ -48,15 +48,15 @@ impl Tracker {
     /// With what [`Lines::memory`] gave.
     pub fn remembering(memory: &str) -> Self {
         let (threads, rest) = and_rest(memory);
-        let plain_threads = PlainThreads::remembering(threads);
-        let tracker = Tracker { plain_threads_before: plain_threads.clone(), plain_threads, ..Tracker::default() };
+        let modes = ThreadModes::remembering(threads);
+        let tracker = Tracker { modes_before: modes.clone(), modes, ..Tracker::default() };
         rest.and_then(|rest| tracker.clone().following(rest)).unwrap_or(tracker)
     }
 
     fn rest(&self) -> [u64; 8] {
-        let [inside, executable, last, ends, ends_in_comment, escapes] = self.text.memory();
+        let [inside, executable, last, ends, ends_in_comment, modes] = self.text.memory();
         let part = if self.part == Part::Statement { 1 } else { 2 };
-        [part, self.swallowed.into(), inside, executable, last, ends, ends_in_comment, escapes]
+        [part, self.swallowed.into(), inside, executable, last, ends, ends_in_comment, modes]
     }
 
     fn following(self, rest: [u64; 8]) -> Option<Self> {
@@ -76,16 +76,16 @@ impl Tracker {
 
     fn begin(&mut self, line: &[u8], row: Row<'_>) {
         let argument = line.get(row.argument..).unwrap_or_default();
-        if self.plain_threads_before != self.plain_threads {
-            self.plain_threads_before = self.plain_threads.clone();
+        if self.modes_before != self.modes {
+            self.modes_before = self.modes.clone();
         }
         self.swallowed = 0;
         self.abandoned = false;
         self.part = match row.command {
             Command::Statement | Command::Prepare => {
-                self.text = OpenText::new(self.plain_threads.escapes(row.thread));
+                self.text = OpenText::new(self.modes.of(row.thread));
                 self.text.feed(argument);
-                self.plain_threads.learn(row.thread, argument);
+                self.modes.learn(row.thread, argument);
                 Part::Statement
             }
             Command::Connect if !is_whole_name(argument) => Part::Name,
@@ -132,7 +132,7 @@ impl Lines for Tracker {
     fn close(&mut self) {
         self.part = Part::None;
         self.abandoned = false;
-        self.plain_threads_before = self.plain_threads.clone();
+        self.modes_before = self.modes.clone();
     }
 
     fn abandon(&mut self) -> bool {
@@ -145,9 +145,9 @@ impl Lines for Tracker {
 
     fn memory(&self) -> String {
         if self.abandoned {
-            return with_rest(self.plain_threads.memory(), &self.rest());
+            return with_rest(self.modes.memory(), &self.rest());
         }
-        self.plain_threads_before.memory()
+        self.modes_before.memory()
     }
 }
 
@@ -183,6 +183,14 @@ mod tests {
             ),
             "B---B"
         );
+    }
+
+    #[test]
+    fn a_comment_for_no_server_hides_no_row() {
+        let row = "\t\t   9 Query\tSELECT 2\n";
+        assert_eq!(steps(&format!("\t\t   1 Query\tSELECT 1 /*!999999 ' */\n{row}")), "BB");
+        assert_eq!(steps(&format!("\t\t   1 Query\tSELECT 1 /*!50701 ' /* x\n*/ \" */\n{row}")), "B.B");
+        assert_eq!(steps(&format!("\t\t   1 Query\tSELECT 1 /*!50000 ' */\n{row}")), "B.");
     }
 
     #[test]

@@ -6,11 +6,15 @@
 //! - quotes and comments are closed and the last character was `;`; or
 //! - the line ends in `;` inside a `--` or `#` comment (the server puts its `;` behind the comment); or
 //! - the line ends in `;` inside an open quote or comment, *and* nothing says that the statement ran: no row sent, examined
-//!   or affected, no time for a lock. Such a text is a syntax error, which the server logs too; were it swallowed up to the
-//!   next quote, one stray `'` could hide what follows. A statement that ran was understood by the server, so its quotes
-//!   are closed. (A syntax error has `Lock_time: 0.000000`; a read that finds no row has not.)
+//!   or affected, no time for a lock, no hit of the query cache. Such a text is a syntax error, which the server logs too; were it
+//!   swallowed up to the next quote, one stray `'` could hide what follows. A statement that ran was understood by the server, so its
+//!   quotes are closed. (MariaDB's syntax error has `Lock_time: 0.000000`; a read that finds no row has not. MySQL counts
+//!   microseconds, and a read may take none: there only its error code says that a statement did not run.)
 //!
-//! Backslashes escape quotes, except in threads that switched them off (`NO_BACKSLASH_ESCAPES`) in a logged SET.
+//! Backslashes escape quotes, except in threads that said otherwise in a logged SET ([`ThreadModes`]). What a thread has said
+//! where the log does not show it could make all that follows one literal, so behind [`ENTRIES_SWALLOWED_MAX`] lines in it that look
+//! like an entry's the next one counts, as in the general log, and the entry they are in tells that it holds them
+//! ([`activity::Signal::ForgedEntry`]). The cost: so many entries are hidden at most; a literal with more of them gets the rest through.
 //!
 //! An entry is complete at its end, before the next one begins, where its first word is one of [`PLAIN_VERBS`] and its last
 //! line ends in `;` with nothing open: the server sends statements one by one, and what may stand behind the `;` of such a
@@ -26,7 +30,7 @@
 
 use crate::database::is_banner;
 use crate::lines::{Lines, Step};
-use crate::open_text::{OpenText, PlainThreads, and_rest, with_rest};
+use crate::open_text::{OpenText, ThreadModes, and_rest, with_rest};
 
 /// What a statement begins with that holds no `;` but its last.
 const PLAIN_VERBS: [&[u8]; 18] = [
@@ -50,6 +54,9 @@ const PLAIN_VERBS: [&[u8]; 18] = [
     b"with",
 ];
 
+/// Lines in one literal that look like an entry's second and are taken for text.
+const ENTRIES_SWALLOWED_MAX: u64 = 64;
+
 /// Follows the lines of one slow log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tracker {
@@ -57,15 +64,19 @@ pub struct Tracker {
     has_user: bool,
     /// The counts say that the server understood the statement.
     ran: bool,
+    /// MySQL wrote the entry.
+    of_mysql: bool,
     thread: u64,
     text: OpenText,
     /// The text cannot go on behind its `;`.
     is_plain: bool,
     /// `SET timestamp` has been read.
     begun: bool,
-    plain_threads: PlainThreads,
+    /// Lines of the open literal that look like an entry's.
+    swallowed: u64,
+    modes: ThreadModes,
     /// As they were when the open entry began.
-    plain_threads_before: PlainThreads,
+    modes_before: ThreadModes,
     /// What is followed is the rest of an entry that was given up.
     abandoned: bool,
 }
@@ -85,27 +96,28 @@ impl Tracker {
     /// With the threads that [`Lines::memory`] gave, and the entry that was given up.
     pub fn remembering(memory: &str) -> Self {
         let (threads, rest) = and_rest(memory);
-        let plain_threads = PlainThreads::remembering(threads);
-        let tracker = Tracker { plain_threads_before: plain_threads.clone(), plain_threads, ..Tracker::default() };
+        let modes = ThreadModes::remembering(threads);
+        let tracker = Tracker { modes_before: modes.clone(), modes, ..Tracker::default() };
         rest.and_then(|rest| tracker.clone().following(rest)).unwrap_or(tracker)
     }
 
     fn rest(&self) -> [u64; 12] {
         let flag = u64::from;
-        let [inside, executable, last, ends, ends_in_comment, escapes] = self.text.memory();
-        let part = if self.part == Part::Header { 1 } else { 2 };
+        let [inside, executable, last, ends, ends_in_comment, modes] = self.text.memory();
+        let part = if self.part == Part::Header { 1 } else { 2 } | self.swallowed << 2;
         let (user, ran, begun, plain) = (flag(self.has_user), flag(self.ran), flag(self.begun), flag(self.is_plain));
-        [part, user, ran, begun, plain, self.thread, inside, executable, last, ends, ends_in_comment, escapes]
+        [part, user, ran, begun, plain, self.thread, inside, executable, last, ends, ends_in_comment, modes]
     }
 
     fn following(self, rest: [u64; 12]) -> Option<Self> {
         let [part, user, ran, begun, plain, thread, text @ ..] = rest;
         Some(Tracker {
-            part: match part {
+            part: match part & 3 {
                 1 => Part::Header,
                 2 => Part::Statement,
                 _ => return None,
             },
+            swallowed: part >> 2,
             has_user: user == 1,
             ran: ran == 1,
             thread,
@@ -120,8 +132,9 @@ impl Tracker {
     fn begin(&mut self, line: &[u8]) {
         self.part = Part::Header;
         self.abandoned = false;
-        (self.has_user, self.ran, self.begun, self.thread) = (false, false, false, 0);
-        self.plain_threads_before.follow(&self.plain_threads);
+        (self.has_user, self.ran, self.of_mysql, self.begun) = (false, false, false, false);
+        (self.thread, self.swallowed) = (0, 0);
+        self.modes_before.follow(&self.modes);
         self.header(line);
     }
 
@@ -135,12 +148,12 @@ impl Tracker {
             self.begun = true;
         } else if self.begun || !line.starts_with(b"use ") {
             self.part = Part::Statement;
-            self.text = OpenText::new(self.plain_threads.escapes(self.thread));
+            self.text = OpenText::new(self.modes.of(self.thread));
             self.text.feed(line);
             let word = line.iter().position(|byte| !byte.is_ascii_alphabetic()).map_or(line, |end| &line[..end]);
             self.is_plain = PLAIN_VERBS.iter().any(|verb| verb.eq_ignore_ascii_case(word));
             if !self.is_plain || word.eq_ignore_ascii_case(b"set") {
-                self.plain_threads.learn(self.thread, line);
+                self.modes.learn(self.thread, line);
             }
         }
     }
@@ -155,22 +168,34 @@ impl Tracker {
                         && let Some(at) = memchr::memmem::rfind(who, b"]  Id:")
                     {
                         self.thread = number(&who[at + 6..]);
+                        self.of_mysql = true;
                     }
                 }
             }
             Some(b'T') => {
                 if let Some(thread) = field.strip_prefix(b"Thread_id:") {
                     self.thread = number(thread);
+                    self.ran = self.ran || thread.ends_with(b"  QC_hit: Yes");
                 }
             }
             Some(b'Q') if field.starts_with(b"Query_time:") => {
                 let behind = memchr::memchr(b'L', field).map_or(&field[..0], |at| &field[at..]);
-                self.ran = self.ran || is_any_above_zero(behind);
+                let failed =
+                    || memchr::memmem::find(behind, b"Errno: ").is_some_and(|at| number(&behind[at + 7..]) != 0);
+                self.ran = self.ran || is_any_above_zero(behind) || (self.of_mysql && !failed());
             }
             Some(b'R') if field.starts_with(b"Rows_") => self.ran = self.ran || is_any_above_zero(field),
             Some(b'a') if field.starts_with(b"administrator command:") => self.part = Part::Command,
             _ => {}
         }
+    }
+
+    /// Counts the lines of an open literal that look like an entry's, the one with the account of each.
+    fn has_swallowed_too_many(&mut self, line: &[u8]) -> bool {
+        if line.starts_with(b"# User@Host: ") && is_beginning(line) {
+            self.swallowed += 1;
+        }
+        ENTRIES_SWALLOWED_MAX < self.swallowed
     }
 
     fn is_finished(&self) -> bool {
@@ -183,7 +208,7 @@ impl Lines for Tracker {
     fn close(&mut self) {
         self.part = Part::None;
         self.abandoned = false;
-        self.plain_threads_before = self.plain_threads.clone();
+        self.modes_before = self.modes.clone();
     }
 
     fn abandon(&mut self) -> bool {
@@ -205,7 +230,7 @@ impl Lines for Tracker {
         let finished = match self.part {
             Part::None | Part::Command => true,
             Part::Header => self.has_user && line.starts_with(b"# User@Host: "),
-            Part::Statement => self.is_finished(),
+            Part::Statement => self.is_finished() || self.has_swallowed_too_many(line),
         };
         if finished && is_beginning(line) {
             self.begin(line);
@@ -235,9 +260,9 @@ impl Lines for Tracker {
     /// Threads without backslash escapes, and what is followed of an entry that was given up.
     fn memory(&self) -> String {
         if self.abandoned {
-            return with_rest(self.plain_threads.memory(), &self.rest());
+            return with_rest(self.modes.memory(), &self.rest());
         }
-        self.plain_threads_before.memory()
+        self.modes_before.memory()
     }
 }
 
@@ -391,12 +416,59 @@ mod tests {
             "{plain}SET SESSION sql_mode='ANSI_QUOTES,NO_BACKSLASH_ESCAPES';\n{plain}SELECT '\\';\n{other}SELECT '\\';\n{other}x';\n"
         );
         assert_eq!(steps(&mut tracker, &off), "B....B....B.........");
-        assert_eq!(tracker.memory(), "5");
+        assert_eq!(tracker.memory(), "5b");
         tracker.close();
-        let mut restarted = Tracker::remembering("5");
+        let mut restarted = Tracker::remembering("5b");
         assert_eq!(steps(&mut restarted, &format!("{plain}SELECT '\\';\n{plain}")), "B....B...");
         assert_eq!(steps(&mut restarted, &format!("SET sql_mode=DEFAULT;\n{plain}")), ".B...");
         assert_eq!(restarted.memory(), "");
+    }
+
+    #[test]
+    fn names_in_double_quotes_have_no_escapes() {
+        let (ansi, other) = (header(5, 1), header(6, 1));
+        let off = format!("{ansi}SET sql_mode='ORACLE';\n{ansi}SELECT id AS \"\\\" FROM t;\n{other}SELECT 1;\n");
+        assert_eq!(of(&off), "B....B....B....");
+        let mentioned =
+            format!("{ansi}SET @a='sql_mode no_backslash_escapes';\n{ansi}SELECT 'it\\'s';\n{other}SELECT 1;\n");
+        assert_eq!(of(&mentioned), "B....B....B....");
+    }
+
+    #[test]
+    fn what_ran_without_a_count_ran() {
+        let forged = header(2, 9);
+        let cached = header(1, 0).replace("QC_hit: No", "QC_hit: Yes");
+        let of_mysql = |tail: &str| {
+            format!(
+                "# Time: 2026-11-23T12:56:49Z\n# User@Host: a[a] @ h [1.1.1.1]  Id:     8\n# Query_time: 0.1  Lock_time: 0.000000 Rows_sent: 0  Rows_examined: 0{tail}\nSET timestamp=1795438619;\n"
+            )
+        };
+        for (entry, begins) in [
+            (cached, false),
+            (of_mysql(""), false),
+            (of_mysql(" Thread_id: 8 Errno: 0 Killed: 0"), false),
+            (of_mysql(" Thread_id: 8 Errno: 1064 Killed: 0"), true),
+        ] {
+            let lines = steps(&mut Tracker::default(), &format!("{entry}SELECT 1 FROM t WHERE a='x;\n{forged}"));
+            assert_eq!(lines.ends_with("B..."), begins, "{entry}");
+        }
+    }
+
+    #[test]
+    fn one_literal_hides_a_bounded_number_of_entries() {
+        let entry = header(1, 1);
+        for restart in [false, true] {
+            let mut tracker = Tracker::default();
+            steps(&mut tracker, &format!("{entry}SET sql_mode=@other;\n{entry}SELECT '\\';"));
+            if restart {
+                assert!(tracker.abandon());
+                tracker = Tracker::remembering(&tracker.memory());
+            }
+            let followed = steps(&mut tracker, &format!("{entry}SELECT 2;\n").repeat(70));
+            let hidden = usize::try_from(ENTRIES_SWALLOWED_MAX).unwrap() * 5;
+            assert_eq!(followed.find('B'), Some(hidden), "{restart}");
+            assert_eq!(&followed[hidden..], "B....".repeat(6), "{restart}");
+        }
     }
 
     #[test]
@@ -450,7 +522,7 @@ mod tests {
         assert_eq!(steps(&mut tracker, &entry), "????");
         tracker.close();
         assert_eq!(steps(&mut tracker, &entry), "B...");
-        for memory in [":", ":1", ":9,1,1,1,1,1,0,0,0,0,0,1", ":2,1,1,1,1,1,7,0,0,0,0,1", ":2,1,1,1,1,1,0,0,256,0,0,1"]
+        for memory in [":", ":1", ":3,1,1,1,1,1,0,0,0,0,0,1", ":2,1,1,1,1,1,7,0,0,0,0,1", ":2,1,1,1,1,1,0,0,256,0,0,1"]
         {
             assert_eq!(Tracker::remembering(memory), Tracker::default(), "{memory}");
         }

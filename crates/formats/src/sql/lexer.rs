@@ -81,6 +81,35 @@ pub(super) struct Lexer<'a> {
     assigning_comments: u32,
 }
 
+/// A comment with code in it: `!40001 …`, `M!100100 …`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CodeComment {
+    /// Bytes in front of the code.
+    pub(crate) length: usize,
+    version: u32,
+    /// A server of MariaDB runs it.
+    pub(crate) is_run: bool,
+}
+
+impl CodeComment {
+    /// By what stands behind `/*`; `None` if it is a comment and nothing else.
+    pub(crate) fn read(inside: &[u8]) -> Option<Self> {
+        let (mark, of_mariadb) = match inside {
+            [b'!', ..] => (1, false),
+            [b'M', b'!', ..] => (2, true),
+            _ => return None,
+        };
+        let digits = inside[mark..].iter().take(6).take_while(|byte| byte.is_ascii_digit()).count();
+        // Five digits or six; fewer are no version but code.
+        if digits < 5 {
+            return Some(CodeComment { length: mark, version: 0, is_run: true });
+        }
+        let version = inside[mark..mark + digits].iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+        let is_skipped = VERSION_UNREACHED <= version || (!of_mariadb && (50_700..=50_999).contains(&version));
+        Some(CodeComment { length: mark + digits, version, is_run: !is_skipped })
+    }
+}
+
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Lexer {
@@ -249,29 +278,22 @@ impl<'a> Lexer<'a> {
     }
 
     fn enter_block_comment(&mut self) {
-        let (mut inside, of_mariadb) = match (self.byte(self.at + 2), self.byte(self.at + 3)) {
-            _ if self.dialect == Dialect::Postgres => return self.skip_nested_comment(),
-            (b'!', _) => (self.at + 3, false),
-            (b'M', b'!') => (self.at + 4, true),
-            _ => return self.skip_plain_comment(),
+        if self.dialect == Dialect::Postgres {
+            return self.skip_nested_comment();
+        }
+        let Some(comment) = CodeComment::read(&self.text.as_bytes()[self.at + 2..]) else {
+            return self.skip_plain_comment();
         };
         self.untouched = false;
         self.edge.end = None;
-        let from = inside;
-        while self.byte(inside).is_ascii_digit() && inside < from + 6 {
-            inside += 1;
-        }
-        // Five digits or six; fewer are no version but code.
-        let version = if inside - from < 5 { 0 } else { self.text[from..inside].parse().unwrap_or(0) };
-        let skipped = VERSION_UNREACHED <= version || (!of_mariadb && (50_700..=50_999).contains(&version));
-        self.at = if inside - from < 5 { from } else { inside };
-        if skipped {
+        self.at += 2 + comment.length;
+        if comment.is_run {
+            self.executable_depth += 1;
+            self.executable_version = comment.version;
+        } else {
             let content = self.at;
             self.skip_versioned_comment();
             self.saw_comment(&self.text[content..self.at]);
-        } else {
-            self.executable_depth += 1;
-            self.executable_version = version;
         }
     }
 
