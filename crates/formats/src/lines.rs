@@ -27,6 +27,11 @@ pub trait Lines: std::fmt::Debug + Send {
         false
     }
 
+    /// Whether the open entry is in its midst for certain: none may begin here.
+    fn is_open(&self) -> bool {
+        false
+    }
+
     /// Forgets the open entry, if there is one.
     fn close(&mut self);
 

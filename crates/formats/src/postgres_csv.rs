@@ -156,6 +156,10 @@ impl Lines for Tracker {
         self.open && !self.quoted && !self.statements.may_go_on()
     }
 
+    fn is_open(&self) -> bool {
+        self.open && self.quoted
+    }
+
     fn close(&mut self) {
         *self = Tracker::default();
     }

@@ -19,7 +19,7 @@ pub struct DeadLetter {
     pub to_offset: i64,
     /// Its records also hold parts of other entries: read again, those would count twice.
     pub shares_records: bool,
-    /// `too_long`, `no_header`, [`crate::REST_OF_ENTRY`], `not_in_envelope`, `other_program`, or why the format refused it; [`DeadLetter::MORE`].
+    /// `too_long`, `no_header`, [`crate::REST_OF_ENTRY`], `not_in_envelope`, `other_host`, `other_program`, or why the format refused it; [`DeadLetter::MORE`].
     pub reason: &'static str,
     /// Its first bytes, at most [`EXCERPT_BYTES_MAX`]; of `more` the number of entries.
     pub excerpt: Vec<u8>,

@@ -87,7 +87,7 @@ use activity::{EntityKind, Mode, Signal, Timestamp};
 use formats::envelope::{self, Hints, Inner};
 use formats::{Context, FormatSpec, Framing, Lines, Parsed, Scratch, Step, Zone};
 use std::{collections::BTreeMap, sync::Arc};
-use tally::{Metric, Range, Tallier};
+use tally::{Metric, Range, Tallier, stable_hash};
 
 /// Why a line is refused that comes behind a part of its entry which was taken as complete.
 pub const REST_OF_ENTRY: &str = "rest_of_entry";
@@ -182,6 +182,8 @@ struct Pending {
     records: u64,
     /// How many of these, but for the first, also hold what is dead-lettered.
     records_dead: u64,
+    /// Texts of other hosts that came in between.
+    of_others: usize,
 }
 
 /// A record that waits for the pending entry, because it must not be done before records that were read earlier.
@@ -221,6 +223,8 @@ struct Origin {
     written: Written,
     shipped_at: Option<Timestamp>,
     host: Option<Arc<str>>,
+    /// Hash of the name of the host that the shipper read it on.
+    shipped_from: Option<u64>,
     /// How often it was resubmitted.
     tries: u32,
 }
@@ -343,7 +347,8 @@ impl Ingester {
             return;
         }
         self.counts.bytes += bytes.len() as u64;
-        let origin = Origin { offset, mode, forged_mark, written, shipped_at: None, host: None, tries: 0 };
+        let origin =
+            Origin { offset, mode, forged_mark, written, shipped_at: None, host: None, shipped_from: None, tries: 0 };
         if let Some(mark) = resubmitted {
             self.resubmitted_to = offset.saturating_add(1);
             return self.resubmitted(bytes, &mark, origin, out);
@@ -699,14 +704,26 @@ impl Ingester {
     fn enveloped_lines(&mut self, bytes: &[u8], hints: &Hints<'_>, record: &mut Record, out: &mut Out<'_>) -> bool {
         let (mut ours, mut others) = (Vec::new(), Vec::new());
         let (layers, program) = (self.lock.layers.as_deref().unwrap_or_default(), self.lock.program.as_deref());
+        let in_midst = self.assembly.pending.as_ref().filter(|pending| {
+            pending.of_others < RECORDS_WAITING_MAX && self.assembly.lines.as_ref().is_some_and(|lines| lines.is_open())
+        });
+        let in_midst = in_midst.map(|pending| pending.origin.clone());
         let whole = Inner { bytes: bytes.into(), ..Inner::default() };
         let is_in = unwrapped(layers, whole, hints, &mut |inner| {
             let is_ours = program.is_none() || inner.program.is_none() || program == inner.program.as_deref();
             let origin = record.origin.within(&inner, &self.plan);
-            if is_ours { &mut ours } else { &mut others }.push((inner.bytes.into_owned(), origin));
+            let is_foreign = in_midst.as_ref().is_some_and(|open| open.is_of_another_host(&origin));
+            match (is_ours, is_foreign) {
+                (true, false) => ours.push((inner.bytes.into_owned(), origin)),
+                (true, true) => others.push((inner.bytes.into_owned(), origin, "other_host")),
+                (false, _) => others.push((inner.bytes.into_owned(), origin, "other_program")),
+            }
         });
+        if let Some(pending) = &mut self.assembly.pending {
+            pending.of_others += others.iter().filter(|(.., reason)| *reason == "other_host").count();
+        }
         let mut dead: Vec<_> =
-            others.iter().map(|(bytes, origin)| (bytes.as_slice(), origin.clone(), "other_program")).collect();
+            others.iter().map(|(bytes, origin, reason)| (bytes.as_slice(), origin.clone(), *reason)).collect();
         if !is_in {
             dead.push((bytes, record.origin.clone(), "not_in_envelope"));
         }
@@ -731,6 +748,13 @@ impl Ingester {
             return false;
         }
         for (bytes, origin) in ours {
+            // Nothing of it belongs to an entry of another host.
+            if self.assembly.pending.as_ref().is_some_and(|pending| pending.origin.is_of_another_host(&origin)) {
+                let outcome = self.complete(Some(record.shares), out);
+                record.outcome = record.outcome.max(outcome);
+                record.shares = false;
+                self.close();
+            }
             self.inner_lines(&bytes, &origin, record, out);
         }
         true
@@ -766,6 +790,7 @@ impl Ingester {
                     outcome_before: record.outcome,
                     records: 0,
                     records_dead: 0,
+                    of_others: 0,
                 });
             }
             Step::Continue => {}
@@ -960,7 +985,7 @@ impl Ingester {
         origin: &Origin,
         out: &mut Out<'_>,
     ) -> Result<Outcome, &'static str> {
-        let Origin { offset, mode, forged_mark, written, shipped_at, ref host, tries } = *origin;
+        let Origin { offset, mode, forged_mark, written, shipped_at, ref host, tries, .. } = *origin;
         // A drill has no part in the event time of its source, nor has what is resubmitted.
         let (written_at, is_apart) = (written.at(), mode.is_drill() || 0 < tries);
         let limit = if self.assembly.lines.is_none() { LINE_BYTES_MAX } else { ENTRY_BYTES_MAX };
@@ -1050,10 +1075,19 @@ impl Pending {
 }
 
 impl Origin {
+    fn is_of_another_host(&self, other: &Origin) -> bool {
+        self.shipped_from.zip(other.shipped_from).is_some_and(|(one, other)| one != other)
+    }
+
     /// Of what was in an envelope of it.
     fn within(&self, inner: &Inner<'_>, plan: &Plan) -> Origin {
         let host = inner.host.as_deref().filter(|_| plan.envelope_host).map(Arc::from);
-        Origin { shipped_at: inner.shipped_at.or(self.shipped_at), host: host.or(self.host.clone()), ..self.clone() }
+        Origin {
+            shipped_at: inner.shipped_at.or(self.shipped_at),
+            host: host.or(self.host.clone()),
+            shipped_from: inner.host.as_deref().map(|host| stable_hash(&[host.as_bytes()])).or(self.shipped_from),
+            ..self.clone()
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub const EXCERPT_BYTES_MAX: usize = 4096;
 /// Dead letters of one record that are kept. Beyond: one letter `more` says how many there were; they are counted by their reasons.
 pub const LETTERS_PER_RECORD_MAX: usize = 64;
 
-/// Records that wait for a pending entry in which they have no part: drills, lines of other programs. Beyond: they wait as a number,
+/// Records that wait for a pending entry in which they have no part: drills, lines of other programs and hosts. Beyond: they wait as a number,
 /// a drill too, and one dead letter `more` tells of them.
 pub const RECORDS_WAITING_MAX: usize = 256;
 

@@ -177,6 +177,39 @@ fn a_line_in_a_literal_that_looks_like_an_envelope_stays_in_it() {
 }
 
 #[test]
+fn lines_of_two_hosts_are_not_put_together() {
+    let entry = |account: &str, statement: &str| {
+        format!(
+            "# User@Host: {account}[{account}] @  [10.0.0.1]\n# Thread_id: 7  Schema: hr  QC_hit: No\n# Query_time: 0.1  Lock_time: 0.1  Rows_sent: 1  Rows_examined: 1\nSET timestamp=1772409601;\n{statement};"
+        )
+    };
+    let on = |host: &str, text: &str| -> Vec<Vec<u8>> {
+        text.lines().map(|line| format!("Nov 23 13:06:01 {host} mariadb-slow: {line}").into_bytes()).collect()
+    };
+    let (one, other) =
+        (on("db1", &entry("ua", "SELECT * FROM employees")), on("db2", &entry("ub", "SELECT 2 FROM employees")));
+    let of = |seen: &Seen, account: &str| seen.of(EntityKind::DbAccount, account).get(Metric::Statements);
+    // The whole header of one, then that of the other, then their statements.
+    let torn: Vec<_> = [&one[..4], &other[..4], &one[4..], &other[4..], &one, &other].concat();
+    // A statement whose end nobody knows does not hold up the other host.
+    let open = on("db1", &entry("ua", "BEGIN NOT ATOMIC SELECT * FROM employees; END"));
+    let after: Vec<_> = [&open[..], &other, &other[4..]].concat();
+    for kills in [&[][..], &[2, 5, 9]] {
+        let seen = read(&plan("mariadb_slow_log", AUTO), &torn, kills);
+        assert_eq!((of(&seen, "ua@10.0.0.1"), of(&seen, "ub@10.0.0.1")), (2, 1));
+        assert_eq!(counts(&seen), [15, 0, 5, 0]);
+        assert_eq!(seen.dead.iter().filter(|letter| letter.reason == "other_host").count(), 4);
+        let seen = read(&plan("mariadb_slow_log", AUTO), &after, kills);
+        assert_eq!((of(&seen, "ua@10.0.0.1"), of(&seen, "ub@10.0.0.1")), (1, 1));
+        assert_eq!(counts(&seen), [10, 0, 1, 0]);
+    }
+    // Who never goes on is given up.
+    let many: Vec<_> = one[..4].iter().chain((0..60).flat_map(|_| &other)).cloned().collect();
+    let seen = read(&plan("mariadb_slow_log", AUTO), &many, &[]);
+    assert!(0 < of(&seen, "ub@10.0.0.1"), "given up after a bounded number of lines");
+}
+
+#[test]
 fn lines_of_other_programs_do_not_end_a_literal() {
     let entry = |account: &str, statement: &str| {
         format!(

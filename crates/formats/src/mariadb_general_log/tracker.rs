@@ -97,11 +97,7 @@ impl Tracker {
 impl Lines for Tracker {
     fn step(&mut self, line: &[u8]) -> Step {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let is_text = match self.part {
-            Part::None | Part::Row => false,
-            Part::Statement => self.text.is_open(),
-            Part::Name => true,
-        };
+        let is_text = self.is_open();
         let row = Row::read(line);
         if row.is_some() && is_text {
             self.swallowed += 1;
@@ -127,6 +123,14 @@ impl Lines for Tracker {
 
     fn is_complete(&self) -> bool {
         self.part == Part::Row
+    }
+
+    fn is_open(&self) -> bool {
+        match self.part {
+            Part::None | Part::Row => false,
+            Part::Statement => self.text.is_open(),
+            Part::Name => true,
+        }
     }
 
     fn close(&mut self) {

@@ -257,7 +257,11 @@ impl Lines for Tracker {
         }
     }
 
-    /// Threads without backslash escapes, and what is followed of an entry that was given up.
+    fn is_open(&self) -> bool {
+        self.part == Part::Header || (self.part == Part::Statement && !self.is_finished())
+    }
+
+    /// Threads whose quotes are not the usual ones, and what is followed of an entry that was given up.
     fn memory(&self) -> String {
         if self.abandoned {
             return with_rest(self.modes.memory(), &self.rest());

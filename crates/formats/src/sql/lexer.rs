@@ -494,7 +494,7 @@ impl<'a> Lexer<'a> {
             }
             at
         };
-        let is_part = self.byte_before(start) == b'.' && self.may_end_name(start - 1);
+        let is_part = bytes[start] != b'.' && self.byte_before(start) == b'.' && self.may_end_name(start - 1);
         let (mut at, mut is_real) = (digits(start), self.dialect == Dialect::Postgres);
         if self.byte(at) == b'.' && !is_part {
             at = digits(at + 1);
@@ -733,6 +733,7 @@ mod tests {
             assert_eq!(words(&format!("{number}{from}")), [number, from]);
         }
         assert_eq!(words("a.1e5x, `b`.5c, c .5d"), ["a", ".", "1e5x", ",", "`b`", ".", "5c", ",", "c", ".5", "d"]);
+        assert_eq!(words("a..5"), ["a", ".", ".5"]);
         assert_eq!(postgres("1FROM"), ["1", "FROM"]);
     }
 
