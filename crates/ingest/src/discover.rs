@@ -543,13 +543,19 @@ impl Discovery {
                 (&**name, hint)
             })
             .collect();
-        let is_hr_schema = |schema: &str| {
-            names::is_hr_schema(schema)
-                || hr_schemas.get(schema).is_some_and(|[other, hr]| 3 <= *hr && *other * 4 <= *hr)
+        let of_schema = |schema: &str| {
+            let [other, hr] = hr_schemas.get(schema).copied().unwrap_or_default();
+            if names::is_hr_schema(schema) || 3 <= hr && other * 4 <= hr {
+                names::Schema::Hr
+            } else if 2 <= hr && other < hr {
+                names::Schema::MostlyHr
+            } else {
+                names::Schema::Other
+            }
         };
         let mut classes: BTreeMap<&str, (DataClass, String)> = BTreeMap::new();
         for (name, hint) in &hints {
-            classes.insert(name, hint.decide(is_hr_schema(names::parts(name).0)));
+            classes.insert(name, hint.decide(of_schema(names::parts(name).0)));
         }
         // Copies and views hold what they were made from; a few rounds, for copies of copies.
         for _ in 0..4 {

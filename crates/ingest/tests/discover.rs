@@ -287,3 +287,27 @@ fn hostile_names_are_not_written() {
     assert!(settings.classification.tables.values().all(|class| class == "hr"), "{:?}", settings.classification.tables);
     assert_eq!(tables.class("hr.salaries"), DataClass::Hr);
 }
+
+#[test]
+fn dates_of_birth_and_bank_accounts_are_personal_data() {
+    let row = |text: &str| format!("20260302 00:00:01,db1,app,10.0.1.12,7,1,QUERY,shop,'{text}',0\n");
+    let hr = ["hr_payroll", "hr_leave", "payslips", "absences", "benefits"];
+    let hr: String = hr.iter().map(|table| row(&format!("SELECT a FROM {table}"))).collect();
+    let others = [
+        row("SELECT a FROM url_rewrite"),
+        row("SELECT dob FROM t_dob2"),
+        row("SELECT iban, bic FROM mandates"),
+        row("SELECT tax_id FROM wares"),
+    ];
+    let beside = hr + &others.concat();
+    for (log, classes) in [
+        (beside, [DataClass::None, DataClass::Hr, DataClass::Payment, DataClass::Hr]),
+        (others.concat(), [DataClass::None, DataClass::Customer, DataClass::Payment, DataClass::Customer]),
+    ] {
+        let proposal = discover(&[("mariadb_server_audit", log.as_bytes())]).proposal();
+        let (_, tables, _) = read_back(&proposal);
+        for (table, class) in ["url_rewrite", "t_dob2", "mandates", "wares"].into_iter().zip(classes) {
+            assert_eq!(tables.class(&format!("shop.{table}")), class, "{table}\n{}", proposal.to_toml());
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::classification::Patterns;
 use activity::DataClass;
 use std::collections::BTreeSet;
 
-/// Columns that tell of a table; lower-case, sorted. Of people at work unless another list below has them too.
+/// Columns that tell of a table; lower-case, sorted. Each is in one of the lists below.
 pub(super) const COLUMNS: &[&str] = &[
     "absence_type",
     "account_number",
@@ -15,6 +15,7 @@ pub(super) const COLUMNS: &[&str] = &[
     "bic",
     "birth_date",
     "birthdate",
+    "birthday",
     "bonus",
     "card_number",
     "cc_last_4",
@@ -29,6 +30,7 @@ pub(super) const COLUMNS: &[&str] = &[
     "employee_id",
     "employee_no",
     "gehalt",
+    "gender",
     "gross",
     "gross_pay",
     "hire_date",
@@ -104,6 +106,13 @@ const SECRET_COLUMNS: &[&str] =
 
 /// Cards and transactions of customers.
 const PAYMENT_COLUMNS: &[&str] = &["card_number", "cc_last_4", "cc_number_enc"];
+
+/// Accounts at banks.
+const BANK_COLUMNS: &[&str] = &["account_number", "bank_account", "bic", "iban"];
+
+/// People, at work or not: the tables beside tell which.
+const PERSONAL_COLUMNS: &[&str] =
+    &["birth_date", "birthdate", "birthday", "date_of_birth", "dob", "gender", "gross", "tax_id"];
 
 /// Customers.
 const CUSTOMER_COLUMNS: &[&str] = &["customer_email", "customer_id"];
@@ -192,6 +201,19 @@ const SHOP_WORDS: &[&str] = &[
     "wishlist",
 ];
 
+/// Words of what is sold: its columns are of no person.
+const PRODUCT_WORDS: &[&str] = &["catalog", "catalogsearch", "product", "products"];
+
+/// What the other tables of its schema tell of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Schema {
+    Other,
+    /// Most are of HR.
+    MostlyHr,
+    /// All but a few are, or its name says so.
+    Hr,
+}
+
 /// What a table's name and columns tell.
 #[derive(Clone, Debug)]
 pub(super) struct Hint {
@@ -200,6 +222,7 @@ pub(super) struct Hint {
     in_company: Option<String>,
     hr_column: Option<&'static str>,
     bank_column: Option<&'static str>,
+    personal_column: Option<&'static str>,
     secret_column: Option<&'static str>,
     payment_column: Option<&'static str>,
     customer_column: Option<&'static str>,
@@ -223,7 +246,8 @@ impl Hint {
             by_word: is(HR_WORDS),
             in_company: is(HR_WORDS_IN_COMPANY),
             hr_column: column(HR_COLUMNS),
-            bank_column: column(&["bank_account", "bic", "iban", "gross"]),
+            bank_column: column(BANK_COLUMNS),
+            personal_column: column(PERSONAL_COLUMNS).filter(|_| !any(PRODUCT_WORDS)),
             secret_column: column(SECRET_COLUMNS),
             payment_column: column(PAYMENT_COLUMNS),
             customer_column: column(CUSTOMER_COLUMNS),
@@ -242,7 +266,8 @@ impl Hint {
     }
 
     /// The class, and why.
-    pub(super) fn decide(&self, in_hr_schema: bool) -> (DataClass, String) {
+    pub(super) fn decide(&self, schema: Schema) -> (DataClass, String) {
+        let in_hr_schema = schema == Schema::Hr;
         let because = |class: DataClass, reason: String| (class, reason);
         let none = || (DataClass::None, "nothing tells of personal data".to_owned());
         if self.system {
@@ -262,8 +287,8 @@ impl Hint {
             return because(DataClass::HrAdjacent, "who looked at what".into());
         }
         if let Some(word) = &self.by_word {
-            let column =
-                self.hr_column.or(self.bank_column).map(|column| format!(", column {column}")).unwrap_or_default();
+            let column = self.hr_column.or(self.bank_column).or(self.personal_column);
+            let column = column.map(|column| format!(", column {column}")).unwrap_or_default();
             return because(DataClass::Hr, format!("`{word}` in the name{column}"));
         }
         if let (Some(column), false) = (self.hr_column, self.of_shop) {
@@ -281,10 +306,13 @@ impl Hint {
         if self.is_review {
             return because(DataClass::None, "reviews of products: nothing of HR beside them".into());
         }
-        if let Some(column) = self.payment_column {
+        if let Some(column) = self.payment_column.or(self.bank_column) {
             return because(DataClass::Payment, format!("column {column}"));
         }
-        if let Some(column) = self.customer_column.or(self.bank_column) {
+        if let (Some(column), Schema::MostlyHr, false) = (self.personal_column, schema, self.of_shop) {
+            return because(DataClass::Hr, format!("column {column}, most tables beside are of HR"));
+        }
+        if let Some(column) = self.customer_column.or(self.personal_column) {
             return because(DataClass::Customer, format!("column {column}"));
         }
         if self.secret_column.is_some() || self.keeps_accounts && !self.of_shop {
@@ -526,14 +554,28 @@ mod tests {
     #[test]
     fn lists_are_sorted_where_they_are_searched() {
         assert!(COLUMNS.is_sorted() && HR_WORDS.is_sorted());
-        for list in [HR_COLUMNS, SECRET_COLUMNS, PAYMENT_COLUMNS, CUSTOMER_COLUMNS] {
-            assert!(list.iter().all(|column| COLUMNS.contains(column)));
+        let lists =
+            [HR_COLUMNS, SECRET_COLUMNS, PAYMENT_COLUMNS, BANK_COLUMNS, PERSONAL_COLUMNS, CUSTOMER_COLUMNS].concat();
+        assert!(lists.iter().all(|column| COLUMNS.contains(column)));
+        for column in COLUMNS {
+            assert_eq!(lists.iter().filter(|other| *other == column).count(), 1, "{column}");
+        }
+    }
+
+    #[test]
+    fn every_column_gives_a_table_a_class() {
+        for column in COLUMNS {
+            let hint = Hint::of("shop.t", &[*column].into());
+            for schema in [Schema::Other, Schema::MostlyHr, Schema::Hr] {
+                assert_ne!(hint.decide(schema).0, DataClass::None, "{column} {schema:?}");
+            }
         }
     }
 
     #[test]
     fn tables_by_name_and_columns() {
-        let of = |name: &str, columns: &[&'static str], schema| {
+        let of = |name: &str, columns: &[&'static str], in_hr_schema: bool| {
+            let schema = if in_hr_schema { Schema::Hr } else { Schema::Other };
             Hint::of(name, &columns.iter().copied().collect()).decide(schema).0
         };
         for (name, class) in [
@@ -565,6 +607,10 @@ mod tests {
         assert_eq!(of("x.people", &[], false), DataClass::None);
         assert_eq!(of("magento.quote", &["customer_email"], false), DataClass::Customer);
         assert_eq!(of("hr.portal_users", &["pw_hash"], true), DataClass::Credentials);
+        assert_eq!(of("x.mandates", &["bic", "iban"], false), DataClass::Payment);
+        assert_eq!(of("x.people", &["dob"], false), DataClass::Customer);
+        assert_eq!(Hint::of("x.people", &["dob"].into()).decide(Schema::MostlyHr).0, DataClass::Hr);
+        assert_eq!(of("magento.catalog_product_flat_1", &["gender"], false), DataClass::None);
     }
 
     #[test]
