@@ -10,7 +10,7 @@
 //! | card number | 15 or 16 digits of the range of a card scheme with a valid check digit, together or in groups; not where a parameter or the step of the path before is called an id, an order or an article number |
 //!
 //! and by the name of a query parameter, if the value is of the kind: dates of birth, `salary` and the like with a number, `ssn`,
-//! `iban` and the like with four digits at least, passwords and tokens with any value.
+//! `nino`, `iban` and the like with four digits at least, passwords, tokens and session ids with any value.
 //!
 //! What it does not notice: names (a person's name is nothing by itself: shops are full of O'Briens), postal addresses, telephone
 //! numbers (too like ids), bodies and headers (not in the log), anything encoded twice or beyond [`URL_BYTES_MAX`].
@@ -80,8 +80,8 @@ fn kind_of(name: &str) -> Option<Kind> {
     let last = name.trim_end_matches([']', '[']);
     let last = last.rsplit(['[', '.']).next().unwrap_or(last);
     let last = if last.contains('%') { bare_name(last) } else { Cow::Borrowed(last) };
-    // The longest below has 22 letters.
-    if !(3..=24).contains(&last.len()) {
+    // The longest below has 25 letters.
+    if !(3..=25).contains(&last.len()) {
         return None;
     }
     let is = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(&last));
@@ -94,11 +94,27 @@ fn kind_of(name: &str) -> Option<Kind> {
         "auth_token",
         "api_token",
         "id_token",
+        "reset_token",
+        "jwt",
+        "sessionid",
+        "phpsessid",
         "secret",
         "passwort",
     ]) {
         Some(Kind::Secret)
-    } else if is(&["ssn", "social_security_number", "socialsecuritynumber", "iban", "tax_id", "taxid", "passport"]) {
+    } else if is(&[
+        "ssn",
+        "social_security_number",
+        "socialsecuritynumber",
+        "nino",
+        "ni_number",
+        "national_insurance_number",
+        "sozialversicherungsnummer",
+        "iban",
+        "tax_id",
+        "taxid",
+        "passport",
+    ]) {
         Some(Kind::Number)
     } else if is(&["salary", "gehalt", "wage", "annual_salary", "base_salary", "salary_amount"]) {
         Some(Kind::Money)
@@ -350,6 +366,15 @@ mod tests {
             "/hr/find?ssn=6789",
             "/login?username=x&password=hunter2",
             "/customer/account/createPassword/?token=8f2c9a",
+            "/hr/find?nino=QQ123456C",
+            "/hr/find?ni_number=QQ+12+34+56+C",
+            "/hr/find?employee[national_insurance_number]=QQ123456C",
+            "/hr/find?Sozialversicherungsnummer=15070649C103",
+            "/hr/find?a%5Bnational_insurance_number%5D=QQ123456C",
+            "/account/reset?reset_token=8f2c9a",
+            "/sso?jwt=eyJhbGciOi",
+            "/x?sessionid=q3f8a",
+            "/x?PHPSESSID=q3f8a",
         ] {
             assert!(in_target(target), "{target}");
         }
@@ -385,6 +410,7 @@ mod tests {
             "/hr/list?sort=salary&field=ssn&salary=asc&dob=desc",
             "/x?birth=12",
             "/x?token=0",
+            "/x?nino=true&jwt=0&sessionid=&national_insurance_numbers=QQ123456C",
             "/x?period=2026-05&from=1984-02-29",
             "/rest/V1/hr/employees?searchCriteria%5BpageSize%5D=20&searchCriteria%5BcurrentPage%5D=1",
             "/admin/dashboard/index/key/0a1b2c3d4e5f60718293a4b5c6d7e8f9/",
