@@ -185,10 +185,18 @@ mod tests {
         assert_eq!(host(r#","upstream_addr":"unix:/run/php.sock""#).as_deref(), Some("app-1"));
         assert_eq!(host(r#","upstream_addr":"127.0.0.1:9000""#).as_deref(), Some("app-1"));
         assert_eq!(host(r#","app_host":"web-7","upstream_addr":"10.0.0.2:9000""#).as_deref(), Some("web-7"));
+        assert_eq!(host(r#","app_host":"[2001:db8::1]""#).as_deref(), Some("2001:db8::1"));
+        assert_eq!(host(r#","app_host":"10.0.0.2:9000""#).as_deref(), Some("10.0.0.2"));
+        assert_eq!(host(r#","app_host":"[::ffff:127.0.0.1]""#).as_deref(), Some("app-1"));
+        assert_eq!(host(r#","app_host":"::1","server_addr":"::ffff:192.0.2.80""#).as_deref(), Some("app-1"));
+        assert_eq!(host(r#","upstream_addr":"[::ffff:10.0.0.2]:9000""#).as_deref(), Some("10.0.0.2"));
+        assert_eq!(host(r#","server_addr":"::ffff:192.0.2.80""#).as_deref(), Some("192.0.2.80"));
         // nginx answered by itself.
         assert_eq!(host(r#","upstream_addr":"""#), None);
         let unnamed = parsed(&with(r#","upstream_addr":"127.0.0.1:9000""#)).unwrap();
         assert_eq!(unnamed.app_host.as_deref(), Some("127.0.0.1"));
+        let named = parsed(&with(r#","app_host":"[::1]""#)).unwrap();
+        assert_eq!(named.app_host.as_deref(), Some("::1"));
     }
 
     #[test]

@@ -26,8 +26,9 @@
 //! Zone ids of link-local addresses are dropped, IPv4 mapped into IPv6 is IPv4.
 //!
 //! # On which host
-//! `app_host` of the line; else the last upstream, without port; else `server_addr`; else the configuration's. An upstream on
-//! the web server's own machine (loopback, a socket) is named by the configuration first: the database knows it by another name.
+//! `app_host` of the line; else the last upstream; else `server_addr`; else the configuration's. Without port or brackets, and IPv4
+//! mapped into IPv6 is IPv4: as a database names it. One on the web server's own machine (loopback, a socket) is named by the
+//! configuration first: the database knows it by another name.
 //! Where upstreams are logged and there is none, the web server answered by itself (a file, a refusal): no host ran anything.
 
 mod attack;

@@ -2,6 +2,7 @@
 
 use crate::address::ip_address;
 use ipnet::IpNet;
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 /// Proxies in one X-Forwarded-For that are looked at, from the right. More than anybody has.
@@ -49,9 +50,27 @@ pub(crate) fn last_upstream(list: &str) -> Option<&str> {
         return Some(last);
     }
     let (host, port) = last.rsplit_once(':')?;
-    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    (is_port && !host.is_empty()).then_some(host)
+    (is_port(port) && !host.is_empty()).then_some(host)
+}
+
+/// A host as a database names it: without port or brackets, and an address in its usual form.
+pub(crate) fn host(text: Cow<'_, str>) -> Cow<'_, str> {
+    // Names, and addresses of IPv4.
+    if !text.contains([':', '[']) {
+        return text;
+    }
+    if let Some(address) = address(&text) {
+        return Cow::Owned(address.to_string());
+    }
+    match text.rsplit_once(':') {
+        Some((host, port)) if is_port(port) && !host.is_empty() && !host.contains(':') => Cow::Owned(host.to_owned()),
+        _ => text,
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a host is the machine that says so, as far as can be told.
@@ -104,6 +123,27 @@ mod tests {
         assert_eq!(client(""), "127.0.7.9");
         assert_eq!(client("-"), "127.0.7.9");
         assert_eq!(client(&format!("1.1.1.1{}", ", 10.0.0.1".repeat(100))), "10.0.0.1");
+    }
+
+    #[test]
+    fn hosts() {
+        for (text, expected) in [
+            ("10.0.0.1", "10.0.0.1"),
+            ("10.0.0.1:9000", "10.0.0.1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:DB8:0::1]:9000", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("::ffff:10.0.0.1", "10.0.0.1"),
+            ("[::ffff:10.0.0.1]:9000", "10.0.0.1"),
+            ("app-1.internal:9000", "app-1.internal"),
+            ("app-1.internal", "app-1.internal"),
+            ("unix:/run/php.sock", "unix:/run/php.sock"),
+            ("[", "["),
+            (":80", ":80"),
+            ("", ""),
+        ] {
+            assert_eq!(host(text.into()), expected, "{text}");
+        }
     }
 
     #[test]

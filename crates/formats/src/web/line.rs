@@ -346,21 +346,26 @@ impl<'a> Line<'a> {
     }
 
     fn app_host(&self, context: &Context) -> Option<Cow<'a, str>> {
-        if let Some(named) = self.named(Meaning::AppHost) {
-            return Some(named);
+        let named = self.named(Meaning::AppHost).map(client::host);
+        if named.as_deref().is_some_and(|named| !client::is_local(named)) {
+            return named;
         }
         let configured = || context.app_host.as_deref().map(|host| Cow::Owned(host.to_owned()));
-        let server =
-            || Some(self.raw(Meaning::ServerAddress)).filter(|server| !client::is_local(server)).map(Cow::Borrowed);
+        let server = || {
+            let server = client::host(Cow::Borrowed(self.raw(Meaning::ServerAddress)));
+            (!client::is_local(&server)).then_some(server)
+        };
+        if named.is_some() {
+            return configured().or_else(server).or(named);
+        }
         if !self.was_logged(Meaning::Upstream) {
             return server().or_else(configured);
         }
-        let upstream = client::last_upstream(self.raw(Meaning::Upstream))?;
-        if client::is_local(upstream) {
-            let itself = || (!upstream.is_empty()).then_some(Cow::Borrowed(upstream));
-            return configured().or_else(server).or_else(itself);
+        let upstream = client::host(Cow::Borrowed(client::last_upstream(self.raw(Meaning::Upstream))?));
+        if client::is_local(&upstream) {
+            return configured().or_else(server).or_else(|| (!upstream.is_empty()).then_some(upstream));
         }
-        Some(Cow::Borrowed(upstream))
+        Some(upstream)
     }
 
     /// Apache writes `-` for none.
