@@ -331,7 +331,7 @@ impl Attributor {
             && let Some(Resource::Route(path)) =
                 activity.resources.iter().find(|resource| matches!(resource, Resource::Route(_)))
         {
-            let tally = tallier.tally(place.mode, EntityKind::Route, &nameless_route(path), place.bucket);
+            let tally = tallier.tally(place.mode, EntityKind::Route, &nameless_route(&plan, path), place.bucket);
             tally.add(Metric::Requests, 1);
             tally.signals.insert(Signal::PersonalDataInUrl);
             tally.classes.insert(class);
@@ -850,7 +850,7 @@ impl Requests {
         }
         let place = match table {
             Some(table) => texts.get(table),
-            None => texts.get(&nameless_route(path)),
+            None => texts.get(&nameless_route(plan, path)),
         };
         Some(Requests { is_linked: table.is_some(), place, records, key: plan.privacy.sample_key() })
     }
@@ -890,8 +890,8 @@ fn portal_user<'a>(plan: &Plan, activity: &Activity<'_>, user: &'a str) -> Cow<'
 
 /// The shape of a path: of its first steps those of small letters, `-` and `_` stay; others may be the very data that should not
 /// be told. Names of people stand behind those of pages (`/portal/employees/anna`), and hold points or capitals. A name of small
-/// letters right at the beginning stays.
-fn nameless_route(path: &str) -> String {
+/// letters right at the beginning stays, unless portal users are hidden: then only steps that are known to be those of pages do.
+fn nameless_route(plan: &Plan, path: &str) -> String {
     let path = comparable_path(path);
     let mut route = String::new();
     for (at, step) in path.split('/').skip(1).take(ROUTE_STEPS_MAX).enumerate() {
@@ -899,7 +899,11 @@ fn nameless_route(path: &str) -> String {
             && step.len() <= ROUTE_STEP_BYTES_MAX
             && step.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(&byte));
         route.push('/');
-        route.push_str(if plain { step } else { "*" });
+        let shown = match plain {
+            true if plan.privacy.hides_users() => plan.pages.shown(step),
+            plain => plain.then_some(Cow::Borrowed(step)),
+        };
+        route.push_str(shown.as_deref().unwrap_or("*"));
     }
     route
 }
@@ -1250,13 +1254,25 @@ mod tests {
 
     #[test]
     fn a_route_names_pages_and_no_people() {
-        for (path, expected) in [
-            ("/portal/employees/find/anna/schmidt", "/portal/employees/find/*/*"),
-            ("/portal/employees/anna.schmidt", "/portal/employees/*"),
-            ("/portal/employees/Schmidt", "/portal/employees/*"),
-            ("/rest/V1/hr/employees", "/rest/*/hr/*"),
+        let plan = |text: &str| Plan::new(&settings(text), 0, &Arc::default(), Span::ZERO).expect("a source");
+        let source = "sources = [{ name = \"log\", format = \"nginx_json\" }]\n";
+        let open = plan(source);
+        let hidden = format!(
+            "{source}privacy = {{ pseudonymise_users = true, key_file = \"key\" }}\nclassification.routes = {{ \"/people/*/file/**\" = \"hr\" }}"
+        );
+        let hidden = plan(&hidden);
+        for (path, shown, where_users_are_hidden) in [
+            ("/portal/employees/find/anna/schmidt", "/portal/employees/find/*/*", "/portal/employees/*/*/*"),
+            ("/portal/employees/anna.schmidt", "/portal/employees/*", "/portal/employees/*"),
+            ("/portal/employees/Schmidt", "/portal/employees/*", "/portal/employees/*"),
+            ("/rest/V1/hr/employees", "/rest/*/hr/*", "/rest/*/hr/*"),
+            ("/portal/user/zqanna/x", "/portal/user/zqanna/*", "/portal/user/*/*"),
+            ("/zqanna", "/zqanna", "/*"),
+            ("/people/zqanna/file", "/people/zqanna/file", "/people/*/file"),
+            ("/portal/payslips/view", "/portal/payslips/view", "/portal/payslip*/view"),
+            ("/portal/auth/login", "/portal/auth/login", "/portal/auth/login"),
         ] {
-            assert_eq!(nameless_route(path), expected);
+            assert_eq!([&open, &hidden].map(|plan| nameless_route(plan, path)), [shown, where_users_are_hidden]);
         }
     }
 

@@ -6,7 +6,8 @@
 
 use activity::DataClass;
 use formats::{Glob, Specificity};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use DataClass::{Credentials, Customer, Hr, None as Nothing, Payment};
 
@@ -65,6 +66,78 @@ pub const BUILT_IN_ROUTES: &[(&str, DataClass)] = &[
     ("/rest/**/customers/**", Customer),
     ("/rest/**/orders/**", Payment),
 ];
+
+/// Steps of paths that are those of pages in any application.
+const PAGES: &[&str] = &[
+    "account",
+    "admin",
+    "api",
+    "auth",
+    "catalog",
+    "category",
+    "checkout",
+    "customer",
+    "customers",
+    "employee-portal",
+    "forgotpassword",
+    "index",
+    "login",
+    "logout",
+    "newsletter",
+    "order",
+    "orders",
+    "page",
+    "pages",
+    "portal",
+    "product",
+    "products",
+    "profile",
+    "report",
+    "reports",
+    "rest",
+    "sales",
+    "search",
+    "subscribe",
+    "user",
+    "users",
+];
+
+/// Steps of paths that are known to be those of pages, and so nobody's name: those of patterns, and of words for what is done.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pages {
+    /// Lower-case.
+    steps: BTreeSet<Box<str>>,
+    /// Of steps such as `payslip*`, what stands before the star.
+    beginnings: BTreeSet<Box<str>>,
+}
+
+impl Pages {
+    /// `patterns`: of routes, beside those built in.
+    pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut pages = Pages::default();
+        let built_in = BUILT_IN_ROUTES.iter().map(|(pattern, _)| *pattern);
+        let words = PAGES.iter().chain(crate::route_ids::VERBS).copied();
+        for step in patterns.into_iter().chain(built_in).chain(words).flat_map(|pattern| pattern.split('/')) {
+            match step.strip_suffix('*') {
+                None if !step.contains('*') => pages.steps.insert(step.to_ascii_lowercase().into()),
+                Some(beginning) if !beginning.is_empty() && !beginning.contains('*') => {
+                    pages.beginnings.insert(beginning.to_ascii_lowercase().into())
+                }
+                _ => false,
+            };
+        }
+        pages
+    }
+
+    /// A step of a path as it may be shown: itself, or the pattern's step that it matches.
+    pub(crate) fn shown<'a>(&self, step: &'a str) -> Option<Cow<'a, str>> {
+        if self.steps.contains(step) {
+            return Some(Cow::Borrowed(step));
+        }
+        let beginning = self.beginnings.iter().rev().find(|beginning| step.starts_with(&***beginning))?;
+        Some(Cow::Owned(format!("{beginning}*")))
+    }
+}
 
 /// Patterns of one kind with their classes.
 #[derive(Clone, Debug, Default)]

@@ -17,7 +17,7 @@
 //! [`Metric::CountedStatements`](tally::Metric::CountedStatements), which shows it). Joining both logs on time and text was the
 //! alternative: it needs both topics in one instance, and stamps of one second are not enough to tell statements apart.
 
-use crate::classification::{Columns, Patterns};
+use crate::classification::{Columns, Pages, Patterns};
 use crate::geo::Geo;
 use crate::privacy::Pseudonyms;
 use crate::route_rule::{self, RouteRules};
@@ -41,6 +41,8 @@ pub struct Plan {
     pub(crate) context: Context,
     pub(crate) tables: Patterns,
     pub(crate) routes: Patterns,
+    /// What of their paths names nobody.
+    pub(crate) pages: Arc<Pages>,
     /// What requests to them name.
     pub(crate) route_rules: Arc<RouteRules>,
     pub(crate) columns: Columns,
@@ -141,6 +143,10 @@ impl Plan {
             context,
             tables: Patterns::of_tables(classes(&settings.classification.tables)),
             routes: Patterns::of_routes(route_rule::classes(&settings.classification.routes)),
+            pages: {
+                let patterns = settings.classification.routes.keys().chain(&attribution.login_routes);
+                Arc::new(Pages::new(patterns.map(String::as_str)))
+            },
             route_rules: Arc::new(RouteRules::new(&settings.classification.routes)),
             columns,
             canaries: canaries(settings),

@@ -7,7 +7,8 @@
 //!
 //! With `pseudonymise_users` every portal user becomes `p-` and 16 digits of HMAC, wherever the user appears: ids, pairs,
 //! logins, candidates, persons. The HR directory must be mapped with the same function: [`Pseudonyms::of`]. The key is what
-//! leads back from a pseudonym to a person (by hashing the names of the directory), so who has only alerts cannot.
+//! leads back from a pseudonym to a person (by hashing the names of the directory), so who has only alerts cannot. Of a path that is told of,
+//! only steps that are known to be those of pages stay: those that patterns of routes name, and words for what is done.
 //!
 //! The name tried in a login that was refused is a user's name here, because failures and the success behind them must meet
 //! in one entity. But people type passwords into that field, too: what cannot be an account's name ([`Pseudonyms::tried`])

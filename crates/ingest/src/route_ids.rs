@@ -55,7 +55,7 @@ const NO_RECORDS: &[&str] = &[
 ];
 
 /// Words of a path that say what is done, not with what.
-const VERBS: &[&str] = &[
+pub(crate) const VERBS: &[&str] = &[
     "create", "delete", "detail", "details", "download", "edit", "export", "get", "index", "list", "new", "open",
     "print", "save", "search", "show", "update", "view",
 ];
