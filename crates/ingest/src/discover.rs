@@ -218,7 +218,7 @@ impl Discovery {
     /// Takes in one entry: what was read from it, and its text, which is not kept.
     pub fn observe(&mut self, activity: &Activity<'_>, text: &[u8]) {
         match activity.operation {
-            Operation::Request | Operation::Login => self.request(activity, text),
+            Operation::Request | Operation::Login => self.request(activity),
             Operation::TableRead | Operation::TableWrite => self.table_row(activity),
             Operation::Read | Operation::Write | Operation::Administer | Operation::Other => {
                 self.statement(activity, text);
@@ -335,7 +335,7 @@ impl Discovery {
         }
     }
 
-    fn request(&mut self, activity: &Activity<'_>, text: &[u8]) {
+    fn request(&mut self, activity: &Activity<'_>) {
         let user = match &activity.actor {
             Actor::PortalUser(user) if activity.operation == Operation::Request => Some(&**user),
             _ => None,
@@ -351,7 +351,9 @@ impl Discovery {
         });
         let Some(path) = path else { return };
         let path = formats::comparable_path(path);
-        if activity.operation == Operation::Login || names::is_login(&path) && is_post(text) {
+        // By name alone: where Basic authentication is refused, and in the application's own log, logins name routes of all sorts.
+        let is_post = activity.asked.as_ref().is_some_and(|asked| matches!(&*asked.method, "POST" | "PUT"));
+        if is_post && names::is_login(&path) {
             let route = names::collapsed(&path);
             *slot(&mut self.logins, &route, &mut self.beyond).unwrap_or(&mut 0) += 1;
         }
@@ -682,7 +684,7 @@ impl Discovery {
                     together.share() * 100.0,
                     activity::printable(&together.table)
                 );
-                let own = names::is_own_page(route);
+                let own = names::is_own_page(route) || names::is_login(route);
                 let (to, pattern) =
                     if own { (&mut to_decide, route.to_string()) } else { (&mut lines, route.to_string()) };
                 add(to, pattern, reason, seen.requests);
@@ -731,10 +733,12 @@ impl Discovery {
         proposal.tags = tags;
         let known: Vec<_> =
             formats::Context::LOGIN_ROUTES.iter().filter_map(|pattern| formats::Glob::path(pattern)).collect();
+        let classes = Patterns::of_routes(proposal.routes.iter().map(|line| (line.pattern.as_str(), line.class)));
         proposal.login_routes = self
             .logins
             .keys()
-            .filter(|route| is_writable(route) && !known.iter().any(|glob| glob.matches(route)))
+            .filter(|route| is_writable(route) && classes.class(route) == DataClass::None)
+            .filter(|route| !known.iter().any(|glob| glob.matches(route)))
             .map(ToString::to_string)
             .collect();
     }
@@ -925,11 +929,4 @@ fn grouped_by(grouped: &[(String, DataClass)], name: &str) -> bool {
 fn is_writable(name: &str) -> bool {
     let has_stars_of_its_own = !name.starts_with('/') && name.contains('*');
     !name.starts_with('.') && name.len() <= 100 && !has_stars_of_its_own && !name.chars().any(char::is_control)
-}
-
-/// Whether a web log's line is about a POST.
-fn is_post(text: &[u8]) -> bool {
-    [&b"\"POST\""[..], b"\"POST ", b"\"PUT\"", b"\"PUT "]
-        .iter()
-        .any(|method| memchr::memmem::find(text, method).is_some())
 }

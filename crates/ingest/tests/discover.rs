@@ -311,3 +311,30 @@ fn dates_of_birth_and_bank_accounts_are_personal_data() {
         }
     }
 }
+
+#[test]
+fn login_routes_are_posted_to_and_hold_no_data() {
+    let samples = [
+        ("nginx_json", sample("nginx-access_json_breach_nasty")),
+        ("access_combined", sample("nginx-access_extended")),
+        ("access_combined", sample("apache-access_common")),
+    ];
+    let line = |method: &str, path: &str, status: u16| {
+        format!(
+            r#"{{"msec":1772409601.5,"remote_addr":"203.0.113.5","remote_user":"anna","request_method":"{method}","request_uri":"{path}","status":{status}}}"#
+        ) + "\n"
+    };
+    let lines: String = [
+        line("POST", "/portal/signin", 302),
+        line("GET", "/portal/logon", 200),
+        line("POST", "/portal/hr/token", 200),
+        line("POST", "/portal/file", 401),
+        line("GET", "/portal/hr/report", 200),
+    ]
+    .concat();
+    let application = r#"{"message":"employee_portal.login by e1007","context":{"action":"login","user":"e1007","ip":"10.8.0.9","success":true,"route":"/employee-portal/payroll/export"},"level":200,"level_name":"INFO","channel":"hr_audit","datetime":"2026-11-23T13:04:05.000000+00:00"}"#;
+    let mut files: Vec<(&str, &[u8])> = samples.iter().map(|(format, text)| (*format, &**text)).collect();
+    files.extend([("nginx_json", lines.as_bytes()), ("hr_audit_json", application.as_bytes())]);
+    let proposal = discover(&files).proposal();
+    assert_eq!(proposal.login_routes, ["/portal/signin"], "{}", proposal.to_toml());
+}
