@@ -71,7 +71,8 @@ pub struct Discovery {
     tables: BTreeMap<Box<str>, Table>,
     routes: BTreeMap<Box<str>, Seen>,
     logins: BTreeMap<Box<str>, u64>,
-    accounts: BTreeMap<Box<str>, u64>,
+    /// By `account@host`.
+    accounts: BTreeMap<Box<str>, Account>,
     app_hosts: BTreeMap<Box<str>, u64>,
     tags: BTreeMap<(Box<str>, Place), Tag>,
     /// Statements that name a table.
@@ -142,6 +143,14 @@ pub(crate) enum Place {
     End,
 }
 
+/// A database account.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Account {
+    statements: u64,
+    /// Statements that carry a tag, by its key.
+    tagged: BTreeMap<Box<str>, u64>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Tag {
     statements: u64,
@@ -181,10 +190,23 @@ pub struct Proposal {
     /// Key, whether it stands at the front, and its share of the statements.
     pub tags: Vec<(String, bool, f64)>,
     pub request_ids: bool,
+    /// Accounts whose statements carry one of these tags.
+    pub tagged_accounts: Vec<TaggedAccount>,
     /// Beyond the built-in ones.
     pub login_routes: Vec<String>,
     /// What else was seen, one line each.
     pub notes: Vec<String>,
+}
+
+/// A database account whose statements carry tags that name users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaggedAccount {
+    /// `account@host`.
+    pub name: String,
+    pub statements: u64,
+    pub tagged: u64,
+    /// Tags are so rare with it that a person has to decide whether they are the application's.
+    pub doubtful: bool,
 }
 
 /// One pattern with its class, and why.
@@ -282,11 +304,12 @@ impl Discovery {
             known.requests += seen.requests;
             known.bytes = known.bytes.saturating_add(seen.bytes);
         }
-        for (mine, theirs) in [
-            (&mut self.logins, other.logins),
-            (&mut self.accounts, other.accounts),
-            (&mut self.app_hosts, other.app_hosts),
-        ] {
+        for (name, account) in other.accounts {
+            let Some(known) = slot(&mut self.accounts, &name, &mut self.beyond) else { continue };
+            known.statements += account.statements;
+            account.tagged.into_iter().for_each(|(key, count)| *known.tagged.entry(key).or_default() += count);
+        }
+        for (mine, theirs) in [(&mut self.logins, other.logins), (&mut self.app_hosts, other.app_hosts)] {
             for (name, count) in theirs {
                 *slot(mine, &name, &mut self.beyond).unwrap_or(&mut 0) += count;
             }
@@ -394,10 +417,17 @@ impl Discovery {
                 tables.extend(named.iter().filter(|table| **table != view).map(|table| Box::from(table.as_str())));
             }
         }
-        if let Some(host) = &activity.client_host
-            && let Actor::DbAccount(account) = &activity.actor
-        {
-            *slot(&mut self.accounts, &format!("{account}@{host}"), &mut self.beyond).unwrap_or(&mut 0) += 1;
+        let tags = names::tags(&text);
+        if let Actor::DbAccount(account) = &activity.actor {
+            let name = format!("{account}@{}", activity.client_host.as_deref().unwrap_or_default());
+            let mut unknown = Account::default();
+            let known = slot(&mut self.accounts, &name, &mut self.beyond).unwrap_or(&mut unknown);
+            known.statements += 1;
+            for key in tags.iter().map(|(key, ..)| *key).collect::<BTreeSet<_>>() {
+                if known.tagged.len() < TAGS_MAX || known.tagged.contains_key(key) {
+                    *known.tagged.entry(key.into()).or_default() += 1;
+                }
+            }
         }
         if !matches!(activity.operation, Operation::Read | Operation::Write) && !names::copies(&text) {
             return;
@@ -417,7 +447,7 @@ impl Discovery {
         {
             table.filled_from.extend(from.iter().take(RUN_MAX).map(|name| Box::from(name.as_str())));
         }
-        for (key, value, place) in names::tags(&text) {
+        for (key, value, place) in tags {
             let at = (key.into(), place);
             if self.tags.len() < TAGS_MAX || self.tags.contains_key(&at) {
                 let tag = self.tags.entry(at).or_default();
@@ -731,6 +761,7 @@ impl Discovery {
             other.total_cmp(share).then((other_front, key).cmp(&(front, other_key)))
         });
         proposal.tags = tags;
+        proposal.tagged_accounts = self.tagged_accounts(&proposal.tags);
         let known: Vec<_> =
             formats::Context::LOGIN_ROUTES.iter().filter_map(|pattern| formats::Glob::path(pattern)).collect();
         let classes = Patterns::of_routes(proposal.routes.iter().map(|line| (line.pattern.as_str(), line.class)));
@@ -743,6 +774,25 @@ impl Discovery {
             .collect();
     }
 
+    /// Whoever tags least of all may be posing as the application.
+    fn tagged_accounts(&self, tags: &[(String, bool, f64)]) -> Vec<TaggedAccount> {
+        let tagged = |account: &Account| tags.iter().filter_map(|(key, ..)| account.tagged.get(&**key)).max().copied();
+        let accounts: Vec<_> = self
+            .accounts
+            .iter()
+            .filter(|(name, _)| is_writable(name))
+            .filter_map(|(name, account)| Some((name, account.statements, tagged(account)?)))
+            .collect();
+        let most = accounts.iter().map(|(.., tagged)| *tagged).max().unwrap_or(0);
+        let account = |(name, statements, tagged): (&Box<str>, u64, u64)| TaggedAccount {
+            name: name.to_string(),
+            statements,
+            tagged,
+            doubtful: tagged < 2 || tagged * 20 < most || tagged * 20 < statements,
+        };
+        accounts.into_iter().map(account).collect()
+    }
+
     fn note(&self, classes: &BTreeMap<&str, (DataClass, String)>, proposal: &mut Proposal) {
         let notes = &mut proposal.notes;
         for (name, Source { format, entries, zone_missing }) in &self.sources {
@@ -750,9 +800,10 @@ impl Discovery {
             notes.push(format!("source {}: {format}, {entries} entries{zone}", activity::printable(name)));
         }
         let mut most: Vec<_> = self.accounts.iter().collect();
-        most.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
-        for (name, count) in most.into_iter().take(20) {
-            notes.push(format!("database account {}: {count} statements", activity::printable(name)));
+        most.sort_by_key(|(name, account)| (std::cmp::Reverse(account.statements), *name));
+        for (name, account) in most.into_iter().take(20) {
+            let name = activity::printable(name.trim_end_matches('@'));
+            notes.push(format!("database account {name}: {} statements", account.statements));
         }
         for (host, count) in self.app_hosts.iter().take(20) {
             notes.push(format!("application host {} in web logs: {count} requests", activity::printable(host)));
@@ -767,6 +818,19 @@ impl Discovery {
             notes.push(
                 "no statement carries an attribution tag: nobody can be named for what the database shows".into(),
             );
+        }
+        let unwritable = |name: &&Box<str>| !is_writable(name) && !names::is_system(name);
+        let (bare, tables): (Vec<_>, Vec<_>) =
+            self.tables.keys().filter(unwritable).partition(|name| name.starts_with('.'));
+        let routes = self.routes.keys().filter(unwritable).count();
+        for (count, left_out) in [
+            (bare.len(), "tables were left out, as their schema is not known"),
+            (tables.len(), "tables were left out, as no pattern can be written of their names"),
+            (routes, "routes were left out, as no pattern can be written of them"),
+        ] {
+            if 0 < count {
+                notes.push(format!("{count} {left_out}"));
+            }
         }
         if 0 < self.beyond {
             notes.push(format!("{} sightings of names beyond {NAMES_MAX} were left out", self.beyond));

@@ -91,6 +91,11 @@ fn a_company_portal() {
     assert!(text.contains("# \"/portal/dashboard\" = \"hr\""), "the user's own page is left to a person");
     let tags: Vec<_> = proposal.tags.iter().map(|(key, front, share)| (&**key, *front, 0.9 < *share)).collect();
     assert_eq!(tags, [("uid", false, true)]);
+    let accounts = &settings.attribution.tagged_accounts;
+    assert!(
+        !accounts.is_empty() && accounts.iter().all(|account| account.starts_with("portal_app@10.0.1.1")),
+        "{text}"
+    );
 
     let seen = discover(&files);
     let stale: Vec<_> = settings.lint(&seen.seen()).into_iter().filter(|(_, text)| text.contains("nothing")).collect();
@@ -337,4 +342,42 @@ fn login_routes_are_posted_to_and_hold_no_data() {
     files.extend([("nginx_json", lines.as_bytes()), ("hr_audit_json", application.as_bytes())]);
     let proposal = discover(&files).proposal();
     assert_eq!(proposal.login_routes, ["/portal/signin"], "{}", proposal.to_toml());
+}
+
+#[test]
+fn accounts_whose_tags_are_to_be_believed() {
+    let row = |account: &str, host: &str, text: &str| {
+        format!("20260302 00:00:01,db1,{account},{host},7,1,QUERY,hr,'{text}',0\n")
+    };
+    let tagged = "SELECT salary FROM pay /*uid=u1*/";
+    let log: String = [
+        row("app", "10.0.1.12", tagged).repeat(50),
+        row("app", "10.0.1.13", tagged).repeat(40),
+        row("app", "10.0.1.13", "SELECT a FROM pay").repeat(40),
+        row("report", "10.0.1.9", "SELECT a FROM pay").repeat(9),
+        row("root", "localhost", tagged),
+    ]
+    .concat();
+    let proposal = discover(&[("mariadb_server_audit", log.as_bytes())]).proposal();
+    let (settings, ..) = read_back(&proposal);
+    let text = proposal.to_toml();
+    assert_eq!(settings.attribution.tagged_accounts, ["app@10.0.1.12", "app@10.0.1.13"], "{text}");
+    assert!(
+        text.contains("    # \"root@localhost\",  # 1 of 1 statements carry a tag: few; decide yourself"),
+        "{text}"
+    );
+
+    let one = discover(&[("mariadb_server_audit", row("app", "10.0.1.12", tagged).as_bytes())]).proposal();
+    assert_eq!(read_back(&one).0.attribution.tagged_accounts, [] as [&str; 0]);
+}
+
+#[test]
+fn names_that_cannot_be_written_are_counted() {
+    let row = |schema: &str, table: &str| {
+        format!("20260302 00:00:01,db1,app,10.0.1.12,7,1,QUERY,{schema},'SELECT salary FROM `{table}`',0\n")
+    };
+    let log = row("hr", "a*b") + &row("hr", "pay") + &row("", "pay") + &row("", "rent");
+    let text = discover(&[("mariadb_server_audit", log.as_bytes())]).proposal().to_toml();
+    assert!(text.contains("\n# 1 tables were left out, as no pattern can be written of their names\n"), "{text}");
+    assert!(text.contains("\n# 2 tables were left out, as their schema is not known\n"), "{text}");
 }

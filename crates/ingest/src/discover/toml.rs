@@ -1,6 +1,6 @@
 //! The proposal as a piece of configuration.
 
-use super::{ByChange, Proposal, Proposed, Triggers};
+use super::{ByChange, Proposal, Proposed, TaggedAccount, Triggers};
 use activity::{DataClass, printable};
 use std::fmt::{self, Write as _};
 
@@ -81,6 +81,7 @@ impl Proposal {
             }
             to.push_str("]\n");
         }
+        self.write_tagged_accounts(to)?;
         if !self.login_routes.is_empty() {
             to.push_str("login_routes = [\n");
             let known = formats::Context::LOGIN_ROUTES.into_iter().map(str::to_owned);
@@ -93,6 +94,20 @@ impl Proposal {
             to.push_str("request_ids = true  # statements and requests carry one\n");
         }
         Ok(())
+    }
+
+    /// An empty list would be one of all accounts.
+    fn write_tagged_accounts(&self, to: &mut String) -> fmt::Result {
+        if self.tagged_accounts.is_empty() {
+            return Ok(());
+        }
+        let none = if self.tagged_accounts.iter().all(|account| account.doubtful) { "# " } else { "" };
+        writeln!(to, "{none}tagged_accounts = [  # whose tags are believed: the application's, from all its hosts")?;
+        for TaggedAccount { name, statements, tagged, doubtful } in &self.tagged_accounts {
+            let (before, note) = if *doubtful { ("# ", ": few; decide yourself") } else { ("", "") };
+            writeln!(to, "    {before}{},  # {tagged} of {statements} statements carry a tag{note}", quoted(name))?;
+        }
+        writeln!(to, "{none}]")
     }
 }
 
