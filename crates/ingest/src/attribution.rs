@@ -172,7 +172,7 @@ impl Attributor {
     /// For `breachd discover`: looks at the entry and tallies nothing.
     pub(crate) fn observe(&mut self, activity: &Activity<'_>, text: &[u8]) {
         self.discovery.source(&self.plan.source, self.plan.format.name, self.plan.zone_missing);
-        self.discovery.observe(activity, text);
+        self.discovery.observe(activity, text, self.plan.format.name.starts_with("postgres"));
     }
 
     pub(crate) fn take_discovery(&mut self) -> Discovery {

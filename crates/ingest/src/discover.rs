@@ -9,8 +9,10 @@
 //! # What it goes by
 //! - **Names** of tables and path segments, in words (`hr_performance_review` is `hr`, `performance`, `review`). Magento's own
 //!   tables are known; a *review* is one of an employee only beside other signs of HR, else of a product.
-//! - **Columns** that statements on one table name ([`DISCOVERY_COLUMNS`]), as the reader of SQL sees them: `salary`, `iban`,
-//!   `ssn`, `employee_id` …; of a schema, those that CREATE TABLE defines ([`Discovery::define`]).
+//! - **Columns** that statements name ([`DISCOVERY_COLUMNS`]), as the reader of SQL sees them: `salary`, `iban`, `ssn`,
+//!   `employee_id` …; in a join, those with a table's name or alias before their dot; of a schema, those that CREATE TABLE defines
+//!   ([`Discovery::define`]). A table of which nothing else tells, beside columns that may be its own, or always beside HR tables, is
+//!   left to a person.
 //! - **Copies**: a table filled from an HR table holds HR data.
 //! - **Views and triggers**: READ and WRITE rows of server_audit that stand before a statement which does not name their
 //!   tables, every time; the text of CREATE VIEW; and, before all of these, what a schema defines, which alone knows of stored
@@ -69,6 +71,8 @@ const SECONDS_APART: [i64; 2] = [2, 1];
 pub struct Discovery {
     sources: BTreeMap<Box<str>, Source>,
     tables: BTreeMap<Box<str>, Table>,
+    /// Tables that stood in one statement, with a line break between, and the columns that may be of any of them.
+    joins: BTreeMap<Box<str>, BTreeSet<&'static str>>,
     routes: BTreeMap<Box<str>, Seen>,
     logins: BTreeMap<Box<str>, u64>,
     /// By `account@host`.
@@ -102,6 +106,8 @@ struct Source {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Table {
     statements: u64,
+    /// Statements that name no other.
+    alone: u64,
     rows: u64,
     /// READ and WRITE rows that name it.
     row_events: u64,
@@ -176,6 +182,8 @@ struct Moments {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Proposal {
     pub tables: Vec<Proposed>,
+    /// Tables of which too little is known: to be decided by a person.
+    pub tables_to_decide: Vec<Proposed>,
     /// Tables that the built-in patterns class rightly.
     pub built_in: Vec<Proposed>,
     pub routes: Vec<Proposed>,
@@ -237,13 +245,13 @@ impl Discovery {
         source.entries += 1;
     }
 
-    /// Takes in one entry: what was read from it, and its text, which is not kept.
-    pub fn observe(&mut self, activity: &Activity<'_>, text: &[u8]) {
+    /// Takes in one entry: what was read from it, and its text, which is not kept. `postgres`: its statements are PostgreSQL's.
+    pub fn observe(&mut self, activity: &Activity<'_>, text: &[u8], postgres: bool) {
         match activity.operation {
             Operation::Request | Operation::Login => self.request(activity),
             Operation::TableRead | Operation::TableWrite => self.table_row(activity),
             Operation::Read | Operation::Write | Operation::Administer | Operation::Other => {
-                self.statement(activity, text);
+                self.statement(activity, text, postgres);
                 self.run.clear();
             }
             Operation::Connect | Operation::Disconnect => {}
@@ -293,11 +301,15 @@ impl Discovery {
         for (name, table) in other.tables {
             let Some(known) = slot(&mut self.tables, &name, &mut self.beyond) else { continue };
             known.statements += table.statements;
+            known.alone += table.alone;
             known.rows = known.rows.saturating_add(table.rows);
             known.row_events += table.row_events;
             known.columns.extend(table.columns);
             known.defined |= table.defined;
             known.filled_from.extend(table.filled_from);
+        }
+        for (tables, columns) in other.joins {
+            slot(&mut self.joins, &tables, &mut self.beyond).unwrap_or(&mut BTreeSet::new()).extend(columns);
         }
         for (route, seen) in other.routes {
             let Some(known) = slot(&mut self.routes, &route, &mut self.beyond) else { continue };
@@ -404,7 +416,7 @@ impl Discovery {
         }
     }
 
-    fn statement(&mut self, activity: &Activity<'_>, text: &[u8]) {
+    fn statement(&mut self, activity: &Activity<'_>, text: &[u8], postgres: bool) {
         let named: Vec<String> = table_names(activity).collect();
         if named.is_empty() || activity.outcome != Outcome::Success {
             return;
@@ -433,13 +445,24 @@ impl Discovery {
             return;
         }
         self.statements += 1;
-        let columns = || activity.columns.iter().filter_map(|column| names::column(column));
+        let placed = formats::sql::placed(activity, postgres);
+        let in_text: Vec<String> = placed.tables.iter().map(table_name).collect();
+        let columns = |is_of: &dyn Fn(Option<usize>) -> bool| -> Vec<&'static str> {
+            placed.columns.iter().filter(|(_, at)| is_of(*at)).filter_map(|(column, _)| names::column(column)).collect()
+        };
+        let together: BTreeSet<&str> = named.iter().chain(&in_text).map(String::as_str).collect();
         for name in &named {
             let Some(table) = slot(&mut self.tables, name, &mut self.beyond) else { continue };
             table.statements += 1;
             table.rows = table.rows.saturating_add(activity.measures.rows_sent.unwrap_or(0));
-            if named.len() == 1 {
-                table.columns.extend(columns());
+            table.alone += u64::from(together.len() == 1);
+            // An entry about a table behind the only one that the text names.
+            table.columns.extend(columns(&|at| at.is_some_and(|at| in_text.len() == 1 || in_text[at] == *name)));
+        }
+        if 1 < together.len() {
+            let tables: Vec<_> = together.into_iter().collect();
+            if let Some(unplaced) = slot(&mut self.joins, &tables.join("\n"), &mut self.beyond) {
+                unplaced.extend(columns(&|at| at.is_none()));
             }
         }
         if let (true, [to, from @ ..]) = (names::copies(&text), named.as_slice())
@@ -613,8 +636,52 @@ impl Discovery {
         classes
     }
 
+    /// Of the tables without a class, those of which that cannot be told.
+    fn doubts<'d>(&'d self, classes: &BTreeMap<&'d str, (DataClass, String)>) -> BTreeMap<&'d str, Doubt> {
+        let class = |name: &str| classes.get(name).map_or(DataClass::None, |(class, _)| *class);
+        let is_open = |name: &str| class(name) == DataClass::None && !names::is_system(name);
+        let is_defined = |name: &str| self.tables.get(name).is_some_and(|table| table.defined);
+        let worst = |columns: &BTreeSet<&'static str>| {
+            columns.iter().map(|column| (names::class_of_column(column), *column)).min()
+        };
+        let mut doubts: BTreeMap<&str, Doubt> = BTreeMap::new();
+        let mut doubt = |name: &'d str, new: Doubt| match doubts.get(name) {
+            Some(known) if *known <= new => {}
+            _ => drop(doubts.insert(name, new)),
+        };
+        // By table: those of HR beside it; None once it stood without one.
+        let mut beside: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+        for (joined, columns) in &self.joins {
+            let members: Vec<&str> = joined.split('\n').collect();
+            let is_explained = members.iter().any(|name| class(name) != DataClass::None);
+            let hr = members.iter().copied().find(|name| class(name) == DataClass::Hr);
+            for name in members.iter().copied().filter(|name| is_open(name) && !is_defined(name)) {
+                let known = beside.entry(name).or_insert(hr);
+                *known = known.and(hr);
+                if let Some((class, column)) = worst(columns) {
+                    let others = members.iter().filter(|other| **other != name).take(3);
+                    let others: Vec<_> = others.map(|other| activity::printable(other)).collect();
+                    let reason = format!("column {column} is its own, or that of {}", others.join(" or "));
+                    doubt(name, Doubt { is_explained, class, reason });
+                }
+            }
+        }
+        for (name, table) in self.tables.iter().filter(|(name, _)| is_open(name)) {
+            if let Some((DataClass::Hr, column)) = worst(&table.columns) {
+                let reason = format!("column {column}, but the name of a shop's table");
+                doubt(name, Doubt { is_explained: false, class: DataClass::Hr, reason });
+            }
+            if let (Some(Some(hr)), 0) = (beside.get(&**name), table.alone) {
+                let reason = format!("never named without a table of HR, such as {}", activity::printable(hr));
+                doubt(name, Doubt { is_explained: true, class: DataClass::Hr, reason });
+            }
+        }
+        doubts
+    }
+
     fn propose_tables(&self, classes: &BTreeMap<&str, (DataClass, String)>, proposal: &mut Proposal) {
         let built_in = Patterns::of_tables([]);
+        let doubts = self.doubts(classes);
         let mut lines: BTreeMap<String, Proposed> = BTreeMap::new();
         let mut put = |pattern: &str, class: DataClass, reason: String, seen: u64| {
             lines.insert(pattern.to_owned(), Proposed { pattern: pattern.to_owned(), class, reason, seen });
@@ -659,6 +726,20 @@ impl Discovery {
             if !is_writable(name) || names::is_system(name) {
                 continue;
             }
+            if let (Some(doubt), DataClass::None) = (doubts.get(name), class) {
+                let Doubt { is_explained, class, reason } = doubt.clone();
+                // What the line would change: what a wider pattern says, or that nothing does.
+                let class = if by_groups == DataClass::None { class } else { DataClass::None };
+                if !is_explained || class == DataClass::None {
+                    proposal.tables_to_decide.push(Proposed {
+                        pattern: (*name).into(),
+                        class,
+                        reason,
+                        seen: seen(name),
+                    });
+                }
+                continue;
+            }
             if by_groups == *class
                 && (*class != DataClass::Hr || built_in.class(name) == by_groups && !grouped_by(&grouped, name))
             {
@@ -677,7 +758,8 @@ impl Discovery {
         let written: Vec<_> = lines.values().map(|line| (line.pattern.clone(), line.class)).collect();
         let patterns = Patterns::of_tables(written.iter().map(|(pattern, class)| (pattern.as_str(), *class)));
         for (name, (class, reason)) in classes {
-            if is_writable(name) && !names::is_system(name) && patterns.class(name) != *class {
+            let is_left_open = *class == DataClass::None && doubts.contains_key(name);
+            if is_writable(name) && !names::is_system(name) && !is_left_open && patterns.class(name) != *class {
                 let line =
                     Proposed { pattern: (*name).into(), class: *class, reason: reason.clone(), seen: seen(name) };
                 lines.insert((*name).into(), line);
@@ -781,10 +863,10 @@ impl Discovery {
             .accounts
             .iter()
             .filter(|(name, _)| is_writable(name))
-            .filter_map(|(name, account)| Some((name, account.statements, tagged(account)?)))
+            .filter_map(|(name, account)| Some((&**name, account.statements, tagged(account)?)))
             .collect();
         let most = accounts.iter().map(|(.., tagged)| *tagged).max().unwrap_or(0);
-        let account = |(name, statements, tagged): (&Box<str>, u64, u64)| TaggedAccount {
+        let account = |(name, statements, tagged): (&str, u64, u64)| TaggedAccount {
             name: name.to_string(),
             statements,
             tagged,
@@ -819,10 +901,10 @@ impl Discovery {
                 "no statement carries an attribution tag: nobody can be named for what the database shows".into(),
             );
         }
-        let unwritable = |name: &&Box<str>| !is_writable(name) && !names::is_system(name);
+        let unwritable = |name: &&str| !is_writable(name) && !names::is_system(name);
         let (bare, tables): (Vec<_>, Vec<_>) =
-            self.tables.keys().filter(unwritable).partition(|name| name.starts_with('.'));
-        let routes = self.routes.keys().filter(unwritable).count();
+            self.tables.keys().map(|name| &**name).filter(unwritable).partition(|name| name.starts_with('.'));
+        let routes = self.routes.keys().map(|route| &**route).filter(unwritable).count();
         for (count, left_out) in [
             (bare.len(), "tables were left out, as their schema is not known"),
             (tables.len(), "tables were left out, as no pattern can be written of their names"),
@@ -871,6 +953,15 @@ impl Behind {
     fn always(&self) -> Vec<String> {
         self.tables.iter().filter(|(_, count)| **count == self.seen).map(|(table, _)| table.to_string()).collect()
     }
+}
+
+/// Why nothing is said of a table. The gravest is the least.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Doubt {
+    /// By other tables beside it, which have a class.
+    is_explained: bool,
+    class: DataClass,
+    reason: String,
 }
 
 /// How often requests of a route come with a statement on an HR table by the same user.
@@ -962,12 +1053,14 @@ fn texts(names: &BTreeSet<Box<str>>) -> Vec<String> {
 
 /// Names of the tables, as `schema.table`.
 fn table_names<'a>(activity: &'a Activity<'_>) -> impl Iterator<Item = String> + 'a {
-    activity.resources.iter().filter(|resource| matches!(resource, Resource::Table { .. })).map(|resource| {
-        match resource {
-            Resource::Table { schema, .. } if schema.is_empty() => format!(".{}", resource.name()),
-            _ => resource.name().into_owned(),
-        }
-    })
+    activity.resources.iter().filter(|resource| matches!(resource, Resource::Table { .. })).map(table_name)
+}
+
+fn table_name(table: &Resource<'_>) -> String {
+    match table {
+        Resource::Table { schema, .. } if schema.is_empty() => format!(".{}", table.name()),
+        _ => table.name().into_owned(),
+    }
 }
 
 /// Where a name is counted; `None` beyond [`NAMES_MAX`], unless it is smaller than another.

@@ -381,3 +381,88 @@ fn names_that_cannot_be_written_are_counted() {
     assert!(text.contains("\n# 1 tables were left out, as no pattern can be written of their names\n"), "{text}");
     assert!(text.contains("\n# 2 tables were left out, as their schema is not known\n"), "{text}");
 }
+
+#[test]
+fn columns_of_a_join_go_by_the_name_before_their_dot() {
+    let row = |text: &str| format!("20260302 00:00:01,db1,app,10.0.1.12,7,1,QUERY,x,'{text}',0\n");
+    let log: String = [
+        row("SELECT p.salary, o.id FROM a o JOIN pay_x p ON o.id = p.id"),
+        row("SELECT t_two.salary FROM a, t_two"),
+        row("SELECT `main_table`.`iban` FROM `mandate` AS `main_table` LEFT JOIN `a` AS `t` ON t.id = main_table.id"),
+    ]
+    .concat();
+    let proposal = discover(&[("mariadb_server_audit", log.as_bytes())]).proposal();
+    let (settings, ..) = read_back(&proposal);
+    let written: Vec<_> = settings.classification.tables.iter().map(|(name, class)| (&**name, &**class)).collect();
+    assert_eq!(written, [("x.mandate", "payment"), ("x.pay_x", "hr"), ("x.t_two", "hr")], "{}", proposal.to_toml());
+    assert_eq!(proposal.tables_to_decide, []);
+}
+
+#[test]
+fn tables_of_joins_of_which_too_little_is_known_are_left_to_a_person() {
+    let row = |text: &str| format!("20260302 00:00:01,db1,app,10.0.1.12,7,1,QUERY,x,'{text}',0\n");
+    let hr: String = (0..7).map(|at| row(&format!("SELECT a FROM hr_{at}"))).collect();
+    let joins = [
+        row("SELECT salary FROM t_one JOIN t_two USING (id)"),
+        row("SELECT name FROM t_one WHERE id IN (SELECT dob FROM t_inner)"),
+        row("SELECT p.a FROM hr_0 p JOIN places d USING (id)"),
+        row("SELECT p.a FROM hr_0 p JOIN rooms d USING (id)"),
+        row("SELECT a FROM rooms"),
+    ]
+    .concat();
+    let of = |log: &str| {
+        let proposal = discover(&[("mariadb_server_audit", log.as_bytes())]).proposal();
+        let (_, tables, _) = read_back(&proposal);
+        let open: Vec<_> =
+            proposal.tables_to_decide.iter().map(|line| format!("{} {}", line.pattern, line.class)).collect();
+        (open.join(", "), tables, proposal.to_toml())
+    };
+    let (open, tables, text) = of(&(hr + &joins));
+    assert_eq!(open, "x.places none, x.t_inner none, x.t_one none, x.t_two none", "{text}");
+    for (table, class) in [
+        ("places", DataClass::Hr),
+        ("rooms", DataClass::None),
+        ("t_inner", DataClass::Hr),
+        ("t_one", DataClass::Hr),
+        ("t_two", DataClass::Hr),
+    ] {
+        assert_eq!(tables.class(&format!("x.{table}")), class, "{table}\n{text}");
+    }
+    assert!(
+        text.contains("# \"x.places\" = \"none\"  # 1 statements: never named without a table of HR, such as x.hr_0"),
+        "{text}"
+    );
+    assert!(
+        text.contains("# \"x.t_two\" = \"none\"  # 1 statements: column salary is its own, or that of x.t_one"),
+        "{text}"
+    );
+
+    let (open, _, text) = of(&joins);
+    assert_eq!(open, "x.t_inner customer, x.t_one hr, x.t_two hr", "{text}");
+    let (open, tables, text) = of(&row("SELECT salary FROM stock_clerk"));
+    assert_eq!((open.as_str(), tables.class("x.stock_clerk")), ("x.stock_clerk hr", DataClass::None), "{text}");
+
+    // A schema says which columns there are.
+    let mut seen = discover(&[("mariadb_server_audit", joins.as_bytes())]);
+    seen.define(&formats::sql::definitions(
+        "USE x; CREATE TABLE t_one (id int); CREATE TABLE t_two (salary int); CREATE TABLE t_inner (id int, dob date);",
+        "",
+    ));
+    assert_eq!(seen.proposal().tables_to_decide, []);
+}
+
+#[test]
+fn a_view_beside_a_table_of_hr_is_not_said_to_hold_nothing() {
+    for (format, name) in
+        [("postgres_csv", "postgres_pgaudit-csvlog.csv"), ("postgres_json", "postgres_pgaudit-jsonlog.json")]
+    {
+        let path = format!("{}/../../tests/samples/{name}.zst", env!("CARGO_MANIFEST_DIR"));
+        let text = zstd::decode_all(std::fs::File::open(path).unwrap()).unwrap();
+        let proposal = discover(&[(format, &text)]).proposal();
+        let (_, tables, _) = read_back(&proposal);
+        let text = proposal.to_toml();
+        assert_eq!(tables.class("public.v_dir"), DataClass::Hr, "{text}");
+        assert!(text.contains("# \"public.v_dir\" = \"none\""), "{text}");
+        assert_eq!(tables.class("public.hr_payroll"), DataClass::Hr, "{text}");
+    }
+}

@@ -117,6 +117,19 @@ const PERSONAL_COLUMNS: &[&str] =
 /// Customers.
 const CUSTOMER_COLUMNS: &[&str] = &["customer_email", "customer_id"];
 
+/// What a column tells of its table by itself.
+pub(super) fn class_of_column(column: &str) -> DataClass {
+    let lists = [
+        (HR_COLUMNS, DataClass::Hr),
+        (PAYMENT_COLUMNS, DataClass::Payment),
+        (BANK_COLUMNS, DataClass::Payment),
+        (SECRET_COLUMNS, DataClass::Credentials),
+        (PERSONAL_COLUMNS, DataClass::Customer),
+        (CUSTOMER_COLUMNS, DataClass::Customer),
+    ];
+    lists.into_iter().find(|(columns, _)| columns.contains(&column)).map_or(DataClass::None, |(_, class)| class)
+}
+
 /// Words that tell of HR on their own, in names of tables and in paths; sorted.
 const HR_WORDS: &[&str] = &[
     "absence",

@@ -23,6 +23,10 @@ impl Proposal {
             to.push_str("# Known without configuration:\n");
             self.built_in.iter().try_for_each(|line| write_line(to, "# ", line, "statements"))?;
         }
+        if !self.tables_to_decide.is_empty() {
+            to.push_str("# Too little tells what these hold; without a line all stays as it is. Decide yourself:\n");
+            self.tables_to_decide.iter().try_for_each(|line| write_line(to, "# ", line, "statements"))?;
+        }
         to.push_str("\n[classification.routes]\n");
         self.routes.iter().try_for_each(|line| write_line(to, "", line, "requests"))?;
         if !self.routes_to_decide.is_empty() {
@@ -113,7 +117,7 @@ impl Proposal {
 
 fn write_line(to: &mut String, before: &str, line: &Proposed, unit: &str) -> fmt::Result {
     let Proposed { pattern, class, reason, seen } = line;
-    let note = if *class == DataClass::None { " (else a built-in pattern would decide)" } else { "" };
+    let note = if *class == DataClass::None { " (else a wider pattern decides)" } else { "" };
     let seen = if *seen == 0 { "in the schema".to_owned() } else { format!("{seen} {unit}") };
     writeln!(to, "{before}{} = \"{class}\"  # {seen}: {}{note}", quoted(pattern), printable(reason))
 }
