@@ -6,7 +6,7 @@ use crate::{
     settings::Settings,
     sources::{self, Report, SourceState},
 };
-use activity::{Mode, Timestamp};
+use activity::{Mode, Span, Timestamp};
 use anyhow::Context as _;
 use ingest::{DeadLetter, Ingester, Raw, Resume, Written};
 use std::{collections::HashMap, sync::mpsc::SyncSender};
@@ -104,6 +104,10 @@ struct Reader {
     partitions: u32,
 }
 
+/// How far the last entries of a file may be ahead of all others and be believed, though nothing confirms them: after a long weekend,
+/// not after a clock gone wrong.
+const END_BELIEVED: Span = Span::from_hours(24 * 7);
+
 impl Reader {
     /// The unfinished source that is behind in event time.
     fn behind(&self) -> Option<usize> {
@@ -141,6 +145,14 @@ impl Reader {
             }
         }
         source.watermark = source.ingester.watermark();
+        if source.finished {
+            // Nothing comes that could confirm how the file ends.
+            let latest = source.ingester.latest();
+            let believed = self.reach[1].unwrap_or(source.watermark).max(source.watermark);
+            if latest <= believed.saturating_add(END_BELIEVED) {
+                source.watermark = latest;
+            }
+        }
         let watermark = source.watermark;
         if watermark > Timestamp::MIN {
             let [first, last] = self.reach.map(|known| known.unwrap_or(watermark));
@@ -156,6 +168,7 @@ impl Reader {
         for source in &mut self.sources {
             let mut range = source.ingester.flushed();
             range.idle = source.finished;
+            range.watermark = source.watermark;
             rejected.extend(source.ingester.take_rejected());
             manifest.ranges.push(range);
         }

@@ -311,6 +311,9 @@ impl IngestRole {
         for ((topic, number), partition) in &mut self.partitions {
             let mut range = partition.ingester.flushed();
             (range.idle, range.anew) = (partition.idle, partition.anew);
+            if partition.idle {
+                range.watermark = partition.ingester.reached();
+            }
             manifest.ranges.push(range);
             let (offset, metadata) = partition.ingester.resume();
             offsets.push(Offset { topic: topic.clone(), partition: *number, offset, metadata });

@@ -446,6 +446,17 @@ impl Ingester {
         self.watermark.greatest()
     }
 
+    /// How far event time has come, once the partition has fallen silent: as [`Ingester::watermark`], or up to a stamp that agrees with when its
+    /// record was written.
+    pub fn reached(&self) -> Timestamp {
+        self.watermark.reached()
+    }
+
+    /// The latest that records have said, believed or not.
+    pub fn latest(&self) -> Timestamp {
+        self.watermark.latest()
+    }
+
     /// Entries that could not be read since the last call, or only as far as they were kept (`truncated`): format, reason, how many.
     pub fn take_rejected(&mut self) -> Vec<(&'static str, &'static str, u64)> {
         std::mem::take(&mut self.rejected).into_iter().map(|((format, reason), n)| (format, reason, n)).collect()
@@ -1030,6 +1041,11 @@ impl Ingester {
             }
         }
         let allowed = self.plan.allowed_lateness;
+        if let (Some(activity), Some(written)) = (activity.as_ref().filter(|_| !is_apart), written_at)
+            && (written - activity.at).as_millis().unsigned_abs() <= allowed.as_millis().unsigned_abs()
+        {
+            self.watermark.attest(activity.at);
+        }
         let late =
             activity.as_ref().is_some_and(|activity| !mode.is_drill() && self.watermark.is_late(activity.at, allowed));
         // What came late is shown where event time is: its own minute may be closed, or none that anybody looks at.

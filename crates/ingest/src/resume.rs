@@ -50,13 +50,16 @@ impl Resume {
             .unwrap_or(Resume { offset: Some(offset), ..Resume::default() })
     }
 
-    /// `1 w=1772409600712 j=…,… l=3,1 s=… a=19 e=connect,filebeat p=mariadb-slow f=mariadb_slow_log t=7,9 m=…`: version; watermark and leap
-    /// in milliseconds; lines and their outcome; since when the rest of an entry comes, in milliseconds (`-`: it has not begun to);
+    /// `1 w=1772409600712 j=…,… k=… l=3,1 s=… a=19 e=connect,filebeat p=mariadb-slow f=mariadb_slow_log t=7,9 m=…`: version; watermark, leap and
+    /// what is attested in milliseconds; lines and their outcome; since when the rest of an entry comes, in milliseconds (`-`: it has not begun to);
     /// up to where resubmitted records are done; envelopes (`-` for none), program, format; what the format remembers of lines and of entries.
     pub(crate) fn metadata(&self) -> String {
         let mut text = format!("1 w={}", self.watermark.greatest().as_millis());
         if let Some(leap) = self.watermark.leap() {
             text += &format!(" j={},{}", leap.from.as_millis(), leap.to.as_millis());
+        }
+        if let Some(attested) = self.watermark.attested() {
+            text += &format!(" k={}", attested.as_millis());
         }
         if 0 < self.lines_done {
             text += &format!(" l={},{}", self.lines_done, self.outcome_done as u8);
@@ -82,7 +85,7 @@ impl Resume {
 
     fn read(metadata: &str) -> Option<Self> {
         let mut resume = Resume::default();
-        let (mut greatest, mut leap) = (Timestamp::MIN, None);
+        let (mut greatest, mut leap, mut attested) = (Timestamp::MIN, None, Timestamp::MIN);
         for field in metadata.strip_prefix("1 ")?.split(' ') {
             let (key, value) = field.split_once('=')?;
             match key {
@@ -92,6 +95,7 @@ impl Resume {
                     let at = |text: &str| text.parse().ok().map(Timestamp::from_millis);
                     leap = Some(Leap { from: at(from)?, to: at(to)? });
                 }
+                "k" => attested = Timestamp::from_millis(value.parse().ok()?),
                 "l" => {
                     let (lines, outcome) = value.split_once(',')?;
                     resume.lines_done = lines.parse().ok()?;
@@ -107,6 +111,7 @@ impl Resume {
             }
         }
         resume.watermark = Watermark::new(greatest, leap);
+        resume.watermark.attest(attested);
         Some(resume)
     }
 }
@@ -124,9 +129,11 @@ mod tests {
         lock.set_field("e", &[envelope; crate::limits::ENVELOPES_MAX].join(",")).unwrap();
         lock.set_field("p", &"p".repeat(crate::limits::PROGRAM_BYTES_MAX)).unwrap();
         lock.set_field("f", formats::FORMATS.iter().map(|format| format.name).max_by_key(longest).unwrap()).unwrap();
+        let mut watermark = Watermark::new(Timestamp::from_millis(i64::MIN), Some(leap));
+        watermark.attest(Timestamp::from_millis(-i64::MAX));
         let full = Resume {
             offset: Some(7),
-            watermark: Watermark::new(Timestamp::from_millis(i64::MIN), Some(leap)),
+            watermark,
             lines_done: u64::MAX,
             outcome_done: Outcome::Late,
             lines_memory: "7".repeat(formats::MEMORY_BYTES_MAX),
@@ -164,6 +171,7 @@ mod tests {
             "1 w=1 e=cri,cri,cri,cri,cri",
             "1 w=1 p=\u{1b}",
             "1 w=1 s=x",
+            "1 w=1 k=x",
             "1 w=1 a=",
         ] {
             assert_eq!(Resume::parse(7, metadata), Resume { offset: Some(7), ..Resume::fresh() }, "{metadata}");

@@ -18,6 +18,11 @@
 //! statements with the future (`SET timestamp`) makes nobody's record late that was written within [`ahead_max`]
 //! of its stamp. That is not proof (the producer's clock may be the same wrong one), so the rule of leaps holds for it too.
 //!
+//! Who speaks once in hours must not be judged only when he speaks again. A stamp that agrees with when its record was written, to the
+//! allowed lateness, is *attested*; once the partition has fallen silent it is told as reached ([`Watermark::reached`]), so that
+//! whoever waits for event time waits no longer. What is late is decided as ever, by the watermark. Clocks that are wrong together (a host
+//! that stamps its entries and its records) carry that away by as much, while nobody else speaks.
+//!
 //! What remains: where that is not known (a file, a producer that writes no times), whoever has the log for himself for two entries, with
 //! stamps more than the allowed lateness apart, carries event time away; and the first stamp is believed: there is nothing to
 //! compare it with. To ask for more entries would not stop him, for he can send as many, and would hold up sources
@@ -39,6 +44,8 @@ pub(crate) fn ahead_max(allowed: Span) -> Span {
 pub(crate) struct Watermark {
     greatest: Timestamp,
     leap: Option<Leap>,
+    /// The greatest attested stamp.
+    attested: Timestamp,
 }
 
 /// Stamps ahead that nothing has confirmed yet: the first of them, and the greatest.
@@ -50,13 +57,28 @@ pub(crate) struct Leap {
 
 impl Default for Watermark {
     fn default() -> Self {
-        Watermark { greatest: Timestamp::MIN, leap: None }
+        Watermark::new(Timestamp::MIN, None)
     }
 }
 
 impl Watermark {
     pub(crate) fn new(greatest: Timestamp, leap: Option<Leap>) -> Self {
-        Watermark { greatest, leap }
+        Watermark { greatest, leap, attested: Timestamp::MIN }
+    }
+
+    /// A stamp that agrees with when its record was written.
+    pub(crate) fn attest(&mut self, at: Timestamp) {
+        self.attested = self.attested.max(at);
+    }
+
+    /// The greatest attested stamp, where it is not believed yet.
+    pub(crate) fn attested(&self) -> Option<Timestamp> {
+        Some(self.attested).filter(|attested| self.greatest < *attested)
+    }
+
+    /// How far event time has come in a partition that has fallen silent.
+    pub(crate) fn reached(&self) -> Timestamp {
+        self.greatest.max(self.attested)
     }
 
     /// The greatest stamp believed so far; [`Timestamp::MIN`] if none.
@@ -84,7 +106,7 @@ impl Watermark {
             return;
         }
         if self.greatest == Timestamp::MIN || at <= self.greatest.saturating_add(allowed) {
-            *self = Watermark { greatest: self.greatest.max(at), leap: None };
+            *self = Watermark { greatest: self.greatest.max(at), leap: None, ..*self };
             return;
         }
         let Some(leap) = self.leap.filter(|leap| leap.from.saturating_sub(allowed) <= at) else {
@@ -95,13 +117,13 @@ impl Watermark {
         if at <= leap.to.saturating_add(allowed) {
             let to = leap.to.max(at);
             *self = if confirmed {
-                Watermark { greatest: to, leap: None }
+                Watermark { greatest: to, leap: None, ..*self }
             } else {
                 Watermark { leap: Some(Leap { to, ..leap }), ..*self }
             };
         } else {
             // It confirms what came before, and is a leap itself.
-            *self = Watermark { greatest: leap.to, leap: Some(Leap { from: at, to: at }) };
+            *self = Watermark { greatest: leap.to, leap: Some(Leap { from: at, to: at }), ..*self };
         }
     }
 }
@@ -192,6 +214,22 @@ mod tests {
             watermark.advance(Timestamp::from_secs(second), ALLOWED);
         }
         assert_eq!((watermark.greatest().as_secs(), watermark.latest().as_secs()), (1000, 5000));
+    }
+
+    #[test]
+    fn what_is_attested_is_reached_and_makes_nothing_late() {
+        let mut watermark = Watermark::default();
+        let at = Timestamp::from_secs;
+        watermark.advance(at(1000), ALLOWED);
+        watermark.attest(at(1000));
+        assert_eq!((watermark.attested(), watermark.reached()), (None, at(1000)));
+        watermark.advance(at(50_000), ALLOWED);
+        assert_eq!(watermark.reached(), at(1000), "nobody knows when it was written");
+        watermark.attest(at(50_000));
+        assert_eq!((watermark.attested(), watermark.reached()), (Some(at(50_000)), at(50_000)));
+        assert!(!watermark.is_late(at(900), ALLOWED));
+        watermark.advance(at(60_000), ALLOWED);
+        assert_eq!((watermark.greatest(), watermark.attested()), (at(50_000), None));
     }
 
     #[test]
