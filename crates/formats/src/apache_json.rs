@@ -9,6 +9,7 @@
 //! Apache escapes quotes and backslashes as JSON does, but other bytes as `\xHH`, which is no JSON (6 of 482 of our real lines).
 //! So escapes are decoded as Apache writes them, after the fields have been told apart; the bytes need not be UTF-8 and are then
 //! replaced. A line that was cut is read as far as it is sure. Names of fields: as in [`crate::nginx_json`]; `-` is none.
+//! A time may be `%t` too, in its brackets.
 //!
 //! The request line (`%r`) is preferred to `%U` and `%q`: `%U` is decoded and normalised, `/` for noise. `%{UNIQUE_ID}e`
 //! (mod_unique_id) is the request's id. `%B` counts the body; `%O` (as `out`) also headers, and is the last choice. `%s` in

@@ -14,7 +14,7 @@
 //!
 //! | meaning | fields, the first that is there and not empty |
 //! |---|---|
-//! | time | `msec` (seconds since the epoch), `time_iso8601`, `time`, `time_local`, `timestamp`, `@timestamp` (RFC 3339, as in the common log format, or local in the source's zone) |
+//! | time | `msec` (seconds since the epoch), `time_iso8601`, `time`, `time_local`, `timestamp`, `@timestamp` (RFC 3339, as in the common log format, local in the source's zone, or seconds since the epoch, as Fluent Bit writes them) |
 //! | client | `remote_addr`, `addr`, `client`, `client_ip` |
 //! | peer, if the server has replaced the client by X-Forwarded-For itself | `realip`, `realip_remote_addr`, `peer` |
 //! | proxies | `x_forwarded_for`, `http_x_forwarded_for`, `xff` |

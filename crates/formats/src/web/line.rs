@@ -307,8 +307,11 @@ impl<'a> Line<'a> {
         if text.is_empty() && !self.was_logged(Meaning::Time) {
             return context.shipped_at.ok_or(Rejected::BadTime);
         }
+        // Apache's %t writes brackets.
+        let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         let found = text.parse().ok().or_else(|| with_bare_offset(text)).or_else(|| clf_time(text));
         found
+            .or_else(|| epoch(text).filter(|at| EPOCH_MIN <= *at))
             .or_else(|| LocalTime::parse_iso(text).and_then(|local| context.zone.instant(local, context.after)))
             .ok_or(Rejected::BadTime)
     }
@@ -376,6 +379,9 @@ impl<'a> Line<'a> {
         }
     }
 }
+
+/// From where on a number in a field for the time is one, not how long something took: 2001-09-09.
+const EPOCH_MIN: Timestamp = Timestamp::from_secs(1_000_000_000);
 
 /// Query parameters of a login route that name the account tried.
 const ACCOUNT_PARAMETERS: [&str; 4] = ["u", "username", "login", "email"];
@@ -530,6 +536,30 @@ mod tests {
         }
         assert_eq!(epoch("1795439034.441"), epoch("1795439034.4410"));
         assert_eq!(epoch("99999999999.000"), None);
+    }
+
+    #[test]
+    fn a_time_is_a_number_or_in_brackets_too() {
+        let at = |name: &str, value: &'static str| {
+            let mut line = Line::default();
+            assert!(line.offer(Known::field(name).unwrap(), Raw::plain(value)));
+            line.time(&Context::default()).map_err(Rejected::reason).map_or_else(str::to_owned, |at| at.to_string())
+        };
+        for (value, said) in [
+            ("1772409601", "2026-03-02T00:00:01Z"),
+            ("1772409601.5", "2026-03-02T00:00:01.500Z"),
+            ("1772409601.123456", "2026-03-02T00:00:01.123Z"),
+            ("[23/Nov/2026:13:04:08 +0000]", "2026-11-23T13:04:08Z"),
+            ("0.015", "bad_time"),
+            ("1772409601000", "bad_time"),
+            ("[23/Nov/2026:13:04:08 +0000", "bad_time"),
+            ("[]", "bad_time"),
+            ("inf", "bad_time"),
+        ] {
+            for name in ["@timestamp", "timestamp", "time"] {
+                assert_eq!(at(name, value), said, "{name}: {value}");
+            }
+        }
     }
 
     #[test]
