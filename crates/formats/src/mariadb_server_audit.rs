@@ -5,7 +5,7 @@
 //! 20260302 00:00:01,db1,portal_app,10.0.1.12,14440,1001,QUERY,hr,'SELECT * FROM employees /*uid=u0199*/',0
 //! ```
 //!
-//! Writer: MariaDB's server_audit 1.x (and its offspring in Percona Server and Amazon RDS). Configuration:
+//! Writer: MariaDB's server_audit 1.x (and its offspring in Percona Server, and in Amazon RDS for MySQL and Aurora). Configuration:
 //!
 //! ```text
 //! plugin_load_add = server_audit
@@ -45,6 +45,8 @@
 //!   (1143) has, though nothing was read.
 //! - The server's own statistics and routine tables show up as READ and WRITE rows: ignored.
 //! - FAILED_CONNECT is followed by a DISCONNECT of code 0 that says nothing of the account.
+//! - Amazon's plugin for MySQL ends the row of a query in `,0,,`, and that of a connection in its kind, `,0,SSL`. It knows no
+//!   READ and WRITE rows. Stamps of Aurora are microseconds since the epoch: sixteen digits.
 //! - From MariaDB 12 on the client's host has its port behind it, `10.0.1.12:51234`: it is taken off.
 //!
 //! What it cannot know: rows and bytes (the slow log does), columns that were read through `*`, what a cut text said behind
@@ -87,9 +89,15 @@ const STAMP_BYTES: usize = 17;
 /// How far into a line its first anchor stands at most, in bytes: server, user of 128 characters, client, numbers.
 const ANCHOR_BYTES_MAX: usize = 1024;
 
+/// Length of Aurora's stamps, which are microseconds since the epoch.
+const MICROS_BYTES: usize = 16;
+
+/// Kinds of connections, as Amazon's plugin writes them behind the return code.
+const CONNECTION_KINDS: [&str; 7] = ["UNDEFINED", "TCP/IP", "SOCKET", "NAMED_PIPE", "SSL", "SSL/TLS", "SHARED_MEMORY"];
+
 /// A stamp; or, in a line of syslog, a server's name and an anchor.
 fn looks_like(start: &[u8]) -> bool {
-    if is_stamped(start) {
+    if stamp_bytes(start).is_some() {
         return true;
     }
     let start = &start[..start.len().min(ANCHOR_BYTES_MAX)];
@@ -117,13 +125,22 @@ fn is_server(name: &[u8]) -> bool {
 /// written there: the server begins every line.
 fn from_stamp(line: &str) -> &str {
     let bytes = line.as_bytes();
-    if is_stamped(bytes) {
+    if stamp_bytes(bytes).is_some() {
         return line;
     }
-    let before_stamp = memchr::memchr(b',', bytes).and_then(|comma| comma.checked_sub(STAMP_BYTES));
-    let found = before_stamp
-        .filter(|at| is_stamped(&bytes[*at..]) && at.checked_sub(1).is_some_and(|at| b" \t".contains(&bytes[at])));
+    let begins = |at: &usize| {
+        stamp_bytes(&bytes[*at..]).is_some() && at.checked_sub(1).is_some_and(|at| b" \t".contains(&bytes[at]))
+    };
+    let found = memchr::memchr(b',', bytes).and_then(|comma| {
+        [STAMP_BYTES, MICROS_BYTES].into_iter().filter_map(|bytes| comma.checked_sub(bytes)).find(begins)
+    });
     found.and_then(|at| line.get(at..)).unwrap_or(line)
+}
+
+/// Length of the stamp that a line begins with.
+fn stamp_bytes(line: &[u8]) -> Option<usize> {
+    let is_micros = || line.get(MICROS_BYTES) == Some(&b',') && line[..MICROS_BYTES].iter().all(u8::is_ascii_digit);
+    if is_stamped(line) { Some(STAMP_BYTES) } else { is_micros().then_some(MICROS_BYTES) }
 }
 
 /// `20260302 00:00:01,`, whatever the numbers.
@@ -140,16 +157,16 @@ fn is_stamped(line: &[u8]) -> bool {
 
 fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Result<Parsed<'a>, Rejected> {
     let line = from_stamp(lossy(bytes, &mut scratch.line));
-    let (at, rest) = if is_stamped(line.as_bytes()) {
-        (stamp(line, context).ok_or(Rejected::BadTime)?, &line[STAMP_BYTES + 1..])
-    } else {
-        (context.shipped_at.ok_or(Rejected::BadTime)?, line)
+    let stamp_bytes = stamp_bytes(line.as_bytes());
+    let (at, rest) = match stamp_bytes {
+        Some(end) => (stamp(&line[..end], context).ok_or(Rejected::BadTime)?, &line[end + 1..]),
+        None => (context.shipped_at.ok_or(Rejected::BadTime)?, line),
     };
     let row = match Row::find(rest, &mut scratch.statement) {
         // Whatever stands at the end is of the text.
         _ if context.cut => Row::cut_short(rest, &mut scratch.statement)?,
         // Through syslog a NUL in the text ends the line.
-        Err(Rejected::Malformed) if !is_stamped(line.as_bytes()) => Row::cut_short(rest, &mut scratch.statement)?,
+        Err(Rejected::Malformed) if stamp_bytes.is_none() => Row::cut_short(rest, &mut scratch.statement)?,
         row => row?,
     };
     let (client, address) = client_and_address(row.client);
@@ -335,7 +352,8 @@ impl<'a> Body<'a> {
     fn read(operation: &'a str, tail: &'a str, unescaped: &mut String) -> Option<Self> {
         Some(match operation {
             "QUERY" => {
-                let (before, code) = cut_last_comma(tail)?;
+                // A row of MariaDB ends in the code.
+                let (before, code) = cut_last_comma(tail.strip_suffix(",,").unwrap_or(tail))?;
                 let before = before.strip_suffix('\'')?;
                 let open =
                     places_of(b',', before.as_bytes()).find(|at| before.as_bytes().get(at + 1) == Some(&b'\''))?;
@@ -344,7 +362,10 @@ impl<'a> Body<'a> {
                 Body::Query { database: &before[..open], text, code: digits(code.as_bytes())? }
             }
             "CONNECT" | "FAILED_CONNECT" | "DISCONNECT" | "CHANGEUSER" | "PROXY_CONNECT" => {
-                let (before, code) = cut_last_comma(tail)?;
+                let (mut before, mut code) = cut_last_comma(tail)?;
+                if CONNECTION_KINDS.contains(&code) {
+                    (before, code) = cut_last_comma(before)?;
+                }
                 Body::Connection { operation, code: before.contains(',').then(|| digits(code.as_bytes()))?? }
             }
             _ => {
@@ -454,9 +475,12 @@ fn without_port(client: &str) -> &str {
     }
 }
 
-/// `20260302 00:00:01` in the zone of the source.
-fn stamp(line: &str, context: &Context) -> Option<Timestamp> {
-    let [c, e, y, z, m, n, d, f, _, h, i, _, k, l, _, s, t] = *line.as_bytes().first_chunk::<STAMP_BYTES>()?;
+/// `20260302 00:00:01` in the zone of the source, or `1772409601123456`.
+fn stamp(stamp: &str, context: &Context) -> Option<Timestamp> {
+    if stamp.len() == MICROS_BYTES {
+        return stamp.parse().ok().map(|micros: i64| Timestamp::from_millis(micros / 1000));
+    }
+    let [c, e, y, z, m, n, d, f, _, h, i, _, k, l, _, s, t] = *stamp.as_bytes().first_chunk::<STAMP_BYTES>()?;
     let local = LocalTime {
         year: i32::try_from(two_digits(c, e)? * 100 + two_digits(y, z)?).ok()?,
         month: two_digits(m, n)?,
@@ -560,6 +584,50 @@ mod tests {
         assert_eq!(line("FAILED_CONNECT,,,1045"), Ok((Operation::Connect, Outcome::Denied)));
         assert_eq!(line("FAILED_CONNECT,nosuch,,1049"), Ok((Operation::Connect, Outcome::Failed)));
         assert_eq!(line("DISCONNECT,,,0"), Ok((Operation::Disconnect, Outcome::Success)));
+    }
+
+    #[test]
+    fn rows_of_amazon() {
+        let of = |line: &str| parsed(&format!("20260302 00:00:01,ip-10-1-1-1,app,10.0.1.12,24,57,{line}"));
+        let query = of(r"QUERY,shop,'SELECT * FROM hr_payroll WHERE a=\'x\',0,,\'',1142,,").unwrap();
+        assert_eq!((query.outcome, tables(&query)), (Outcome::Denied, vec!["shop.hr_payroll".into()]));
+        for (line, said) in [
+            ("CONNECT,shop,,0,SSL", Ok((Operation::Connect, Outcome::Success))),
+            ("FAILED_CONNECT,,,1045,TCP/IP", Ok((Operation::Connect, Outcome::Denied))),
+            ("DISCONNECT,,,0,SOCKET", Ok((Operation::Disconnect, Outcome::Success))),
+            ("PROXY_CONNECT,shop,`a`@`%`,0,SSL/TLS", Ok((Operation::Connect, Outcome::Success))),
+            // No writer ends a row so.
+            ("QUERY,shop,'SELECT 1',0,", Err(Rejected::Malformed)),
+            ("QUERY,shop,'SELECT 1',0,SSL", Err(Rejected::Malformed)),
+            ("QUERY,shop,'SELECT 1',0,,,", Err(Rejected::Malformed)),
+            ("QUERY,shop,'SELECT 1',,,", Err(Rejected::Malformed)),
+            ("CONNECT,shop,,0,TELEPATHY", Err(Rejected::Malformed)),
+            ("CONNECT,shop,,SSL,SSL", Err(Rejected::Malformed)),
+        ] {
+            assert_eq!(of(line).map(|activity| (activity.operation, activity.outcome)), said, "{line}");
+        }
+        // A connection's name may hold a row of its own.
+        let posing = "5,7,CONNECT,,,0,SSL,1.1.1.1,9,0,FAILED_CONNECT,,,1045,SSL";
+        assert_eq!(parsed(&format!("20260302 00:00:01,ip,a,2.2.2.2,{posing}")), Err(Rejected::Ambiguous));
+    }
+
+    #[test]
+    fn stamps_of_aurora() {
+        let row = "aurora-1,app,10.0.1.12,24,57,QUERY,shop,'SELECT * FROM hr_payroll',0";
+        let shipped = Context { shipped_at: Some(Timestamp::from_secs(1_795_438_561)), ..Context::default() };
+        for context in [&Context::default(), &shipped] {
+            for before in ["", "F "] {
+                let line = format!("{before}1772409601123456,{row}");
+                let query = testing::activity(testing::parsed(&SPEC, &line, context));
+                assert_eq!(
+                    (query.at.to_string().as_str(), query.actor),
+                    ("2026-03-02T00:00:01.123Z", Actor::DbAccount("app".into()))
+                );
+            }
+        }
+        assert!(looks_like(b"1772409601123456,aurora-1,app,") && !looks_like(b"177240960112345,aurora-1,app,"));
+        // A NUL ends no line in a file.
+        assert_eq!(parsed("1772409601123456,aurora-1,app,h,24,57,QUERY,shop,'SELECT"), Err(Rejected::Malformed));
     }
 
     #[test]
