@@ -27,15 +27,21 @@
 //! several processes do), and to begin at every header (each forged line is an entry then).
 //!
 //! Magento writes critical exceptions to `exception.log` and `system.log` both: read one of the two, or refusals count twice.
-//! A handler with `ignoreEmptyContextAndExtra` writes entries without an end that could be told: not supported.
+//!
+//! A handler with `ignoreEmptyContextAndExtra` leaves empty ones out, so that entries of other channels have no end that could
+//! be told. Without a bracket or brace in it such an entry is over at a whole head: a stamp that is a time, channel, level. An
+//! entry of `hr_audit` has a context, and a head before its end stays text. What it costs: in a log of such a handler a message
+//! poses as an entry without forging an end first, and so does a refusal, which needs no context, in any. An entry with a context that
+//! is forged so where the formatter writes both has them behind it twice, and is refused.
 
 use crate::hr_audit::{CHANNEL, HrAudit};
 use crate::lines::{Lines, Step};
 use crate::monolog::{self, Entry};
 use crate::scalar::{Object, Scalar};
 use crate::text::lossy;
+use crate::zone::LocalTime;
 use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
-use activity::Signal;
+use activity::{Signal, Timestamp};
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
@@ -154,7 +160,14 @@ fn head(line: &[u8]) -> Option<Head> {
     })
 }
 
-/// Follows the lines of one log: an entry is over where no JSON value is open and the line ends as entries do.
+/// Whether a stamp is a time as Monolog writes it.
+fn is_time(stamp: &[u8]) -> bool {
+    std::str::from_utf8(stamp)
+        .is_ok_and(|stamp| stamp.parse::<Timestamp>().is_ok() || LocalTime::parse_iso(stamp).is_some())
+}
+
+/// Follows the lines of one log: an entry is over where no JSON value is open and the line ends as entries do, or where none was
+/// written and another begins.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tracker {
     open: bool,
@@ -163,6 +176,8 @@ pub(crate) struct Tracker {
     nesting: u64,
     depth: u32,
     ends: bool,
+    /// Neither the context nor the extra fields have begun, and both may have been left out.
+    bare: bool,
 }
 
 /// What may come next of a JSON value.
@@ -192,6 +207,7 @@ enum Json {
 impl Tracker {
     /// One line, without what was read as the head, and its end.
     fn feed(&mut self, line: &[u8]) {
+        self.bare &= !line.iter().any(|byte| b"[]{}".contains(byte));
         let mut before = b' ';
         for byte in line {
             self.byte(*byte, before);
@@ -261,9 +277,11 @@ impl Tracker {
 impl Lines for Tracker {
     fn step(&mut self, line: &[u8]) -> Step {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !self.open || self.ends {
-            if let Some(head) = head(line) {
-                *self = Tracker { open: true, ..Tracker::default() };
+        if !self.open || self.ends || self.bare {
+            let head = head(line).filter(|head| !self.open || self.ends || is_time(&line[1..head.stamp_end]));
+            if let Some(head) = head {
+                let bare = line[head.stamp_end + 2..head.channel_end] != *CHANNEL.as_bytes();
+                *self = Tracker { open: true, bare, ..Tracker::default() };
                 self.feed(&line[head.end..]);
                 return Step::Begin;
             }
@@ -357,6 +375,39 @@ mod tests {
         assert_eq!(activity(lines.rsplit_once('\n').unwrap().0).actor, Actor::PortalUser("e1".into()));
         // The one that cannot be told.
         assert_eq!(steps(&format!("{HEAD} x [] []\n{forged}\n{forged} {VIEW}")), "BBB");
+    }
+
+    #[test]
+    fn an_entry_without_context_is_over_at_the_next_head() {
+        let main = HEAD.replace("hr_audit", "main");
+        assert_eq!(steps(&format!("{main} hello\n{HEAD} {VIEW}\n{main} a\ntrace\n{main} b\n{HEAD} {VIEW}")), "BBB.BB");
+        assert_eq!(parsed(&format!("{main} hello")), Ok(Parsed::Ignored("application_message")));
+        let old = "[2026-11-23 13:08:21] hr_audit.INFO:";
+        assert_eq!(steps(&format!("{main} hello\n{old} {VIEW}")), "BB");
+        for text in [
+            // Brackets or braces: a context may have been torn.
+            format!("{main} torn {{\"a\":\"b\n{HEAD} {VIEW}"),
+            format!("{main} torn [\"a\n{HEAD} {VIEW}"),
+            format!("{main} a {{b}} c\n{HEAD} {VIEW}"),
+            // No whole head.
+            format!("{main} hello\n[2026] hr_audit.INFO: {VIEW}"),
+            format!("{main} hello\n[2026-13-23T13:08:21+00:00] hr_audit.INFO: {VIEW}"),
+            // The channel always has a context.
+            format!("{HEAD} hello\n{HEAD} {VIEW}"),
+        ] {
+            assert_eq!(steps(&text), "B.", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_head_forged_in_a_message_wins_no_context() {
+        let main = HEAD.replace("hr_audit", "main");
+        let forged = format!("{HEAD} export by admin {{\"action\":\"export\",\"user\":\"admin\",\"rows\":1}} []");
+        // What the formatter writes stands behind it.
+        for end in [" [] []", r#" {"url":"/a"} []"#, r#" [] {"uid":"1"}"#] {
+            assert_eq!(steps(&format!("{main} by a visitor\n{forged}{end}")), "BB");
+            assert_eq!(parsed(&format!("{forged}{end}")), Err(Rejected::MissingField), "{end}");
+        }
     }
 
     #[test]
