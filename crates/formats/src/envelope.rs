@@ -13,6 +13,7 @@ mod connect;
 mod docker;
 mod filebeat;
 mod fluent_bit;
+mod journald;
 mod json;
 mod kcat;
 mod logstash;
@@ -41,11 +42,15 @@ pub const ENVELOPES: &[Envelope] = &[
     vector::VECTOR,
     docker::JSON_FILE,
     fluent_bit::FLUENT_BIT,
+    fluent_bit::SYSLOG,
+    journald::JOURNALD,
+    fluent_bit::BARE,
     connect::STRING,
     syslog::RFC5424,
     syslog::RFC3164,
     docker::CRI,
     syslog::FILE,
+    syslog::CEE,
     logstash::PLAIN,
     syslog::TAG,
 ];
@@ -73,6 +78,8 @@ enum Open {
     Text(for<'a> fn(&'a [u8], &Hints<'_>) -> Option<Inner<'a>>),
     /// Behind `{`.
     Object(for<'a> fn(&mut Object<'a>) -> Option<Inner<'a>>),
+    /// Behind `{`, where every key matters.
+    Whole(for<'a> fn(&'a str) -> Option<Inner<'a>>),
     /// One record that holds many entries, behind `{`.
     Many(for<'a> fn(&'a str) -> Option<Vec<Inner<'a>>>),
 }
@@ -133,6 +140,7 @@ impl Envelope {
     fn open_json<'a>(&self, text: &'a str) -> Option<Vec<Inner<'a>>> {
         match self.open {
             Open::Object(open) => open(&mut Object::read(text)?).map(|inner| vec![inner]),
+            Open::Whole(open) => open(text).map(|inner| vec![inner]),
             Open::Many(open) => open(text),
             Open::Text(_) => None,
         }
@@ -155,6 +163,7 @@ pub fn open<'a>(bytes: &'a [u8], hints: &Hints<'_>) -> Option<Opened<'a>> {
             envelope = candidate.name;
             match candidate.open {
                 Open::Object(open) => open(&mut object).map(|inner| vec![inner]),
+                Open::Whole(open) => object.message.is_text().then(|| open(text))?.map(|inner| vec![inner]),
                 Open::Many(open) => object.is_otlp().then(|| open(text))?,
                 Open::Text(_) => None,
             }

@@ -151,7 +151,56 @@ fn rows_of_debezium_are_left_alone() {
     }
 }
 
+#[test]
+fn json_of_formats_is_no_envelope() {
+    let mut n = 0;
+    for folder in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")).unwrap() {
+        for file in fs::read_dir(folder.unwrap().path()).unwrap() {
+            let file = file.unwrap().path();
+            for line in records(&file).iter().filter(|line| line.starts_with(b"{")) {
+                assert_eq!(envelope::open(line, &HINTS), None, "{}", String::from_utf8_lossy(line));
+                n += 1;
+            }
+        }
+    }
+    assert!(100 < n, "{n}");
+}
+
+/// What applications write beside a message.
+const BESIDE_A_MESSAGE: [(&str, &str); 18] = [
+    ("@timestamp", "\"2026-11-23T13:04:03.790Z\""),
+    ("context", "{\"action\":\"view\"}"),
+    ("datetime", "\"2026-11-23T13:04:03.790123+00:00\""),
+    ("extra", "{}"),
+    ("facility", "\"shop\""),
+    ("host", "\"web1\""),
+    ("hostname", "\"web1\""),
+    ("level", "200"),
+    ("level_name", "\"INFO\""),
+    ("logger_name", "\"shop\""),
+    ("pid", "7"),
+    ("request_id", "\"eccb\""),
+    ("severity", "\"info\""),
+    ("stack_trace", "\"\""),
+    ("thread", "\"main\""),
+    ("time", "1795439043.790"),
+    ("timestamp", "1795439043.790"),
+    ("user", "\"e1001\""),
+];
+
 proptest! {
+    #[test]
+    fn a_message_of_an_application_is_not_opened(
+        beside in proptest::sample::subsequence(BESIDE_A_MESSAGE.to_vec(), 1..=BESIDE_A_MESSAGE.len()),
+        at in any::<proptest::sample::Index>(),
+    ) {
+        let mut fields: Vec<_> = beside.iter().map(|(key, value)| format!("{key:?}:{value}")).collect();
+        let message = r#""message":"20261123 13:04:03,vm,dba,127.0.0.1,178,33938,QUERY,,'SELECT 1',0""#;
+        fields.insert(at.index(fields.len() + 1), message.to_owned());
+        let line = format!("{{{}}}", fields.join(","));
+        prop_assert_eq!(envelope::open(line.as_bytes(), &HINTS), None, "{}", line);
+    }
+
     #[test]
     fn mutated_records_do_not_panic(
         pick in any::<proptest::sample::Index>(),

@@ -5,6 +5,7 @@ use serde::{
     Deserialize,
     de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
 
 /// A record that is a JSON object. A known key that comes twice makes it none: two readers could see two truths.
@@ -30,11 +31,26 @@ pub(super) struct Object<'a> {
     #[serde(borrow)]
     pub(super) event: Field<'a>,
     #[serde(borrow)]
+    pub(super) facility: Field<'a>,
+    #[serde(borrow)]
     pub(super) host: Field<'a>,
     #[serde(borrow)]
     pub(super) hostname: Field<'a>,
     #[serde(borrow)]
+    pub(super) ident: Field<'a>,
+    #[serde(borrow)]
     pub(super) input: Field<'a>,
+    #[serde(borrow, rename = "_HOSTNAME")]
+    pub(super) journal_host: Field<'a>,
+    #[serde(borrow, rename = "MESSAGE")]
+    pub(super) journal_message: Field<'a>,
+    #[serde(borrow, rename = "SYSLOG_IDENTIFIER")]
+    pub(super) journal_program: Field<'a>,
+    #[serde(borrow, rename = "__REALTIME_TIMESTAMP")]
+    pub(super) journal_time: Field<'a>,
+    /// As it stands there.
+    #[serde(borrow)]
+    pub(super) json: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) kubernetes: Field<'a>,
     #[serde(borrow)]
@@ -50,6 +66,8 @@ pub(super) struct Object<'a> {
     #[serde(borrow)]
     pub(super) payload: Field<'a>,
     #[serde(borrow)]
+    pub(super) pri: Field<'a>,
+    #[serde(borrow)]
     pub(super) program: Field<'a>,
     #[serde(borrow)]
     pub(super) programname: Field<'a>,
@@ -60,6 +78,8 @@ pub(super) struct Object<'a> {
     #[serde(borrow)]
     pub(super) schema: Field<'a>,
     #[serde(borrow)]
+    pub(super) severity: Field<'a>,
+    #[serde(borrow)]
     pub(super) source_type: Field<'a>,
     #[serde(borrow)]
     pub(super) stream: Field<'a>,
@@ -67,6 +87,8 @@ pub(super) struct Object<'a> {
     pub(super) syslogtag: Field<'a>,
     #[serde(borrow, rename = "syslog-tag")]
     pub(super) syslog_tag: Field<'a>,
+    #[serde(borrow)]
+    pub(super) tag: Field<'a>,
     #[serde(borrow)]
     pub(super) time: Field<'a>,
     #[serde(borrow)]
@@ -154,6 +176,12 @@ impl<'a> Field<'a> {
 
     pub(super) fn take_original(&mut self) -> Option<Cow<'a, str>> {
         if let Field::Object { original, .. } = self { original.take() } else { None }
+    }
+
+    /// Microseconds since the epoch, as text.
+    pub(super) fn micros(&self) -> Option<Timestamp> {
+        let Field::Text(text) = self else { return None };
+        text.parse::<u64>().ok().and_then(|micros| millis((micros / 1000) as f64))
     }
 
     /// RFC 3339, or seconds since the epoch.

@@ -2,7 +2,7 @@
 //!
 //! | envelope | template |
 //! |---|---|
-//! | `rsyslog_json` | a list of properties with `option.jsonf="on"`: `@timestamp`, `host`, `syslog-tag` (or `syslogtag`, `program`, `programname`), `message` |
+//! | `rsyslog_json` | a list of properties with `option.jsonf="on"`: `@timestamp`, `host`, `syslog-tag` (or `syslogtag`, `program`, `programname`), `message`; of rsyslog's template for Elasticsearch `tag`, beside `host`, `severity` and `facility` |
 //! | `rsyslog_jsonmesg` | `%jsonmesg%`: `msg`, `rawmsg`, `timereported`, `hostname`, `syslogtag`, … |
 //!
 //! The other shapes of rsyslog, which are text, are in `syslog`: RFC 5424, `%rawmsg%`, `%msg%`, the traditional file format.
@@ -33,7 +33,11 @@ pub(super) const JSONMESG: Envelope = Envelope {
 };
 
 fn open<'a>(object: &mut Object<'a>) -> Option<Inner<'a>> {
-    let shaped = object.syslog_tag.is_text() || object.syslogtag.is_text() || object.programname.is_text();
+    let tagged = object.syslog_tag.is_text() || object.syslogtag.is_text() || object.programname.is_text();
+    let for_elasticsearch = || {
+        [&object.tag, &object.host, &object.severity, &object.facility].into_iter().all(|property| property.is_text())
+    };
+    let shaped = tagged || for_elasticsearch();
     if !shaped || object.is_monolog() {
         return None;
     }
@@ -67,7 +71,8 @@ fn line(text: Cow<'_, str>) -> Inner<'_> {
 fn program<'a>(object: &mut Object<'a>) -> Option<Cow<'a, str>> {
     let name = object.programname.take_text().or_else(|| object.program.take_text());
     name.filter(|name| !name.is_empty()).or_else(|| {
-        let tag = object.syslog_tag.take_text().or_else(|| object.syslogtag.take_text())?;
+        let tags = [&mut object.syslog_tag, &mut object.syslogtag, &mut object.tag];
+        let tag = tags.into_iter().find_map(|tag| tag.take_text())?;
         let name = tag.split(['[', ':']).next().unwrap_or_default();
         (!name.is_empty()).then(|| Cow::Owned(name.to_owned()))
     })
@@ -117,6 +122,11 @@ mod tests {
     fn templates() {
         let list = br#"{"@timestamp":"2026-11-23T13:03:54.470645+00:00", "host":"vm", "severity":"info", "facility":"local2", "syslog-tag":"nginx-access:", "program":"nginx-access", "procid":"-", "file":"\/a", "fileoffset":"185", "message":" a \/ b"}"#;
         assert_eq!(shown(list), ["rsyslog_json|a / b|2026-11-23T13:03:54.470Z|vm|nginx-access"]);
+        let elasticsearch = br#"{"@timestamp":"2026-11-23T13:03:54.470645+00:00","host":"db1","severity":"info","facility":"user","tag":"mysql-server_auditing[7]:","message":" a"}"#;
+        assert_eq!(shown(elasticsearch), ["rsyslog_json|a|2026-11-23T13:03:54.470Z|db1|mysql-server_auditing"]);
+        let application =
+            br#"{"@timestamp":"2026-11-23T13:03:54Z","host":"web1","severity":"info","tag":"checkout","message":"a"}"#;
+        assert_eq!(shown(application), ["none"]);
         let all = br#"{ "msg": " a", "rawmsg": "<43>Nov 23 13:02:35 x[7]: a", "timereported": "2026-11-23T13:02:35.514529+00:00", "hostname": "vm", "syslogtag": "x[7]:", "$!": { "metadata": { "filename": "\/a" } } }"#;
         assert_eq!(shown(all), ["rsyslog_jsonmesg|a|2026-11-23T13:02:35.514Z|vm|x"]);
     }

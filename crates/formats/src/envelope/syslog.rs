@@ -5,11 +5,13 @@
 //! | `rfc5424` | `<150>1 2026-11-23T13:03:54.470645+00:00 web1 nginx - - [id k="v"] <line>`; a BOM before the line is dropped |
 //! | `rfc3164` | `<150>Nov 23 13:03:54 web1 nginx[17]: <line>`, also without `<150>` (`RSYSLOG_TraditionalFileFormat`) and without the host (`%rawmsg%` of a local program) |
 //! | `rsyslog_file` | `2026-11-23T13:03:54.470645+00:00 web1 nginx: <line>` (`RSYSLOG_FileFormat`) |
+//! | `cee` | `@cee: {…}`, the mark of JSON that stands before it in syslog |
 //! | `syslog_tag` | ` nginx: <line>` or ` <line>`: what `%msg%` leaves |
 //!
 //! - A stamp of RFC 3164 has neither year nor zone. The zone is the source's; the year is the one that brings it nearest to
 //!   when the record was written, else to how far event time has come. Of a line in a file only the end of that file is known: the
 //!   year is the latest that is not after it, but for a day (clocks, zones). Where nothing is known it has no time.
+//!   Some senders write the year (`Nov 23 2026 13:03:54`) or a fraction (`Nov 23 13:03:54.470`): both are taken.
 //! - rsyslog's `%msg%` begins with a blank. One blank before a line is dropped.
 //! - nginx writes its own host name, and rsyslog's socket for local programs takes it for the tag: `web1 web1 nginx: `.
 //! - rsyslog writes control characters as `#033`. What a format wants undone is the format's business.
@@ -40,6 +42,13 @@ pub(super) const FILE: Envelope = Envelope {
     open: Open::Text(open_file),
 };
 
+pub(super) const CEE: Envelope = Envelope {
+    name: "cee",
+    summary: "JSON in syslog behind its mark, @cee:",
+    file: include_str!("syslog.rs"),
+    open: Open::Text(open_cee),
+};
+
 pub(super) const TAG: Envelope = Envelope {
     name: "syslog_tag",
     summary: "rsyslog's %msg%: a blank or a tag before the line",
@@ -52,9 +61,6 @@ const TAG_BYTES_MAX: usize = 48;
 
 /// Longest host, in bytes.
 const HOST_BYTES_MAX: usize = 255;
-
-/// Length of `Nov 23 13:03:54`.
-const STAMP_BYTES: usize = 15;
 
 /// How far a stamp may be behind the end of its file: as zones differ, and clocks.
 const AFTER_END_MAX: Span = Span::from_hours(24);
@@ -84,8 +90,7 @@ fn open_rfc5424<'a>(bytes: &'a [u8], _: &Hints<'_>) -> Option<Inner<'a>> {
 
 fn open_rfc3164<'a>(bytes: &'a [u8], hints: &Hints<'_>) -> Option<Inner<'a>> {
     let header = behind_priority(bytes).unwrap_or(bytes);
-    let (stamp, rest) = header.split_at_checked(STAMP_BYTES)?;
-    let stamp = Stamp::read(stamp)?;
+    let (stamp, rest) = Stamp::read(header)?;
     let inner = behind_stamp(rest.strip_prefix(b" ")?)?;
     Some(Inner { shipped_at: stamp.instant(hints), ..inner })
 }
@@ -98,6 +103,11 @@ fn open_file<'a>(bytes: &'a [u8], _: &Hints<'_>) -> Option<Inner<'a>> {
     let shipped_at = std::str::from_utf8(stamp).ok()?.parse().ok()?;
     let inner = behind_stamp(rest).filter(|inner| inner.program.is_some())?;
     Some(Inner { shipped_at: Some(shipped_at), ..inner })
+}
+
+fn open_cee<'a>(bytes: &'a [u8], _: &Hints<'_>) -> Option<Inner<'a>> {
+    let json = bytes.strip_prefix(b"@cee:")?.trim_ascii_start();
+    json.starts_with(b"{").then(|| Inner::of_bytes(json))
 }
 
 fn open_tag<'a>(bytes: &'a [u8], _: &Hints<'_>) -> Option<Inner<'a>> {
@@ -186,27 +196,46 @@ pub(super) fn without_blank(line: &[u8]) -> &[u8] {
 }
 
 /// `Nov 23 13:03:54`.
-struct Stamp(LocalTime);
+struct Stamp {
+    /// Of the year 0, if it has none.
+    local: LocalTime,
+    millis: u32,
+}
 
 impl Stamp {
-    fn read(bytes: &[u8]) -> Option<Self> {
+    /// The stamp, and what is behind.
+    fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let month = MONTHS.iter().position(|month| bytes.starts_with(month))?;
-        let shaped =
-            [(3, b' '), (6, b' '), (9, b':'), (12, b':')].iter().all(|(at, sign)| bytes.get(*at) == Some(sign));
-        let number = |from: usize| digits(bytes[from..from + 2].trim_ascii_start());
-        if bytes.len() != STAMP_BYTES || !shaped {
-            return None;
-        }
-        let (day, hour, minute, second) = (number(4)?, number(7)?, number(10)?, number(13)?);
-        Some(Stamp(LocalTime { year: 0, month: u32::try_from(month).ok()? + 1, day, hour, minute, second }))
+        let year = bytes.get(7..11).filter(|_| bytes.get(11) == Some(&b' ')).and_then(digits);
+        let date_bytes = if year.is_some() { 12 } else { 7 };
+        let (date, rest) = bytes.split_at_checked(date_bytes)?;
+        let (time, rest) = rest.split_at_checked(8)?;
+        let shaped = date[3] == b' ' && date[6] == b' ' && time[2] == b':' && time[5] == b':';
+        let number = |two: &[u8]| digits(two.trim_ascii_start());
+        let local = LocalTime {
+            year: i32::try_from(year.unwrap_or(0)).ok()?,
+            month: u32::try_from(month).ok()? + 1,
+            day: number(&date[4..6])?,
+            hour: number(&time[..2])?,
+            minute: number(&time[3..5])?,
+            second: number(&time[6..])?,
+        };
+        let (millis, rest) = fraction(rest);
+        shaped.then_some((Stamp { local, millis }, rest))
+    }
+
+    fn instant(&self, hints: &Hints<'_>) -> Option<Timestamp> {
+        let second =
+            if self.local.year == 0 { self.nearest(hints) } else { hints.zone.instant(self.local, hints.near) };
+        second.map(|second| Timestamp::from_millis(second.as_millis() + i64::from(self.millis)))
     }
 
     /// In the latest year that is not after what it must be before, or else in that which brings it nearest.
-    fn instant(&self, hints: &Hints<'_>) -> Option<Timestamp> {
+    fn nearest(&self, hints: &Hints<'_>) -> Option<Timestamp> {
         if let Some(until) = hints.until {
             let year = i32::try_from(until.to_civil().0).ok()?;
             return (0..=YEARS_BACK)
-                .filter_map(|back| hints.zone.instant(LocalTime { year: year + 1 - back, ..self.0 }, hints.near))
+                .filter_map(|back| hints.zone.instant(LocalTime { year: year + 1 - back, ..self.local }, hints.near))
                 .find(|at| *at <= until.saturating_add(AFTER_END_MAX));
         }
         if hints.near == Timestamp::MIN {
@@ -215,9 +244,17 @@ impl Stamp {
         let year = i32::try_from(hints.near.to_civil().0).ok()?;
         [year - 1, year, year + 1]
             .into_iter()
-            .filter_map(|year| hints.zone.instant(LocalTime { year, ..self.0 }, hints.near))
+            .filter_map(|year| hints.zone.instant(LocalTime { year, ..self.local }, hints.near))
             .min_by_key(|at| at.as_millis().abs_diff(hints.near.as_millis()))
     }
+}
+
+/// `.470` as milliseconds, whatever its length, and what is behind.
+fn fraction(bytes: &[u8]) -> (u32, &[u8]) {
+    let Some(behind) = bytes.strip_prefix(b".") else { return (0, bytes) };
+    let end = behind.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(behind.len());
+    let digit = |at: usize| behind[..end].get(at).map_or(0, |digit| u32::from(digit - b'0'));
+    if end == 0 { (0, bytes) } else { (digit(0) * 100 + digit(1) * 10 + digit(2), &behind[end..]) }
 }
 
 #[cfg(test)]
@@ -255,14 +292,33 @@ mod tests {
             ("Nov 23 13:06:01 vm vm nginx: {}", "rfc3164|{}|2026-11-23T13:06:01Z|vm|nginx"),
             ("<43>Nov 23 13:02:35 rsyslogd: a", "rfc3164|a|2026-11-23T13:02:35Z||rsyslogd"),
             ("Nov 23 13:06:01 vm 10.0.0.1 - -", "rfc3164|10.0.0.1 - -|2026-11-23T13:06:01Z|vm|"),
+            ("<14>Nov 23 2026 13:06:01 vm nginx: {}", "rfc3164|{}|2026-11-23T13:06:01Z|vm|nginx"),
+            ("Nov  3 1999 13:06:01 vm nginx: {}", "rfc3164|{}|1999-11-03T13:06:01Z|vm|nginx"),
+            ("<14>Nov 23 13:06:01.123 vm nginx: {}", "rfc3164|{}|2026-11-23T13:06:01.123Z|vm|nginx"),
+            ("Nov 23 2026 13:06:01.5 vm nginx: {}", "rfc3164|{}|2026-11-23T13:06:01.500Z|vm|nginx"),
+            ("Nov 23 13:06:01.123456789 vm nginx: {}", "rfc3164|{}|2026-11-23T13:06:01.123Z|vm|nginx"),
+            ("@cee:{}", "cee|{}|||"),
+            ("@cee: {}", "cee|{}|||"),
             ("2026-11-23T13:06:01.647611+01:00 vm a: b", "rsyslog_file|b|2026-11-23T12:06:01.647Z|vm|a"),
             (" nginx: {}", "syslog_tag|{}|||nginx"),
             (" magento-prod vm,root", "syslog_tag|magento-prod vm,root|||"),
         ] {
             assert_eq!(of(text), [seen], "{text}");
         }
-        for broken in ["Nov 23 13:06:01", "Nov 23 13:06:0x vm a: b", "Now 23 13:06:01 vm a: b", "Nov 99", " ", "a b: c"]
-        {
+        for broken in [
+            "Nov 23 13:06:01",
+            "Nov 23 13:06:0x vm a: b",
+            "Now 23 13:06:01 vm a: b",
+            "Nov 99",
+            " ",
+            "a b: c",
+            "Nov 23 13:06:01. vm a: b",
+            "Nov 23 2026 13:06 vm a: b",
+            "Nov 23 202x 13:06:01 vm a: b",
+            "Nov 23 13:06:01.12x vm a: b",
+            "@cee:",
+            "@cee: a",
+        ] {
             assert_eq!(of(broken), ["none"], "{broken}");
         }
     }
@@ -280,6 +336,15 @@ mod tests {
         assert_eq!(at("Feb 29 12:00:00 a b: c", "2027-06-01T00:00:00Z"), "2028-02-29T11:00:00Z");
         assert_eq!(at("Feb 31 12:00:00 a b: c", "2027-06-01T00:00:00Z"), "");
         assert_eq!(at("Jan  1 00:00:01 a b: c", ""), "");
+    }
+
+    #[test]
+    fn a_year_that_is_written_needs_no_other() {
+        for until in [None, Some("2026-12-30T00:00:00Z".parse().unwrap())] {
+            let hints = Hints { zone: &Zone::UTC, near: Timestamp::MIN, until };
+            let inner = open_rfc3164(b"Jan  5 2027 00:00:00.25 a b: c", &hints).unwrap();
+            assert_eq!(inner.shipped_at.unwrap().to_string(), "2027-01-05T00:00:00.250Z");
+        }
     }
 
     #[test]
