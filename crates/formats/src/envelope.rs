@@ -187,15 +187,24 @@ fn with_text<'a>(
     }
 }
 
+/// The first line of a file without the byte order mark that some editors and programs begin one with.
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 impl<'a> Inner<'a> {
     fn of_bytes(bytes: &'a [u8]) -> Self {
-        Inner { bytes: Cow::Borrowed(bytes), ..Inner::default() }
+        Inner { bytes: Cow::Borrowed(without_mark(bytes)), ..Inner::default() }
     }
 
     fn of_text(text: Cow<'a, str>) -> Self {
         let bytes = match text {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            Cow::Borrowed(text) => Cow::Borrowed(without_mark(text.as_bytes())),
+            Cow::Owned(mut text) => {
+                let marked = text.len() - without_mark(text.as_bytes()).len();
+                text.drain(..marked);
+                Cow::Owned(text.into_bytes())
+            }
         };
         Inner { bytes, ..Inner::default() }
     }
@@ -280,6 +289,14 @@ mod tests {
         assert_eq!(shown(objects.as_bytes()), ["none"]);
         let long = format!("{{\"log\":\"{}\"}}", "x".repeat(OPENED_BYTES_MAX));
         assert_eq!(shown(long.as_bytes()), ["none"]);
+    }
+
+    #[test]
+    fn the_mark_that_a_file_begins_with_is_none_of_its_text() {
+        for line in ["{\"log\":\"\u{feff}a\u{feff}\"}", r#"{"log":"\ufeffa\ufeff"}"#] {
+            assert_eq!(shown(line.as_bytes()), ["fluent_bit|a\\u{feff}|||"], "{line}");
+        }
+        assert_eq!(shown("2026-11-23T13:04:03Z stdout F \u{feff}a".as_bytes()), ["cri|a|2026-11-23T13:04:03Z||"]);
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! 2026-11-23 12:57:00 137 [Warning] Access denied for user 'root'@'10.0.0.9' (using password: YES)
 //! 2026-11-23 12:57:06 0 [Warning] Aborted connection 176 to db: 'hr' user: 'app' host: '10.0.1.21' (KILLED)
 //! 261123 12:57:12 server_audit: server_audit_excl_users set to 'nobody'.
+//! { "prio" : 3, "err_code" : 10926, "subsystem" : "Server", "msg" : "Access denied for user 'r'@'h' (using password: NO)", "time" : "2026-11-23T12:57:04.123456Z", "ts" : 1795438624123, "thread" : 9, "label" : "Note" }
 //! ```
 //!
-//! Writer: MariaDB 5.5 to 11, MySQL 5.5 to 8 (`log_sink_internal`, the usual form). Configuration: `log_error = FILE` and
+//! Writer: MariaDB 5.5 to 11, MySQL 5.5 to 8 (`log_sink_internal`, the usual form, or `log_sink_json`, of which each line is one message
+//! whole). Configuration: `log_error = FILE` and
 //! `log_warnings = 2` or more (MySQL: `log_error_verbosity = 3`), else refused logins are not in it. MySQL also writes its
 //! refusals as `[Note]`.
 //!
@@ -18,7 +20,8 @@
 //! | Normal shutdown | administration |
 //! | every other stamped message | ignored: `server_message` |
 //!
-//! Stamps are `2026-11-23  9:57:00`, `261123  9:57:00` (both local, so `zone` must be right) or MySQL's RFC 3339. What
+//! Stamps are `2026-11-23  9:57:00`, `261123  9:57:00` (both local, so `zone` must be right) or MySQL's RFC 3339; in JSON `time`, else
+//! the milliseconds of `ts`. What
 //! follows without a stamp (stack traces, InnoDB's monitor) belongs to the message before.
 //!
 //! **Which log counts refused logins?** The same refusal stands in server_audit (FAILED_CONNECT), the general log and here.
@@ -32,6 +35,8 @@
 
 use crate::database::{access_denied, short_stamp};
 use crate::lines::{Lines, Step};
+use crate::scalar::{Object, Scalar};
+use crate::sniff::has_key;
 use crate::text::lossy;
 use crate::zone::LocalTime;
 use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
@@ -57,8 +62,11 @@ const LEVEL_BYTES_MAX: usize = 40;
 /// Lines that the name in a refusal may span.
 const NAME_LINES_MAX: u32 = 8;
 
-/// A stamp and a level in brackets, or server_audit's own line.
+/// A stamp and a level in brackets, or server_audit's own line; or MySQL's JSON.
 fn looks_like(start: &[u8]) -> bool {
+    if is_json(start) {
+        return true;
+    }
     let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = &line[..line.len().min(STAMP_BYTES_MAX + LEVEL_BYTES_MAX)];
     let Some((stamp, message)) = std::str::from_utf8(valid_start(line)).ok().and_then(split_stamp) else {
@@ -70,11 +78,46 @@ fn looks_like(start: &[u8]) -> bool {
         && (behind_thread.starts_with("server_audit: ") || levels.iter().any(|level| behind_thread.starts_with(level)))
 }
 
+/// An object with the fields that `log_sink_json` begins a line with.
+fn is_json(line: &[u8]) -> bool {
+    line.starts_with(b"{") && has_key(line, &["prio"]) && has_key(line, &["err_code"])
+}
+
 fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Result<Parsed<'a>, Rejected> {
     let entry = lossy(bytes, &mut scratch.line).trim_end();
+    if entry.starts_with('{') {
+        let Object(Some(line)) = serde_json::from_str::<Object<Json<'_>>>(entry).map_err(|_| Rejected::NotJson)? else {
+            return Err(Rejected::NotJson);
+        };
+        let Json { msg: Scalar::Text(message), time, ts } = line else { return Err(Rejected::MissingField) };
+        let stamped = time.text().and_then(|time| time.parse().ok());
+        let at = stamped.or_else(|| ts.whole().filter(|millis| 0 < *millis).map(Timestamp::from_millis));
+        let message = match message {
+            Cow::Borrowed(message) => message,
+            Cow::Owned(message) => {
+                scratch.statement = message;
+                &scratch.statement
+            }
+        };
+        return message_activity(at.ok_or(Rejected::BadTime)?, message);
+    }
     let (stamp, message) = split_stamp(entry).ok_or(Rejected::NoHeader)?;
     let at = time(stamp, context).ok_or(Rejected::BadTime)?;
-    let message = said(message);
+    message_activity(at, said(message))
+}
+
+/// The fields we know of a line of `log_sink_json`.
+#[derive(serde::Deserialize)]
+struct Json<'a> {
+    #[serde(borrow, default)]
+    msg: Scalar<'a>,
+    #[serde(borrow, default)]
+    time: Scalar<'a>,
+    #[serde(borrow, default)]
+    ts: Scalar<'a>,
+}
+
+fn message_activity(at: Timestamp, message: &str) -> Result<Parsed<'_>, Rejected> {
     let mut activity = Activity::new(at, Operation::Connect);
     if let Some((user, host)) = access_denied(message) {
         activity.outcome = Outcome::Denied;
@@ -190,6 +233,10 @@ impl Lines for Tracker {
         let holds = |text: &[u8]| memchr::memmem::find(line, text).is_some();
         let ends = || holds(b"' (using password: ") || holds(b"' to database '");
         let in_name = 0 < self.name_lines && self.name_lines < NAME_LINES_MAX;
+        if !in_name && is_json(line) {
+            *self = Tracker { is_open: true, is_complete: true, name_lines: 0 };
+            return Step::Begin;
+        }
         let start = std::str::from_utf8(valid_start(&line[..line.len().min(STAMP_BYTES_MAX)]));
         if !in_name && start.is_ok_and(|start| split_stamp(start).is_some()) {
             let refusal = holds(b" Access denied for user '");
@@ -281,6 +328,23 @@ mod tests {
             ("2026-11-23 12:57:12 180 [Note] InnoDB: Online DDL : Start\n  more", "server_message"),
             ("2026-11-23 12:57:06 0 [Warning] Aborted connection 176", "malformed"),
             ("2026-13-23 12:57:06 0 [Note] x", "bad_time"),
+            (
+                r#"{ "prio" : 3, "err_code" : 10926, "source_line" : 1234, "subsystem" : "Server", "msg" : "Access denied for user 'r'@'h' (using password: NO)", "time" : "2026-11-23T12:57:04.123456Z", "ts" : 1795438624123, "thread" : 9, "label" : "Note" }"#,
+                "2026-11-23T12:57:04.123Z r@h Connect Denied",
+            ),
+            (
+                r#"{"prio":3,"err_code":10926,"msg":"Access denied for user 'x\n2026-11-23 \"a\"'@'10.0.0.9' (using password: YES)","ts":1795438624123}"#,
+                "2026-11-23T12:57:04.123Z x\n2026-11-23 \"a\"@10.0.0.9 Connect Denied",
+            ),
+            (
+                r#"{"prio":2,"err_code":10914,"msg":"Aborted connection 176 to db: 'hr' user: 'app' host: '10.0.1.21' (KILLED).","time":"2026-11-23T12:57:06Z"}"#,
+                "2026-11-23T12:57:06Z app@10.0.1.21 Disconnect Failed",
+            ),
+            (r#"{"prio":0,"err_code":10116,"msg":"starting","time":"2026-11-23T12:57:06Z"}"#, "server_message"),
+            (r#"{"prio":0,"err_code":10116,"time":"2026-11-23T12:57:06Z"}"#, "missing_field"),
+            (r#"{"prio":0,"err_code":10116,"msg":"starting"}"#, "bad_time"),
+            (r#"{"prio":0,"err_code":10116,"msg":"a","msg":"b","ts":1}"#, "not_json"),
+            (r#"{"prio":0,"err_code":10116,"msg":"#, "not_json"),
             ("Version: '10.11.19'", "no_header"),
             ("", "no_header"),
         ] {
@@ -300,5 +364,12 @@ mod tests {
         assert_eq!(step(posing), (Step::Continue, false));
         assert_eq!(step("'@'10.0.0.9' (using password: YES)"), (Step::Continue, true));
         assert_eq!(step(posing), (Step::Begin, true));
+        let json = r#"{ "prio" : 3, "err_code" : 10926, "msg" : "x", "ts" : 1795438624123 }"#;
+        assert_eq!(step(json), (Step::Begin, true));
+        assert_eq!(step(json), (Step::Begin, true));
+        assert_eq!(step(r#"{"msg":"x"}"#), (Step::Continue, true));
+        assert_eq!(step("2026-11-23 12:57:04 169 [Warning] Access denied for user 'x"), (Step::Begin, false));
+        assert_eq!(step(json), (Step::Continue, false));
+        assert!(looks_like(json.as_bytes()) && !looks_like(br#"{"msg":"\"prio\":1","err_code":1}"#));
     }
 }

@@ -367,7 +367,7 @@ impl Ingester {
             self.dead(bytes, &origin, "too_long", out);
             return self.counts.add(Outcome::DeadLettered, 1);
         }
-        let bytes = without_line_end(bytes);
+        let bytes = bare(bytes);
         if mode.is_drill() {
             return self.drill(bytes, origin, out);
         }
@@ -549,7 +549,7 @@ impl Ingester {
         out: &mut Out<'_>,
     ) -> Outcome {
         if let Some(first) = originals.first() {
-            self.decide_format(without_line_end(first), origin);
+            self.decide_format(bare(first), origin);
         }
         self.adopt(&assembly_before.lines.as_ref().map_or_else(String::new, |lines| lines.memory()));
         self.close();
@@ -562,7 +562,7 @@ impl Ingester {
             entries: 0,
         };
         for original in originals {
-            let original = without_line_end(original);
+            let original = bare(original);
             if self.assembly.lines.is_none() {
                 record.outcome = record.outcome.max(self.single(original, origin, out));
             } else {
@@ -774,7 +774,7 @@ impl Ingester {
     /// The lines of one text that was in a record.
     fn inner_lines(&mut self, bytes: &[u8], origin: &Origin, record: &mut Record, out: &mut Out<'_>) {
         let text = envelope::unfolded(bytes);
-        for line in split_lines(without_line_end(&text)) {
+        for line in split_lines(bare(&text)) {
             if record.lines_done <= record.at {
                 self.line(line, origin, record, out);
             }
@@ -869,7 +869,7 @@ impl Ingester {
         if self.lock.layers.as_ref().is_some_and(Vec::is_empty)
             && let Some(lines) = &mut self.assembly.lines
         {
-            split_lines(without_line_end(bytes)).for_each(|line| _ = lines.step(line));
+            split_lines(bare(bytes)).for_each(|line| _ = lines.step(line));
             self.abandon();
         }
     }
@@ -1130,8 +1130,9 @@ fn split_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Without one line end.
-fn without_line_end(bytes: &[u8]) -> &[u8] {
+/// Without the mark that a file may begin with, and one line end.
+fn bare(bytes: &[u8]) -> &[u8] {
+    let bytes = envelope::without_mark(bytes);
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     bytes.strip_suffix(b"\r").unwrap_or(bytes)
 }

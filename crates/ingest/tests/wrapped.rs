@@ -20,7 +20,7 @@ const AUTO: fn(&mut ingest::settings::Source) = |_| ();
 /// Envelopes that the property tests use, around a text; the last two in each other.
 type Wrap = fn(&str) -> String;
 
-const WRAPS: [(&str, Wrap); 11] = [
+const WRAPS: [(&str, Wrap); 14] = [
     ("none", str::to_owned),
     ("connect", |text| json!({"schema": {"type": "string", "optional": false}, "payload": text}).to_string()),
     ("json_string", |text| Value::from(text).to_string()),
@@ -32,6 +32,13 @@ const WRAPS: [(&str, Wrap); 11] = [
             .to_string()
     }),
     ("fluent_bit", |text| json!({"@timestamp": 1_795_439_043.790_123, "log": text}).to_string()),
+    ("fluent_syslog", |text| {
+        json!({"date": 1_795_439_043.0, "pri": "14", "ident": "db", "message": text, "host": "db1"}).to_string()
+    }),
+    ("fluent_message", |text| json!({"message": text, "tag": "shop", "time": 1_795_439_043.790_123}).to_string()),
+    ("journald", |text| {
+        json!({"date": 1_795_439_043.0, "MESSAGE": text, "SYSLOG_IDENTIFIER": "db", "_HOSTNAME": "db1"}).to_string()
+    }),
     ("vector", |text| json!({"message": text, "source_type": "file", "timestamp": "2026-11-23T13:04:03Z"}).to_string()),
     ("logstash", |text| {
         json!({"@version": "1", "@timestamp": "2026-11-23T13:04:03.790Z", "message": text}).to_string()
@@ -84,6 +91,23 @@ fn entries_torn_by_kcat_come_out_whole() {
         assert_eq!(seen.minutes().values().sum::<u64>(), entries as u64 - 1);
     }
     assert_eq!(torn.without_evidence(), dumped.without_evidence());
+}
+
+#[test]
+fn the_mark_that_a_file_begins_with_hides_no_line() {
+    for format in ["mariadb_slow_log", "mariadb_server_audit", "nginx_json"] {
+        let lines = golden(format, "normal");
+        let mut marked = lines.clone();
+        marked[0].splice(..0, *b"\xef\xbb\xbf");
+        for (name, wrap) in WRAPS {
+            for format in [format, "auto"] {
+                let [with, without] =
+                    [&marked, &lines].map(|lines| read(&plan(format, AUTO), &wrapped(lines, wrap), &[]));
+                assert_eq!(with.dead, without.dead, "{format} in {name}");
+                assert_eq!(with.without_evidence(), without.without_evidence(), "{format} in {name}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -238,7 +262,7 @@ fn lines_of_other_programs_do_not_end_a_literal() {
         for size in [2, 3, 5] {
             let texts = grouped(&records, &[size]);
             let mixed = texts.iter().filter(|text| text.windows(4).any(|part| part == b"web:")).count() as u64;
-            let records = wrapped(&texts, WRAPS[9].1);
+            let records = wrapped(&texts, WRAPS[12].1);
             for kills in [&[][..], &[1, 4, 9, 100]] {
                 let seen = read(&plan("mariadb_slow_log", AUTO), &records, kills);
                 assert_eq!(
