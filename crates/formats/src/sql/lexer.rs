@@ -735,6 +735,23 @@ mod tests {
         assert_eq!(words("a.1e5x, `b`.5c, c .5d"), ["a", ".", "1e5x", ",", "`b`", ".", "5c", ",", "c", ".5", "d"]);
         assert_eq!(words("a..5"), ["a", ".", ".5"]);
         assert_eq!(postgres("1FROM"), ["1", "FROM"]);
+        assert_eq!(words("a..5, `b`...5"), ["a", ".", ".5", ",", "`b`", ".", ".", ".5"]);
+    }
+
+    #[test]
+    fn every_token_has_an_end() {
+        let signs = [
+            ".", "..", "a", "`", "\"", "'", "1", "0x", "e", "+", "\\N", "@", "$", "/*", "*/", "--", "#", " ", ";", "\n",
+        ];
+        for count in 1..=4 {
+            for number in 0..signs.len().pow(count) {
+                let text: String = (0..count).map(|at| signs[number / signs.len().pow(at) % signs.len()]).collect();
+                for mut lexer in [Lexer::new(&text), Lexer::of(&text, Dialect::Postgres)] {
+                    let tokens = std::iter::from_fn(|| lexer.next()).take(text.len() + 1).count();
+                    assert!(tokens <= text.len(), "{text:?}");
+                }
+            }
+        }
     }
 
     #[test]
