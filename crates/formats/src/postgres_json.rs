@@ -9,6 +9,9 @@
 //! another. A known field that comes twice refuses the entry.
 //!
 //! The records of one statement are one entry of several lines, as there.
+//!
+//! What CloudNativePG makes of csvlog (`{"level":"info","logger":"pgaudit","msg":"record","record":{"log_time":…,"audit":{…}}}`) is not
+//! read: it has other names, and takes pgaudit's line apart.
 
 use crate::lines::{Lines, Step};
 use crate::postgres::{self, Record, Statements};
