@@ -22,17 +22,15 @@
 //! entry of another channel with one is refused as ambiguous, so that a person sees it, because the lines may just as well be one
 //! that was torn and another.
 //!
-//! What cannot be told: a *message* that holds `… [] []`, a line break and a whole entry with a context of its own. Do not put
+//! What cannot be told: a *message* that holds `… [] []` (or two blanks), a line break and a whole entry with a context of its own. Do not put
 //! what visitors type into messages, or use JSON. What was tried and dropped: to refuse stamps that go backwards (clocks of
 //! several processes do), and to begin at every header (each forged line is an entry then).
 //!
 //! Magento writes critical exceptions to `exception.log` and `system.log` both: read one of the two, or refusals count twice.
 //!
-//! A handler with `ignoreEmptyContextAndExtra` leaves empty ones out, so that entries of other channels have no end that could
-//! be told. Without a bracket or brace in it such an entry is over at a whole head: a stamp that is a time, channel, level. An
-//! entry of `hr_audit` has a context, and a head before its end stays text. What it costs: in a log of such a handler a message
-//! poses as an entry without forging an end first, and so does a refusal, which needs no context, in any. An entry with a context that
-//! is forged so where the formatter writes both has them behind it twice, and is refused.
+//! A handler with `ignoreEmptyContextAndExtra` leaves empty ones out, but not the blanks before them: an entry that ends in one
+//! blank has no extra fields, and its context stands at the end; one that ends in two has no context either, whatever its message holds. A shipper
+//! must not trim them. An entry of another channel without brackets, braces and blanks at its end is over where one of `hr_audit` begins.
 
 use crate::hr_audit::{CHANNEL, HrAudit};
 use crate::lines::{Lines, Step};
@@ -69,7 +67,7 @@ pub(crate) const SPEC: FormatSpec = FormatSpec {
 
 fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Result<Parsed<'a>, Rejected> {
     let Scratch { line, statement, .. } = scratch;
-    let entry = lossy(bytes, line).trim_end();
+    let entry = lossy(bytes, line).trim_end_matches(['\n', '\r']);
     let head = head(entry.as_bytes()).ok_or(Rejected::NoHeader)?;
     let (stamp, channel, rest) =
         (&entry[1..head.stamp_end], &entry[head.stamp_end + 2..head.channel_end], &entry[head.end..]);
@@ -93,7 +91,14 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
 /// The context, from the end of an entry. The formatter turned the line breaks in it into real ones: they are turned back,
 /// in `buffer`.
 fn audit<'a>(text: &'a str, buffer: &'a mut String) -> Option<HrAudit<'a>> {
-    let text = without_extra(text)?;
+    let text = match text.strip_suffix(' ') {
+        Some(text) if !text.ends_with(" []") => text,
+        _ => without_extra(text.trim_end())?,
+    };
+    // The context was left out.
+    if text.ends_with(' ') {
+        return None;
+    }
     let is_context = |from: usize| {
         let escaped = escaped(&text[from..]);
         serde_json::from_str::<IgnoredAny>(&escaped).is_ok().then_some(escaped)
@@ -167,7 +172,7 @@ fn is_time(stamp: &[u8]) -> bool {
 }
 
 /// Follows the lines of one log: an entry is over where no JSON value is open and the line ends as entries do, or where none was
-/// written and another begins.
+/// written and one of `hr_audit` begins.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tracker {
     open: bool,
@@ -176,7 +181,7 @@ pub(crate) struct Tracker {
     nesting: u64,
     depth: u32,
     ends: bool,
-    /// Neither the context nor the extra fields have begun, and both may have been left out.
+    /// Of a channel that may have no context, and nothing of one has been seen.
     bare: bool,
 }
 
@@ -213,7 +218,12 @@ impl Tracker {
             self.byte(*byte, before);
             before = *byte;
         }
-        self.ends = self.json == Json::Outside && matches!(before, b']' | b'}');
+        let ends = match line {
+            [.., b' ', b' '] => true,
+            [.., last, b' '] | [.., last] => matches!(last, b']' | b'}'),
+            [] => false,
+        };
+        self.ends = self.json == Json::Outside && ends;
         if matches!(self.json, Json::Escape { .. }) {
             // A backslash at the end of a line escapes nothing.
             self.json = Json::String { key: false };
@@ -278,7 +288,10 @@ impl Lines for Tracker {
     fn step(&mut self, line: &[u8]) -> Step {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if !self.open || self.ends || self.bare {
-            let head = head(line).filter(|head| !self.open || self.ends || is_time(&line[1..head.stamp_end]));
+            let is_audit = |head: &Head| {
+                line[head.stamp_end + 2..head.channel_end] == *CHANNEL.as_bytes() && is_time(&line[1..head.stamp_end])
+            };
+            let head = head(line).filter(|head| !self.open || self.ends || is_audit(head));
             if let Some(head) = head {
                 let bare = line[head.stamp_end + 2..head.channel_end] != *CHANNEL.as_bytes();
                 *self = Tracker { open: true, bare, ..Tracker::default() };
@@ -380,7 +393,7 @@ mod tests {
     #[test]
     fn an_entry_without_context_is_over_at_the_next_head() {
         let main = HEAD.replace("hr_audit", "main");
-        assert_eq!(steps(&format!("{main} hello\n{HEAD} {VIEW}\n{main} a\ntrace\n{main} b\n{HEAD} {VIEW}")), "BBB.BB");
+        assert_eq!(steps(&format!("{main} hello\n{HEAD} {VIEW}\n{main} a\ntrace\n{HEAD} {VIEW}")), "BBB.B");
         assert_eq!(parsed(&format!("{main} hello")), Ok(Parsed::Ignored("application_message")));
         let old = "[2026-11-23 13:08:21] hr_audit.INFO:";
         assert_eq!(steps(&format!("{main} hello\n{old} {VIEW}")), "BB");
@@ -392,6 +405,7 @@ mod tests {
             // No whole head.
             format!("{main} hello\n[2026] hr_audit.INFO: {VIEW}"),
             format!("{main} hello\n[2026-13-23T13:08:21+00:00] hr_audit.INFO: {VIEW}"),
+            format!("{main} hello\n{main} x [] []"),
             // The channel always has a context.
             format!("{HEAD} hello\n{HEAD} {VIEW}"),
         ] {
@@ -400,11 +414,34 @@ mod tests {
     }
 
     #[test]
+    fn blanks_say_what_was_left_out() {
+        let main = HEAD.replace("hr_audit", "main");
+        let context = VIEW.strip_suffix("[]").unwrap();
+        assert_eq!(
+            steps(&format!(
+                "{main} a  \n{main} b  \n{HEAD} {context}\n{main} two\nlines  \n{main} {{\"a\":1}} \n{main} x"
+            )),
+            "BBBB.BB"
+        );
+        let view = activity(&format!("{HEAD} {VIEW}"));
+        for entry in [format!("{HEAD} {context}"), format!("{HEAD} {context}\r\n"), format!("{HEAD} {VIEW} ")] {
+            assert_eq!(activity(&entry), view, "{entry:?}");
+        }
+        // What the message holds is neither, whatever was left out behind it.
+        let forged = r#"by {"action":"export","user":"admin","rows":9}"#;
+        assert_eq!(activity(&format!("{HEAD} {forged} {context}")), view);
+        assert_eq!(activity(&format!("{HEAD} {forged} [] {context}")), view);
+        for end in ["  ", " []  ", " [] {\"uid\":\"1\"}", "  {\"uid\":\"1\"}"] {
+            assert_eq!(parsed(&format!("{HEAD} {forged}{end}")), Err(Rejected::MissingField), "{end:?}");
+        }
+    }
+
+    #[test]
     fn a_head_forged_in_a_message_wins_no_context() {
         let main = HEAD.replace("hr_audit", "main");
         let forged = format!("{HEAD} export by admin {{\"action\":\"export\",\"user\":\"admin\",\"rows\":1}} []");
         // What the formatter writes stands behind it.
-        for end in [" [] []", r#" {"url":"/a"} []"#, r#" [] {"uid":"1"}"#] {
+        for end in [" [] []", r#" {"url":"/a"} []"#, r#" [] {"uid":"1"}"#, "  ", r#" {"url":"/a"} "#] {
             assert_eq!(steps(&format!("{main} by a visitor\n{forged}{end}")), "BB");
             assert_eq!(parsed(&format!("{forged}{end}")), Err(Rejected::MissingField), "{end}");
         }
