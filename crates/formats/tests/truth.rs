@@ -16,7 +16,7 @@
 //!
 //! A read is *missed* if a READ row shows an HR table that we do not name.
 //!
-//! Measured on 2026-11-26: 583 of 591 exact by the text alone (98.6 %), 587 with the rows (99.3 %), of whole texts 583 of
+//! Measured on 2026-11-28: 583 of 591 exact by the text alone (98.6 %), 587 with the rows (99.3 %), of whole texts 583 of
 //! 587 (99.3 %); 4 refused. Of 573 tables in READ rows, 4 are missed by the text alone, all in cut texts; none with the rows.
 
 // Helpers outside of #[test] functions; the exemption for tests does not reach them.
@@ -143,6 +143,26 @@ fn ninety_nine_of_a_hundred_statements_are_exact_and_no_read_is_missed() {
     assert!(98.5 <= percent(score.exact, score.counted), "the text alone: {score:#?}");
     assert_eq!(score.cut, 4, "{score:#?}");
     assert!(score.missed.is_empty(), "{:#?}", score.missed);
+}
+
+/// Statements that try to hide their table from who reads the text, as a server took them: numbers glued to FROM, comments with versions,
+/// scopes of common table expressions, names in every quote, HANDLER under another name.
+#[test]
+fn no_trick_hides_a_table() {
+    let mut score = Score::default();
+    let mut context = context();
+    let schema = "CREATE VIEW v AS SELECT * FROM hr_payroll";
+    let behind = Arc::make_mut(&mut context.tables_behind);
+    behind.extend(sql::definitions(schema, "shop").behind.into_iter().map(|(name, table)| (name, vec![table])));
+    score.add("tricks", include_bytes!("golden/mariadb_server_audit/tricks.log"), &context);
+    // What a variable runs, a name given by OPEN (which tells), and quotes in sessions whose `sql_mode` this log does not follow: there the
+    // rows of the same log tell.
+    let known = ["EXECUTE IMMEDIATE @s", "HANDLER hh READ", r#"AS "\\" FROM"#, r"SELECT \'\\\' FROM"];
+    assert_eq!(score.missed.len(), known.len(), "{:#?}", score.missed);
+    for (missed, known) in score.missed.iter().zip(known) {
+        assert!(missed.contains(known), "{missed}");
+    }
+    assert_eq!((score.counted, score.exact), (141, 135), "{:#?}", score.inexact);
 }
 
 /// What server_audit cuts, the slow log has whole: there, no statement needs the rows.
