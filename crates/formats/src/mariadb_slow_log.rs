@@ -56,6 +56,7 @@ mod tracker;
 
 use crate::address::ip_address;
 use crate::database::{outcome, poses_as_entry, short_stamp};
+use crate::places::places_of;
 use crate::sql::{Completeness, Statement};
 use crate::text::lossy;
 use crate::zone::LocalTime;
@@ -138,9 +139,11 @@ impl<'a> Header<'a> {
     fn read(entry: &'a str) -> Result<Self, Rejected> {
         let mut header = Header::default();
         let mut rest = entry;
+        // The lines are short: a search that is begun anew for each costs more.
+        let mut ends = places_of(b'\n', entry.as_bytes());
         while !rest.is_empty() {
-            let (line, behind) = match memchr::memchr(b'\n', rest.as_bytes()) {
-                Some(end) => (&rest[..end], &rest[end + 1..]),
+            let (line, behind) = match ends.next() {
+                Some(end) => (&rest[..end - (entry.len() - rest.len())], &entry[end + 1..]),
                 None => (rest, ""),
             };
             let line = line.strip_suffix('\r').unwrap_or(line);

@@ -5,7 +5,9 @@
 //!
 //! Backslashes escape quotes, except in threads that switched them off in a logged SET ([`QuoteModes`]).
 
+use crate::places::Places;
 use crate::sql::{CodeComment, QuoteModes, find_either};
+use wide::u8x16;
 
 /// Threads with other quotes than usual that are remembered; the one that was set longest ago is forgotten first.
 const THREADS_MAX: usize = 8;
@@ -119,19 +121,23 @@ impl OpenText {
         let byte = |at: usize| line.get(at).copied().unwrap_or(b'\n');
         self.line_ends = line.ends_with(b";");
         self.line_ends_in_line_comment = false;
+        let mut signs = Places::by(line, may_open);
         let mut at = match self.inside {
             Inside::Code => 0,
-            Inside::Quote(quote) => self.quoted(line, 0, quote),
+            Inside::Quote(quote) => self.quoted(line, 0, quote, &mut signs),
             Inside::Comment => self.comment(line, 0),
             Inside::Skipped { nested } => self.skipped(line, 0, nested),
         };
         // Where the code began that `last` does not know yet.
         let mut from = at;
         loop {
-            at += line[at..].iter().position(|byte| MAY_OPEN[usize::from(*byte)]).unwrap_or(line.len() - at);
-            let Some(sign) = line.get(at).copied() else { return self.code(&line[from..]) };
+            let Some(next) = signs.find(|next| at <= *next) else {
+                return self.code(line.get(from..).unwrap_or_default());
+            };
+            at = next;
+            let sign = line[at];
             if matches!(sign, b'\'' | b'"' | b'`') {
-                at = self.quoted(line, at + 1, sign);
+                at = self.quoted(line, at + 1, sign, &mut signs);
                 from = at;
                 continue;
             }
@@ -203,34 +209,31 @@ impl OpenText {
 
     /// From inside quotes to behind them, or to the end of the line.
     #[inline(always)]
-    fn quoted(&mut self, line: &[u8], from: usize, quote: u8) -> usize {
+    fn quoted(&mut self, line: &[u8], from: usize, quote: u8, signs: &mut impl Iterator<Item = usize>) -> usize {
         let is_name = quote == b'`' || (quote == b'"' && self.modes.ansi);
-        let backslash = if self.modes.escapes && !is_name { b'\\' } else { quote };
+        let escapes = self.modes.escapes && !is_name;
         let mut at = from;
-        while let Some(found) = find_either(line, at, quote, backslash) {
+        while let Some(found) = signs.find(|found| at <= *found) {
             if line[found] == quote {
                 self.inside = Inside::Code;
                 self.last = quote;
                 return found + 1;
             }
-            at = found + 2;
+            if escapes && line[found] == b'\\' {
+                at = found + 2;
+            }
         }
         self.inside = Inside::Quote(quote);
         line.len()
     }
 }
 
-/// Bytes of code with which something else may begin or end.
-const MAY_OPEN: [bool; 256] = {
-    let mut may = [false; 256];
-    let bytes = b"'\"`#-/*";
-    let mut at = 0;
-    while at < bytes.len() {
-        may[bytes[at] as usize] = true;
-        at += 1;
-    }
-    may
-};
+/// Bytes with which something may begin or end, in code or in quotes.
+#[inline]
+fn may_open(block: u8x16) -> u8x16 {
+    let is = |sign: u8| block.simd_eq(u8x16::splat(sign));
+    is(b'\'') | is(b'"') | is(b'`') | is(b'\\') | is(b'#') | is(b'-') | is(b'/') | is(b'*')
+}
 
 /// What a log remembers, and behind it in numbers the text whose rest may come: `7,9:2,1,0`.
 pub(crate) fn with_rest(memory: String, rest: &[u64]) -> String {
