@@ -105,7 +105,7 @@ $_SERVER['REQUEST_URI'] = '/portal/payroll/export?iban=DE00';
 $remote = new Magento\Framework\HTTP\PhpEnvironment\RemoteAddress('192.0.2.66');
 $audit = new HrAudit($logger, $remote);
 CurrentPerson::is('u1042');
-$audit->record('export', true, ['table' => 'hr_payroll', 'rows' => 3000, 'salary' => 1]);
+$audit->record('export', true, ['table' => 'hr.payroll', 'rows' => 3000, 'salary' => 1]);
 (new AdminLoginFailed($audit))->execute($observed(['user_name' => "root\n{\"action\":\"login\"}"]));
 (new AdminLogin($audit))->execute($observed(['user' => new Magento\User\Model\User('ada')]));
 $check('a login names the person', CurrentPerson::name() === 'ada');
@@ -116,7 +116,7 @@ $check('four lines, whatever a name holds', count($lines) === 4);
 $check('channel', array_unique(array_column($lines, 'channel')) === ['hr_audit']);
 $check('time with its zone', preg_match('/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+[+-]\d\d:\d\d$/', $lines[0]['datetime']) === 1);
 $check('what was done', $lines[0]['context'] == [
-    'action' => 'export', 'success' => true, 'table' => 'hr_payroll', 'rows' => 3000, 'user' => 'u1042',
+    'action' => 'export', 'success' => true, 'table' => 'hr.payroll', 'rows' => 3000, 'user' => 'u1042',
     'ip' => '192.0.2.66', 'route' => '/portal/payroll/export', 'request_id' => 'Zr@abc-DEF_123',
 ]);
 $check('a refused login', $lines[1]['context']['success'] === false && $lines[1]['context']['user'] === "root\n{\"action\":\"login\"}");

@@ -10,7 +10,7 @@
 //! | `ip` | address of the client as the application believes it: behind a proxy it must be set up to |
 //! | `success` | `false`: refused (a wrong password, no right to see it) |
 //! | `route` | path of the request, without query |
-//! | `table`, `tables` | one name or a list; `schema.table` or `table` |
+//! | `table`, `tables` | one name or a list: `schema.table`, or `table` of the schema that the source's `schema` names |
 //! | `rows` | rows shown, sent or changed, of all tables together |
 //! | `request_id` | the same as in the web log and the comment tag |
 //! | `session` | an id of the session, best a hash of it |

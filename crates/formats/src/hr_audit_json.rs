@@ -1,7 +1,7 @@
 //! # hr_audit_json: the channel hr_audit alone, as JSON
 //!
 //! ```json
-//! {"message":"employee_portal.export by e1013","context":{"action":"export","user":"e1013","ip":"192.0.2.99","success":true,"route":"/employee-portal/hr/payroll/export","table":"hr_payroll","rows":3000,"request_id":"eccb","session":"4124"},"level":200,"level_name":"INFO","channel":"hr_audit","datetime":"2026-11-23T13:08:21.012424+00:00","extra":{}}
+//! {"message":"employee_portal.export by e1013","context":{"action":"export","user":"e1013","ip":"192.0.2.99","success":true,"route":"/employee-portal/hr/payroll/export","table":"hr.payroll","rows":3000,"request_id":"eccb","session":"4124"},"level":200,"level_name":"INFO","channel":"hr_audit","datetime":"2026-11-23T13:08:21.012424+00:00","extra":{}}
 //! ```
 //!
 //! **The log to have**: it alone knows person, table and rows at once, on any database. Written by the application

@@ -49,6 +49,7 @@ use ipnet::IpNet;
 pub use lines::{Lines, MEMORY_BYTES_MAX, Step};
 pub use sql::{SqlTag, TagPosition};
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -137,6 +138,8 @@ pub struct Context {
     pub shipped_at: Option<Timestamp>,
     /// The host that runs the application, as the database names it, where a web log does not say.
     pub app_host: Option<Arc<str>>,
+    /// The schema of tables that an entry names without one; empty: unknown.
+    pub schema: Arc<str>,
     /// Proxies whose X-Forwarded-For is believed.
     pub trusted_proxies: Arc<[IpNet]>,
     /// Columns to be watched for, lower-case; see [`Activity::columns`].
@@ -269,8 +272,31 @@ impl FormatSpec {
             if activity.resources.iter().any(is_nameless) {
                 activity.resources.retain(|resource| !is_nameless(resource));
             }
+            qualify(&mut activity.resources, &context.schema);
         }
         parsed
+    }
+}
+
+/// Gives tables without a schema that one; each table stays once.
+fn qualify(resources: &mut Vec<Resource<'_>>, of_source: &str) {
+    if of_source.is_empty() {
+        return;
+    }
+    let mut at = 0;
+    while at < resources.len() {
+        let (before, rest) = resources.split_at_mut(at);
+        match &mut rest[0] {
+            Resource::Table { schema, .. } if schema.is_empty() => {
+                *schema = Cow::Owned(of_source.to_owned());
+                if before.contains(&rest[0]) || rest[1..].contains(&rest[0]) {
+                    resources.remove(at);
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
     }
 }
 
@@ -308,6 +334,7 @@ impl Default for Context {
             cut: false,
             shipped_at: None,
             app_host: None,
+            schema: Arc::default(),
             trusted_proxies: Arc::default(),
             watched_columns: Arc::default(),
             tables_behind: Arc::default(),
@@ -327,6 +354,29 @@ mod tests {
             assert!(!format.summary.is_empty() && !format.summary.contains('\n'), "{}", format.name);
             assert_eq!(FormatSpec::by_name(format.name).map(|found| found.name), Some(format.name));
         }
+    }
+
+    #[test]
+    fn tables_without_a_schema_have_that_of_the_source() {
+        let tables = |format: &str, line: &str, schema: &str| {
+            let (format, mut scratch) = (FormatSpec::by_name(format).unwrap(), Scratch::default());
+            let behind = TableBehind { schema: "hr".into(), name: "payroll".into(), through: Behind::View };
+            let context = Context {
+                schema: schema.into(),
+                tables_behind: Arc::new([("hr.v_pay".into(), vec![behind])].into()),
+                ..Context::default()
+            };
+            let Ok(Parsed::Activity(activity)) = format.parse(line.as_bytes(), &mut scratch, &context) else {
+                panic!("{line}")
+            };
+            activity.resources.iter().map(|resource| resource.name().into_owned()).collect::<Vec<_>>()
+        };
+        let line = r#"{"action":"export","tables":["pay","hr.pay","shop.pay","leave"],"route":"/x","datetime":"2026-11-23T13:08:21Z"}"#;
+        assert_eq!(tables("hr_audit_json", line, ""), ["pay", "hr.pay", "shop.pay", "leave", "/x"]);
+        assert_eq!(tables("hr_audit_json", line, "hr"), ["hr.pay", "shop.pay", "hr.leave", "/x"]);
+        let log =
+            "## 2026-11-23 13:08:21\n## 14 ## QUERY\nSQL: SELECT * FROM v_pay JOIN leave_days\nAFF: 1\nTIME: 0.0004\n";
+        assert_eq!(tables("magento_db_log", log, "hr"), ["hr.leave_days", "hr.payroll"]);
     }
 
     #[test]

@@ -26,7 +26,7 @@
 //! | `BIND:` | the values: never kept |
 //! | `AFF:` | what PDO's `rowCount` said: of a read the rows sent, of a write the rows affected |
 //!
-//! What it cannot know: the account (it is Magento's, whichever `env.php` has) and the schema; who asked, unless a comment tag
+//! What it cannot know: the account (it is Magento's, whichever `env.php` has) and the schema (write it as the source's `schema`); who asked, unless a comment tag
 //! says so; statements that failed, which are not written; and all that goes past Magento. The client host is the source's
 //! `app_host`, as the file does not name it.
 //!

@@ -1459,6 +1459,7 @@ fn hash_of_table(table: &Resource<'_>) -> u64 {
 
 /// The tables that the configuration puts behind a name.
 fn behind<'c>(context: &'c Context, schema: &str, name: &str) -> &'c [TableBehind] {
+    let schema = if schema.is_empty() { &context.schema } else { schema };
     let mut key = String::with_capacity(schema.len() + 1 + name.len());
     key.extend([schema, ".", name]);
     key.make_ascii_lowercase();

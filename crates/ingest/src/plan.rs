@@ -130,6 +130,7 @@ impl Plan {
             login_routes: attribution.login_routes.iter().filter_map(|route| Glob::path(route)).collect(),
             query_log_limit: source.query_log_limit,
             app_host: source.app_host.as_deref().map(Arc::from),
+            schema: source.schema.as_deref().unwrap_or_default().into(),
             trusted_proxies: settings.network.trusted_proxies.iter().filter_map(|net| net.parse().ok()).collect(),
             watched_columns: Arc::new(columns.names().map(Box::from).collect()),
             tables_behind: Arc::new(tables_behind(settings)),

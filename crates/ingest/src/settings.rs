@@ -64,6 +64,10 @@ pub struct Source {
     /// Web logs: the host that runs the application, as the database names it, where the log does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_host: Option<String>,
+    /// The schema of tables that the log names without one, as an application's own log and Magento's `db.log` do: what is classified and
+    /// counted is `schema.table`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
     /// `server_audit_query_log_limit` of the server, in bytes: texts that come near it may have been cut.
     #[serde(default = "query_log_limit")]
     pub query_log_limit: usize,
@@ -264,6 +268,7 @@ impl Source {
             counts: None,
             one_in: one(),
             app_host: None,
+            schema: None,
             query_log_limit: query_log_limit(),
         }
     }
@@ -486,6 +491,14 @@ impl Settings {
                     "app_host is empty; name the host as the database sees it, or leave the key out".into(),
                 );
             }
+            if let Some(schema) = &source.schema
+                && (schema.is_empty() || schema.contains(['.', '*']))
+            {
+                problem(
+                    "schema",
+                    format!("schema `{}` must be the name of one, without dots and stars", printable(schema)),
+                );
+            }
             if source.one_in == 0 {
                 problem("one_in", "one_in `0` must be at least 1: the log holds one of so many statements".into());
             }
@@ -656,6 +669,11 @@ impl Settings {
                 let text = format!("a log of format `{}` has no rows to multiply", source.format);
                 notes.push((format!("sources[{at}].one_in"), text));
             }
+            if source.schema.is_none() && (is_own_log(&source.format) || source.format == "magento_db_log") {
+                let text = "missing: where this log names a table without its schema, no pattern such as `hr.*` matches it, and it counts apart \
+                            from the `schema.table` of other logs; write the application's schema";
+                notes.push((format!("sources[{at}].schema"), text.into()));
+            }
             let other = self.sources[..at].iter().find(|other| {
                 other.database == source.database
                     && other.format != source.format
@@ -760,6 +778,7 @@ mod tests {
             counts = ["statements", "rows"]
             one_in = 0
             app_host = ""
+            schema = "hr.*"
             "#,
         )
         .unwrap();
@@ -770,6 +789,7 @@ mod tests {
                 "sources[0].zone",
                 "sources[0].counts",
                 "sources[0].app_host",
+                "sources[0].schema",
                 "sources[0].one_in",
                 "network.trusted_proxies[1]",
                 "privacy.key_file",
@@ -849,6 +869,13 @@ mod tests {
             format = "mariadb_server_audit"
             zone = "UTC"
             one_in = 10
+            [[sources]]
+            name = "portal"
+            format = "hr_audit_json"
+            [[sources]]
+            name = "payroll"
+            format = "hr_audit_json"
+            schema = "hr"
             "#,
         )
         .unwrap();
@@ -867,7 +894,8 @@ mod tests {
         assert!(told("classification.tables.\"shop.gone\"", "matches nothing"), "{notes:#?}");
         assert!(told("classification.routes.\"/rest/V1/hr/**\"", "matches nothing"), "{notes:#?}");
         assert!(told("sources[0].one_in", "no rows"), "{notes:#?}");
-        assert_eq!(notes.len(), 8, "{notes:#?}");
+        assert!(told("sources[1].schema", "counts apart"), "{notes:#?}");
+        assert_eq!(notes.len(), 9, "{notes:#?}");
     }
 
     #[test]

@@ -120,6 +120,24 @@ fn counted(settings: &Settings, name: &str) -> [bool; 5] {
 }
 
 #[test]
+fn a_table_that_the_application_names_without_a_schema_is_that_of_other_logs() {
+    let settings = settings(
+        r#"
+        sources = [
+            { name = "app", format = "hr_audit_json", schema = "hr" },
+            { name = "lone", format = "hr_audit_json" },
+        ]
+        "#,
+    );
+    let lines = hr_audit("export", "u4", r#","table":"bank_accounts","rows":30000"#);
+    let tallies = read(&settings, &[("app", &lines)]);
+    assert_eq!(tallies.get(EntityKind::UserTable, "u4|hr.bank_accounts", Metric::RowsSent), 30_000);
+    assert_eq!(tallies.get(EntityKind::Table, "hr.bank_accounts", Metric::RowsSent), 30_000);
+    let tallies = read(&settings, &[("lone", &lines)]);
+    assert!(tallies.0.keys().all(|(kind, _)| *kind != EntityKind::Table), "no schema, no pattern");
+}
+
+#[test]
 fn each_measure_has_one_source_of_record() {
     let mut settings = settings(DATABASE);
     for (name, counts) in [

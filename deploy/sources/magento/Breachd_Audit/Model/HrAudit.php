@@ -10,9 +10,9 @@ use Psr\Log\LoggerInterface;
 /**
  * The application's own word on what was done with personal data: breachd's format `hr_audit_json`.
  *
- *     $this->hrAudit->record('export', true, ['route' => '/portal/payroll/export', 'table' => 'hr_payroll', 'rows' => 3000]);
+ *     $this->hrAudit->record('export', true, ['route' => '/portal/payroll/export', 'table' => 'hr.payroll', 'rows' => 3000]);
  *
- * It never breaks the request: a log that cannot be written is PHP's error log's business.
+ * Tables are `schema.table`, as in breachd's classification. It never breaks the request: a log that cannot be written is PHP's error log's business.
  */
 class HrAudit
 {
