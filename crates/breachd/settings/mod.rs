@@ -479,6 +479,8 @@ impl Settings {
                 "`detector.{key}` is over and does nothing any more; {owner} answers for it: renew it or take it out"
             )
         }));
+        notes.extend(self.people.notes().iter().map(|note| format!("`directory.file`: {note}")));
+        notes.extend(self.networks.notes().iter().map(|(line, note)| format!("`geo.file`: line {line}: {note}")));
         let lint = self.ingest().lint(&ingest::settings::Seen::default());
         notes.extend(lint.into_iter().map(|(key, text)| format!("`{key}`: {text}")));
         notes

@@ -18,6 +18,7 @@ pub struct Directory {
     /// Employees who cannot log in.
     without_login: Vec<Person>,
     digest: Box<str>,
+    notes: Vec<TableError>,
 }
 
 /// One row.
@@ -30,7 +31,7 @@ pub struct Person {
     pub from: Option<Timestamp>,
     /// The first moment no longer covered; `None` if open. A date alone means to the end of that day.
     pub to: Option<Timestamp>,
-    /// IANA name of the time zone.
+    /// IANA name of the time zone. Nothing goes by it yet.
     pub zone: Box<str>,
     /// Address of e-mail; empty: unknown.
     pub email: Box<str>,
@@ -49,6 +50,7 @@ impl Directory {
         let more = ["email", "language", "jurisdiction"];
         let digest: String = Sha256::digest(csv.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         let mut directory = Directory { digest: digest.into(), ..Directory::default() };
+        let mut lines: HashMap<Box<str>, Vec<usize>> = HashMap::new();
         for (line, [user, role, department, employee_id, from, to, zone], [email, language, jurisdiction]) in
             table::rows_and_more(csv, columns, more, DIRECTORY_ROWS_MAX)?
         {
@@ -84,10 +86,19 @@ impl Directory {
             };
             match &*user {
                 "" => directory.without_login.push(person),
-                _ => directory.people.entry(user.into()).or_default().push(person),
+                _ => {
+                    lines.entry(user.as_str().into()).or_default().push(line);
+                    directory.people.entry(user.into()).or_default().push(person);
+                }
             }
         }
+        directory.notes = notes(&directory.people, &lines);
         Ok(directory)
+    }
+
+    /// Rows that are right and probably not meant, the first of them.
+    pub fn notes(&self) -> &[TableError] {
+        &self.notes
     }
 
     /// The same people under other login names, such as pseudonyms.
@@ -153,6 +164,43 @@ impl Directory {
     }
 }
 
+/// `lines`: of each person's rows.
+fn notes(people: &HashMap<Box<str>, Vec<Person>>, lines: &HashMap<Box<str>, Vec<usize>>) -> Vec<TableError> {
+    let mut notes = Vec::new();
+    for (user, rows) in people {
+        let mut numbered: Vec<(&Person, usize)> = rows.iter().zip(lines[user].iter().copied()).collect();
+        let mut note = |line, problem: &str| notes.push(TableError { line, problem: problem.to_owned() });
+        let ends = |row: &Person| row.to.unwrap_or(Timestamp::MAX);
+        numbered.retain(|(row, line)| {
+            let covers = row.from.is_none_or(|from| from < ends(row));
+            if !covers {
+                note(*line, "`from` is after `to`: the row never holds");
+            }
+            covers
+        });
+        numbered.sort_by_key(|(row, line)| (row.from, *line));
+        // Of those before, the two different roles that end last.
+        let mut last: Vec<(&str, Timestamp)> = Vec::new();
+        for (row, line) in numbered {
+            if last.iter().any(|(role, end)| **role != *row.role && row.from.is_none_or(|from| from < *end)) {
+                note(line, "the person has another role in another row at the same time; the first of the file counts");
+            }
+            match last.iter_mut().find(|(role, _)| **role == *row.role) {
+                Some((_, end)) => *end = ends(row).max(*end),
+                None => last.push((&row.role, ends(row))),
+            }
+            last.sort_by_key(|(_, end)| std::cmp::Reverse(*end));
+            last.truncate(2);
+        }
+    }
+    notes.sort_by_key(|note| note.line);
+    notes.truncate(NOTES_MAX);
+    notes
+}
+
+/// Rows that [`Directory::notes`] tells of. Beyond: not told.
+const NOTES_MAX: usize = 10;
+
 /// Characters of what is wrong that an error shows.
 const SHOWN_MAX: usize = 20;
 
@@ -197,6 +245,21 @@ mod tests {
         assert_eq!(directory.len(), 2);
         let renamed = directory.renamed(|user| format!("p-{user}").into());
         assert_eq!(renamed.role("p-u1", at("2026-03-02T00:00:00Z")), "payroll");
+    }
+
+    #[test]
+    fn rows_that_never_hold_or_contradict_each_other_are_told() {
+        let lines = |rows: &[&str]| {
+            let text = format!("\u{feff}{HEADER}{}\n", rows.join("\n"));
+            let directory = Directory::parse(&text).unwrap();
+            directory.notes().iter().map(|note| note.line).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(&["u1,ess,d,7,2026-03-02,2026-03-01,UTC,", "u1,ess,d,7,2026-03-02,2026-03-02,UTC,"]), [2]);
+        assert_eq!(lines(&["u1,ess,d,7,,,UTC,", "u1,payroll,d,7,,,UTC,", "u2,payroll,d,8,,,UTC,"]), [3]);
+        assert_eq!(lines(&["u1,ess,d,7,,,UTC,", "u1,ess,e,7,,,UTC,"]), [0; 0], "one role in two departments");
+        assert_eq!(lines(&["u1,ess,d,7,,2026-03-01,UTC,", "u1,payroll,d,7,2026-03-02,,UTC,"]), [0; 0]);
+        let long = ["u1,a,d,7,,2030-01-01,UTC,", "u1,b,d,7,,2026-01-01,UTC,", "u1,a,d,7,2027-01-01,,UTC,"];
+        assert_eq!(lines(&long), [3]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Addresses of the Internet as text, as the standard library reads them.
 
+use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// An address in its plain form, without port, brackets or zone.
@@ -43,6 +44,14 @@ fn dotted(bytes: &[u8]) -> Option<Ipv4Addr> {
     (dots == 3 && digits != 0).then(|| Ipv4Addr::from_octets(octets))
 }
 
+/// A network in CIDR notation. One of IPv4 that is mapped into IPv6 is the network of IPv4, as all addresses are.
+pub fn network(text: &str) -> Option<IpNet> {
+    let network: IpNet = text.trim().parse().ok()?;
+    let IpNet::V6(wide) = network else { return Some(network) };
+    let folded = wide.prefix_len().checked_sub(96).zip(wide.addr().to_ipv4_mapped());
+    Some(folded.and_then(|(prefix, address)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::V4))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +62,21 @@ mod tests {
         fn what_it_reads_the_standard_library_reads(text in "[0-9.]{0,17}|([0-9]{1,3}[.]){3}[0-9]{1,3}|[0-9a-f:.]{0,24}") {
             prop_assert_eq!(ip_address(&text), text.parse().ok());
             prop_assert_eq!(dotted(text.as_bytes()), text.parse().ok());
+        }
+    }
+
+    #[test]
+    fn networks_of_ipv4_are_folded() {
+        for (text, expected) in [
+            ("10.1.0.0/16", Some("10.1.0.0/16")),
+            (" ::ffff:10.1.0.0/112 ", Some("10.1.0.0/16")),
+            ("::ffff:0:0/96", Some("0.0.0.0/0")),
+            ("::ffff:0:0/95", Some("::ffff:0.0.0.0/95")),
+            ("2001:db8::/32", Some("2001:db8::/32")),
+            ("10.1.0.0/33", None),
+            ("10.1.0.0", None),
+        ] {
+            assert_eq!(network(text).map(|network| network.to_string()).as_deref(), expected, "{text}");
         }
     }
 

@@ -44,6 +44,7 @@ mod web;
 mod zone;
 
 use activity::{Activity, Resource, Timestamp};
+pub use address::network;
 pub use glob::{Glob, Specificity};
 use ipnet::IpNet;
 pub use lines::{Lines, MEMORY_BYTES_MAX, Step};
@@ -54,6 +55,7 @@ use std::{
     sync::Arc,
 };
 pub use text::{comparable_path, percent_decoded};
+pub use web::host;
 pub use zone::Zone;
 
 /// All formats, in the order in which the manual shows them.

@@ -39,6 +39,7 @@ mod line;
 mod page;
 mod personal;
 
+pub use client::host;
 pub(crate) use escape::{Escapes, Raw};
 pub(crate) use json::Dialect;
 pub(crate) use line::{Known, Line, Meaning, clf_time};

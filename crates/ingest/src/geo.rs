@@ -13,7 +13,7 @@
 //! Names of operators are cut at [`OPERATOR_BYTES_MAX`] bytes. A database is copied into memory; a lookup that fails in a
 //! broken one gives nothing.
 
-use crate::limits::OPERATOR_BYTES_MAX;
+use crate::limits::{FILE_NOTES_MAX, OPERATOR_BYTES_MAX};
 use ipnet::IpNet;
 use maxminddb::Reader;
 use serde::Deserialize;
@@ -40,6 +40,7 @@ pub struct Geo {
     names_operators: bool,
     database: Option<Arc<Reader<Vec<u8>>>>,
     operators: Option<Arc<Reader<Vec<u8>>>>,
+    notes: Vec<(usize, &'static str)>,
 }
 
 /// What the file says of some networks.
@@ -109,8 +110,12 @@ impl Geo {
         let mut geo = Geo::default();
         let mut problems = Vec::new();
         let mut numbers: HashMap<Row, u32> = HashMap::new();
-        let mut lines =
-            csv.lines().enumerate().map(|(at, line)| (at + 1, line.trim())).filter(|(_, line)| !line.is_empty());
+        let mut lines = csv
+            .trim_start_matches('\u{feff}')
+            .lines()
+            .enumerate()
+            .map(|(at, line)| (at + 1, line.trim()))
+            .filter(|(_, line)| !line.is_empty());
         let Some((number, header)) = lines.next() else { return Ok(geo) };
         let names: Vec<&str> = fields(header).collect();
         let columns = COLUMNS.map(|column| names.iter().position(|name| *name == column));
@@ -139,19 +144,27 @@ impl Geo {
                 geo.places.push(place.clone());
                 (geo.places.len() - 1) as u32
             });
-            match field(network).parse::<IpNet>() {
-                Ok(IpNet::V4(net)) => {
+            match formats::network(field(network)) {
+                Some(net) => {
                     let prefix = std::cmp::Reverse(net.prefix_len());
-                    geo.v4.entry(prefix).or_default().insert(net.network().into(), place);
+                    let before = match net {
+                        IpNet::V4(net) => geo.v4.entry(prefix).or_default().insert(net.network().into(), place),
+                        IpNet::V6(net) => geo.v6.entry(prefix).or_default().insert(net.network().into(), place),
+                    };
+                    if before.is_some_and(|before| before != place) && geo.notes.len() < FILE_NOTES_MAX {
+                        geo.notes
+                            .push((number, "an earlier line has the same network as something else; this one counts"));
+                    }
                 }
-                Ok(IpNet::V6(net)) => {
-                    let prefix = std::cmp::Reverse(net.prefix_len());
-                    geo.v6.entry(prefix).or_default().insert(net.network().into(), place);
-                }
-                Err(_) => problems.push((number, "network must be in CIDR notation, such as `203.0.113.0/24`".into())),
+                None => problems.push((number, "network must be in CIDR notation, such as `203.0.113.0/24`".into())),
             }
         }
         if problems.is_empty() { Ok(geo) } else { Err(problems) }
+    }
+
+    /// Lines of the CSV file that are right and probably not meant, the first of them.
+    pub fn notes(&self) -> &[(usize, &'static str)] {
+        &self.notes
     }
 
     /// `GB/home`, `/office` where the country is not known, `GB` where the kind is not.
@@ -437,6 +450,16 @@ mod tests {
                 let _ = (geo.place([81, 2, 9, 9].into()), geo.operator([24, 16, 9, 9].into()));
             }
         }
+    }
+
+    #[test]
+    fn a_network_that_is_two_things_is_told() {
+        let geo = Geo::parse(
+            "\u{feff}network,country,kind\n10.1.0.0/16,DE,office\n::ffff:10.1.0.0/112,,vpn\n10.1.0.0/16,,vpn\n",
+        )
+        .unwrap();
+        assert_eq!(geo.notes().iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3]);
+        assert_eq!(geo.place([10, 1, 2, 3].into()).as_deref(), Some("/vpn"));
     }
 
     #[test]

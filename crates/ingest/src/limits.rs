@@ -60,6 +60,9 @@ pub const COVERED_TABLES_MAX: usize = 512;
 /// Bytes of the name of a network's operator that are kept.
 pub const OPERATOR_BYTES_MAX: usize = 64;
 
+/// Notes on lines of a file that are right and probably not meant. Beyond: not told.
+pub(crate) const FILE_NOTES_MAX: usize = 10;
+
 /// Records of one request that are named. Beyond: they are not.
 pub const REQUESTED_MAX: usize = 64;
 

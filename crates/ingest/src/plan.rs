@@ -58,7 +58,7 @@ pub struct Plan {
     pub(crate) one_in: u64,
     /// Bytes of a portal user are those sent over HTTP, not those of result sets.
     pub(crate) http_bytes_of_users: bool,
-    /// Application hosts by their name in web logs, lower-case.
+    /// Application hosts by their name in web logs, as [`formats::host`] has it, lower-case.
     pub(crate) app_hosts: Arc<BTreeMap<Box<str>, Box<str>>>,
     pub(crate) request_ids: bool,
     /// Accounts, as `account@host`, whose tags are believed; empty: all.
@@ -131,7 +131,7 @@ impl Plan {
             query_log_limit: source.query_log_limit,
             app_host: source.app_host.as_deref().map(Arc::from),
             schema: source.schema.as_deref().unwrap_or_default().into(),
-            trusted_proxies: settings.network.trusted_proxies.iter().filter_map(|net| net.parse().ok()).collect(),
+            trusted_proxies: settings.network.trusted_proxies.iter().filter_map(|net| formats::network(net)).collect(),
             watched_columns: Arc::new(columns.names().map(Box::from).collect()),
             tables_behind: Arc::new(tables_behind(settings)),
             ..Context::default()
@@ -170,7 +170,7 @@ impl Plan {
                 attribution
                     .app_hosts
                     .iter()
-                    .map(|(web, database)| (web.to_ascii_lowercase().into(), database.as_str().into()))
+                    .map(|(web, database)| (host_key(web).into(), database.as_str().into()))
                     .collect(),
             ),
             request_ids: attribution.request_ids,
@@ -322,6 +322,11 @@ pub(crate) fn rank(format: &str, measure: Measure) -> Option<u8> {
     }
 }
 
+/// An application host as web logs name it, for comparison.
+pub(crate) fn host_key(web: &str) -> String {
+    formats::host(web.into()).to_ascii_lowercase()
+}
+
 /// Whether the bytes of portal users are those that the web server sent them; else those of result sets.
 fn http_bytes_of_users(settings: &Settings) -> bool {
     let any = |is: &dyn Fn(&FormatSpec) -> bool| {
@@ -363,7 +368,8 @@ mod tests {
     fn what_formats_must_know_reaches_them() {
         let settings: Settings = toml::from_str(
             r#"
-            network.trusted_proxies = ["10.0.0.0/8"]
+            network.trusted_proxies = ["::ffff:10.0.0.0/104"]
+            attribution.app_hosts = { "[2001:DB8::1]:443" = "10.0.0.9" }
             [classification]
             columns = { "*.*.Salary" = "hr" }
             views = { "hr.V_staff" = ["hr.employees"] }
@@ -376,7 +382,9 @@ mod tests {
             "#,
         )
         .expect("settings");
-        let context = Plan::new(&settings, 0, &Arc::default(), Span::ZERO).expect("a source").context;
+        let plan = Plan::new(&settings, 0, &Arc::default(), Span::ZERO).expect("a source");
+        assert_eq!((plan.app_host("2001:db8::1"), plan.app_host("2001:db8::2")), ("10.0.0.9", "2001:db8::2"));
+        let context = plan.context;
         assert_eq!(context.app_host.as_deref(), Some("web1"));
         assert!(context.trusted_proxies[0].to_string() == "10.0.0.0/8" && context.watched_columns.contains("salary"));
         let behind = |name: &str| {

@@ -3,7 +3,7 @@
 use crate::classification::{Columns, PatternKind};
 use crate::coverage::Coverage;
 use crate::geo::Geo;
-use crate::plan::{Counts, Enveloping, Plan, classes, is_own_log, rank};
+use crate::plan::{Counts, Enveloping, Plan, classes, host_key, is_own_log, rank};
 use crate::route_rule::{self, RouteRule};
 use activity::{DataClass, Span};
 use formats::envelope::ENVELOPES;
@@ -206,7 +206,8 @@ pub struct Attribution {
     pub tagged_accounts: Vec<String>,
     /// Request paths at which a POST is an attempt to log in.
     pub login_routes: Vec<String>,
-    /// Name of an application host in web logs → the host as the database sees it, so that both logs speak of one.
+    /// Name of an application host in web logs → the host as the database sees it, so that both logs speak of one. As in the lines, brackets
+    /// and port do not matter, and an address of IPv4 that is mapped into IPv6 is that of IPv4.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub app_hosts: BTreeMap<String, String>,
     /// Web and SQL share a request id: note which requests may be behind statements that carry nothing else. Such statements
@@ -590,7 +591,7 @@ impl Settings {
     /// The smaller sections.
     fn check_sections(&self, problems: &mut Vec<(String, String)>) {
         for (at, net) in self.network.trusted_proxies.iter().enumerate() {
-            if net.parse::<ipnet::IpNet>().is_err() {
+            if formats::network(net).is_none() {
                 let text = format!("`{}` is no network in CIDR notation, such as `10.0.0.0/8`", printable(net));
                 problems.push((format!("network.trusted_proxies[{at}]"), text));
             }
@@ -627,9 +628,13 @@ impl Settings {
                 problems.push((key, text.into()));
             }
         }
+        let mut hosts: BTreeMap<String, &str> = BTreeMap::new();
         for (web, database) in &self.attribution.app_hosts {
+            let key = || format!("attribution.app_hosts.{web:?}");
             if web.is_empty() || database.is_empty() {
-                problems.push((format!("attribution.app_hosts.{web:?}"), "names no host".into()));
+                problems.push((key(), "names no host".into()));
+            } else if let Some(other) = hosts.insert(host_key(web), web) {
+                problems.push((key(), format!("is the same host as `{}`; keep one of them", printable(other))));
             }
         }
     }
@@ -654,6 +659,12 @@ impl Settings {
         if self.privacy.dead_letters == DeadLetters::Full {
             let text = "dead letters keep the bytes of records, with passwords and personal data in them";
             notes.push(("privacy.dead_letters".into(), text.into()));
+        }
+        for (at, net) in self.network.trusted_proxies.iter().enumerate() {
+            if formats::network(net).is_some_and(|net| net.prefix_len() < shortest_prefix(&net)) {
+                let text = "holds half the world: whoever writes X-Forwarded-For is believed, and can be at any address; name your proxies";
+                notes.push((format!("network.trusted_proxies[{at}]"), text.into()));
+            }
         }
         let tables: Vec<_> = classes(&self.classification.tables).collect();
         let routes: Vec<_> = route_rule::classes(&self.classification.routes).collect();
@@ -703,6 +714,14 @@ impl Settings {
         Ok((0..self.sources.len())
             .map(|at| Arc::new(Plan::new(self, at, geo, allowed_lateness).expect("checked just above")))
             .collect())
+    }
+}
+
+/// That of the widest networks which are private ones: `10.0.0.0/8`, `fc00::/7`.
+fn shortest_prefix(network: &ipnet::IpNet) -> u8 {
+    match network {
+        ipnet::IpNet::V4(_) => 8,
+        ipnet::IpNet::V6(_) => 7,
     }
 }
 
@@ -765,7 +784,7 @@ mod tests {
             r#"
             network.trusted_proxies = ["10.0.0.0/8", "10.0.0.1/99"]
             privacy = { pseudonymise_users = true }
-            attribution.app_hosts = { "web1" = "" }
+            attribution.app_hosts = { "web1" = "", "[::ffff:10.0.0.2]:80" = "a", "10.0.0.2" = "a" }
             [classification]
             columns = { "*.*.salary" = "hr", "salary" = "hr", "hr.t.sal*" = "hr", "hr.t.iban" = "bank" }
             views = { "hr.v" = ["hr.employees"], "v" = ["hr.employees"], "hr.w" = [] }
@@ -803,6 +822,7 @@ mod tests {
                 "classification.triggers.\"hr.t\"",
                 "classification.triggers.\"hr.u\".delete",
                 "classification.triggers.\"hr.w\"",
+                "attribution.app_hosts.\"[::ffff:10.0.0.2]:80\"",
                 "attribution.app_hosts.\"web1\"",
                 "classification.columns.\"hr.t.iban\"",
                 "classification.columns.\"hr.t.sal*\"",
@@ -854,6 +874,7 @@ mod tests {
     fn what_is_probably_not_meant_is_told() {
         let settings: Settings = toml::from_str(
             r#"
+            network.trusted_proxies = ["10.0.0.0/8", "fc00::/7", "0.0.0.0/0", "::ffff:0:0/96", "::/0"]
             [classification.tables]
             "hr.*" = "hr"
             "HR.*" = "customer"
@@ -895,7 +916,10 @@ mod tests {
         assert!(told("classification.routes.\"/rest/V1/hr/**\"", "matches nothing"), "{notes:#?}");
         assert!(told("sources[0].one_in", "no rows"), "{notes:#?}");
         assert!(told("sources[1].schema", "counts apart"), "{notes:#?}");
-        assert_eq!(notes.len(), 9, "{notes:#?}");
+        for at in 2..5 {
+            assert!(told(&format!("network.trusted_proxies[{at}]"), "any address"), "{notes:#?}");
+        }
+        assert_eq!(notes.len(), 12, "{notes:#?}");
     }
 
     #[test]

@@ -158,9 +158,9 @@ impl Modifiers {
                 if field != Some(Field::Address) {
                     return Err("only `c-ip` and `src_ip` are addresses".into());
                 }
-                let net = text.trim().parse::<IpNet>();
-                let net = net.or_else(|_| text.trim().parse::<IpAddr>().map(IpNet::from));
-                Ok(vec![Pattern::Net(net.map_err(|_| "must be a network such as `192.0.2.0/24`")?)])
+                let address = || Some(IpNet::from(text.trim().parse::<IpAddr>().ok()?.to_canonical()));
+                let net = formats::network(text).or_else(address);
+                Ok(vec![Pattern::Net(net.ok_or("must be a network such as `192.0.2.0/24`")?)])
             }
             How::Regex => Ok(vec![Pattern::Regex { regex: self.regex(text)?, cased: true, certain: Vec::new() }]),
             _ if value.is_null() || text.is_empty() => match self.how {
@@ -431,6 +431,7 @@ mod tests {
         assert!(one("", Field::Status, "404") && one("", Field::Status, "4*") && !one("", Field::Status, "200"));
         assert!(one("gte", Field::Status, "400") && !one("lt", Field::Status, "404"));
         assert!(one("cidr", Field::Address, "203.0.113.0/24") && !one("cidr", Field::Address, "10.0.0.0/8"));
+        assert!(one("cidr", Field::Address, "::ffff:203.0.113.0/120"));
         assert!(!one("gt", Field::Bytes, "0"), "what is not known is not compared");
     }
 

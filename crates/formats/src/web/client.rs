@@ -55,7 +55,7 @@ pub(crate) fn last_upstream(list: &str) -> Option<&str> {
 }
 
 /// A host as a database names it: without port or brackets, and an address in its usual form.
-pub(crate) fn host(text: Cow<'_, str>) -> Cow<'_, str> {
+pub fn host(text: Cow<'_, str>) -> Cow<'_, str> {
     // Names, and addresses of IPv4.
     if !text.contains([':', '[']) {
         return text;
