@@ -366,6 +366,7 @@ impl Attributor {
         let answered = activity.outcome != Outcome::Denied;
         let host = app_host(&plan, activity).filter(|_| answered && class == DataClass::Hr);
         if let Some(host) = host {
+            self.coverage.host(host);
             let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
             tally.add(Metric::ClassifiedRequests, 1);
             tally.classes.insert(class);
@@ -545,9 +546,10 @@ impl Attributor {
     }
 
     /// Of a line of the application's own log: who may be behind what the host reads.
-    fn add_to_host_of_person(&self, statement: &Statement<'_>, place: Place, tallier: &mut Tallier) {
+    fn add_to_host_of_person(&mut self, statement: &Statement<'_>, place: Place, tallier: &mut Tallier) {
         let host = app_host(&self.plan, statement.activity).filter(|_| statement.classes.contains(DataClass::Hr));
         let Some(host) = host else { return };
+        self.coverage.host(host);
         let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
         tally.classes = tally.classes.union(statement.classes);
         add_candidate(tally, &self.plan, statement.activity, statement.who.as_ref().map(|who| (&*self.actor, who)));
@@ -558,6 +560,9 @@ impl Attributor {
     fn add_to_client_host(&mut self, statement: &Statement<'_>, place: Place, tallier: &mut Tallier) {
         let activity = statement.activity;
         let Some(host) = &activity.client_host else { return };
+        if statement.classes.contains(DataClass::Hr) {
+            self.coverage.host(host);
+        }
         let tally = tallier.tally(place.mode, EntityKind::AppHost, host, place.bucket);
         add_reading(tally, &statement.reading);
         tally.add(Metric::UnnamedStatements, statement.unnamed);

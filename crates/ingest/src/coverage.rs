@@ -10,17 +10,17 @@
 //! (Logs that do not say what failed, such as the slow log, cannot be told from that.)
 //!
 //! Bounded: [`COVERED_TABLES_MAX`] tables per source partition (those with the most statements stay, and before them those that the
-//! configuration names without stars; the rest is counted), reasons and
-//! names come from fixed lists. Holds names of tables, never of people.
+//! configuration names without stars; the rest is counted), [`COVERED_HOSTS_MAX`] hosts, reasons and
+//! names come from fixed lists. Holds names of tables and hosts, never of people.
 
-use crate::limits::COVERED_TABLES_MAX;
-use crate::plan::{Counts, rank};
+use crate::limits::{COVERED_HOSTS_MAX, COVERED_TABLES_MAX};
+use crate::plan::{Counts, is_own_log, rank};
 use crate::settings::{Measure, Settings, Source};
 use activity::{DataClass, Span, Timestamp};
 use formats::{FormatSpec, Knows};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one source partition has shown so far.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -50,6 +50,10 @@ pub struct Coverage {
     pub classified_requests: u64,
     /// Of these, with a portal user.
     pub named_requests: u64,
+    /// Hosts that ran the application when HR data was touched: those of requests as `[attribution.app_hosts]` translates them, those of
+    /// statements as the database names them. The first [`COVERED_HOSTS_MAX`].
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub hosts: BTreeSet<String>,
 }
 
 /// Records by what became of them.
@@ -103,6 +107,7 @@ pub enum GapKind {
     NoRows,
     NoRequests,
     Untagged,
+    HostsApart,
     NoZone,
     Skew,
 }
@@ -139,6 +144,7 @@ impl Coverage {
         for (name, table) in &other.tables {
             self.table(name, &table.class, table.statements, table.with_rows, || table.named);
         }
+        other.hosts.iter().for_each(|host| self.host(host));
         for (to, from) in [
             (&mut self.tables_beyond, other.tables_beyond),
             (&mut self.tagged, other.tagged),
@@ -189,6 +195,13 @@ impl Coverage {
     pub(crate) fn request(&mut self, named: bool) {
         add(&mut self.classified_requests, 1);
         add(&mut self.named_requests, u64::from(named));
+    }
+
+    /// HR data was touched by an application on that host.
+    pub(crate) fn host(&mut self, host: &str) {
+        if self.hosts.len() < COVERED_HOSTS_MAX && !self.hosts.contains(host) {
+            self.hosts.insert(host[..host.floor_char_boundary(activity::Entity::ID_BYTES_MAX)].to_owned());
+        }
     }
 
     /// A classified table was touched. `named`: whether the configuration names it.
@@ -271,8 +284,36 @@ pub fn gaps(settings: &Settings, seen: &[Coverage], now: Timestamp) -> Vec<Gap> 
             snippet: snippet("nginx_json"),
         });
     }
+    gaps.extend(hosts_apart(&sources));
     gaps.sort();
     gaps
+}
+
+/// Nothing on one host is ever on the other. Where one log has more hosts than are kept, nobody can tell.
+fn hosts_apart(sources: &[(&Source, Coverage)]) -> Option<Gap> {
+    let is_person = |source: &Source| knows(source).requests || is_own_log(&source.format);
+    let hosts = |of_people: bool| -> Option<BTreeSet<&str>> {
+        let named = |(source, _): &&(&Source, Coverage)| source.format != "auto" && is_person(source) == of_people;
+        let all = sources.iter().filter(named);
+        let whole = all.clone().all(|(_, coverage)| coverage.hosts.len() < COVERED_HOSTS_MAX);
+        let hosts: BTreeSet<&str> = all.flat_map(|(_, coverage)| &coverage.hosts).map(String::as_str).collect();
+        (whole && !hosts.is_empty()).then_some(hosts)
+    };
+    let (web, database) = (hosts(true)?, hosts(false)?);
+    let all_tagged = sources.iter().all(|(_, coverage)| coverage.untagged == 0)
+        && sources.iter().any(|(_, coverage)| 0 < coverage.tagged);
+    (!all_tagged && web.is_disjoint(&database)).then(|| Gap {
+        kind: GapKind::HostsApart,
+        about: "all".into(),
+        what: format!(
+            "requests for HR data are on {}, statements on it come from {}: nobody is found who may be behind those that name nobody",
+            listed(web.iter().copied()),
+            listed(database.iter().copied())
+        ),
+        fix: "write in `[attribution.app_hosts]` how the database names the hosts of the web log, or its `app_host` with the source"
+            .into(),
+        snippet: None,
+    })
 }
 
 /// A source that is silent for so long has something wrong with it.
@@ -582,6 +623,31 @@ mod tests {
         let found = gaps(&written, &[seen("audit", "mariadb_server_audit")], at("2026-03-02T12:00:00Z"));
         assert_eq!(told(&found), [(GapKind::NoRequests, "all")]);
         assert_eq!(gaps(&Settings::default(), &[], Timestamp::MIN), []);
+    }
+
+    #[test]
+    fn hosts_that_never_meet_are_told() {
+        let found = |web: &[&str], database: &[&str], tagged: u64| {
+            let (mut audit, mut access) = (seen("audit", "mariadb_server_audit"), seen("access", "nginx_json"));
+            (audit.tagged, audit.untagged) = (tagged, 10 - tagged);
+            audit.records.contributed = 10;
+            web.iter().for_each(|host| access.host(host));
+            database.iter().for_each(|host| audit.host(host));
+            gaps(&settings(AUDIT_AND_WEB), &[audit, access], at("2026-03-02T12:01:00Z"))
+        };
+        let apart = found(&["web-1", "web-2"], &["10.0.3.17", "localhost"], 5);
+        assert_eq!(told(&apart), [(GapKind::HostsApart, "all")]);
+        assert!(
+            apart[0].what.contains("on web-1, web-2, statements on it come from 10.0.3.17, localhost"),
+            "{apart:?}"
+        );
+        assert!(apart[0].fix.contains("[attribution.app_hosts]"));
+        assert_eq!(found(&["web-1", "10.0.3.17"], &["10.0.3.17", "localhost"], 5), []);
+        assert_eq!(found(&["web-1"], &["10.0.3.17"], 10), [], "nobody has to be found");
+        assert_eq!(found(&[], &["10.0.3.17"], 5), []);
+        let many: Vec<String> = (0..2 * COVERED_HOSTS_MAX).map(|n| format!("pod-{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(found(&["web-1"], &many, 5), [], "more than are kept");
     }
 
     #[test]

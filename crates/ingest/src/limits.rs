@@ -57,6 +57,9 @@ pub const AGENT_BYTES_MAX: usize = 120;
 /// Classified tables that the coverage of one source partition names. Beyond: the most used stay, the rest is counted.
 pub const COVERED_TABLES_MAX: usize = 512;
 
+/// Application hosts that it names. Beyond: the first stay, and nothing is told of hosts.
+pub const COVERED_HOSTS_MAX: usize = 64;
+
 /// Bytes of the name of a network's operator that are kept.
 pub const OPERATOR_BYTES_MAX: usize = 64;
 

@@ -357,6 +357,30 @@ fn pseudonyms_stand_wherever_a_user_would() {
 }
 
 #[test]
+fn hosts_that_two_logs_name_differently_are_a_gap_until_they_are_translated() {
+    let gaps = |app_hosts: &str| {
+        let written = settings(&format!(
+            r#"
+            attribution.app_hosts = {{ {app_hosts} }}
+            sources = [
+                {{ name = "audit", format = "mariadb_server_audit" }},
+                {{ name = "access", format = "nginx_json", app_host = "web1" }},
+                {{ name = "app", format = "hr_audit_json", app_host = "web1" }},
+            ]
+            "#
+        ));
+        let audit = audit("10.0.1.12", "SELECT * FROM employees");
+        let access = access("u1", "/rest/V1/hr/employees", "");
+        let app = hr_audit("view", "u1", r#","table":"hr.employees""#);
+        let (_, coverage) = read_with(&written, None, &[("audit", &audit), ("access", &access), ("app", &app)]);
+        assert!(coverage.iter().all(|coverage| coverage.hosts.len() == 1), "{coverage:#?}");
+        let found = ingest::gaps(&written, &coverage, "2026-03-02T00:01:00Z".parse().unwrap());
+        found.iter().filter(|gap| gap.fix.contains("app_hosts")).count()
+    };
+    assert_eq!((gaps(""), gaps(r#""web1" = "10.0.1.12""#)), (1, 0));
+}
+
+#[test]
 fn coverage_tells_what_a_source_has_shown() {
     let written = settings(DATABASE);
     let log = audit("10.0.1.12", "SELECT * FROM employees") + &audit("10.0.1.12", "SELECT * FROM employees /*uid=u1*/");
