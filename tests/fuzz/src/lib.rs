@@ -1,6 +1,6 @@
 //! What must hold for any bytes. Used by the fuzz targets, and by the test that runs the kept corpus.
 
-use activity::{Actor, Bucket, EntityKind, Mode, Resource, Timestamp};
+use activity::{Actor, Bucket, DrillId, EntityKind, Mode, Resource, Span, Timestamp};
 use formats::{
     Context, FORMATS, FormatSpec, Framing, MEMORY_BYTES_MAX, Parsed, Rejected, Scratch, Step, envelope, sql,
 };
@@ -112,8 +112,9 @@ fn check_envelope(bytes: &[u8]) {
     }
 }
 
-/// The whole stage. The first byte chooses a format, the second where the input is cut into records, the third where the
-/// process is killed. Every record is accounted for exactly once, and the tallies do not depend on cut and kill.
+/// The whole stage. The first byte chooses a format, the second where the input is cut into records, and by its upper bits what is known of
+/// when they were written and which of them are a drill's, the third where the process is killed. Every record is accounted for exactly
+/// once, and the tallies do not depend on the kill.
 fn check_ingester(bytes: &[u8]) {
     let [format, cut, kill, rest @ ..] = bytes else { return };
     let format = &FORMATS[usize::from(*format) % FORMATS.len()];
@@ -132,6 +133,7 @@ fn check_ingester(bytes: &[u8]) {
             })
             .collect(),
     };
+    let records: Vec<Raw<'_>> = records.into_iter().enumerate().map(|(at, bytes)| raw(bytes, at, *cut >> 2)).collect();
     let kill = usize::from(*kill) % (records.len() + 1);
     let (undisturbed, once) = run(format, &records, None);
     let (killed, again) = run(format, &records, Some(kill));
@@ -140,9 +142,36 @@ fn check_ingester(bytes: &[u8]) {
     assert!(once == again, "a kill changes no tally");
 }
 
-type Tallies = BTreeMap<(EntityKind, String, Bucket), Tally>;
+/// A record. Of `bits` the lower two choose what is known of when it was written, the next two how that goes on from record to record, and the
+/// upper two whether it is a drill's.
+fn raw(bytes: &[u8], at: usize, bits: u8) -> Raw<'_> {
+    let near = Timestamp::from_secs(1_795_438_609);
+    let behind = |seconds: i64| near.saturating_add(Span::from_secs(seconds.saturating_mul(at as i64)));
+    let time = match bits >> 2 & 3 {
+        0 => near,
+        1 => behind(1),
+        // What it says of itself is far ahead of that.
+        2 => behind(1).saturating_sub(Span::from_hours(24)),
+        _ => behind(3_600),
+    };
+    let written = match bits & 3 {
+        0 => Written::Unknown,
+        1 => Written::At(time),
+        2 => Written::Until(time),
+        _ => Written::Perhaps(time),
+    };
+    let mode = match bits >> 4 {
+        0 | 1 => Mode::Live,
+        2 => Mode::Drill(DrillId(7)),
+        _ if at % 2 == 1 => Mode::Drill(DrillId(7)),
+        _ => Mode::Live,
+    };
+    Raw { bytes, offset: at as i64, mode, forged_mark: false, written, resubmitted: None }
+}
 
-fn run(format: &FormatSpec, records: &[&[u8]], kill: Option<usize>) -> (u64, Tallies) {
+type Tallies = BTreeMap<(Mode, EntityKind, String, Bucket), Tally>;
+
+fn run(format: &FormatSpec, records: &[Raw<'_>], kill: Option<usize>) -> (u64, Tallies) {
     let mut source = Source::new("fuzz", format.name);
     source.zone = Some("Europe/Berlin".into());
     let settings = Settings { sources: vec![source], ..Settings::default() };
@@ -165,16 +194,8 @@ fn run(format: &FormatSpec, records: &[&[u8]], kill: Option<usize>) -> (u64, Tal
             at = usize::try_from(offset).unwrap_or(0);
             continue;
         }
-        let Some(bytes) = records.get(at) else { break };
-        let raw = Raw {
-            bytes,
-            offset: at as i64,
-            mode: Mode::Live,
-            forged_mark: false,
-            written: Written::Unknown,
-            resubmitted: None,
-        };
-        ingester.take(raw, &mut tallier, &mut dead);
+        let Some(raw) = records.get(at) else { break };
+        ingester.take(*raw, &mut tallier, &mut dead);
         at += 1;
     }
     ingester.expire(&mut tallier, &mut dead);
@@ -190,7 +211,7 @@ fn collect(tallier: &mut Tallier, tallies: &mut Tallies) {
     for (_, message) in tallier.flush(1, &Manifest::default()) {
         let batch = tally::Batch::decode(&message).expect("its own message");
         for entry in batch.entries {
-            tallies.entry((entry.kind, entry.id.to_string(), entry.bucket)).or_default().merge(&entry.tally);
+            tallies.entry((entry.mode, entry.kind, entry.id.to_string(), entry.bucket)).or_default().merge(&entry.tally);
         }
     }
     tallier.clear();
