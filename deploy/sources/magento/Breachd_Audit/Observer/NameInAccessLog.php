@@ -11,7 +11,8 @@ use Magento\Framework\Event\ObserverInterface;
 /**
  * controller_front_send_response_before: the header X-Portal-User, which the web server writes into its log and takes off.
  *
- * Not on what a shared cache may keep: the next one to get it would stand in the log under this name.
+ * Not a name beyond ASCII, which no header is sure to carry. Not on what a shared cache may keep: the next one to get it would
+ * stand in the log under this name.
  */
 class NameInAccessLog implements ObserverInterface
 {
