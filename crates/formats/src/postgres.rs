@@ -16,7 +16,8 @@
 //! An entry is told by its SQLSTATE and by English messages: set `lc_messages = 'C'`.
 //!
 //! `log_timezone = 'UTC'` is right. With any other the stamp ends in an abbreviation, which many zones share: the source's
-//! `zone` is used, and a stamp that is not in UTC is refused while the source says UTC.
+//! `zone` is used, and the abbreviation tells the two passes through a repeated hour apart (`CEST`, `CET`). Where the zone has another
+//! one at that time, as UTC has, the stamp is of some other zone and is refused (`bad_time`).
 
 use crate::pgaudit::{self, Ids};
 use crate::zone::{LocalTime, digits};
@@ -124,8 +125,7 @@ fn time(stamp: &str, context: &Context) -> Option<Timestamp> {
             let at = Zone::UTC.instant(local, context.after)?;
             if offset.starts_with('-') { at.saturating_add(span) } else { at.saturating_sub(span) }
         }
-        _ if context.zone.is_utc() => return None,
-        _ => context.zone.instant(local, context.after)?,
+        abbreviation => context.zone.instant_called(local, abbreviation)?,
     };
     Some(at.saturating_add(Span::from_millis(i64::from(millis.unwrap_or(0)))))
 }
@@ -225,6 +225,11 @@ mod tests {
         assert_eq!(at("2026-11-23 15:00:00.250 +03", "UTC"), noon);
         assert_eq!(at("2026-11-23 08:30:00.250 -0330", "UTC"), noon);
         assert_eq!(at("2026-11-23 13:00:00.250 CET", "UTC"), None);
+        assert_eq!(at("2026-10-25 02:10:00 CEST", "Europe/Berlin").as_deref(), Some("2026-10-25T00:10:00Z"));
+        assert_eq!(at("2026-10-25 02:10:00 CET", "Europe/Berlin").as_deref(), Some("2026-10-25T01:10:00Z"));
+        assert_eq!(at("2026-11-23 13:00:00.250 CEST", "Europe/Berlin"), None);
+        assert_eq!(at("2026-11-23 13:00:00.250 EST", "Europe/Berlin"), None);
+        assert_eq!(at("2026-11-23 07:00:00.250 EST", "America/New_York"), noon);
         for bad in [
             "",
             "2026-11-23",

@@ -76,10 +76,6 @@ impl Zone {
         TimeZoneDatabase::bundled().get(name).ok().map(|zone| Zone(Kind::Other(zone)))
     }
 
-    pub(crate) fn is_utc(&self) -> bool {
-        matches!(self.0, Kind::Utc)
-    }
-
     /// The instant of a local time; `None` where it is no time.
     ///
     /// In the hour that a switch to winter time repeats, the one nearer to `after` is taken: the greatest stamp the
@@ -87,9 +83,31 @@ impl Zone {
     /// ([`Timestamp::MIN`]) it is the first pass. A time that a switch to summer time skips is read as if the clock had
     /// not been switched.
     pub(crate) fn instant(&self, local: LocalTime, after: Timestamp) -> Option<Timestamp> {
+        Some(match self.instants(local)? {
+            (at, None) => at,
+            (first, Some(second)) => {
+                let distance = |to: Timestamp| after.as_millis().abs_diff(to.as_millis());
+                if distance(second) < distance(first) { second } else { first }
+            }
+        })
+    }
+
+    /// The same for a local time behind which the zone's abbreviation stands (`CET`, `CEST`): it tells the two passes through a repeated hour
+    /// apart. `None` also where the zone has another one then: it is not the zone that the stamp is of.
+    pub(crate) fn instant_called(&self, local: LocalTime, abbreviation: &str) -> Option<Timestamp> {
+        let Kind::Other(zone) = &self.0 else { return None };
+        let (first, second) = self.instants(local)?;
+        std::iter::once(first).chain(second).find(|at| {
+            let at = jiff::Timestamp::from_second(at.as_secs());
+            at.is_ok_and(|at| zone.to_offset_info(at).abbreviation() == abbreviation)
+        })
+    }
+
+    /// The instant, or both of a time that occurs twice.
+    fn instants(&self, local: LocalTime) -> Option<(Timestamp, Option<Timestamp>)> {
         let LocalTime { year, month, day, hour, minute, second } = local;
         let naive = Timestamp::from_civil(year, month, day, hour, minute, second, 0)?;
-        let Kind::Other(zone) = &self.0 else { return Some(naive) };
+        let Kind::Other(zone) = &self.0 else { return Some((naive, None)) };
         let small = |field: u32| i8::try_from(field).ok();
         let date = civil::DateTime::new(
             i16::try_from(year).ok()?,
@@ -103,13 +121,9 @@ impl Zone {
         .ok()?;
         let at = |offset: jiff::tz::Offset| Timestamp::from_secs(naive.as_secs() - i64::from(offset.seconds()));
         Some(match zone.to_ambiguous_timestamp(date).offset() {
-            AmbiguousOffset::Unambiguous { offset } => at(offset),
-            AmbiguousOffset::Gap { before, .. } => at(before),
-            AmbiguousOffset::Fold { before, after: second } => {
-                let (first, second) = (at(before), at(second));
-                let distance = |to: Timestamp| after.as_millis().abs_diff(to.as_millis());
-                if distance(second) < distance(first) { second } else { first }
-            }
+            AmbiguousOffset::Unambiguous { offset } => (at(offset), None),
+            AmbiguousOffset::Gap { before, .. } => (at(before), None),
+            AmbiguousOffset::Fold { before, after } => (at(before), Some(at(after))),
         })
     }
 }

@@ -211,7 +211,10 @@ fn collect(tallier: &mut Tallier, tallies: &mut Tallies) {
     for (_, message) in tallier.flush(1, &Manifest::default()) {
         let batch = tally::Batch::decode(&message).expect("its own message");
         for entry in batch.entries {
-            tallies.entry((entry.mode, entry.kind, entry.id.to_string(), entry.bucket)).or_default().merge(&entry.tally);
+            tallies
+                .entry((entry.mode, entry.kind, entry.id.to_string(), entry.bucket))
+                .or_default()
+                .merge(&entry.tally);
         }
     }
     tallier.clear();
