@@ -752,3 +752,27 @@ fn host_name() -> String {
         name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')).take(100).collect();
     if name.is_empty() { "breachd".into() } else { name }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_tell_of_the_files_that_are_named() {
+        let folder = std::env::temp_dir().join(format!("breachd-notes-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+        write(
+            "directory.csv",
+            "user,role,department,employee_id,from,to,zone\nu1,ess,d,1,2026-03-02,2026-03-01,UTC\nu1,ess,d,1,,,UTC\nu1,payroll,d,1,,,UTC\n",
+        );
+        write("geo.csv", "\u{feff}network,country,kind\n10.0.0.0/8,DE,office\n10.0.0.0/8,DE,vpn\n");
+        write("breachd.toml", "directory.file = \"directory.csv\"\ngeo.file = \"geo.csv\"\n");
+        let settings = Settings::load(&[folder.join("breachd.toml")], &[]).unwrap();
+        let notes = settings.notes(activity::Timestamp::from_secs(0));
+        for part in ["directory.file`: line 2: ", "directory.file`: line 4: ", "geo.file`: line 3: "] {
+            assert!(notes.iter().any(|note| note.contains(part)), "{part} {notes:#?}");
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
