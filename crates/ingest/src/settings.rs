@@ -681,8 +681,8 @@ impl Settings {
                 notes.push((format!("sources[{at}].one_in"), text));
             }
             if source.schema.is_none() && (is_own_log(&source.format) || source.format == "magento_db_log") {
-                let text = "missing: where this log names a table without its schema, no pattern such as `hr.*` matches it, and it counts apart \
-                            from the `schema.table` of other logs; write the application's schema";
+                let text = "where this log names a table without its schema, no pattern such as `hr.*` matches it, and it counts apart \
+                            from the `schema.table` of other logs; write which schema is meant";
                 notes.push((format!("sources[{at}].schema"), text.into()));
             }
             let other = self.sources[..at].iter().find(|other| {
