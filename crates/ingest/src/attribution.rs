@@ -446,6 +446,9 @@ impl Attributor {
         let mut classified = Vec::new();
         for (at, resource) in activity.resources.iter().enumerate() {
             if let Resource::Table { schema, name } = resource {
+                if schema.is_empty() {
+                    self.coverage.unqualified();
+                }
                 let class = self.class_of_table(schema, name);
                 let class = match plan.columns.class(&self.table, activity.columns.iter().map(|name| &**name)) {
                     Some(by_column) => class.min(by_column),

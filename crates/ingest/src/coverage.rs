@@ -14,7 +14,7 @@
 //! names come from fixed lists. Holds names of tables and hosts, never of people.
 
 use crate::limits::{COVERED_HOSTS_MAX, COVERED_TABLES_MAX};
-use crate::plan::{Counts, is_own_log, rank};
+use crate::plan::{Counts, is_own_log, may_lack_schema, rank};
 use crate::settings::{Measure, Settings, Source};
 use activity::{DataClass, Span, Timestamp};
 use formats::{FormatSpec, Knows};
@@ -42,6 +42,8 @@ pub struct Coverage {
     pub tables: BTreeMap<String, CoveredTable>,
     /// Sightings of classified tables beyond [`COVERED_TABLES_MAX`].
     pub tables_beyond: u64,
+    /// Sightings of tables, classified or not, that were named without a schema.
+    pub unqualified: u64,
     /// Statements on classified data that a tag names the person of.
     pub tagged: u64,
     /// Statements on classified data by a database account without one.
@@ -108,6 +110,7 @@ pub enum GapKind {
     NoRequests,
     Untagged,
     HostsApart,
+    NoSchema,
     NoZone,
     Skew,
 }
@@ -147,6 +150,7 @@ impl Coverage {
         other.hosts.iter().for_each(|host| self.host(host));
         for (to, from) in [
             (&mut self.tables_beyond, other.tables_beyond),
+            (&mut self.unqualified, other.unqualified),
             (&mut self.tagged, other.tagged),
             (&mut self.untagged, other.untagged),
             (&mut self.classified_requests, other.classified_requests),
@@ -189,6 +193,11 @@ impl Coverage {
     /// A statement on classified data.
     pub(crate) fn statement(&mut self, tagged: bool) {
         add(if tagged { &mut self.tagged } else { &mut self.untagged }, 1);
+    }
+
+    /// A table was named without its schema.
+    pub(crate) fn unqualified(&mut self) {
+        add(&mut self.unqualified, 1);
     }
 
     /// A request to a classified route.
@@ -367,6 +376,13 @@ fn of_source(source: &Source, coverage: &Coverage, now: Timestamp, gaps: &mut Ve
             what,
             "look at some with `breachd dead-letter`; the format or its configuration does not fit",
         );
+    }
+    if 0 < coverage.unqualified && source.schema.is_none() && may_lack_schema(&source.format) {
+        let what = format!(
+            "`{name}` named tables without a schema ({}): no pattern such as `hr.*` matches them, and they count apart from those of other logs",
+            coverage.unqualified
+        );
+        gap(GapKind::NoSchema, what, "write `schema` with the source, or let the application write `schema.table`");
     }
     if let Some(skew) = coverage.skew_ms.filter(|skew| SKEW.as_millis() < skew.saturating_abs()) {
         let minutes = skew / 60_000;

@@ -342,6 +342,11 @@ pub(crate) fn is_own_log(format: &str) -> bool {
     matches!(format, "hr_audit_json" | "monolog_json" | "monolog_line")
 }
 
+/// Logs that may name tables without their schema, and cannot know it.
+pub(crate) fn may_lack_schema(format: &str) -> bool {
+    is_own_log(format) || format == "magento_db_log"
+}
+
 fn tables_behind(settings: &Settings) -> BTreeMap<Box<str>, Vec<TableBehind>> {
     let mut behind: BTreeMap<Box<str>, Vec<TableBehind>> = BTreeMap::new();
     for BehindName { name, through, tables, .. } in settings.classification.behind() {

@@ -3,7 +3,7 @@
 use crate::classification::{Columns, PatternKind};
 use crate::coverage::Coverage;
 use crate::geo::Geo;
-use crate::plan::{Counts, Enveloping, Plan, classes, host_key, is_own_log, rank};
+use crate::plan::{Counts, Enveloping, Plan, classes, host_key, is_own_log, may_lack_schema, rank};
 use crate::route_rule::{self, RouteRule};
 use activity::{DataClass, Span};
 use formats::envelope::ENVELOPES;
@@ -680,7 +680,7 @@ impl Settings {
                 let text = format!("a log of format `{}` has no rows to multiply", source.format);
                 notes.push((format!("sources[{at}].one_in"), text));
             }
-            if source.schema.is_none() && (is_own_log(&source.format) || source.format == "magento_db_log") {
+            if source.schema.is_none() && may_lack_schema(&source.format) {
                 let text = "where this log names a table without its schema, no pattern such as `hr.*` matches it, and it counts apart \
                             from the `schema.table` of other logs; write which schema is meant";
                 notes.push((format!("sources[{at}].schema"), text.into()));

@@ -133,8 +133,14 @@ fn a_table_that_the_application_names_without_a_schema_is_that_of_other_logs() {
     let tallies = read(&settings, &[("app", &lines)]);
     assert_eq!(tallies.get(EntityKind::UserTable, "u4|hr.bank_accounts", Metric::RowsSent), 30_000);
     assert_eq!(tallies.get(EntityKind::Table, "hr.bank_accounts", Metric::RowsSent), 30_000);
-    let tallies = read(&settings, &[("lone", &lines)]);
+    let (tallies, mut coverage) = read_with(&settings, None, &[("lone", &lines)]);
     assert!(tallies.0.keys().all(|(kind, _)| *kind != EntityKind::Table), "no schema, no pattern");
+    let gaps = |coverage: &[Coverage]| {
+        let found = ingest::gaps(&settings, coverage, "2026-03-02T00:01:00Z".parse().unwrap());
+        found.into_iter().filter(|gap| gap.fix.contains("`schema`")).map(|gap| gap.about).collect::<Vec<_>>()
+    };
+    coverage.extend(read_with(&settings, None, &[("app", &lines)]).1);
+    assert_eq!(gaps(&coverage), ["lone"]);
 }
 
 #[test]
