@@ -121,6 +121,9 @@ fn slowest(target: &str, folder: &Path) -> bool {
     let (took, length) = inputs.iter().map(|input| (best(input), input.len())).max().unwrap_or((Duration::ZERO, 0));
     let holds = took <= SLOWEST_MAX;
     let bound = if holds { String::new() } else { format!(", which is more than {SLOWEST_MAX:?}") };
-    println!("{target}: {} inputs, the slowest takes {took:?} for {length} bytes, checks included{bound}", inputs.len());
+    println!(
+        "{target}: {} inputs, the slowest takes {took:?} for {length} bytes, checks included{bound}",
+        inputs.len()
+    );
     holds
 }
