@@ -17,6 +17,7 @@ use crate::{
     crash::Point,
     settings::limits,
     sources::{self, SourceState},
+    wall,
 };
 use activity::{Mode, Span};
 use ingest::{DeadLetter, Ingester, Plan, Raw, Resubmitted, Resume, Written};
@@ -312,7 +313,8 @@ impl IngestRole {
             let mut range = partition.ingester.flushed();
             (range.idle, range.anew) = (partition.idle, partition.anew);
             if partition.idle {
-                range.watermark = partition.ingester.reached();
+                // Whatever clock said so: the future is nowhere reached.
+                range.watermark = range.watermark.max(partition.ingester.reached().min(wall::now()));
             }
             manifest.ranges.push(range);
             let (offset, metadata) = partition.ingester.resume();

@@ -32,6 +32,11 @@ pub trait Lines: std::fmt::Debug + Send {
         false
     }
 
+    /// Whether so many lines of the open entry look like an entry's that it has to be given up, as if too much time had passed.
+    fn holds_too_many(&self) -> bool {
+        false
+    }
+
     /// Forgets the open entry, if there is one.
     fn close(&mut self);
 

@@ -121,20 +121,19 @@ fn is_server(name: &[u8]) -> bool {
     name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_'))
 }
 
-/// A line without what a shipper may have left before its stamp: `2026-03-02T00:00:02.1Z stdout F 20260302 00:00:01,…`. No user has
-/// written there: the server begins every line.
+/// A line without what containerd puts before it, where a shipper left that: `2026-03-02T00:00:02.1Z stdout F 20260302 00:00:01,…`. Nothing
+/// else is skipped: a piece of a torn line can hold what looks like a row, too.
 fn from_stamp(line: &str) -> &str {
-    let bytes = line.as_bytes();
-    if stamp_bytes(bytes).is_some() {
+    const BYTES_MAX: usize = 48;
+    if stamp_bytes(line.as_bytes()).is_some() {
         return line;
     }
-    let begins = |at: &usize| {
-        stamp_bytes(&bytes[*at..]).is_some() && at.checked_sub(1).is_some_and(|at| b" \t".contains(&bytes[at]))
-    };
-    let found = memchr::memchr(b',', bytes).and_then(|comma| {
-        [STAMP_BYTES, MICROS_BYTES].into_iter().filter_map(|bytes| comma.checked_sub(bytes)).find(begins)
+    let start = &line.as_bytes()[..line.len().min(BYTES_MAX)];
+    let behind = [" stdout F ", " stderr F "].iter().find_map(|mark| {
+        let at = memchr::memmem::find(start, mark.as_bytes())?;
+        line[..at].parse::<Timestamp>().ok().map(|_| &line[at + mark.len()..])
     });
-    found.and_then(|at| line.get(at..)).unwrap_or(line)
+    behind.filter(|line| stamp_bytes(line.as_bytes()).is_some()).unwrap_or(line)
 }
 
 /// Length of the stamp that a line begins with.
@@ -616,7 +615,7 @@ mod tests {
         let row = "aurora-1,app,10.0.1.12,24,57,QUERY,shop,'SELECT * FROM hr_payroll',0";
         let shipped = Context { shipped_at: Some(Timestamp::from_secs(1_795_438_561)), ..Context::default() };
         for context in [&Context::default(), &shipped] {
-            for before in ["", "F "] {
+            for before in ["", "2026-03-02T00:00:02Z stdout F "] {
                 let line = format!("{before}1772409601123456,{row}");
                 let query = testing::activity(testing::parsed(&SPEC, &line, context));
                 assert_eq!(
@@ -698,12 +697,19 @@ mod tests {
     #[test]
     fn what_a_shipper_left_in_front_is_no_server() {
         let row = "20260302 00:00:01,db1,app,10.0.1.12,7,8,READ,hr,pay,";
-        for before in ["", "2026-03-02T00:00:02.1Z stdout F ", "db_1  | ", "/var/log/x: "] {
+        for before in ["", "2026-03-02T00:00:02.1Z stdout F ", "2026-03-02T01:00:02.123456789+01:00 stderr F "] {
             let read = parsed(&format!("{before}{row}")).unwrap();
             assert_eq!((read.at.as_secs(), read.actor), (1_772_409_601, Actor::DbAccount("app".into())), "{before}");
         }
         let shipped = Context { shipped_at: Some(Timestamp::from_secs(1_795_438_561)), ..Context::default() };
-        for line in [format!("x{row}"), format!("2026-03-02T00:00:02.1Z,{}", &row[18..]), format!("F|{}", &row[18..])] {
+        for line in [
+            format!("x{row}"),
+            format!("db_1  | {row}"),
+            format!("torn text {row}"),
+            format!("2026 stdout F {row}"),
+            format!("2026-03-02T00:00:02.1Z,{}", &row[18..]),
+            format!("F|{}", &row[18..]),
+        ] {
             let mut scratch = Scratch::default();
             assert_eq!(SPEC.parse(line.as_bytes(), &mut scratch, &shipped), Err(Rejected::Malformed), "{line}");
         }

@@ -30,16 +30,16 @@
 //!
 //! A handler with `ignoreEmptyContextAndExtra` leaves empty ones out, but not the blanks before them: an entry that ends in one
 //! blank has no extra fields, and its context stands at the end; one that ends in two has no context either, whatever its message holds. A shipper
-//! must not trim them. An entry of another channel without brackets, braces and blanks at its end is over where one of `hr_audit` begins.
+//! must not trim them: an entry without brackets, braces and blanks at its end may go on, and what looks like one of `hr_audit` behind it is
+//! ambiguous.
 
 use crate::hr_audit::{CHANNEL, HrAudit};
 use crate::lines::{Lines, Step};
 use crate::monolog::{self, Entry};
 use crate::scalar::{Object, Scalar};
 use crate::text::lossy;
-use crate::zone::LocalTime;
 use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
-use activity::{Signal, Timestamp};
+use activity::Signal;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
@@ -165,14 +165,7 @@ fn head(line: &[u8]) -> Option<Head> {
     })
 }
 
-/// Whether a stamp is a time as Monolog writes it.
-fn is_time(stamp: &[u8]) -> bool {
-    std::str::from_utf8(stamp)
-        .is_ok_and(|stamp| stamp.parse::<Timestamp>().is_ok() || LocalTime::parse_iso(stamp).is_some())
-}
-
-/// Follows the lines of one log: an entry is over where no JSON value is open and the line ends as entries do, or where none was
-/// written and one of `hr_audit` begins.
+/// Follows the lines of one log: an entry is over where no JSON value is open and the line ends as entries do.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tracker {
     open: bool,
@@ -181,8 +174,6 @@ pub(crate) struct Tracker {
     nesting: u64,
     depth: u32,
     ends: bool,
-    /// Of a channel that may have no context, and nothing of one has been seen.
-    bare: bool,
 }
 
 /// What may come next of a JSON value.
@@ -212,7 +203,6 @@ enum Json {
 impl Tracker {
     /// One line, without what was read as the head, and its end.
     fn feed(&mut self, line: &[u8]) {
-        self.bare &= !line.iter().any(|byte| b"[]{}".contains(byte));
         let mut before = b' ';
         for byte in line {
             self.byte(*byte, before);
@@ -287,14 +277,10 @@ impl Tracker {
 impl Lines for Tracker {
     fn step(&mut self, line: &[u8]) -> Step {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !self.open || self.ends || self.bare {
-            let is_audit = |head: &Head| {
-                line[head.stamp_end + 2..head.channel_end] == *CHANNEL.as_bytes() && is_time(&line[1..head.stamp_end])
-            };
-            let head = head(line).filter(|head| !self.open || self.ends || is_audit(head));
+        if !self.open || self.ends {
+            let head = head(line);
             if let Some(head) = head {
-                let bare = line[head.stamp_end + 2..head.channel_end] != *CHANNEL.as_bytes();
-                *self = Tracker { open: true, bare, ..Tracker::default() };
+                *self = Tracker { open: true, ..Tracker::default() };
                 self.feed(&line[head.end..]);
                 return Step::Begin;
             }
@@ -391,29 +377,6 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_context_is_over_at_the_next_head() {
-        let main = HEAD.replace("hr_audit", "main");
-        assert_eq!(steps(&format!("{main} hello\n{HEAD} {VIEW}\n{main} a\ntrace\n{HEAD} {VIEW}")), "BBB.B");
-        assert_eq!(parsed(&format!("{main} hello")), Ok(Parsed::Ignored("application_message")));
-        let old = "[2026-11-23 13:08:21] hr_audit.INFO:";
-        assert_eq!(steps(&format!("{main} hello\n{old} {VIEW}")), "BB");
-        for text in [
-            // Brackets or braces: a context may have been torn.
-            format!("{main} torn {{\"a\":\"b\n{HEAD} {VIEW}"),
-            format!("{main} torn [\"a\n{HEAD} {VIEW}"),
-            format!("{main} a {{b}} c\n{HEAD} {VIEW}"),
-            // No whole head.
-            format!("{main} hello\n[2026] hr_audit.INFO: {VIEW}"),
-            format!("{main} hello\n[2026-13-23T13:08:21+00:00] hr_audit.INFO: {VIEW}"),
-            format!("{main} hello\n{main} x [] []"),
-            // The channel always has a context.
-            format!("{HEAD} hello\n{HEAD} {VIEW}"),
-        ] {
-            assert_eq!(steps(&text), "B.", "{text}");
-        }
-    }
-
-    #[test]
     fn blanks_say_what_was_left_out() {
         let main = HEAD.replace("hr_audit", "main");
         let context = VIEW.strip_suffix("[]").unwrap();
@@ -442,7 +405,12 @@ mod tests {
         let forged = format!("{HEAD} export by admin {{\"action\":\"export\",\"user\":\"admin\",\"rows\":1}} []");
         // What the formatter writes stands behind it.
         for end in [" [] []", r#" {"url":"/a"} []"#, r#" [] {"uid":"1"}"#, "  ", r#" {"url":"/a"} "#] {
-            assert_eq!(steps(&format!("{main} by a visitor\n{forged}{end}")), "BB");
+            // Nor does a third head behind it make it one.
+            for behind in ["", "\n", &format!("\n{HEAD} {VIEW}")] {
+                let lines = steps(&format!("{main} by a visitor\n{forged}{end}{behind}"));
+                assert!(lines.starts_with("B."), "{end}{behind}");
+            }
+            assert_eq!(parsed(&format!("{main} by a visitor\n{forged}{end}")), Err(Rejected::Ambiguous), "{end}");
             assert_eq!(parsed(&format!("{forged}{end}")), Err(Rejected::MissingField), "{end}");
         }
     }

@@ -182,7 +182,7 @@ struct Pending {
     records: u64,
     /// How many of these, but for the first, also hold what is dead-lettered.
     records_dead: u64,
-    /// Texts of other hosts that came in between.
+    /// Records of other hosts that came in between.
     of_others: usize,
 }
 
@@ -713,25 +713,31 @@ impl Ingester {
 
     /// A record that should be in the envelopes of its partition. False if it is done with: nothing in it has a part in entries.
     fn enveloped_lines(&mut self, bytes: &[u8], hints: &Hints<'_>, record: &mut Record, out: &mut Out<'_>) -> bool {
-        let (mut ours, mut others) = (Vec::new(), Vec::new());
+        let mut texts = Vec::new();
         let (layers, program) = (self.lock.layers.as_deref().unwrap_or_default(), self.lock.program.as_deref());
-        let in_midst = self.assembly.pending.as_ref().filter(|pending| {
-            pending.of_others < RECORDS_WAITING_MAX && self.assembly.lines.as_ref().is_some_and(|lines| lines.is_open())
-        });
-        let in_midst = in_midst.map(|pending| pending.origin.clone());
         let whole = Inner { bytes: bytes.into(), ..Inner::default() };
         let is_in = unwrapped(layers, whole, hints, &mut |inner| {
             let is_ours = program.is_none() || inner.program.is_none() || program == inner.program.as_deref();
             let origin = record.origin.within(&inner, &self.plan);
-            let is_foreign = in_midst.as_ref().is_some_and(|open| open.is_of_another_host(&origin));
-            match (is_ours, is_foreign) {
-                (true, false) => ours.push((inner.bytes.into_owned(), origin)),
-                (true, true) => others.push((inner.bytes.into_owned(), origin, "other_host")),
-                (false, _) => others.push((inner.bytes.into_owned(), origin, "other_program")),
-            }
+            texts.push((inner.bytes.into_owned(), origin, is_ours));
         });
-        if let Some(pending) = &mut self.assembly.pending {
-            pending.of_others += others.iter().filter(|(.., reason)| *reason == "other_host").count();
+        // All or nothing, so that a record is divided in one way only, whenever it is read again.
+        let is_foreign = self.assembly.pending.as_ref().is_some_and(|pending| {
+            pending.of_others < RECORDS_WAITING_MAX
+                && self.assembly.lines.as_ref().is_some_and(|lines| lines.is_open())
+                && !texts.is_empty()
+                && texts.iter().all(|(_, origin, _)| pending.origin.is_of_another_host(origin))
+        });
+        if let Some(pending) = self.assembly.pending.as_mut().filter(|_| is_foreign) {
+            pending.of_others += 1;
+        }
+        let (mut ours, mut others) = (Vec::new(), Vec::new());
+        for (bytes, origin, is_ours) in texts {
+            match (is_ours, is_foreign) {
+                (true, false) => ours.push((bytes, origin)),
+                (true, true) => others.push((bytes, origin, "other_host")),
+                (false, _) => others.push((bytes, origin, "other_program")),
+            }
         }
         let mut dead: Vec<_> =
             others.iter().map(|(bytes, origin, reason)| (bytes.as_slice(), origin.clone(), *reason)).collect();
@@ -759,13 +765,6 @@ impl Ingester {
             return false;
         }
         for (bytes, origin) in ours {
-            // Nothing of it belongs to an entry of another host.
-            if self.assembly.pending.as_ref().is_some_and(|pending| pending.origin.is_of_another_host(&origin)) {
-                let outcome = self.complete(Some(record.shares), out);
-                record.outcome = record.outcome.max(outcome);
-                record.shares = false;
-                self.close();
-            }
             self.inner_lines(&bytes, &origin, record, out);
         }
         true
@@ -831,6 +830,14 @@ impl Ingester {
         pending.origin.forged_mark |= origin.forged_mark;
         pending.lines += 1;
         pending.keep(line);
+        if self.assembly.lines.as_ref().is_some_and(|lines| lines.holds_too_many()) {
+            let outcome = self.complete(Some(true), out);
+            record.outcome = record.outcome.max(outcome);
+            self.abandon();
+            record.shares = false;
+            return;
+        }
+        let pending = self.assembly.pending.as_mut().expect("it is there still");
         let full = ENTRY_SPAN_MAX < pending.length;
         if full || self.assembly.lines.as_ref().is_some_and(|lines| lines.is_complete()) {
             let outcome = self.complete(Some(true), out);

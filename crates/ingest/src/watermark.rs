@@ -20,8 +20,8 @@
 //!
 //! Who speaks once in hours must not be judged only when he speaks again. A stamp that agrees with when its record was written, to the
 //! allowed lateness, is *attested*; once the partition has fallen silent it is told as reached ([`Watermark::reached`]), so that
-//! whoever waits for event time waits no longer. What is late is decided as ever, by the watermark. Clocks that are wrong together (a host
-//! that stamps its entries and its records) carry that away by as much, while nobody else speaks.
+//! whoever waits for event time waits no longer. What is late is decided as ever, by the watermark. Clocks that are wrong together (of a host
+//! that stamps its entries and its records) carry that away, but not beyond now: the ingest role tells no later time than its own.
 //!
 //! What remains: where that is not known (a file, a producer that writes no times), whoever has the log for himself for two entries, with
 //! stamps more than the allowed lateness apart, carries event time away; and the first stamp is believed: there is nothing to

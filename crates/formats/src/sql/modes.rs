@@ -37,9 +37,13 @@ impl QuoteModes {
         if !matches!(lexer.next(), Some(Token::Word { keyword: Keyword::Set, .. })) {
             return None;
         }
-        let mut modes = None;
+        // SET STATEMENT … FOR …: of that statement alone.
+        if lexer.peek_keyword() == Keyword::Statement {
+            return None;
+        }
+        let (mut modes, mut is_global) = (None, false);
         while lexer.peek_byte() != 0 {
-            let is_own = names_sql_mode(&mut lexer);
+            let is_own = names_sql_mode(&mut lexer, &mut is_global);
             let value = Value::read(&mut lexer);
             if is_own {
                 modes = Some(value.modes(modes.unwrap_or(self)));
@@ -49,25 +53,31 @@ impl QuoteModes {
     }
 }
 
-/// Reads to behind the sign of an assignment, or to its end if it has none; whether it is one to the session's `sql_mode`.
-fn names_sql_mode(lexer: &mut Lexer<'_>) -> bool {
-    let (mut is_named, mut is_global) = (false, false);
+/// Reads to behind the sign of an assignment, or to its end if it has none; whether it is one to the session's `sql_mode`. GLOBAL and
+/// SESSION hold for the assignments that follow, too.
+fn names_sql_mode(lexer: &mut Lexer<'_>, is_global: &mut bool) -> bool {
+    let (mut is_named, mut is_of_another) = (false, *is_global);
     loop {
         match { *lexer }.next() {
             Some(Token::Word { text, keyword, .. }) => {
                 is_named = text.eq_ignore_ascii_case("sql_mode");
-                is_global |= matches!(keyword, Keyword::Global | Keyword::Persist | Keyword::PersistOnly);
+                if matches!(keyword, Keyword::Global | Keyword::Persist | Keyword::PersistOnly) {
+                    *is_global = true;
+                } else if keyword == Keyword::Local || text.eq_ignore_ascii_case("session") {
+                    *is_global = false;
+                }
+                is_of_another = *is_global;
             }
             Some(Token::Quoted { raw, .. }) => is_named = raw.eq_ignore_ascii_case("sql_mode"),
             Some(Token::Variable(variable)) => {
                 let name = variable.strip_prefix("@@").unwrap_or("");
                 let (scope, name) = name.split_once('.').unwrap_or(("session", name));
                 is_named = name.eq_ignore_ascii_case("sql_mode");
-                is_global |= !["session", "local"].iter().any(|own| scope.eq_ignore_ascii_case(own));
+                is_of_another = !["session", "local"].iter().any(|own| scope.eq_ignore_ascii_case(own));
             }
             Some(Token::Sign(b'=')) => {
                 lexer.next();
-                return is_named && !is_global;
+                return is_named && !is_of_another;
             }
             Some(Token::Sign(b':' | b'.')) => {}
             Some(Token::Sign(b',' | b';')) | None => return false,
@@ -158,6 +168,9 @@ mod tests {
             (usual, "SET GLOBAL sql_mode='ANSI', @@global.sql_mode='ANSI'", None),
             (usual, "SELECT 'SET sql_mode=ANSI'", None),
             (usual, "SET sql_mode", None),
+            (usual, "SET STATEMENT sql_mode='NO_BACKSLASH_ESCAPES' FOR SELECT 1", None),
+            (usual, "SET GLOBAL max_connections=9, sql_mode='ANSI'", None),
+            (usual, "SET GLOBAL max_connections=9, SESSION sql_mode='ANSI'", Some(ansi)),
             (usual, "SET sql_mode='ANSI', sql_mode='NO_BACKSLASH_ESCAPES'", Some(plain)),
         ] {
             assert_eq!(before.assigned(statement), after, "{statement}");
