@@ -200,7 +200,12 @@ pub(crate) fn within<T>(patience: Duration, what: &str, mut ask: impl FnMut() ->
 
 /// Everything in a topic now: (partition, payload), committed records only.
 pub(crate) fn contents(broker: &dyn Broker, topic: &str) -> Vec<(i32, Vec<u8>)> {
-    if broker.partitions(topic).expect("metadata").is_none() {
+    let partitions = until("the broker says what there is", || match broker.partitions(topic) {
+        Ok(partitions) => Some(partitions),
+        Err(error) if error.retry() => None,
+        Err(error) => panic!("{error}"),
+    });
+    if partitions.is_none() {
         return Vec::new();
     }
     let mut reader = until("the topic can be read", || match broker.read(&[(topic, Vec::new())]) {
