@@ -7,7 +7,7 @@ use super::{
     subfolder,
     subject::Spent,
 };
-use floor::streams::Counts;
+use floor::{Counts, streams};
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -73,7 +73,7 @@ impl RawConsume {
 
 pub(crate) fn floor(bench: &Bench, backlog: &Backlog) -> Fallible<Spent> {
     let mut counts = Counts::default();
-    let spent = consume(bench, backlog, |record| counts.take(record.payload.unwrap_or_default()))?;
+    let spent = consume(bench, backlog, |record| streams::take(&mut counts, record.payload.unwrap_or_default()))?;
     assert_eq!((counts.records, counts.unread), (backlog.n_records, 0), "every record is read");
     assert!(counts.entities() > 0);
     Ok(spent)

@@ -116,24 +116,9 @@ fn looks_like(start: &[u8]) -> bool {
 }
 
 /// A host's name; through syslog there may be another before it. What a shipper left in front is none: taken for the server, the server
-/// would be the user.
+/// would be the user. If it is an envelope, whoever hands out the line opens it once it is refused.
 fn is_server(name: &[u8]) -> bool {
     name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'-' | b'_'))
-}
-
-/// A line without what containerd puts before it, where a shipper left that: `2026-03-02T00:00:02.1Z stdout F 20260302 00:00:01,…`. Nothing
-/// else is skipped: a piece of a torn line can hold what looks like a row, too.
-fn from_stamp(line: &str) -> &str {
-    const BYTES_MAX: usize = 48;
-    if stamp_bytes(line.as_bytes()).is_some() {
-        return line;
-    }
-    let start = &line.as_bytes()[..line.len().min(BYTES_MAX)];
-    let behind = [" stdout F ", " stderr F "].iter().find_map(|mark| {
-        let at = memchr::memmem::find(start, mark.as_bytes())?;
-        line[..at].parse::<Timestamp>().ok().map(|_| &line[at + mark.len()..])
-    });
-    behind.filter(|line| stamp_bytes(line.as_bytes()).is_some()).unwrap_or(line)
 }
 
 /// Length of the stamp that a line begins with.
@@ -155,7 +140,7 @@ fn is_stamped(line: &[u8]) -> bool {
 }
 
 fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Result<Parsed<'a>, Rejected> {
-    let line = from_stamp(lossy(bytes, &mut scratch.line));
+    let line = lossy(bytes, &mut scratch.line);
     let stamp_bytes = stamp_bytes(line.as_bytes());
     let (at, rest) = match stamp_bytes {
         Some(end) => (stamp(&line[..end], context).ok_or(Rejected::BadTime)?, &line[end + 1..]),
@@ -615,14 +600,12 @@ mod tests {
         let row = "aurora-1,app,10.0.1.12,24,57,QUERY,shop,'SELECT * FROM hr_payroll',0";
         let shipped = Context { shipped_at: Some(Timestamp::from_secs(1_795_438_561)), ..Context::default() };
         for context in [&Context::default(), &shipped] {
-            for before in ["", "2026-03-02T00:00:02Z stdout F "] {
-                let line = format!("{before}1772409601123456,{row}");
-                let query = testing::activity(testing::parsed(&SPEC, &line, context));
-                assert_eq!(
-                    (query.at.to_string().as_str(), query.actor),
-                    ("2026-03-02T00:00:01.123Z", Actor::DbAccount("app".into()))
-                );
-            }
+            let line = format!("1772409601123456,{row}");
+            let query = testing::activity(testing::parsed(&SPEC, &line, context));
+            assert_eq!(
+                (query.at.to_string().as_str(), query.actor),
+                ("2026-03-02T00:00:01.123Z", Actor::DbAccount("app".into()))
+            );
         }
         assert!(looks_like(b"1772409601123456,aurora-1,app,") && !looks_like(b"177240960112345,aurora-1,app,"));
         // A NUL ends no line in a file.
@@ -697,12 +680,9 @@ mod tests {
     #[test]
     fn what_a_shipper_left_in_front_is_no_server() {
         let row = "20260302 00:00:01,db1,app,10.0.1.12,7,8,READ,hr,pay,";
-        for before in ["", "2026-03-02T00:00:02.1Z stdout F ", "2026-03-02T01:00:02.123456789+01:00 stderr F "] {
-            let read = parsed(&format!("{before}{row}")).unwrap();
-            assert_eq!((read.at.as_secs(), read.actor), (1_772_409_601, Actor::DbAccount("app".into())), "{before}");
-        }
         let shipped = Context { shipped_at: Some(Timestamp::from_secs(1_795_438_561)), ..Context::default() };
         for line in [
+            format!("2026-03-02T00:00:02.1Z stdout F {row}"),
             format!("x{row}"),
             format!("db_1  | {row}"),
             format!("torn text {row}"),

@@ -223,7 +223,7 @@ struct Origin {
     written: Written,
     shipped_at: Option<Timestamp>,
     host: Option<Arc<str>>,
-    /// Hash of the name of the host that the shipper read it on.
+    /// Where entries span lines: hash of the name of the host that the shipper read it on.
     shipped_from: Option<u64>,
     /// How often it was resubmitted.
     tries: u32,
@@ -718,7 +718,8 @@ impl Ingester {
         let whole = Inner { bytes: bytes.into(), ..Inner::default() };
         let is_in = unwrapped(layers, whole, hints, &mut |inner| {
             let is_ours = program.is_none() || inner.program.is_none() || program == inner.program.as_deref();
-            let origin = record.origin.within(&inner, &self.plan);
+            let mut origin = record.origin.within(&inner, &self.plan);
+            origin.shipped_from = inner.host.as_deref().map(|host| stable_hash(&[host.as_bytes()]));
             texts.push((inner.bytes.into_owned(), origin, is_ours));
         });
         // All or nothing, so that a record is divided in one way only, whenever it is read again.
@@ -830,19 +831,17 @@ impl Ingester {
         pending.origin.forged_mark |= origin.forged_mark;
         pending.lines += 1;
         pending.keep(line);
-        if self.assembly.lines.as_ref().is_some_and(|lines| lines.holds_too_many()) {
-            let outcome = self.complete(Some(true), out);
-            record.outcome = record.outcome.max(outcome);
-            self.abandon();
-            record.shares = false;
-            return;
-        }
-        let pending = self.assembly.pending.as_mut().expect("it is there still");
         let full = ENTRY_SPAN_MAX < pending.length;
-        if full || self.assembly.lines.as_ref().is_some_and(|lines| lines.is_complete()) {
+        let is = |question: fn(&dyn Lines) -> bool| self.assembly.lines.as_deref().is_some_and(question);
+        let (gives_up, is_complete) = (is(|lines| lines.holds_too_many()), is(|lines| lines.is_complete()));
+        if gives_up || full || is_complete {
             let outcome = self.complete(Some(true), out);
             record.outcome = record.outcome.max(outcome);
-            self.close();
+            if gives_up {
+                self.abandon()
+            } else {
+                self.close()
+            }
             record.shares = false;
         }
     }
@@ -1105,12 +1104,7 @@ impl Origin {
     /// Of what was in an envelope of it.
     fn within(&self, inner: &Inner<'_>, plan: &Plan) -> Origin {
         let host = inner.host.as_deref().filter(|_| plan.envelope_host).map(Arc::from);
-        Origin {
-            shipped_at: inner.shipped_at.or(self.shipped_at),
-            host: host.or(self.host.clone()),
-            shipped_from: inner.host.as_deref().map(|host| stable_hash(&[host.as_bytes()])).or(self.shipped_from),
-            ..self.clone()
-        }
+        Origin { shipped_at: inner.shipped_at.or(self.shipped_at), host: host.or(self.host.clone()), ..self.clone() }
     }
 }
 

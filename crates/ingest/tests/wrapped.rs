@@ -201,6 +201,24 @@ fn a_line_in_a_literal_that_looks_like_an_envelope_stays_in_it() {
 }
 
 #[test]
+fn what_containerd_left_before_a_row_is_opened_and_is_no_server() {
+    let row = "db1,app,10.0.1.12,7,8,QUERY,hr,'SELECT * FROM employees',0";
+    let before = ["2026-03-02T00:00:02.1Z stdout F ", "2026-03-02T01:00:02.123456789+01:00 stderr F "];
+    for stamp in ["20260302 00:00:01", "1772409601123456"] {
+        let bare = before.map(|before| format!("{before}{stamp},{row}"));
+        let in_json = bare.each_ref().map(|line| json!({"date": 1_772_409_602.5, "log": line}).to_string());
+        let records: Vec<_> = [bare, in_json].concat().into_iter().map(String::into_bytes).collect();
+        for format in ["mariadb_server_audit", "auto"] {
+            let seen = read(&plan(format, AUTO), &records, &[2]);
+            assert_eq!(counts(&seen), [4, 0, 0, 0], "{format}");
+            assert_eq!(seen.of(EntityKind::DbAccount, "app@10.0.1.12").get(Metric::Statements), 4, "{format}");
+            let mut accounts = seen.tallies.keys().filter(|(_, kind, ..)| *kind == EntityKind::DbAccount);
+            assert!(accounts.all(|(.., name, _)| name == "app@10.0.1.12"), "{format}");
+        }
+    }
+}
+
+#[test]
 fn a_literal_with_many_entries_in_it_forges_none_and_hides_few() {
     let entry = |account: &str, statement: &str| {
         format!(
