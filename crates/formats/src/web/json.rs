@@ -11,8 +11,9 @@ use super::{
     line::{Known, Line, Meaning},
 };
 use crate::Rejected;
-use crate::places::places_of;
+use crate::places::{Places, places_of};
 use memchr::memmem;
+use wide::u8x16;
 
 /// How values are escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -383,40 +384,14 @@ const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 /// How many bytes come before the first quote, backslash or control character.
 #[inline]
 fn plain_length(bytes: &[u8]) -> usize {
-    /// Most strings are shorter, and not worth a call.
-    const NEAR: usize = 32;
-    let (near, far) = bytes.split_at(bytes.len().min(NEAR));
-    match near_plain_length(near) {
-        length if length < near.len() || far.is_empty() => length,
-        length => length + far_plain_length(far),
-    }
+    // The zeros behind a short text are such, too: then it ends there.
+    Places::by(bytes, not_plain).next().map_or(bytes.len(), |at| at.min(bytes.len()))
 }
 
-/// Eight bytes at a time (S. E. Anderson, "Bit Twiddling Hacks": a byte less than n; a borrow can only spoil bytes above the
-/// first one found).
 #[inline]
-fn near_plain_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    for (at, chunk) in chunks.iter().enumerate() {
-        let word = u64::from_le_bytes(*chunk);
-        let less = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word;
-        let quote = less(word ^ (ONES * u64::from(b'"')), 1);
-        let backslash = less(word ^ (ONES * u64::from(b'\\')), 1);
-        let found = (quote | backslash | less(word, 0x20)) & HIGHS;
-        if found != 0 {
-            return at * 8 + found.trailing_zeros() as usize / 8;
-        }
-    }
-    let is_plain = |byte: &u8| *byte != b'"' && *byte != b'\\' && 0x20 <= *byte;
-    chunks.len() * 8 + rest.iter().take_while(|byte| is_plain(byte)).count()
-}
-
-fn far_plain_length(bytes: &[u8]) -> usize {
-    let end = memchr::memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len());
-    let least = bytes[..end].iter().fold(u8::MAX, |least, byte| least.min(*byte));
-    if least < 0x20 { bytes.iter().position(|byte| *byte < 0x20).unwrap_or(end) } else { end }
+fn not_plain(block: u8x16) -> u8x16 {
+    let is = |sign: u8| block.simd_eq(u8x16::splat(sign));
+    is(b'"') | is(b'\\') | block.min(u8x16::splat(0x1f)).simd_eq(block)
 }
 
 /// Where a quote or a bracket is.
