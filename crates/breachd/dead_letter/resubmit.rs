@@ -50,8 +50,7 @@ const PIECES_MAX: usize = 4_096;
 const JOINED_BYTES_MAX: usize = 1_000_000;
 
 /// Reasons of letters that tell of a piece, not of an entry.
-const PIECES: [&str; 6] =
-    ["no_header", "not_in_envelope", "other_host", "other_program", "unknown_format", REST_OF_ENTRY];
+const PIECES: [&str; 5] = ["no_header", "not_in_envelope", "other_program", "unknown_format", REST_OF_ENTRY];
 
 /// Offsets remembered per raw partition. Beyond: the lowest are forgotten, and could be resubmitted again.
 const OFFSETS_MAX: usize = 200_000;

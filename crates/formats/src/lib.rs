@@ -313,6 +313,11 @@ impl Scratch {
     pub fn remember(&mut self, memory: &str) {
         self.sessions = mariadb_general_log::Sessions::remembering(memory);
     }
+
+    /// Takes over what the other remembers, and gives it what was remembered: entries of two servers are read by turns.
+    pub fn exchange_memory(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.sessions, &mut other.sessions);
+    }
 }
 
 impl Context {

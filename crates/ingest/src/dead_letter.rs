@@ -19,7 +19,7 @@ pub struct DeadLetter {
     pub to_offset: i64,
     /// Its records also hold parts of other entries: read again, those would count twice.
     pub shares_records: bool,
-    /// `too_long`, `no_header`, [`crate::REST_OF_ENTRY`], `not_in_envelope`, `other_host`, `other_program`, or why the format refused it; [`DeadLetter::MORE`].
+    /// `too_long`, `no_header`, [`crate::REST_OF_ENTRY`], `not_in_envelope`, `other_program`, or why the format refused it; [`DeadLetter::MORE`].
     pub reason: &'static str,
     /// Its first bytes, at most [`EXCERPT_BYTES_MAX`]; of `more` the number of entries.
     pub excerpt: Vec<u8>,
@@ -31,8 +31,7 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// Reason of a letter that stands for entries of a record beyond [`crate::limits::LETTERS_PER_RECORD_MAX`], or for records beyond
-    /// [`crate::limits::RECORDS_WAITING_MAX`]. It has their number in place of their text, and their length in all.
+    /// Reason of a letter that stands for entries of a record beyond [`crate::limits::LETTERS_PER_RECORD_MAX`]. It has their number in place of their text, and their length in all.
     pub const MORE: &'static str = "more";
 
     pub(crate) fn excerpt(bytes: &[u8]) -> Vec<u8> {

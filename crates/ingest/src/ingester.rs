@@ -21,9 +21,11 @@
 //! Only an entry that goes on for [`ENTRY_SPAN_MAX`] is given up, so that a quote that was lost with the rest of its line does not
 //! swallow all that follows.
 //!
+//! Where the envelopes name the host, each has an [`Assembly`] of its own: see `hosts`.
+//!
 //! # The rest of an entry
-//! An entry that is taken as complete in its middle (nothing came for a while, a record was too long to be looked into, too much
-//! waits) has a *rest*: what still comes of it may stand in a literal, and a line there that looks like a beginning would forge
+//! An entry that is taken as complete in its middle (nothing came for a while, a record was too long to be looked into, other hosts
+//! went on) has a *rest*: what still comes of it may stand in a literal, and a line there that looks like a beginning would forge
 //! an entry. So the format goes on to follow the text ([`formats::Lines::abandon`]), and its lines are dead-lettered as
 //! [`REST_OF_ENTRY`] until the text ends, a banner of the server stands outside of quotes, or a record was written more than [`REST_SPAN`]
 //! after the first that came. The lines of a record that is too long are followed too, unless they are in an envelope, which is not opened.
@@ -39,20 +41,20 @@
 //! of what timed out may still pose as an entry. Who stops twice within a minute in one literal is followed still, from where he stopped.
 //!
 //! # Restart
-//! The offset to commit is that of the record in which the pending entry began; its metadata says how many lines
-//! of that record are done, how far event time had come, what the format remembered, and what the records are wrapped in, all as
-//! of the beginning of that entry. So nothing is lost, and nothing counted twice.
+//! The offset to commit is that of the record in which the first pending entry began. Its metadata say up to where all else is done,
+//! which is what was read; of each host with a pending entry in which record that began and how many lines of it are done;
+//! how far event time had come, what the formats remembered as of the beginning of those entries, and what the records are wrapped in. So nothing is
+//! lost, and nothing counted twice: a record that is read again is taken if it is of such a host, from there on, and passed over else.
+//! A flush may thus tell of records behind the offset that it commits.
 //!
 //! # Resubmitted records
 //! A record with the mark of [`Resubmitted`] holds whole entries, mostly one, and is judged at once by machinery of its own: lines,
 //! memory of the format, envelopes if none are decided. It has no part in a pending entry nor in event time; what it tells may
-//! be late. Sessions of a general log that began before are unknown to it: those of today are others. It does not wait, because hundreds may be
-//! resubmitted at once: behind a pending entry it is done although an earlier record is not, so the metadata say up to where such
-//! records are done. A flush may thus tell of such records and cover no offset: they lie behind it. What cannot be read again is a dead letter again, which tells how often it was tried.
+//! be late. Sessions of a general log that began before are unknown to it: those of today are others. What cannot be read again is a dead letter
+//! again, which tells how often it was tried.
 //!
 //! # Drills
-//! A drill's record holds a whole entry and bypasses the putting together of lines. While a live entry is pending it waits,
-//! because it must not be committed before records that were read earlier (so do records of other programs). It leaves no trace in event time or in what the
+//! A drill's record holds a whole entry and bypasses the putting together of lines. It leaves no trace in event time or in what the
 //! format remembers.
 //!
 //! # Time
@@ -65,6 +67,7 @@
 //! counted, that would hide any number of rows. The cost: a host that was cut off for hours pours them into the minute in which it comes
 //! back, behind the others of its partition, and that may page. One host for each partition has no late entries.
 
+mod hosts;
 mod torn;
 
 use crate::attribution::{Attributor, Place};
@@ -72,13 +75,12 @@ use crate::coverage::{Coverage, Records};
 use crate::dead_letter::DeadLetter;
 use crate::discover::Discovery;
 use crate::limits::{
-    CROWD_MAX, ENTRY_BYTES_MAX, ENTRY_SPAN_MAX, ENVELOPES_MAX, LETTERS_PER_RECORD_MAX, LINE_BYTES_MAX,
-    RECORD_BYTES_MAX, RECORDS_WAITING_MAX, REST_SPAN,
+    ENTRY_BYTES_MAX, ENTRY_SPAN_MAX, ENVELOPES_MAX, LETTERS_PER_RECORD_MAX, LINE_BYTES_MAX, RECORD_BYTES_MAX, REST_SPAN,
 };
 use crate::outcome::Outcome;
 use crate::plan::{Enveloping, Plan};
 use crate::resubmitted::Resubmitted;
-use crate::resume::{Rest, Resume};
+use crate::resume::{OfHost, Rest, Resume};
 use crate::skew::Skew;
 use crate::watermark::{Watermark, ahead_max};
 use crate::wrapping::{Lock, unwrapped};
@@ -118,7 +120,10 @@ pub struct Ingester {
     scratch: Scratch,
     attributor: Attributor,
     watermark: Watermark,
+    /// Of the host whose record was taken last.
     assembly: Assembly,
+    /// Of the other hosts.
+    others: Vec<Assembly>,
     torn: Option<torn::Torn>,
     /// Records that the one which is being taken stands for: one, but for a line that was torn.
     pieces: u64,
@@ -134,8 +139,8 @@ pub struct Ingester {
     ahead: u64,
     /// Entries read, of whatever outcome but a dead letter; to tell whether a record holds more than one.
     entries_read: u64,
-    /// Resubmitted records before this offset are done.
-    resubmitted_to: i64,
+    /// Records before this offset are done, but for those that `from` of their host's assembly excepts.
+    done_to: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -144,25 +149,29 @@ struct Counts {
     bytes: u64,
 }
 
-/// Lines on their way to an entry.
+/// Lines on their way to an entry, of one host.
 #[derive(Debug, Default)]
 struct Assembly {
+    /// Hash of its name; `None`: the records do not name it.
+    host: Option<u64>,
     /// `None` for a format of single lines.
     lines: Option<Box<dyn Lines>>,
     pending: Option<Pending>,
-    /// Lines of the next record that were done before a restart, and what became of them.
+    /// Its records before this offset are done; of the one here, so many lines, and what became of them.
+    from: i64,
     lines_done: u64,
     outcome_done: Outcome,
-    /// Records behind the pending entry that have no part in it.
-    waiting: Vec<Waiting>,
-    /// Those beyond, by reason.
-    crowd: BTreeMap<&'static str, Crowd>,
+    /// Its last record, and when that was written.
+    last_offset: i64,
+    last_written: Option<Timestamp>,
     /// Room of the last entry, to be used again.
     spare: Vec<u8>,
     /// The rest of an entry may still come.
     rest: Option<Rest>,
     /// For a resubmitted record, which holds all there is.
     whole: bool,
+    /// What the format remembers of its entries, while another host's records are taken.
+    scratch: Scratch,
 }
 
 /// An entry that is not complete.
@@ -182,36 +191,8 @@ struct Pending {
     records: u64,
     /// How many of these, but for the first, also hold what is dead-lettered.
     records_dead: u64,
-    /// Records of other hosts that came in between.
-    of_others: usize,
-}
-
-/// A record that waits for the pending entry, because it must not be done before records that were read earlier.
-#[derive(Debug)]
-enum Waiting {
-    Drill {
-        bytes: Vec<u8>,
-        origin: Origin,
-    },
-    /// `counts`: nothing else of its record counts.
-    Dead {
-        excerpt: Vec<u8>,
-        length: usize,
-        origin: Origin,
-        reason: &'static str,
-        counts: bool,
-    },
-}
-
-/// Records that wait beyond [`RECORDS_WAITING_MAX`] for one reason: only how many is known.
-#[derive(Debug)]
-struct Crowd {
-    /// Of the first.
-    origin: Origin,
-    entries: u64,
-    /// Those of which nothing else counts.
-    records: u64,
-    bytes: usize,
+    /// Other hosts' records came in between.
+    is_parted: bool,
 }
 
 /// Where bytes come from: the record, and what its envelopes say.
@@ -223,8 +204,6 @@ struct Origin {
     written: Written,
     shipped_at: Option<Timestamp>,
     host: Option<Arc<str>>,
-    /// Where entries span lines: hash of the name of the host that the shipper read it on.
-    shipped_from: Option<u64>,
     /// How often it was resubmitted.
     tries: u32,
 }
@@ -232,7 +211,8 @@ struct Origin {
 /// A record of a format whose entries span lines, while its lines are taken.
 struct Record {
     origin: Origin,
-    /// Lines at its beginning that were done before a restart.
+    /// All of it was done before a restart, or so many lines at its beginning.
+    is_done: bool,
     lines_done: u64,
     /// Number of the line.
     at: u64,
@@ -252,17 +232,7 @@ struct Out<'a> {
 
 impl Ingester {
     pub fn new(plan: Arc<Plan>, partition: i32, resume: Resume) -> Self {
-        let Resume {
-            offset,
-            watermark,
-            lines_done,
-            outcome_done,
-            lines_memory,
-            entries_memory,
-            mut lock,
-            rest,
-            resubmitted_to,
-        } = resume;
+        let Resume { offset, done_to, watermark, mut lock, hosts } = resume;
         lock.format = lock.format.filter(|_| plan.format.is_auto());
         match plan.enveloping {
             Enveloping::Auto => {}
@@ -278,8 +248,7 @@ impl Ingester {
                 }
             }
         }
-        let mut scratch = Scratch::default();
-        scratch.remember(&entries_memory);
+        let done_to = done_to.max(offset.unwrap_or(0));
         let mut ingester = Ingester {
             context: plan.context.clone(),
             attributor: Attributor::new(plan.clone(), partition),
@@ -287,9 +256,10 @@ impl Ingester {
             plan,
             lock,
             partition,
-            scratch,
+            scratch: Scratch::default(),
             watermark,
-            assembly: Assembly { lines_done, outcome_done, rest, ..Assembly::default() },
+            assembly: Assembly { from: done_to, ..Assembly::default() },
+            others: Vec::new(),
             torn: None,
             pieces: 1,
             next_offset: offset,
@@ -300,9 +270,19 @@ impl Ingester {
             skew: None,
             ahead: 0,
             entries_read: 0,
-            resubmitted_to,
+            done_to,
         };
-        ingester.adopt(&lines_memory);
+        ingester.adopt("");
+        for before in hosts {
+            ingester.enter(before.host);
+            ingester.scratch.remember(&before.entries_memory);
+            let lines = ingester.fresh_lines(&before.lines_memory);
+            let OfHost { from, lines_done, outcome_done, rest, .. } = before;
+            let from = from.unwrap_or(done_to);
+            let assembly = &mut ingester.assembly;
+            (assembly.lines, assembly.rest) = (lines, rest);
+            (assembly.from, assembly.lines_done, assembly.outcome_done) = (from, lines_done, outcome_done);
+        }
         ingester
     }
 
@@ -343,24 +323,21 @@ impl Ingester {
     fn record(&mut self, raw: Raw<'_>, out: &mut Out<'_>) {
         self.next_offset = Some(raw.offset.saturating_add(1));
         let Raw { bytes, offset, mode, forged_mark, written, resubmitted } = raw;
-        if resubmitted.is_some() && offset < self.resubmitted_to {
+        let is_done = offset < self.done_to;
+        if is_done && (resubmitted.is_some() || mode.is_drill()) {
             return;
         }
-        self.counts.bytes += bytes.len() as u64;
-        let origin =
-            Origin { offset, mode, forged_mark, written, shipped_at: None, host: None, shipped_from: None, tries: 0 };
+        if !is_done {
+            self.counts.bytes += bytes.len() as u64;
+        }
+        let origin = Origin { offset, mode, forged_mark, written, shipped_at: None, host: None, tries: 0 };
         if let Some(mark) = resubmitted {
-            self.resubmitted_to = offset.saturating_add(1);
             return self.resubmitted(bytes, &mark, origin, out);
         }
-        let done = (std::mem::take(&mut self.assembly.lines_done), std::mem::take(&mut self.assembly.outcome_done));
-        if !mode.is_drill() {
-            self.bound_rest(written);
-        }
         if RECORD_BYTES_MAX < bytes.len() {
-            // Its lines are missing from the pending entry.
-            self.complete(Some(false), out);
-            self.abandon();
+            // Its lines are missing from a pending entry.
+            self.bound_rest(written);
+            self.end_all(Some(false), out);
             if !mode.is_drill() {
                 self.follow(bytes);
             }
@@ -369,7 +346,7 @@ impl Ingester {
         }
         let bytes = bare(bytes);
         if mode.is_drill() {
-            return self.drill(bytes, origin, out);
+            return self.drilled(bytes, &origin, out);
         }
         self.decide_format(bytes, &origin);
         let (read_before, letters_before) = (self.entries_read, out.dead.len());
@@ -378,10 +355,7 @@ impl Ingester {
             self.counts.add(outcome, self.pieces);
             self.entries_read.wrapping_sub(read_before) + (out.dead.len() - letters_before) as u64
         } else {
-            let (lines_done, outcome) = done;
-            let entries = u64::from(0 < lines_done);
-            let record = Record { origin, lines_done, at: 0, outcome, shares: false, entries };
-            self.lines(bytes, record, out)
+            self.lines(bytes, Record::new(origin), out)
         };
         if 1 < entries {
             let in_it = |letter: &&mut DeadLetter| letter.offset <= offset && offset <= letter.to_offset;
@@ -393,10 +367,7 @@ impl Ingester {
     pub fn expire(&mut self, tallier: &mut Tallier, dead: &mut Vec<DeadLetter>) {
         let out = &mut Out { tallier, dead };
         self.mend(out);
-        if self.assembly.pending.is_some() {
-            self.complete(None, out);
-            self.abandon();
-        }
+        self.end_all(None, out);
     }
 
     /// What happened since the last call.
@@ -425,20 +396,31 @@ impl Ingester {
 
     /// The offset to commit and its metadata, at most [`crate::limits::METADATA_BYTES_MAX`] bytes.
     pub fn resume(&self) -> (i64, String) {
-        let pending = self.assembly.pending.as_ref();
-        let resume = Resume {
-            offset: None,
-            watermark: self.watermark,
-            lines_done: pending.map_or(self.assembly.lines_done, |pending| pending.lines_before),
-            outcome_done: pending.map_or(self.assembly.outcome_done, |pending| pending.outcome_before),
-            lines_memory: self.assembly.lines.as_ref().map_or_else(String::new, |lines| lines.memory()),
-            entries_memory: self.scratch.memory(),
-            lock: self.lock.clone(),
-            rest: self.assembly.rest,
-            // Behind the position such records may be done; before it all are.
-            resubmitted_to: if self.position() < self.resubmitted_to { self.resubmitted_to } else { 0 },
+        let (position, next) = (self.position(), self.next_offset.unwrap_or(0));
+        let done_to = self.done_to.max(next);
+        let mut hosts: Vec<&Assembly> = self.assemblies().collect();
+        hosts.sort_by_key(|assembly| std::cmp::Reverse(assembly.last_offset));
+        let of_host = |assembly: &Assembly| {
+            let is_current = std::ptr::eq(assembly, &raw const self.assembly);
+            let scratch = if is_current { &self.scratch } else { &assembly.scratch };
+            let (from, lines_done, outcome_done) = match &assembly.pending {
+                Some(pending) => (pending.origin.offset, pending.lines_before, pending.outcome_before),
+                None => (assembly.from.max(next), assembly.lines_done, assembly.outcome_done),
+            };
+            OfHost {
+                host: assembly.host,
+                from: Some(from).filter(|from| *from < done_to),
+                lines_done,
+                outcome_done,
+                rest: assembly.rest,
+                lines_memory: assembly.lines.as_ref().map_or_else(String::new, |lines| lines.memory()),
+                entries_memory: scratch.memory(),
+            }
         };
-        (self.position(), resume.metadata())
+        let hosts = hosts.into_iter().map(of_host).collect();
+        let resume =
+            Resume { offset: Some(position), done_to, watermark: self.watermark, lock: self.lock.clone(), hosts };
+        (position, resume.metadata())
     }
 
     /// The greatest stamp so far; [`Timestamp::MIN`] if none.
@@ -476,26 +458,31 @@ impl Ingester {
 
     /// Records that are not accounted for yet.
     fn pending(&self) -> u64 {
-        let counts = |waiting: &&Waiting| !matches!(waiting, Waiting::Dead { counts: false, .. });
-        let Assembly { pending, waiting, crowd, .. } = &self.assembly;
-        self.torn.as_ref().map_or(0, |torn| torn.records)
-            + pending.as_ref().map_or(0, |pending| pending.records)
-            + waiting.iter().filter(counts).count() as u64
-            + crowd.values().map(|crowd| crowd.records).sum::<u64>()
+        let pending = self.assemblies().filter_map(|assembly| assembly.pending.as_ref());
+        self.torn.as_ref().map_or(0, |torn| torn.records) + pending.map(|pending| pending.records).sum::<u64>()
+    }
+
+    fn assemblies(&self) -> impl Iterator<Item = &Assembly> {
+        std::iter::once(&self.assembly).chain(&self.others)
     }
 
     /// The first offset that is not done.
     fn position(&self) -> i64 {
-        self.assembly.pending.as_ref().map(|pending| pending.origin.offset).or(self.next_offset).unwrap_or(0)
+        let pending = self.assemblies().filter_map(|assembly| assembly.pending.as_ref());
+        pending.map(|pending| pending.origin.offset).chain(self.next_offset).min().unwrap_or(0)
     }
 
     /// Takes over the format that was decided.
     fn adopt(&mut self, memory: &str) {
         self.format = self.lock.format.unwrap_or(self.plan.format);
-        self.assembly.lines = match self.format.framing {
+        self.assembly.lines = self.fresh_lines(memory);
+    }
+
+    fn fresh_lines(&self, memory: &str) -> Option<Box<dyn Lines>> {
+        match self.format.framing {
             Framing::Line => None,
             Framing::Lines(remembering) => Some(remembering(memory)),
-        };
+        }
     }
 
     /// What helps to read the envelope of a record.
@@ -553,14 +540,7 @@ impl Ingester {
         }
         self.adopt(&assembly_before.lines.as_ref().map_or_else(String::new, |lines| lines.memory()));
         self.close();
-        let mut record = Record {
-            origin: origin.clone(),
-            lines_done: 0,
-            at: 0,
-            outcome: Outcome::Ignored,
-            shares: false,
-            entries: 0,
-        };
+        let mut record = Record::new(origin.clone());
         for original in originals {
             let original = bare(original);
             if self.assembly.lines.is_none() {
@@ -570,35 +550,6 @@ impl Ingester {
             }
         }
         record.outcome.max(self.complete(Some(true), out))
-    }
-
-    fn drill(&mut self, bytes: &[u8], origin: Origin, out: &mut Out<'_>) {
-        if self.assembly.pending.is_some() {
-            return self.wait(Waiting::Drill { bytes: bytes.to_vec(), origin }, out);
-        }
-        self.drilled(bytes, &origin, out);
-    }
-
-    fn wait(&mut self, record: Waiting, out: &mut Out<'_>) {
-        if self.assembly.waiting.len() < RECORDS_WAITING_MAX {
-            return self.assembly.waiting.push(record);
-        }
-        // Were the pending entry taken as complete here, the rest of a literal could pose as entries.
-        let (origin, reason, length, counts) = match record {
-            Waiting::Drill { bytes, origin } => (origin, "too_many_waiting", bytes.len(), true),
-            Waiting::Dead { length, origin, reason, counts, .. } => (origin, reason, length, counts),
-        };
-        let forged_mark = origin.forged_mark;
-        let crowd =
-            self.assembly.crowd.entry(reason).or_insert_with(|| Crowd { origin, entries: 0, records: 0, bytes: 0 });
-        crowd.origin.forged_mark |= forged_mark;
-        crowd.entries += 1;
-        crowd.records += u64::from(counts);
-        crowd.bytes = crowd.bytes.saturating_add(length);
-        if CROWD_MAX <= crowd.entries {
-            self.complete(Some(false), out);
-            self.abandon();
-        }
     }
 
     fn drilled(&mut self, bytes: &[u8], origin: &Origin, out: &mut Out<'_>) {
@@ -671,8 +622,9 @@ impl Ingester {
 
     /// A record of a format whose entries span lines. Returns how many entries have a part in it.
     fn lines(&mut self, bytes: &[u8], mut record: Record, out: &mut Out<'_>) -> u64 {
-        if !self.unwrapped_lines(bytes, &mut record, out) {
-            return record.entries;
+        self.unwrapped_lines(bytes, &mut record, out);
+        if record.is_done {
+            return 0;
         }
         match &mut self.assembly.pending {
             Some(pending) if record.shares => {
@@ -689,17 +641,19 @@ impl Ingester {
         record.entries
     }
 
-    /// The lines of a record, out of its envelopes. False if it is done with: nothing in it has a part in entries.
-    fn unwrapped_lines(&mut self, bytes: &[u8], record: &mut Record, out: &mut Out<'_>) -> bool {
+    /// The lines of a record, out of its envelopes.
+    fn unwrapped_lines(&mut self, bytes: &[u8], record: &mut Record, out: &mut Out<'_>) {
         let zone = self.context.zone.clone();
         let hints = self.hints(&zone, &record.origin);
         if self.lock.layers.is_none() {
             self.lock.decide(self.format, self.plan.enveloping, bytes, &hints);
         }
         if self.lock.layers.as_ref().is_some_and(Vec::is_empty) {
-            self.inner_lines(bytes, &record.origin.clone(), record, out);
+            if self.turn(None, record, out) {
+                self.inner_lines(bytes, &record.origin.clone(), record, out);
+            }
         } else if self.lock.layers.is_some() {
-            return self.enveloped_lines(bytes, &hints, record, out);
+            self.enveloped_lines(bytes, &hints, record, out);
         } else if !bytes.trim_ascii_start().is_empty() {
             let is_in = match self.plan.enveloping {
                 Enveloping::Named(envelope) => envelope.open(bytes, &hints).is_some(),
@@ -708,67 +662,48 @@ impl Ingester {
             let reason = if is_in { "no_header" } else { "not_in_envelope" };
             record.outcome = self.dead(bytes, &record.origin, reason, out);
         }
-        true
     }
 
-    /// A record that should be in the envelopes of its partition. False if it is done with: nothing in it has a part in entries.
-    fn enveloped_lines(&mut self, bytes: &[u8], hints: &Hints<'_>, record: &mut Record, out: &mut Out<'_>) -> bool {
-        let mut texts = Vec::new();
+    /// A record that should be in the envelopes of its partition.
+    fn enveloped_lines(&mut self, bytes: &[u8], hints: &Hints<'_>, record: &mut Record, out: &mut Out<'_>) {
+        let (mut ours, mut others) = (Vec::new(), Vec::new());
         let (layers, program) = (self.lock.layers.as_deref().unwrap_or_default(), self.lock.program.as_deref());
         let whole = Inner { bytes: bytes.into(), ..Inner::default() };
+        let mut host = None;
         let is_in = unwrapped(layers, whole, hints, &mut |inner| {
             let is_ours = program.is_none() || inner.program.is_none() || program == inner.program.as_deref();
-            let mut origin = record.origin.within(&inner, &self.plan);
-            origin.shipped_from = inner.host.as_deref().map(|host| stable_hash(&[host.as_bytes()]));
-            texts.push((inner.bytes.into_owned(), origin, is_ours));
-        });
-        // All or nothing, so that a record is divided in one way only, whenever it is read again.
-        let is_foreign = self.assembly.pending.as_ref().is_some_and(|pending| {
-            pending.of_others < RECORDS_WAITING_MAX
-                && self.assembly.lines.as_ref().is_some_and(|lines| lines.is_open())
-                && !texts.is_empty()
-                && texts.iter().all(|(_, origin, _)| pending.origin.is_of_another_host(origin))
-        });
-        if let Some(pending) = self.assembly.pending.as_mut().filter(|_| is_foreign) {
-            pending.of_others += 1;
-        }
-        let (mut ours, mut others) = (Vec::new(), Vec::new());
-        for (bytes, origin, is_ours) in texts {
-            match (is_ours, is_foreign) {
-                (true, false) => ours.push((bytes, origin)),
-                (true, true) => others.push((bytes, origin, "other_host")),
-                (false, _) => others.push((bytes, origin, "other_program")),
+            let origin = record.origin.within(&inner, &self.plan);
+            if is_ours {
+                host = host.or_else(|| inner.host.as_deref().map(|host| stable_hash(&[host.as_bytes()])));
+                ours.push((inner.bytes.into_owned(), origin));
+            } else {
+                others.push((inner.bytes.into_owned(), origin));
             }
+        });
+        // What is no part of an entry is done at once, also while one is pending. That is not taken as complete here: the rest of a
+        // literal could pose as entries.
+        let was_done = record.origin.offset < self.done_to;
+        if ours.is_empty() {
+            record.is_done = was_done;
+        } else if !self.turn(host, record, out) {
+            return;
         }
         let mut dead: Vec<_> =
-            others.iter().map(|(bytes, origin, reason)| (bytes.as_slice(), origin.clone(), *reason)).collect();
+            others.iter().map(|(bytes, origin)| (bytes.as_slice(), origin, "other_program")).collect();
+        let origin = record.origin.clone();
         if !is_in {
-            dead.push((bytes, record.origin.clone(), "not_in_envelope"));
+            dead.push((bytes, &origin, "not_in_envelope"));
         }
-        // Of an entry that is pending only the lines may be read again after a restart, nothing that was read behind it. It is not
-        // taken as complete: the rest of a literal could pose as entries.
-        let waits = self.assembly.pending.is_some() && !self.assembly.whole;
-        let only = waits && ours.is_empty() && !dead.is_empty();
-        for (nth, (bytes, origin, reason)) in dead.into_iter().enumerate() {
-            if record.lines_done <= record.at {
-                record.outcome = Outcome::DeadLettered;
-                if waits && self.assembly.pending.is_some() {
-                    let (excerpt, length) = (DeadLetter::excerpt(bytes), bytes.len());
-                    let counts = only && nth == 0;
-                    self.wait(Waiting::Dead { excerpt, length, origin, reason, counts }, out);
-                } else {
-                    self.dead(bytes, &origin, reason, out);
-                }
+        for (bytes, origin, reason) in dead {
+            record.outcome = Outcome::DeadLettered;
+            if !was_done {
+                self.dead(bytes, origin, reason, out);
             }
             record.at += 1;
-        }
-        if only {
-            return false;
         }
         for (bytes, origin) in ours {
             self.inner_lines(&bytes, &origin, record, out);
         }
-        true
     }
 
     /// The lines of one text that was in a record.
@@ -801,7 +736,7 @@ impl Ingester {
                     outcome_before: record.outcome,
                     records: 0,
                     records_dead: 0,
-                    of_others: 0,
+                    is_parted: false,
                 });
             }
             Step::Continue => {}
@@ -884,13 +819,14 @@ impl Ingester {
     /// returned is part of its own).
     fn complete(&mut self, shared: Option<bool>, out: &mut Out<'_>) -> Outcome {
         let Some(pending) = self.assembly.pending.take() else { return Outcome::Ignored };
-        let Pending { bytes, length, origin, outcome_before, records, records_dead, lines_before, .. } = pending;
+        let Pending { bytes, length, origin, outcome_before, records, records_dead, lines_before, is_parted, .. } =
+            pending;
         let letters_before = out.dead.len();
         let outcome = self.judge(&bytes, length, &origin, out);
         // Before the record that is being taken, if that has no part of it.
         let behind = self.next_offset.unwrap_or(0).saturating_sub(i64::from(shared == Some(false)));
         for letter in &mut out.dead[letters_before..] {
-            letter.shares_records |= 0 < lines_before;
+            letter.shares_records |= 0 < lines_before || is_parted;
             letter.to_offset = behind.saturating_sub(1).max(letter.offset);
         }
         self.assembly.spare = bytes;
@@ -899,18 +835,6 @@ impl Ingester {
             self.counts.add(outcome.max(outcome_before), 1);
             self.counts.add(outcome, (records - 1).saturating_sub(records_dead));
             self.counts.add(Outcome::DeadLettered, records_dead);
-        }
-        for record in std::mem::take(&mut self.assembly.waiting) {
-            match record {
-                Waiting::Drill { bytes, origin } => self.drilled(&bytes, &origin, out),
-                Waiting::Dead { excerpt, length, origin, reason, counts } => {
-                    let outcome = self.dead_of(&excerpt, length, &origin, reason, out);
-                    self.counts.add(outcome, u64::from(counts));
-                }
-            }
-        }
-        for (reason, crowd) in std::mem::take(&mut self.assembly.crowd) {
-            self.dead_crowd(reason, &crowd, out);
         }
         if shared == Some(true) { outcome } else { Outcome::Ignored }
     }
@@ -978,20 +902,6 @@ impl Ingester {
             forged(&self.plan, Place { mode, bucket: at.bucket(), partition: self.partition, offset }, out.tallier);
         }
         Outcome::DeadLettered
-    }
-
-    /// One letter for all.
-    fn dead_crowd(&mut self, reason: &'static str, crowd: &Crowd, out: &mut Out<'_>) {
-        self.letters = (-1, 0);
-        self.dead_of(&[], crowd.bytes, &crowd.origin, reason, out);
-        if let Some(letter) = out.dead.last_mut() {
-            (letter.reason, letter.shares_records) = (DeadLetter::MORE, true);
-            letter.excerpt = crowd.entries.to_string().into_bytes();
-        }
-        let others = crowd.entries - 1;
-        *self.rejected.entry((self.format.name, reason)).or_default() += others;
-        self.attributor.coverage.reject(reason, others);
-        self.counts.add(Outcome::DeadLettered, crowd.records);
     }
 
     /// Reads an entry, or what was kept of it, and tallies what it says; else why it cannot be read.
@@ -1084,6 +994,12 @@ impl Ingester {
     }
 }
 
+impl Record {
+    fn new(origin: Origin) -> Self {
+        Record { origin, is_done: false, lines_done: 0, at: 0, outcome: Outcome::Ignored, shares: false, entries: 0 }
+    }
+}
+
 impl Pending {
     /// Takes in a line, as far as there is room.
     fn keep(&mut self, line: &[u8]) {
@@ -1097,10 +1013,6 @@ impl Pending {
 }
 
 impl Origin {
-    fn is_of_another_host(&self, other: &Origin) -> bool {
-        self.shipped_from.zip(other.shipped_from).is_some_and(|(one, other)| one != other)
-    }
-
     /// Of what was in an envelope of it.
     fn within(&self, inner: &Inner<'_>, plan: &Plan) -> Origin {
         let host = inner.host.as_deref().filter(|_| plan.envelope_host).map(Arc::from);

@@ -31,12 +31,22 @@ pub const EXCERPT_BYTES_MAX: usize = 4096;
 /// Dead letters of one record that are kept. Beyond: one letter `more` says how many there were; they are counted by their reasons.
 pub const LETTERS_PER_RECORD_MAX: usize = 64;
 
-/// Records that wait for a pending entry in which they have no part: drills, lines of other programs and hosts. Beyond: they wait as a number,
-/// a drill too, and one dead letter `more` tells of them.
-pub const RECORDS_WAITING_MAX: usize = 256;
+/// Hosts whose entries are put together side by side, per source partition. Beyond: who was silent for longest is forgotten, and with it
+/// what the format remembers of that host.
+pub const HOSTS_MAX: usize = 32;
 
-/// How many wait so. From there on: the pending entry is given up.
-pub const CROWD_MAX: u64 = 100_000;
+/// Hosts with an entry that is not complete. Beyond: the entry that began first is taken as complete.
+pub const HOSTS_OPEN_MAX: usize = 8;
+
+/// Records of others behind a host's last one, while it is in the midst of an entry. Beyond: its entry is taken as complete. So many records
+/// are read again after a restart, at most, for each line of the entry.
+pub const RECORDS_OPEN_MAX: i64 = 10_000;
+
+/// As [`RECORDS_OPEN_MAX`], where the entry may have ended.
+pub const RECORDS_BETWEEN_MAX: i64 = 64;
+
+/// How long after a host's last record its entry, which may have ended, is taken as complete once another host's record comes, by their stamps.
+pub const PAUSE: activity::Span = activity::Span::from_secs(5);
 
 /// Texts (addresses, places, operators, browsers) remembered with their hash, per source partition. Beyond: all are hashed again.
 pub(crate) const TEXTS_REMEMBERED_MAX: usize = 8192;
@@ -49,7 +59,7 @@ pub const CLASSES_REMEMBERED_MAX: usize = 4096;
 
 /// Bytes of the metadata of a committed offset.
 /// The broker's own limit, `offset.metadata.max.bytes`, is 4096 unless configured.
-pub const METADATA_BYTES_MAX: usize = 2816;
+pub const METADATA_BYTES_MAX: usize = 3328;
 
 /// Bytes of a browser's name that are kept.
 pub const AGENT_BYTES_MAX: usize = 120;

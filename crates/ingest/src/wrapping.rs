@@ -16,12 +16,7 @@
 //! The lock holds the syslog program too, so that in a topic of several programs the lines of one are not put between those
 //! of another; the others' are dead-lettered as `other_program`.
 //!
-//! Nor are the lines of one host put between those of another in the logs of databases, where the envelopes name it: several servers may
-//! log into one topic, and a key for each does not keep two of them off one partition. In the midst of one's entry a record of another is
-//! dead-lettered as `other_host`, up to [`RECORDS_WAITING_MAX`](crate::limits::RECORDS_WAITING_MAX) of them; between entries they take
-//! turns. The cost: of two entries that are torn into each other one is lost, and it is counted. To put together one for each host would lose
-//! none, and have to remember the beginnings of all over restarts. Behind the limit, in one record of several hosts, and in the rest
-//! of an entry that was given up, lines still mix: a topic for each server is better.
+//! The lines of one host are not put between those of another either, where the envelopes name it: see `ingester`.
 //!
 //! What remains: a partition that is read for the first time from the middle of a literal, which holds such a line before any entry
 //! begins. To name the envelope closes that, too.

@@ -505,7 +505,7 @@ fn padding_hides_no_counts() {
 }
 
 #[test]
-fn a_drill_waits_for_the_entry_before_it_and_acts_on_shadows() {
+fn a_drill_leaves_the_entry_that_is_pending_alone_and_acts_on_shadows() {
     let plan = plan(&[SLOW]);
     let (mut tallier, mut dead) = (Tallier::new(), Vec::new());
     let mut ingester = Ingester::new(plan, 0, Resume::fresh());
@@ -534,7 +534,7 @@ fn a_drill_waits_for_the_entry_before_it_and_acts_on_shadows() {
         (ingester.resume().0, ingester.watermark())
     };
     assert_eq!(take(0, begun, Mode::Live).0, 0);
-    assert_eq!(take(1, &drill, mode).0, 0, "a restart here reads both again");
+    assert_eq!(take(1, &drill, mode).0, 0, "a restart here reads the live one again");
     let (position, watermark) = take(2, ended, Mode::Live);
     assert_eq!((position, watermark), (3, Timestamp::from_secs(1_772_409_601)), "a drill does not move event time");
     let range = ingester.flushed();

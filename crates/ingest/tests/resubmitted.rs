@@ -171,7 +171,7 @@ fn a_kill_loses_and_doubles_nothing_that_was_read_again() {
     assert_eq!(feed.flush(), ([10, 0, 0, 0], 0));
     assert_eq!(feed.rows(), rows(&[("again", 15), ("live", 3)]));
     // Done with all, the metadata say nothing of it any more.
-    assert!(!feed.ingester.resume().1.contains(" a="), "{}", feed.ingester.resume().1);
+    assert!(!feed.ingester.resume().1.contains(" n="), "{}", feed.ingester.resume().1);
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Ingester {
         self.pieces = records;
         self.record(Raw { bytes: &whole, offset, mode: Mode::Live, forged_mark, written, resubmitted: None }, out);
         self.pieces = 1;
-        self.counts.bytes = bytes_before.saturating_add(bytes);
+        self.counts.bytes = bytes_before.saturating_add(if offset < self.done_to { 0 } else { bytes });
         self.next_offset = Some(last_offset.saturating_add(1));
         let of_line = |letter: &&mut crate::DeadLetter| letter.offset == offset;
         for letter in out.dead[letters_before..].iter_mut().filter(of_line) {

@@ -1,0 +1,128 @@
+//! Several hosts in one source partition: the entries of each are put together by themselves.
+//!
+//! A key for each host does not keep two of them off one partition. Where the envelopes name the host, each has an [`Assembly`] of its own: its
+//! lines, its rest, and what the format remembers (of a general log: which connection is whose). So entries that are torn into each other come
+//! out whole. Records that do not name a host are as those of one more host. A record with lines of several goes to the first as a
+//! whole, so that it is divided in one way only.
+//!
+//! A host that does not go on must not hold up the offset for ever. Its entry is taken as complete when another host's record comes that was
+//! written [`REST_SPAN`] after its own last one, or is more than [`RECORDS_OPEN_MAX`] records behind it; where the entry may have ended by what has been read,
+//! [`PAUSE`] after, or more than [`RECORDS_BETWEEN_MAX`] records behind. When more than [`HOSTS_OPEN_MAX`] hosts have one, that which began first is.
+//!
+//! The cost: up to so many records are read again after a restart, and passed over. The losing alternatives: one assembly for all, which let
+//! others' records wait or refused them, and so lost one of two entries; and to commit behind the last record that was read, with the beginnings of
+//! entries in the metadata, which have no room for a statement.
+//!
+//! What remains: two servers on one host, whose logs go into one topic. Their connections and their lines are not told apart.
+
+use super::{Assembly, Ingester, Origin, Out, Record};
+use crate::limits::{HOSTS_MAX, HOSTS_OPEN_MAX, PAUSE, RECORDS_BETWEEN_MAX, RECORDS_OPEN_MAX, REST_SPAN};
+use activity::Timestamp;
+
+impl Ingester {
+    /// The next record is of that host. False if it was done before a restart.
+    pub(super) fn turn(&mut self, host: Option<u64>, record: &mut Record, out: &mut Out<'_>) -> bool {
+        if self.assembly.whole {
+            return true;
+        }
+        self.enter(host);
+        let Origin { offset, written, .. } = record.origin;
+        if offset < self.assembly.from {
+            record.is_done = true;
+            return false;
+        }
+        if !self.others.is_empty() {
+            self.end_others(offset, written.at(), out);
+        }
+        self.bound_rest(written);
+        let assembly = &mut self.assembly;
+        (assembly.last_offset, assembly.last_written) = (offset, written.at().or(assembly.last_written));
+        record.lines_done = std::mem::take(&mut assembly.lines_done);
+        record.outcome = std::mem::take(&mut assembly.outcome_done);
+        record.entries = u64::from(0 < record.lines_done);
+        true
+    }
+
+    /// Goes on with what there is of a host.
+    pub(super) fn enter(&mut self, host: Option<u64>) {
+        if self.assembly.host == host {
+            return;
+        }
+        let known = self.others.iter().position(|other| other.host == host);
+        let at = known.unwrap_or_else(|| {
+            // Whoever was silent for longest and has nothing that must be read again is forgotten; at most HOSTS_OPEN_MAX have.
+            if HOSTS_MAX <= self.others.len() + 1 {
+                let is_caught_up = Some(self.done_to) <= self.next_offset;
+                let idle = |(_, other): &(usize, &Assembly)| {
+                    other.pending.is_none() && (is_caught_up || self.done_to <= other.from)
+                };
+                let oldest = self.others.iter().enumerate().filter(idle).min_by_key(|(_, other)| other.last_offset);
+                oldest.map(|(at, _)| at).map(|at| self.others.swap_remove(at));
+            }
+            let lines = self.fresh_lines("");
+            self.others.push(Assembly { host, lines, from: self.done_to, ..Assembly::default() });
+            self.others.len() - 1
+        });
+        self.exchange(at);
+    }
+
+    /// The assembly of another host becomes the one that is worked on, and the other way round.
+    fn exchange(&mut self, at: usize) {
+        let other = &mut self.others[at];
+        other.spare = std::mem::take(&mut self.assembly.spare);
+        self.scratch.exchange_memory(&mut self.assembly.scratch);
+        self.scratch.exchange_memory(&mut other.scratch);
+        std::mem::swap(&mut self.assembly, other);
+    }
+
+    /// A host's record comes: entries of other hosts that do not go on have ended.
+    fn end_others(&mut self, offset: i64, written: Option<Timestamp>, out: &mut Out<'_>) {
+        let (mut ended, mut open) = (Vec::new(), Vec::new());
+        for (at, other) in self.others.iter_mut().enumerate() {
+            let Some(pending) = &mut other.pending else { continue };
+            let is_open = other.lines.as_ref().is_some_and(|lines| lines.is_open());
+            let (span, records) = if is_open { (REST_SPAN, RECORDS_OPEN_MAX) } else { (PAUSE, RECORDS_BETWEEN_MAX) };
+            let is_stale = written.zip(other.last_written).is_some_and(|(now, last)| span < now - last);
+            let began = (pending.origin.offset, at);
+            if is_stale || records < offset.saturating_sub(other.last_offset) {
+                ended.push(began);
+            } else {
+                pending.is_parted = true;
+                open.push(began);
+            }
+        }
+        if HOSTS_OPEN_MAX <= open.len() {
+            ended.extend(open.iter().min());
+        }
+        // Event time depends on the order.
+        ended.sort_unstable();
+        for (_, at) in ended {
+            self.end_other(at, out);
+        }
+    }
+
+    fn end_other(&mut self, at: usize, out: &mut Out<'_>) {
+        self.exchange(at);
+        self.complete(Some(false), out);
+        self.abandon();
+        self.exchange(at);
+    }
+
+    /// What is pending of any host is taken as complete, what began first at first. `shared` as for [`Ingester::complete`].
+    pub(super) fn end_all(&mut self, shared: Option<bool>, out: &mut Out<'_>) {
+        let began = |assembly: &Assembly| assembly.pending.as_ref().map(|pending| pending.origin.offset);
+        let current = (began(&self.assembly), None);
+        let others = self.others.iter().enumerate().map(|(at, other)| (began(other), Some(at)));
+        let mut all: Vec<_> = std::iter::once(current).chain(others).collect();
+        all.sort_unstable();
+        for (began, at) in all {
+            if shared.is_none() && began.is_none() {
+                continue;
+            }
+            at.into_iter().for_each(|at| self.exchange(at));
+            self.complete(shared, out);
+            self.abandon();
+            at.into_iter().for_each(|at| self.exchange(at));
+        }
+    }
+}
