@@ -234,6 +234,7 @@ impl Ingester {
     pub fn new(plan: Arc<Plan>, partition: i32, resume: Resume) -> Self {
         let Resume { offset, done_to, watermark, mut lock, hosts } = resume;
         lock.format = lock.format.filter(|_| plan.format.is_auto());
+        let lock_before = lock.clone();
         match plan.enveloping {
             Enveloping::Auto => {}
             Enveloping::None => lock.layers = Some(Vec::new()),
@@ -248,7 +249,10 @@ impl Ingester {
                 }
             }
         }
-        let done_to = done_to.max(offset.unwrap_or(0));
+        // Out of other envelopes, or in single lines, nobody could be found again whose entry is pending: all is read again, rather than that lost.
+        let format = lock.format.unwrap_or(plan.format);
+        let is_known = lock == lock_before && matches!(format.framing, Framing::Lines(_));
+        let done_to = if is_known { done_to } else { 0 }.max(offset.unwrap_or(0));
         let mut ingester = Ingester {
             context: plan.context.clone(),
             attributor: Attributor::new(plan.clone(), partition),
@@ -273,14 +277,16 @@ impl Ingester {
             done_to,
         };
         ingester.adopt("");
-        for before in hosts {
+        for (nth, before) in (1..).zip(hosts) {
             ingester.enter(before.host);
             ingester.scratch.remember(&before.entries_memory);
             let lines = ingester.fresh_lines(&before.lines_memory);
-            let OfHost { from, lines_done, outcome_done, rest, .. } = before;
+            let OfHost { from, lines_done, outcome_done, rest, .. } =
+                if is_known { before } else { OfHost { rest: before.rest, ..OfHost::default() } };
             let from = from.unwrap_or(done_to);
             let assembly = &mut ingester.assembly;
             (assembly.lines, assembly.rest) = (lines, rest);
+            assembly.last_offset = done_to.saturating_sub(nth);
             (assembly.from, assembly.lines_done, assembly.outcome_done) = (from, lines_done, outcome_done);
         }
         ingester
@@ -336,16 +342,16 @@ impl Ingester {
         }
         if RECORD_BYTES_MAX < bytes.len() {
             // Its lines are missing from a pending entry.
-            self.bound_rest(written);
             self.end_all(Some(false), out);
             if !mode.is_drill() {
-                self.follow(bytes);
+                self.follow(bytes, written);
             }
             self.dead(bytes, &origin, "too_long", out);
             return self.counts.add(Outcome::DeadLettered, 1);
         }
         let bytes = bare(bytes);
         if mode.is_drill() {
+            self.end_stale(true, &origin, out);
             return self.drilled(bytes, &origin, out);
         }
         self.decide_format(bytes, &origin);
@@ -405,7 +411,8 @@ impl Ingester {
             let scratch = if is_current { &self.scratch } else { &assembly.scratch };
             let (from, lines_done, outcome_done) = match &assembly.pending {
                 Some(pending) => (pending.origin.offset, pending.lines_before, pending.outcome_before),
-                None => (assembly.from.max(next), assembly.lines_done, assembly.outcome_done),
+                None if assembly.from < next => (next, 0, Outcome::Ignored),
+                None => (assembly.from, assembly.lines_done, assembly.outcome_done),
             };
             OfHost {
                 host: assembly.host,
@@ -685,6 +692,9 @@ impl Ingester {
         let was_done = record.origin.offset < self.done_to;
         if ours.is_empty() {
             record.is_done = was_done;
+            if !was_done && !self.assembly.whole {
+                self.end_stale(true, &record.origin, out);
+            }
         } else if !self.turn(host, record, out) {
             return;
         }
@@ -806,10 +816,12 @@ impl Ingester {
     }
 
     /// The lines of a record that is not looked into: an entry may begin or end in it.
-    fn follow(&mut self, bytes: &[u8]) {
-        if self.lock.layers.as_ref().is_some_and(Vec::is_empty)
-            && let Some(lines) = &mut self.assembly.lines
-        {
+    fn follow(&mut self, bytes: &[u8], written: Written) {
+        if !self.lock.layers.as_ref().is_some_and(Vec::is_empty) {
+            return;
+        }
+        self.bound_rest(written);
+        if let Some(lines) = &mut self.assembly.lines {
             split_lines(bare(bytes)).for_each(|line| _ = lines.step(line));
             self.abandon();
         }

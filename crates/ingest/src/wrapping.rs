@@ -16,7 +16,7 @@
 //! The lock holds the syslog program too, so that in a topic of several programs the lines of one are not put between those
 //! of another; the others' are dead-lettered as `other_program`.
 //!
-//! The lines of one host are not put between those of another either, where the envelopes name it: see `ingester`.
+//! The lines of one host are not put between those of another either, where the envelopes name it: see `ingester::hosts`.
 //!
 //! What remains: a partition that is read for the first time from the middle of a literal, which holds such a line before any entry
 //! begins. To name the envelope closes that, too.

@@ -330,6 +330,81 @@ fn a_host_that_does_not_go_on_holds_up_nobody() {
 }
 
 #[test]
+fn what_is_no_entry_holds_up_nobody() {
+    let in_syslog = |program: &str, line: &[u8]| [format!("Nov 23 13:06:01 db1 {program}: ").as_bytes(), line].concat();
+    // What may have ended, and what has not; then nothing but lines of another program.
+    for (statement, n) in
+        [("BEGIN NOT ATOMIC SELECT * FROM employees", 100), ("SELECT * FROM employees WHERE x = 'x", 10_100)]
+    {
+        let ours = lines(slow("ua", statement).as_bytes());
+        let mut records: Vec<_> = ours.iter().map(|line| in_syslog("mariadb-slow", line)).collect();
+        records.extend(std::iter::repeat_n(in_syslog("sshd", b"Failed password"), n));
+        let kill = records.len() - 20;
+        let seen = read(&plan("mariadb_slow_log", AUTO), &records, &[7, kill]);
+        // Committed long before the partition falls silent.
+        assert!(seen.ranges.iter().any(|range| range.to == kill as i64 && range.pending == 0), "{statement}");
+        assert_eq!(seen.of(EntityKind::Table, "hr.employees").get(Metric::Statements), 1, "{statement}");
+        assert_eq!(counts(&seen), [5, 0, n as u64, 0], "{statement}");
+    }
+}
+
+#[test]
+fn of_too_many_hosts_one_ends_that_is_not_in_its_midst() {
+    let on = |host: usize, account: &str, statement: &str| {
+        shipped(&format!("db{host}"), &lines(slow(account, statement).as_bytes()))
+    };
+    let literal = on(0, "ua", "INSERT INTO notes VALUES ('x\ny')");
+    let between: Vec<_> = (1..=8).flat_map(|host| on(host, "ub", "BEGIN NOT ATOMIC SELECT * FROM employees")).collect();
+    let records = [&literal[..5], &between[..], &literal[5..]].concat();
+    for kills in [&[][..], &[4, 20, 30, 40]] {
+        let seen = read(&plan("mariadb_slow_log", AUTO), &records, kills);
+        assert_eq!((of_account(&seen, "ua@10.0.0.1"), of_account(&seen, "ub@10.0.0.1")), (1, 8));
+        assert!(seen.dead.is_empty());
+    }
+}
+
+#[test]
+fn what_is_refused_between_other_hosts_records_is_not_copied_with_them() {
+    let broken =
+        lines(b"# User@Host: a[a] @  [10.0.0.1]\n# Query_time: 0.1  Lock_time: 0.0  Rows_sent: 1\nSELECT 1\n;");
+    let other = shipped("db2", &lines(slow("ub", "SELECT 2 FROM employees").as_bytes()));
+    let broken = shipped("db1", &broken);
+    let records = [&broken[..3], &other[..], &broken[3..], &broken[..1]].concat();
+    for kills in [&[][..], &[5], &[8], &[9]] {
+        let seen = read(&plan("mariadb_slow_log", AUTO), &records, kills);
+        let first = &seen.dead[0];
+        assert_eq!((first.offset, first.to_offset, first.shares_records), (0, 8, true), "{kills:?}");
+    }
+}
+
+#[test]
+fn after_a_change_of_the_envelope_what_is_pending_is_not_passed_over() {
+    let envelope = |name: &'static str| {
+        plan("mariadb_slow_log", move |source: &mut ingest::settings::Source| source.envelope = name.into())
+    };
+    let text = lines(slow("ua", "SELECT 'x\ny' FROM employees").as_bytes());
+    let records = shipped("db1", &text);
+    let mut tallier = tally::Tallier::new();
+    let mut dead = Vec::new();
+    let raw = |at: usize| ingest::Raw {
+        bytes: &records[at],
+        offset: at as i64,
+        mode: activity::Mode::Live,
+        forged_mark: false,
+        written: ingest::Written::Unknown,
+        resubmitted: None,
+    };
+    let mut ingester = ingest::Ingester::new(envelope("filebeat"), 0, ingest::Resume::fresh());
+    (0..4).for_each(|at| ingester.take(raw(at), &mut tallier, &mut dead));
+    assert_eq!(ingester.flushed().pending, 4);
+    let (offset, metadata) = ingester.resume();
+    let mut ingester = ingest::Ingester::new(envelope("vector"), 0, ingest::Resume::parse(offset, &metadata));
+    (0..4).for_each(|at| ingester.take(raw(at), &mut tallier, &mut dead));
+    ingester.expire(&mut tallier, &mut dead);
+    assert_eq!((ingester.flushed().dead_lettered, dead.len()), (4, 4), "told, not lost");
+}
+
+#[test]
 fn what_is_pending_of_several_hosts_ends_in_the_order_in_which_it_began() {
     // Which stamp is late, and is shown elsewhere, depends on it.
     let begun = |(host, second): &(&str, i64)| {

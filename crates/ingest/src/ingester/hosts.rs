@@ -5,7 +5,7 @@
 //! out whole. Records that do not name a host are as those of one more host. A record with lines of several goes to the first as a
 //! whole, so that it is divided in one way only.
 //!
-//! A host that does not go on must not hold up the offset for ever. Its entry is taken as complete when another host's record comes that was
+//! A host that does not go on must not hold up the offset for ever. Its entry is taken as complete when another record comes that was
 //! written [`REST_SPAN`] after its own last one, or is more than [`RECORDS_OPEN_MAX`] records behind it; where the entry may have ended by what has been read,
 //! [`PAUSE`] after, or more than [`RECORDS_BETWEEN_MAX`] records behind. When more than [`HOSTS_OPEN_MAX`] hosts have one, that which began first is.
 //!
@@ -17,7 +17,6 @@
 
 use super::{Assembly, Ingester, Origin, Out, Record};
 use crate::limits::{HOSTS_MAX, HOSTS_OPEN_MAX, PAUSE, RECORDS_BETWEEN_MAX, RECORDS_OPEN_MAX, REST_SPAN};
-use activity::Timestamp;
 
 impl Ingester {
     /// The next record is of that host. False if it was done before a restart.
@@ -28,18 +27,22 @@ impl Ingester {
         self.enter(host);
         let Origin { offset, written, .. } = record.origin;
         if offset < self.assembly.from {
+            self.others
+                .iter_mut()
+                .filter_map(|other| other.pending.as_mut())
+                .for_each(|pending| pending.is_parted = true);
             record.is_done = true;
             return false;
         }
-        if !self.others.is_empty() {
-            self.end_others(offset, written.at(), out);
-        }
+        self.end_stale(false, &record.origin, out);
         self.bound_rest(written);
         let assembly = &mut self.assembly;
         (assembly.last_offset, assembly.last_written) = (offset, written.at().or(assembly.last_written));
-        record.lines_done = std::mem::take(&mut assembly.lines_done);
-        record.outcome = std::mem::take(&mut assembly.outcome_done);
-        record.entries = u64::from(0 < record.lines_done);
+        let done = (std::mem::take(&mut assembly.lines_done), std::mem::take(&mut assembly.outcome_done));
+        if offset == assembly.from {
+            (record.lines_done, record.outcome) = done;
+            record.entries = u64::from(0 < record.lines_done);
+        }
         true
     }
 
@@ -56,7 +59,8 @@ impl Ingester {
                 let idle = |(_, other): &(usize, &Assembly)| {
                     other.pending.is_none() && (is_caught_up || self.done_to <= other.from)
                 };
-                let oldest = self.others.iter().enumerate().filter(idle).min_by_key(|(_, other)| other.last_offset);
+                let oldest = |(_, other): &(usize, &Assembly)| (other.rest.is_some(), other.last_offset);
+                let oldest = self.others.iter().enumerate().filter(idle).min_by_key(oldest);
                 oldest.map(|(at, _)| at).map(|at| self.others.swap_remove(at));
             }
             let lines = self.fresh_lines("");
@@ -75,50 +79,45 @@ impl Ingester {
         std::mem::swap(&mut self.assembly, other);
     }
 
-    /// A host's record comes: entries of other hosts that do not go on have ended.
-    fn end_others(&mut self, offset: i64, written: Option<Timestamp>, out: &mut Out<'_>) {
+    /// A record comes: entries that do not go on have ended; `all`: it is no host's whose entries are put together.
+    pub(super) fn end_stale(&mut self, all: bool, origin: &Origin, out: &mut Out<'_>) {
+        let Origin { offset, written, .. } = *origin;
         let (mut ended, mut open) = (Vec::new(), Vec::new());
-        for (at, other) in self.others.iter_mut().enumerate() {
-            let Some(pending) = &mut other.pending else { continue };
-            let is_open = other.lines.as_ref().is_some_and(|lines| lines.is_open());
+        let current = std::iter::once(&mut self.assembly).filter(|_| all).map(|current| (None, current));
+        let others = self.others.iter_mut().enumerate().map(|(at, other)| (Some(at), other));
+        for (at, assembly) in current.chain(others) {
+            let Some(pending) = &mut assembly.pending else { continue };
+            let is_open = assembly.lines.as_ref().is_some_and(|lines| lines.is_open());
             let (span, records) = if is_open { (REST_SPAN, RECORDS_OPEN_MAX) } else { (PAUSE, RECORDS_BETWEEN_MAX) };
-            let is_stale = written.zip(other.last_written).is_some_and(|(now, last)| span < now - last);
+            let is_stale = written.at().zip(assembly.last_written).is_some_and(|(now, last)| span < now - last);
             let began = (pending.origin.offset, at);
-            if is_stale || records < offset.saturating_sub(other.last_offset) {
+            if is_stale || records < offset.saturating_sub(assembly.last_offset) {
                 ended.push(began);
             } else {
-                pending.is_parted = true;
-                open.push(began);
+                pending.is_parted |= !all;
+                open.push((is_open, began));
             }
         }
-        if HOSTS_OPEN_MAX <= open.len() {
-            ended.extend(open.iter().min());
+        // One that may have ended rather than one that has not.
+        if HOSTS_OPEN_MAX <= open.len() && !all {
+            ended.extend(open.iter().min().map(|(_, began)| *began));
         }
-        // Event time depends on the order.
-        ended.sort_unstable();
-        for (_, at) in ended {
-            self.end_other(at, out);
-        }
+        self.end_each(ended, Some(false), out);
     }
 
-    fn end_other(&mut self, at: usize, out: &mut Out<'_>) {
-        self.exchange(at);
-        self.complete(Some(false), out);
-        self.abandon();
-        self.exchange(at);
-    }
-
-    /// What is pending of any host is taken as complete, what began first at first. `shared` as for [`Ingester::complete`].
+    /// What is pending of any host is taken as complete. `shared` as for [`Ingester::complete`].
     pub(super) fn end_all(&mut self, shared: Option<bool>, out: &mut Out<'_>) {
         let began = |assembly: &Assembly| assembly.pending.as_ref().map(|pending| pending.origin.offset);
-        let current = (began(&self.assembly), None);
-        let others = self.others.iter().enumerate().map(|(at, other)| (began(other), Some(at)));
-        let mut all: Vec<_> = std::iter::once(current).chain(others).collect();
-        all.sort_unstable();
-        for (began, at) in all {
-            if shared.is_none() && began.is_none() {
-                continue;
-            }
+        let current = began(&self.assembly).map(|began| (began, None));
+        let others = self.others.iter().enumerate().filter_map(|(at, other)| Some((began(other)?, Some(at))));
+        let all = current.into_iter().chain(others).collect();
+        self.end_each(all, shared, out);
+    }
+
+    /// In the order in which they began, as event time depends on it; by offset and place among the others.
+    fn end_each(&mut self, mut ended: Vec<(i64, Option<usize>)>, shared: Option<bool>, out: &mut Out<'_>) {
+        ended.sort_unstable();
+        for (_, at) in ended {
             at.into_iter().for_each(|at| self.exchange(at));
             self.complete(shared, out);
             self.abandon();

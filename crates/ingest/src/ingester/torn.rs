@@ -2,8 +2,8 @@
 //!
 //! The pieces of a line follow each other in their source partition. While one is open, its records are pending: the offset to commit is
 //! that of the first, so that after a restart all are read again. A record that is no piece of the open line (another container's, say, in the
-//! same partition) ends it: what there is of it is then read as it is, and dead-lettered if it cannot be. To wait for the rest instead would mean to
-//! commit records in another order than they were read.
+//! same partition) ends it: what there is of it is then read as it is, and dead-lettered if it cannot be. A runtime writes the pieces of a line at once,
+//! so to remember more than one line is not worth what it costs.
 //!
 //! A visitor who writes into a log can make his line long, but not its envelope; and what the format can read as it is, or what is not
 //! in the envelope of its partition, is no piece.
