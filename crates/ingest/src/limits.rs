@@ -42,7 +42,7 @@ pub const HOSTS_OPEN_MAX: usize = 8;
 /// are read again after a restart, at most, for each line of the entry.
 pub const RECORDS_OPEN_MAX: i64 = 10_000;
 
-/// As [`RECORDS_OPEN_MAX`], where the entry may have ended.
+/// As [`RECORDS_OPEN_MAX`], where the entry may have ended, or [`REST_SPAN`] has passed.
 pub const RECORDS_BETWEEN_MAX: i64 = 64;
 
 /// How long after a host's last record its entry, which may have ended, is taken as complete once another host's record comes, by their stamps.

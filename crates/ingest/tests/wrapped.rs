@@ -313,11 +313,12 @@ fn a_host_that_does_not_go_on_holds_up_nobody() {
     let plan = plan("mariadb_slow_log", AUTO);
     // By its records, by the time, and by how many hosts there are; what still comes of it is its rest.
     let many: Vec<_> = (0..2_001).flat_map(|_| other.clone()).collect();
+    let few: Vec<_> = (0..14).flat_map(|_| other.clone()).collect();
     let hosts: Vec<_> = (2..10).flat_map(|n| on(&format!("db{n}"), &slow("ub", "SELECT '"))).collect();
     let second = |at: usize| Some(Timestamp::from_secs(1_772_409_602 + if at < 7 { 0 } else { 61 }));
     let once = |_: usize| Some(Timestamp::from_secs(1_772_409_602));
     type WrittenAt<'a> = &'a dyn Fn(usize) -> Option<Timestamp>;
-    let cases: [(&[Vec<u8>], WrittenAt<'_>); 3] = [(&many, &once), (&other, &second), (&hosts, &once)];
+    let cases: [(&[Vec<u8>], WrittenAt<'_>); 3] = [(&many, &once), (&few, &second), (&hosts, &once)];
     for (between, written) in cases {
         let records: Vec<_> = [&literal[..7], between, &literal[7..]].concat();
         for kills in [&[][..], &[6, 8, 7 + between.len(), 9 + between.len()]] {
@@ -327,6 +328,11 @@ fn a_host_that_does_not_go_on_holds_up_nobody() {
             assert_eq!(seen.reasons(), [("rest_of_entry", literal.len() - 7)].into(), "{} between", between.len());
         }
     }
+    // A clock that is minutes ahead ends nobody's entry.
+    let records: Vec<_> = [&literal[..7], &other, &literal[7..]].concat();
+    let ahead = |at: usize| Some(Timestamp::from_secs(1_772_409_602 + if (7..12).contains(&at) { 300 } else { 0 }));
+    let seen = support::read_written(&plan, &records, &[8, 10], &ahead);
+    assert_eq!((of_account(&seen, "ua@10.0.0.1"), of_account(&seen, "ub@10.0.0.1"), seen.dead.len()), (1, 1, 0));
 }
 
 #[test]

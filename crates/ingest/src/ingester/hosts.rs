@@ -5,9 +5,11 @@
 //! out whole. Records that do not name a host are as those of one more host. A record with lines of several goes to the first as a
 //! whole, so that it is divided in one way only.
 //!
-//! A host that does not go on must not hold up the offset for ever. Its entry is taken as complete when another record comes that was
-//! written [`REST_SPAN`] after its own last one, or is more than [`RECORDS_OPEN_MAX`] records behind it; where the entry may have ended by what has been read,
-//! [`PAUSE`] after, or more than [`RECORDS_BETWEEN_MAX`] records behind. When more than [`HOSTS_OPEN_MAX`] hosts have one, that which began first is.
+//! A host that does not go on must not hold up the offset for ever. Where its entry may have ended by what has been read, it is taken as complete when
+//! another record comes that was written [`PAUSE`] after its own last one, or is more than [`RECORDS_BETWEEN_MAX`] records behind it. In
+//! the midst of an entry both have to be, with [`REST_SPAN`] (as clocks of shippers differ by minutes, time alone says little), or more than
+//! [`RECORDS_OPEN_MAX`] records. When more than [`HOSTS_OPEN_MAX`] hosts have an entry, one is taken as complete that may have ended, or else that
+//! which began first.
 //!
 //! The cost: up to so many records are read again after a restart, and passed over. The losing alternatives: one assembly for all, which let
 //! others' records wait or refused them, and so lost one of two entries; and to commit behind the last record that was read, with the beginnings of
@@ -17,6 +19,7 @@
 
 use super::{Assembly, Ingester, Origin, Out, Record};
 use crate::limits::{HOSTS_MAX, HOSTS_OPEN_MAX, PAUSE, RECORDS_BETWEEN_MAX, RECORDS_OPEN_MAX, REST_SPAN};
+use activity::Timestamp;
 
 impl Ingester {
     /// The next record is of that host. False if it was done before a restart.
@@ -88,10 +91,17 @@ impl Ingester {
         for (at, assembly) in current.chain(others) {
             let Some(pending) = &mut assembly.pending else { continue };
             let is_open = assembly.lines.as_ref().is_some_and(|lines| lines.is_open());
-            let (span, records) = if is_open { (REST_SPAN, RECORDS_OPEN_MAX) } else { (PAUSE, RECORDS_BETWEEN_MAX) };
-            let is_stale = written.at().zip(assembly.last_written).is_some_and(|(now, last)| span < now - last);
+            let behind = offset.saturating_sub(assembly.last_offset);
+            let is_past = |span| {
+                written.at().zip(assembly.last_written).is_some_and(|(now, last): (Timestamp, _)| span < now - last)
+            };
+            let has_ended = if is_open {
+                RECORDS_OPEN_MAX < behind || (RECORDS_BETWEEN_MAX < behind && is_past(REST_SPAN))
+            } else {
+                RECORDS_BETWEEN_MAX < behind || is_past(PAUSE)
+            };
             let began = (pending.origin.offset, at);
-            if is_stale || records < offset.saturating_sub(assembly.last_offset) {
+            if has_ended {
                 ended.push(began);
             } else {
                 pending.is_parted |= !all;
