@@ -35,7 +35,7 @@ pub const LETTERS_PER_RECORD_MAX: usize = 64;
 /// what the format remembers of that host.
 pub const HOSTS_MAX: usize = 32;
 
-/// Hosts with an entry that is not complete. Beyond: the entry that began first is taken as complete.
+/// Hosts with an entry that is not complete. Beyond: one that may have ended is taken as complete, or else that which began first.
 pub const HOSTS_OPEN_MAX: usize = 8;
 
 /// Records of others behind a host's last one, while it is in the midst of an entry. Beyond: its entry is taken as complete. So many records
