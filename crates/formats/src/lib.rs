@@ -314,9 +314,11 @@ impl Scratch {
         self.sessions = mariadb_general_log::Sessions::remembering(memory);
     }
 
-    /// Takes over what the other remembers, and gives it what was remembered: entries of two servers are read by turns.
-    pub fn exchange_memory(&mut self, other: &mut Self) {
-        std::mem::swap(&mut self.sessions, &mut other.sessions);
+    /// Takes over the other's room, and gives it its own, while each keeps what it remembers: where entries of servers are read by turns,
+    /// one needs room.
+    pub fn exchange_room(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.line, &mut other.line);
+        std::mem::swap(&mut self.statement, &mut other.statement);
     }
 }
 

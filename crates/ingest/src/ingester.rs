@@ -117,7 +117,6 @@ pub struct Ingester {
     lock: Lock,
     partition: i32,
     context: Context,
-    scratch: Scratch,
     attributor: Attributor,
     watermark: Watermark,
     /// Of the host whose record was taken last.
@@ -170,7 +169,7 @@ struct Assembly {
     rest: Option<Rest>,
     /// For a resubmitted record, which holds all there is.
     whole: bool,
-    /// What the format remembers of its entries, while another host's records are taken.
+    /// What the format remembers of its entries.
     scratch: Scratch,
 }
 
@@ -252,7 +251,7 @@ impl Ingester {
         // Out of other envelopes, or in single lines, nobody could be found again whose entry is pending: all is read again, rather than that lost.
         let format = lock.format.unwrap_or(plan.format);
         let is_known = lock == lock_before && matches!(format.framing, Framing::Lines(_));
-        let done_to = if is_known { done_to } else { 0 }.max(offset.unwrap_or(0));
+        let done_to = if is_known { done_to } else { offset.unwrap_or(0) };
         let mut ingester = Ingester {
             context: plan.context.clone(),
             attributor: Attributor::new(plan.clone(), partition),
@@ -260,7 +259,6 @@ impl Ingester {
             plan,
             lock,
             partition,
-            scratch: Scratch::default(),
             watermark,
             assembly: Assembly { from: done_to, ..Assembly::default() },
             others: Vec::new(),
@@ -279,12 +277,12 @@ impl Ingester {
         ingester.adopt("");
         for (nth, before) in (1..).zip(hosts) {
             ingester.enter(before.host);
-            ingester.scratch.remember(&before.entries_memory);
             let lines = ingester.fresh_lines(&before.lines_memory);
+            let assembly = &mut ingester.assembly;
+            assembly.scratch.remember(&before.entries_memory);
             let OfHost { from, lines_done, outcome_done, rest, .. } =
                 if is_known { before } else { OfHost { rest: before.rest, ..OfHost::default() } };
             let from = from.unwrap_or(done_to);
-            let assembly = &mut ingester.assembly;
             (assembly.lines, assembly.rest) = (lines, rest);
             assembly.last_offset = done_to.saturating_sub(nth);
             (assembly.from, assembly.lines_done, assembly.outcome_done) = (from, lines_done, outcome_done);
@@ -407,8 +405,6 @@ impl Ingester {
         let mut hosts: Vec<&Assembly> = self.assemblies().collect();
         hosts.sort_by_key(|assembly| std::cmp::Reverse(assembly.last_offset));
         let of_host = |assembly: &Assembly| {
-            let is_current = std::ptr::eq(assembly, &raw const self.assembly);
-            let scratch = if is_current { &self.scratch } else { &assembly.scratch };
             let (from, lines_done, outcome_done) = match &assembly.pending {
                 Some(pending) => (pending.origin.offset, pending.lines_before, pending.outcome_before),
                 None if assembly.from < next => (next, 0, Outcome::Ignored),
@@ -421,7 +417,7 @@ impl Ingester {
                 outcome_done,
                 rest: assembly.rest,
                 lines_memory: assembly.lines.as_ref().map_or_else(String::new, |lines| lines.memory()),
-                entries_memory: scratch.memory(),
+                entries_memory: assembly.scratch.memory(),
             }
         };
         let hosts = hosts.into_iter().map(of_host).collect();
@@ -523,10 +519,9 @@ impl Ingester {
         }
         let (read_before, letters_before) = (self.entries_read, out.dead.len());
         let (format, lock) = (self.format, self.lock.clone());
-        let scratch = std::mem::take(&mut self.scratch);
         let assembly = std::mem::replace(&mut self.assembly, Assembly { whole: true, ..Assembly::default() });
         let outcome = self.whole(&mark.originals(bytes), &origin, &assembly, out);
-        (self.format, self.lock, self.scratch, self.assembly) = (format, lock, scratch, assembly);
+        (self.format, self.lock, self.assembly) = (format, lock, assembly);
         self.counts.add(outcome, 1);
         let entries = self.entries_read.wrapping_sub(read_before) + (out.dead.len() - letters_before) as u64;
         for letter in &mut out.dead[letters_before..] {
@@ -942,7 +937,7 @@ impl Ingester {
             apart = Scratch::default();
             &mut apart
         } else {
-            &mut self.scratch
+            &mut self.assembly.scratch
         };
         let mut activity = match self.format.parse(bytes, scratch, &self.context) {
             Ok(Parsed::Activity(activity)) => Some(activity),

@@ -79,6 +79,28 @@ fn counts(seen: &Seen) -> [u64; 4] {
     seen.outcomes()
 }
 
+/// An entry of a slow log.
+fn slow(account: &str, statement: &str) -> String {
+    format!(
+        "# User@Host: {account}[{account}] @  [10.0.0.1]\n# Thread_id: 7  Schema: hr  QC_hit: No\n# Query_time: 0.1  Lock_time: 0.1  Rows_sent: 1  Rows_examined: 1\nSET timestamp=1772409601;\n{statement};"
+    )
+}
+
+fn of_account(seen: &Seen, account: &str) -> u64 {
+    seen.of(EntityKind::DbAccount, account).get(Metric::Statements)
+}
+
+/// As Filebeat ships lines of a host.
+fn shipped(host: &str, texts: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let wrap = |text: &Vec<u8>| {
+        json!({"@timestamp": "2026-11-23T13:04:03.790Z", "@metadata": {"beat": "filebeat"}, "host": {"name": host},
+            "message": String::from_utf8_lossy(text)})
+        .to_string()
+        .into_bytes()
+    };
+    texts.iter().map(wrap).collect()
+}
+
 #[test]
 fn entries_torn_by_kcat_come_out_whole() {
     let lines = torn_by_kcat();
@@ -173,11 +195,7 @@ fn slow_entries_are_found_in_a_topic_of_many_programs() {
 
 #[test]
 fn a_line_in_a_literal_that_looks_like_an_envelope_stays_in_it() {
-    let entry = |account: &str, statement: &str| {
-        format!(
-            "# User@Host: {account}[{account}] @  [10.0.0.1]\n# Thread_id: 7  Schema: hr  QC_hit: No\n# Query_time: 0.1  Lock_time: 0.1  Rows_sent: 1  Rows_examined: 1\nSET timestamp=1772409601;\n{statement};\n"
-        )
-    };
+    let entry = |account: &str, statement: &str| slow(account, statement) + "\n";
     // The quote is spelt as JSON does: the text holds none.
     let forged = entry("boss", "SELECT * FROM payslips").replace('\n', "\\n");
     let literals = [
@@ -220,12 +238,7 @@ fn what_containerd_left_before_a_row_is_opened_and_is_no_server() {
 
 #[test]
 fn a_literal_with_many_entries_in_it_forges_none_and_hides_few() {
-    let entry = |account: &str, statement: &str| {
-        format!(
-            "# User@Host: {account}[{account}] @  [10.0.0.1]\n# Thread_id: 7  Schema: hr  QC_hit: No\n# Query_time: 0.1  Lock_time: 0.1  Rows_sent: 1  Rows_examined: 1\nSET timestamp=1772409601;\n{statement};\n"
-        )
-    };
-    let of = |seen: &Seen, account: &str| seen.of(EntityKind::DbAccount, account).get(Metric::Statements);
+    let entry = |account: &str, statement: &str| slow(account, statement) + "\n";
     let plan = plan("mariadb_slow_log", AUTO);
     // A visitor's: all of it is written at once.
     let forged = "# User@Host: a[a] @  [1.1.1.1]\n".repeat(200) + &entry("boss", "SELECT * FROM employees");
@@ -234,7 +247,10 @@ fn a_literal_with_many_entries_in_it_forges_none_and_hides_few() {
     let now = |_| Some(Timestamp::from_secs(1_772_409_602));
     for kills in [&[][..], &[20, 100, 190]] {
         let seen = support::read_written(&plan, &lines(text.as_bytes()), kills, &now);
-        assert_eq!((of(&seen, "boss@10.0.0.1"), of(&seen, "a@1.1.1.1"), of(&seen, "app@10.0.0.1")), (0, 0, 2));
+        assert_eq!(
+            (of_account(&seen, "boss@10.0.0.1"), of_account(&seen, "a@1.1.1.1"), of_account(&seen, "app@10.0.0.1")),
+            (0, 0, 2)
+        );
     }
     // Quotes are not as the log says, so that one entry is open for ever: the others are read from a minute on.
     let text = entry("dba", "SET sql_mode=@other")
@@ -242,30 +258,8 @@ fn a_literal_with_many_entries_in_it_forges_none_and_hides_few() {
         + &entry("app", "SELECT 2 FROM employees").repeat(200);
     let seconds = |at: usize| Some(Timestamp::from_secs(1_772_409_602 + at as i64 / 5));
     let seen = support::read_written(&plan, &lines(text.as_bytes()), &[], &seconds);
-    let read = of(&seen, "app@10.0.0.1");
+    let read = of_account(&seen, "app@10.0.0.1");
     assert!((200 - 64 - 63..=200 - 64 - 59).contains(&read), "{read}");
-}
-
-/// An entry of a slow log.
-fn slow(account: &str, statement: &str) -> String {
-    format!(
-        "# User@Host: {account}[{account}] @  [10.0.0.1]\n# Thread_id: 7  Schema: hr  QC_hit: No\n# Query_time: 0.1  Lock_time: 0.1  Rows_sent: 1  Rows_examined: 1\nSET timestamp=1772409601;\n{statement};"
-    )
-}
-
-fn of_account(seen: &Seen, account: &str) -> u64 {
-    seen.of(EntityKind::DbAccount, account).get(Metric::Statements)
-}
-
-/// As Filebeat ships lines of a host.
-fn shipped(host: &str, texts: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let wrap = |text: &Vec<u8>| {
-        json!({"@timestamp": "2026-11-23T13:04:03.790Z", "@metadata": {"beat": "filebeat"}, "host": {"name": host},
-            "message": String::from_utf8_lossy(text)})
-        .to_string()
-        .into_bytes()
-    };
-    texts.iter().map(wrap).collect()
 }
 
 #[test]
@@ -505,15 +499,9 @@ proptest! {
 
 #[test]
 fn lines_of_other_programs_do_not_end_a_literal() {
-    let entry = |account: &str, statement: &str| {
-        format!(
-            "# User@Host: {account}[{account}] @  [10.0.0.1]\n# Thread_id: 7  Schema: hr  QC_hit: No\n# Query_time: 0.1  Lock_time: 0.1  Rows_sent: 1  Rows_examined: 1\nSET timestamp=1772409601;\n{statement};"
-        )
-    };
-    let forged = entry("boss", "SELECT * FROM payslips");
+    let forged = slow("boss", "SELECT * FROM payslips");
     let insert = format!("INSERT INTO notes VALUES ('x\n;\n{forged}\n')");
-    let text =
-        [entry("app", "SELECT a FROM employees"), entry("app", &insert), entry("app", "SELECT 2 FROM employees")];
+    let text = [slow("app", "SELECT a FROM employees"), slow("app", &insert), slow("app", "SELECT 2 FROM employees")];
     let ours = lines(text.join("\n").as_bytes());
     let in_syslog = |program: &str, line: &[u8]| [format!("Nov 23 13:06:01 db1 {program}: ").as_bytes(), line].concat();
     for others in [1, 255, 256, 700] {

@@ -29,15 +29,16 @@ impl Ingester {
         }
         self.enter(host);
         let Origin { offset, written, .. } = record.origin;
-        if offset < self.assembly.from {
-            self.others
-                .iter_mut()
-                .filter_map(|other| other.pending.as_mut())
-                .for_each(|pending| pending.is_parted = true);
-            record.is_done = true;
+        record.is_done = offset < self.assembly.from;
+        if !record.is_done {
+            self.end_stale(false, &record.origin, out);
+        }
+        for pending in self.others.iter_mut().filter_map(|other| other.pending.as_mut()) {
+            pending.is_parted = true;
+        }
+        if record.is_done {
             return false;
         }
-        self.end_stale(false, &record.origin, out);
         self.bound_rest(written);
         let assembly = &mut self.assembly;
         (assembly.last_offset, assembly.last_written) = (offset, written.at().or(assembly.last_written));
@@ -76,20 +77,20 @@ impl Ingester {
     /// The assembly of another host becomes the one that is worked on, and the other way round.
     fn exchange(&mut self, at: usize) {
         let other = &mut self.others[at];
-        other.spare = std::mem::take(&mut self.assembly.spare);
-        self.scratch.exchange_memory(&mut self.assembly.scratch);
-        self.scratch.exchange_memory(&mut other.scratch);
         std::mem::swap(&mut self.assembly, other);
+        // One of them needs room.
+        std::mem::swap(&mut self.assembly.spare, &mut other.spare);
+        self.assembly.scratch.exchange_room(&mut other.scratch);
     }
 
     /// A record comes: entries that do not go on have ended; `all`: it is no host's whose entries are put together.
     pub(super) fn end_stale(&mut self, all: bool, origin: &Origin, out: &mut Out<'_>) {
         let Origin { offset, written, .. } = *origin;
         let (mut ended, mut open) = (Vec::new(), Vec::new());
-        let current = std::iter::once(&mut self.assembly).filter(|_| all).map(|current| (None, current));
-        let others = self.others.iter_mut().enumerate().map(|(at, other)| (Some(at), other));
+        let current = std::iter::once(&self.assembly).filter(|_| all).map(|current| (None, current));
+        let others = self.others.iter().enumerate().map(|(at, other)| (Some(at), other));
         for (at, assembly) in current.chain(others) {
-            let Some(pending) = &mut assembly.pending else { continue };
+            let Some(pending) = &assembly.pending else { continue };
             let is_open = assembly.lines.as_ref().is_some_and(|lines| lines.is_open());
             let behind = offset.saturating_sub(assembly.last_offset);
             let is_past = |span| {
@@ -104,7 +105,6 @@ impl Ingester {
             if has_ended {
                 ended.push(began);
             } else {
-                pending.is_parted |= !all;
                 open.push((is_open, began));
             }
         }
