@@ -12,7 +12,7 @@ pub enum Step {
     Continue,
     /// A line that is nothing (a banner that a server writes when it opens its log): what was before is complete.
     Banner,
-    /// No entry is open and none begins here.
+    /// No entry is open and none begins here: what was before is complete.
     Orphan,
 }
 

@@ -745,14 +745,14 @@ impl Ingester {
                 });
             }
             Step::Continue => {}
-            Step::Banner => {
+            Step::Banner | Step::Orphan => {
                 let outcome = self.complete(Some(record.shares), out);
                 record.outcome = record.outcome.max(outcome);
                 record.shares = false;
-                self.assembly.rest = None;
-                return;
-            }
-            Step::Orphan => {
+                if step == Step::Banner {
+                    self.assembly.rest = None;
+                    return;
+                }
                 if !line.trim_ascii_start().is_empty() {
                     record.entries += 1;
                     // What may be text inside a literal is not read, whatever it looks like.

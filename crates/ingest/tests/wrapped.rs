@@ -349,6 +349,30 @@ fn what_is_no_entry_holds_up_nobody() {
 }
 
 #[test]
+fn what_belongs_to_no_entry_ends_the_one_before_and_is_counted_once() {
+    let audited = |format| {
+        let mut lines = golden(format, "pgaudit").into_iter();
+        lines.find(|line| memchr::memmem::find(line, b",READ,").is_some()).expect("what pgaudit wrote of a read")
+    };
+    for (format, first, contributed) in [
+        ("postgres_json", audited("postgres_json"), 1),
+        ("postgres_csv", audited("postgres_csv"), 1),
+        // Its blank line is part of it.
+        (
+            "magento_db_log",
+            b"## 2026-11-23 13:08:21\n## 14 ## QUERY\nSQL: SELECT * FROM hr.leave\nAFF: 1\nTIME: 0.0004\n".to_vec(),
+            2,
+        ),
+    ] {
+        let records = [first, b"\n".to_vec(), b"stray".to_vec(), b"".to_vec()];
+        for kill in 1..=records.len() {
+            let seen = read(&plan(format, AUTO), &records, &[kill]);
+            assert_eq!((counts(&seen), seen.dead.len()), ([contributed, 3 - contributed, 1, 0], 1), "{format} {kill}");
+        }
+    }
+}
+
+#[test]
 fn of_too_many_hosts_one_ends_that_is_not_in_its_midst() {
     let on = |host: usize, account: &str, statement: &str| {
         shipped(&format!("db{host}"), &lines(slow(account, statement).as_bytes()))
@@ -843,6 +867,7 @@ proptest! {
             golden("mariadb_slow_log", "odd"),
             golden("mariadb_server_audit", "odd"),
             golden("nginx_json", "breach_nasty"),
+            golden("postgres_json", "pgaudit"),
             sample("kafka_rsyslog-rawmsg.rs-separated.zst"),
             vec![Vec::new(), b"\n".to_vec(), b"{".to_vec(), b"\"".to_vec()],
         ]
