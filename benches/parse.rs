@@ -10,6 +10,11 @@
 //! each byte of a database's log once, and `floor_said` also says what stands in it, as anybody has to who wants to know its
 //! tables: see `floor/src/database.rs`, which justifies both. Lines that a floor cannot read cost it less, not more. The floors of the
 //! other formats and of the envelopes are told and justified in `floor/src/others.rs`.
+//!
+//! Of the database logs, `format` keeps from pass to pass what a partition keeps, the shapes of statements: as in a daemon that has run
+//! for a while. `format_anew` begins each pass with nothing. How many statements are of a shape that came before where a log is read
+//! for the first time: 83 % of the 300 of `normal`, 25 % of the attacks, 95 and 98 % of an ordinary hour's (a test of `formats`,
+//! `statements_of_a_known_shape_say_what_others_do`, sees to it).
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -74,6 +79,7 @@ fn apache_json(criterion: &mut Criterion) {
 fn mariadb_server_audit(criterion: &mut Criterion) {
     let kinds = ["normal", "odd", "failed_logins", "breach"];
     let text = samples(&kinds.map(|kind| format!("mariadb_server_audit_file-{kind}")));
+    let mut reader = Reader::default();
     Compared::new(criterion, "mariadb_server_audit", split(&text), "line")
         .measure("floor_split", || split(&text))
         .measure("floor_words", || {
@@ -84,18 +90,21 @@ fn mariadb_server_audit(criterion: &mut Criterion) {
             let mut room = Vec::new();
             lines(&text).fold(0u64, |seen, line| seen.wrapping_add(database::said_in_row(line, &mut room)))
         })
-        .measure("format", || parse("mariadb_server_audit", lines(&text)))
+        .measure("format", || reader.parse("mariadb_server_audit", lines(&text)))
+        .measure("format_anew", || parse("mariadb_server_audit", lines(&text)))
         .finish();
 }
 
 fn mariadb_slow_log(criterion: &mut Criterion) {
     let text = samples(&["normal", "odd", "breach"].map(|kind| format!("mariadb_slow_log-{kind}")));
     let n = entries(&text).len() as u64;
+    let mut reader = Reader::default();
     Compared::new(criterion, "mariadb_slow_log", n, "entry")
         .measure("floor_split", || split(&text))
         .measure("floor_words", || database::slow_log(&text))
         .measure("floor_said", || database::said_in_slow_log(&text))
-        .measure("format", || parse("mariadb_slow_log", entries(&text).into_iter()))
+        .measure("format", || reader.parse("mariadb_slow_log", entries(&text).into_iter()))
+        .measure("format_anew", || parse("mariadb_slow_log", entries(&text).into_iter()))
         .finish();
 }
 
@@ -194,13 +203,27 @@ fn open_and_parse(format: &str, records: &[u8]) -> usize {
     n
 }
 
-/// How many entries were read as activities.
+/// How many entries were read as activities, by who has read nothing before.
 fn parse<'a>(format: &str, entries: impl Iterator<Item = &'a [u8]>) -> usize {
-    let format = FormatSpec::by_name(format).expect("a format of ours");
-    let (context, mut scratch) = (Context::default(), Scratch::default());
-    entries
-        .filter(|entry| matches!(black_box(format.parse(entry, &mut scratch, &context)), Ok(Parsed::Activity(_))))
-        .count()
+    Reader::default().parse(format, entries)
+}
+
+/// What a partition keeps from entry to entry: with it, as a daemon that has run for a while.
+#[derive(Default)]
+struct Reader {
+    context: Context,
+    scratch: Scratch,
+}
+
+impl Reader {
+    /// How many entries were read as activities.
+    fn parse<'a>(&mut self, format: &str, entries: impl Iterator<Item = &'a [u8]>) -> usize {
+        let format = FormatSpec::by_name(format).expect("a format of ours");
+        let (context, scratch) = (&self.context, &mut self.scratch);
+        entries
+            .filter(|entry| matches!(black_box(format.parse(entry, scratch, context)), Ok(Parsed::Activity(_))))
+            .count()
+    }
 }
 
 /// The slow log's entries, as ingest puts them together; here they need not be copied.

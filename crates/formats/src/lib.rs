@@ -197,6 +197,7 @@ pub enum Behind {
 pub struct Scratch {
     line: String,
     statement: String,
+    shapes: sql::Shapes,
     sessions: mariadb_general_log::Sessions,
 }
 
@@ -314,11 +315,17 @@ impl Scratch {
         self.sessions = mariadb_general_log::Sessions::remembering(memory);
     }
 
+    /// How many statements had a shape that had been read before; see [`sql::Shapes`].
+    pub fn known_statements(&self) -> u64 {
+        self.shapes.known()
+    }
+
     /// Takes over the other's room, and gives it its own, while each keeps what it remembers: where entries of servers are read by turns,
     /// one needs room.
     pub fn exchange_room(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.line, &mut other.line);
         std::mem::swap(&mut self.statement, &mut other.statement);
+        std::mem::swap(&mut self.shapes, &mut other.shapes);
     }
 }
 

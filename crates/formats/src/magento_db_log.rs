@@ -36,7 +36,7 @@
 //! `forged_entry`. A session with `NO_BACKSLASH_ESCAPES` (Magento does not set it) could mislead this.
 
 use crate::lines::{Lines, Step};
-use crate::sql::{Completeness, Statement};
+use crate::sql::Completeness;
 use crate::text::lossy;
 use crate::zone::LocalTime;
 use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
@@ -66,7 +66,8 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
         _ => return Err(Rejected::Malformed),
     }
     let mut activity = Activity::new(at, Operation::Other);
-    Statement::read(entry.sql.ok_or(Rejected::MissingField)?, "", Completeness::Whole, context).fill(&mut activity);
+    let text = entry.sql.ok_or(Rejected::MissingField)?;
+    scratch.shapes.read(text, "", Completeness::Whole, context).fill(&mut activity);
     activity.client_host = context.app_host.as_deref().map(|host| host.to_owned().into());
     activity.measures = match activity.operation {
         Operation::Read => Measures { rows_sent: entry.rows, ..Measures::default() },

@@ -43,7 +43,7 @@ mod sessions;
 mod tracker;
 
 use crate::database::{access_denied, poses_as_entry, short_stamp};
-use crate::sql::{Completeness, Statement};
+use crate::sql::Completeness;
 use crate::text::lossy;
 use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
 use activity::{Activity, Actor, Operation, Outcome, Signal, Timestamp};
@@ -184,7 +184,7 @@ pub(crate) fn is_row(line: &[u8]) -> bool {
 }
 
 fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Result<Parsed<'a>, Rejected> {
-    let Scratch { line, sessions, .. } = scratch;
+    let Scratch { line, sessions, shapes, .. } = scratch;
     let entry = lossy(bytes, line);
     let Row { stamp, thread, command, argument } = Row::read(entry.as_bytes()).ok_or(Rejected::NoHeader)?;
     let argument = entry.get(argument..).unwrap_or_default();
@@ -209,7 +209,7 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
             }
             let session = sessions.of(thread);
             let schema = session.map_or("", |account| &*account.schema);
-            Statement::read(text, schema, Completeness::Whole, context).fill(&mut activity);
+            shapes.read(text, schema, Completeness::Whole, context).fill(&mut activity);
             if poses_as_entry(text) {
                 activity.signals.insert(Signal::ForgedEntry);
             }

@@ -57,7 +57,7 @@
 use crate::address::ip_address;
 use crate::database::{outcome, poses_as_entry};
 use crate::places::places_of;
-use crate::sql::{Completeness, Statement, find_either};
+use crate::sql::{Completeness, find_either};
 use crate::text::lossy;
 use crate::zone::{LocalTime, digits, two_digits};
 use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
@@ -171,7 +171,7 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
             };
             let text = if text.is_escaped { scratch.statement.as_str() } else { text.raw };
             let mut activity = named(Operation::Other);
-            Statement::read(text, schema, completeness, context).fill(&mut activity);
+            scratch.shapes.read(text, schema, completeness, context).fill(&mut activity);
             activity.outcome = outcome(code);
             if poses_as_entry(text) {
                 activity.signals.insert(Signal::ForgedEntry);

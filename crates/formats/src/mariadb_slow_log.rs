@@ -57,7 +57,7 @@ mod tracker;
 use crate::address::ip_address;
 use crate::database::{outcome, poses_as_entry, short_stamp};
 use crate::places::places_of;
-use crate::sql::{Completeness, Statement};
+use crate::sql::Completeness;
 use crate::text::lossy;
 use crate::zone::LocalTime;
 use crate::{Context, FormatSpec, Framing, Knows, Parsed, Rejected, Scratch};
@@ -103,7 +103,7 @@ fn parse<'a>(bytes: &'a [u8], scratch: &'a mut Scratch, context: &Context) -> Re
     activity.actor = Actor::DbAccount(Cow::Borrowed(user));
     activity.address = ip_address(host);
     activity.client_host = Some(host.into());
-    Statement::read(text, header.schema, Completeness::Whole, context).fill(&mut activity);
+    scratch.shapes.read(text, header.schema, Completeness::Whole, context).fill(&mut activity);
     if poses_as_entry(text) {
         activity.signals.insert(Signal::ForgedEntry);
     }

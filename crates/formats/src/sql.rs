@@ -24,6 +24,7 @@ mod modes;
 mod payees;
 mod placed;
 mod records;
+mod shapes;
 mod tags;
 mod words;
 
@@ -39,6 +40,8 @@ pub(crate) use modes::QuoteModes;
 use payees::Payees;
 pub use placed::{Placed, placed};
 pub use records::{noun_of_column, noun_of_table};
+pub use shapes::Shapes;
+use shapes::{Literals, Shape};
 use std::borrow::Cow;
 pub use tags::{SqlTag, TagPosition};
 pub(crate) use words::find_either;
@@ -117,6 +120,20 @@ impl<'a> Statement<'a> {
             }
         }
         reader.finish(text)
+    }
+
+    /// As [`Statement::read`] of a whole text, and what others of its shape say.
+    fn read_with_shape(text: &'a str, schema: &'a str, context: &Context) -> (Self, Option<Shape>) {
+        let mut reader = Reader::new(Lexer::of(text, Dialect::MariaDb), schema, Completeness::Whole, context);
+        reader.literals = Some(Literals::default());
+        reader.read();
+        if reader.lexer.ended_in_quotes() || reader.inner.is_some() {
+            return (Statement::read(text, schema, Completeness::Whole, context), None);
+        }
+        let statement = reader.finish(text);
+        let literals = reader.literals.take().unwrap_or_default();
+        let shape = Shape::of(text, schema, &reader.lexer, literals, &statement);
+        (statement, shape)
     }
 
     /// Reads a statement of PostgreSQL.
@@ -348,6 +365,10 @@ struct Reader<'a, 'c> {
     records_before: usize,
     payees: Payees<'a>,
     page: u64,
+    /// Where the values of literals have been looked at to, which others of its shape may not have.
+    looked_to: usize,
+    /// What the text's shape is told by, if it is to be.
+    literals: Option<Literals>,
 }
 
 impl<'a, 'c> Reader<'a, 'c> {
@@ -396,6 +417,8 @@ impl<'a, 'c> Reader<'a, 'c> {
             records_before: 0,
             payees: Payees::default(),
             page: 0,
+            looked_to: 0,
+            literals: None,
         }
     }
 
@@ -566,12 +589,15 @@ impl<'a, 'c> Reader<'a, 'c> {
     fn compared(&mut self, literal: &str, sign_before: u8) {
         let is_equal = sign_before == b'=' && self.equals;
         let is_compared = self.filters && (is_equal || (self.lists && matches!(sign_before, b'(' | b',')));
-        if is_compared
-            && self.records.len() < records::RECORDS_MAX
-            && let Some(record) = records::record(self.column, literal, &self.tables)
-            && !self.records.contains(&record)
-        {
-            self.records.push(record);
+        let may_count = is_compared && (self.records.len() < records::RECORDS_MAX || self.literals.is_some());
+        let sort = if may_count { records::sort(self.column, &self.tables) } else { None };
+        if let Some(sort) = sort {
+            records::add(&mut self.records, sort, literal);
+        }
+        if let Some(literals) = &mut self.literals {
+            let is_of_data = matches!(self.verb, Verb::Select | Verb::Insert | Verb::Update | Verb::Delete);
+            let looked_to = if is_of_data { self.looked_to } else { usize::MAX };
+            literals.take(self.lexer.text(), self.lexer.token_end(), literal, sort, looked_to);
         }
         if self.operation == Operation::Write && !self.filters {
             let may_be_half = self.completeness == Completeness::MaybeCut && self.lexer.token_touches_end();
@@ -1014,7 +1040,7 @@ impl<'a, 'c> Reader<'a, 'c> {
             }
             K::Where | K::Having => {
                 self.filters = true;
-                let selects = !condition::is_always_true(self.lexer);
+                let selects = !self.is_always_true();
                 self.selective |= outermost && selects && keyword == K::Where;
                 let level = &mut self.level;
                 level.selective |= selects;
@@ -1101,9 +1127,17 @@ impl<'a, 'c> Reader<'a, 'c> {
     /// OR: what follows may make a condition true for every row.
     fn widens(&mut self) {
         let level = self.level;
-        if (level.condition || level.place == Place::Condition) && condition::is_always_true(self.lexer) {
+        if (level.condition || level.place == Place::Condition) && self.is_always_true() {
             self.widen();
         }
+    }
+
+    /// Whether the condition that comes next is.
+    fn is_always_true(&mut self) -> bool {
+        let mut ahead = self.lexer;
+        let is_true = condition::is_always_true(&mut ahead);
+        self.looked_to = self.looked_to.max(ahead.position());
+        is_true
     }
 
     fn widen(&mut self) {
@@ -1119,12 +1153,16 @@ impl<'a, 'c> Reader<'a, 'c> {
     /// Which page the number of rows to be left out comes to.
     fn turn(&mut self, keyword: Keyword) {
         let cut = self.completeness == Completeness::MaybeCut;
-        self.page = self.page.max(literals::page(self.lexer, keyword, cut).unwrap_or(0));
+        let mut ahead = self.lexer;
+        self.page = self.page.max(literals::page(&mut ahead, keyword, cut).unwrap_or(0));
+        self.looked_to = self.looked_to.max(ahead.position());
     }
 
     fn limit(&mut self, keyword: Keyword) {
         self.turn(keyword);
-        let rows = literals::limit(self.lexer);
+        let mut ahead = self.lexer;
+        let rows = literals::limit(&mut ahead);
+        self.looked_to = self.looked_to.max(ahead.position());
         let level = &mut self.level;
         (level.condition, level.state) = (false, State::Idle);
         // FETCH also reads from a cursor.

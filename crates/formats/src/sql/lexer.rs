@@ -131,6 +131,13 @@ impl<'a> Lexer<'a> {
         Lexer { dialect, ..Lexer::new(text) }
     }
 
+    /// As if a text of MariaDB had been read to its end, with these comments at its edges and no `=` in others.
+    pub(super) fn behind(text: &'a str, edge: EdgeComments<'a>) -> Self {
+        let mut lexer = Lexer { at: text.len(), untouched: false, edge, ..Lexer::new(text) };
+        [edge.front, edge.end].into_iter().flatten().for_each(|comment| lexer.saw_comment(comment));
+        lexer
+    }
+
     /// As under `sql_mode` NO_BACKSLASH_ESCAPES.
     #[cfg(test)]
     fn without_backslash_escapes(text: &'a str) -> Self {
@@ -179,6 +186,16 @@ impl<'a> Lexer<'a> {
     /// Whether the last token touches the end of the text.
     pub(super) fn token_touches_end(&self) -> bool {
         self.text.len() <= self.token_end
+    }
+
+    /// What is read.
+    pub(super) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// How far it has been read: nothing behind it has been looked at.
+    pub(super) fn position(&self) -> usize {
+        self.at
     }
 
     /// Where the last token ended.
@@ -641,7 +658,7 @@ const CLASS: [u8; 256] = {
 };
 
 /// Whether an unquoted identifier may hold the byte.
-fn is_word(byte: u8) -> bool {
+pub(super) fn is_word(byte: u8) -> bool {
     WORD <= CLASS[usize::from(byte)]
 }
 

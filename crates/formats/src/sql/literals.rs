@@ -78,7 +78,7 @@ fn characters(lexer: &mut Lexer<'_>, bytes: &mut Vec<u8>) -> Option<()> {
 
 /// The number of rows behind LIMIT or FETCH: `n`, `offset, n`, `ROWS EXAMINED n`, `FIRST n ROWS`. Infinite for ALL; `None`
 /// if it is no literal.
-pub(super) fn limit(mut lexer: Lexer<'_>) -> Option<f64> {
+pub(super) fn limit(lexer: &mut Lexer<'_>) -> Option<f64> {
     let mut first = lexer.next();
     for _ in 0..2 {
         match first {
@@ -99,15 +99,15 @@ pub(super) fn limit(mut lexer: Lexer<'_>) -> Option<f64> {
 /// The page, from 1, that is read behind LIMIT (`n`, `offset, n`, `n OFFSET offset`) or OFFSET (`offset LIMIT n`, `offset ROWS FETCH
 /// NEXT n ROWS ONLY`): how many times as many rows are left out as are read. `None` if that is no literal, or if a number may have been
 /// `cut` in half.
-pub(super) fn page(mut lexer: Lexer<'_>, keyword: Keyword, cut: bool) -> Option<u64> {
+pub(super) fn page(lexer: &mut Lexer<'_>, keyword: Keyword, cut: bool) -> Option<u64> {
     let number = |lexer: &mut Lexer<'_>| {
         let Some(Token::Number(digits)) = lexer.next() else { return None };
         if cut && lexer.token_touches_end() { None } else { digits.parse::<u64>().ok() }
     };
-    let first = number(&mut lexer)?;
+    let first = number(lexer)?;
     let (skipped, rows) = match (keyword, lexer.next()) {
-        (Keyword::Limit, Some(Token::Sign(b','))) => (first, number(&mut lexer)?),
-        (Keyword::Limit, Some(Token::Word { keyword: Keyword::Offset, .. })) => (number(&mut lexer)?, first),
+        (Keyword::Limit, Some(Token::Sign(b','))) => (first, number(lexer)?),
+        (Keyword::Limit, Some(Token::Word { keyword: Keyword::Offset, .. })) => (number(lexer)?, first),
         // PostgreSQL takes both in any order: then it is told behind OFFSET.
         (Keyword::Limit, _) => (0, first),
         (Keyword::Offset, behind) => (first, read_behind(lexer, behind, number)?),
@@ -118,7 +118,7 @@ pub(super) fn page(mut lexer: Lexer<'_>, keyword: Keyword, cut: bool) -> Option<
 
 /// Behind `OFFSET n`: the rows that are read.
 fn read_behind<'a>(
-    mut lexer: Lexer<'a>,
+    lexer: &mut Lexer<'a>,
     mut behind: Option<Token<'a>>,
     mut number: impl FnMut(&mut Lexer<'a>) -> Option<u64>,
 ) -> Option<u64> {
@@ -129,8 +129,8 @@ fn read_behind<'a>(
         behind = lexer.next();
     }
     match behind? {
-        Token::Word { keyword: Keyword::Limit, .. } => number(&mut lexer),
-        Token::Word { keyword: Keyword::Fetch, .. } => lexer.next().and_then(|_| number(&mut lexer)),
+        Token::Word { keyword: Keyword::Limit, .. } => number(lexer),
+        Token::Word { keyword: Keyword::Fetch, .. } => lexer.next().and_then(|_| number(lexer)),
         _ => None,
     }
 }
@@ -176,12 +176,12 @@ mod tests {
             (Keyword::Offset, "4300", None),
             (Keyword::Fetch, "FIRST 7 ROWS ONLY", None),
         ] {
-            assert_eq!(page(Lexer::new(text), keyword, false), expected, "{text}");
+            assert_eq!(page(&mut Lexer::new(text), keyword, false), expected, "{text}");
         }
         for half in ["4300,1", "100 OFFSET 43", "4"] {
-            assert_eq!(page(Lexer::new(half), Keyword::Limit, true), None, "{half}");
+            assert_eq!(page(&mut Lexer::new(half), Keyword::Limit, true), None, "{half}");
         }
-        assert_eq!(page(Lexer::new("4300,100 FOR"), Keyword::Limit, true), Some(44));
+        assert_eq!(page(&mut Lexer::new("4300,100 FOR"), Keyword::Limit, true), Some(44));
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
             ("@x", None),
             ("", None),
         ] {
-            assert_eq!(limit(Lexer::new(text)), rows, "{text}");
+            assert_eq!(limit(&mut Lexer::new(text)), rows, "{text}");
         }
     }
 }

@@ -15,12 +15,30 @@ pub(super) const RECORDS_MAX: usize = 64;
 
 /// The record that a column and a literal name; `None` if the column names none.
 pub(super) fn record(column: &str, literal: &str, tables: &[Resource<'_>]) -> Option<Record> {
+    sort(column, tables).and_then(|sort| of_sort(sort, literal))
+}
+
+/// The sort of record that a column names, whatever its literal.
+pub(super) fn sort<'a>(column: &'a str, tables: &'a [Resource<'_>]) -> Option<&'a str> {
     let sort = match (noun_of_column(column)?, tables.first()) {
         ("", Some(Resource::Table { name, .. })) => noun_of_table(name),
-        ("", _) => return None,
         (noun, _) => noun,
     };
-    let is_named = !sort.is_empty() && !literal.is_empty() && literal.len() <= 64;
+    (!sort.is_empty()).then_some(sort)
+}
+
+/// Adds the record that a literal names, once.
+pub(super) fn add(records: &mut Vec<Record>, sort: &str, literal: &str) {
+    if records.len() < RECORDS_MAX
+        && let Some(record) = of_sort(sort, literal)
+        && !records.contains(&record)
+    {
+        records.push(record);
+    }
+}
+
+fn of_sort(sort: &str, literal: &str) -> Option<Record> {
+    let is_named = !literal.is_empty() && literal.len() <= 64;
     is_named.then(|| Record::new(sort, literal))
 }
 
