@@ -108,6 +108,9 @@ enum Kind {
     End,
 }
 
+/// From where to where each hole of a shape is in a text.
+type Spans = [(usize, usize); HOLES_MAX];
+
 /// A name, and where it comes from.
 #[derive(Debug)]
 enum Part {
@@ -180,12 +183,11 @@ impl Shapes {
         self.go_under(context);
         let key = key(text);
         let set = &mut self.sets[key as usize % SETS];
+        let mut spans = [(0, 0); HOLES_MAX];
         for at in 0..set.len() {
             let shape = &set[at];
-            if shape.key == key
-                && *shape.schema == *schema
-                && let Some(statement) = shape.says(text, schema, context)
-            {
+            if shape.key == key && *shape.schema == *schema && shape.fits(text, &mut spans) {
+                let statement = shape.says(text, schema, &spans, context);
                 set.swap(at, at.saturating_sub(1));
                 self.saved = (self.saved + 1).min(SAVED_MAX);
                 self.known += 1;
@@ -308,26 +310,27 @@ impl Shape {
         })
     }
 
-    /// What the text says, if it is of this shape.
-    fn says<'a>(&self, text: &'a str, schema: &'a str, context: &Context) -> Option<Statement<'a>> {
+    /// Whether the text is of this shape; then also from where to where each hole is in it.
+    fn fits(&self, text: &str, spans: &mut Spans) -> bool {
         let (bytes, fixed) = (text.as_bytes(), self.fixed.as_bytes());
-        let mut spans = [(0, 0); HOLES_MAX];
         let (mut at, mut from) = (0, 0);
-        for (hole, span) in self.holes.iter().zip(&mut spans) {
+        for (hole, span) in self.holes.iter().zip(spans) {
             let segment = &fixed[from..hole.at];
             if !bytes[at..].starts_with(segment) {
-                return None;
+                return false;
             }
             (at, from) = (at + segment.len(), hole.at);
-            let end = hole.kind.end(bytes, at)?;
+            let Some(end) = hole.kind.end(bytes, at) else { return false };
             *span = (at, end);
             at = end;
         }
-        if bytes[at..] != fixed[from..] {
-            return None;
-        }
+        bytes[at..] == fixed[from..]
+    }
+
+    /// What a text of this shape says.
+    fn says<'a>(&self, text: &'a str, schema: &'a str, spans: &Spans, context: &Context) -> Statement<'a> {
         let (mut records, mut edge) = (Vec::new(), EdgeComments::default());
-        for (hole, (start, end)) in self.holes.iter().zip(spans) {
+        for (hole, &(start, end)) in self.holes.iter().zip(spans) {
             match &hole.kind {
                 Kind::Text(Some(sort)) | Kind::Number(Some(sort)) => {
                     records::add(&mut records, sort, &text[start..end])
@@ -353,7 +356,7 @@ impl Shape {
             Part::Schema => Cow::Borrowed(schema),
             Part::Own(name) => Cow::Owned(name.to_string()),
         };
-        Some(Statement {
+        Statement {
             text,
             operation: self.operation,
             tables: self
@@ -370,7 +373,7 @@ impl Shape {
             records,
             payees: Vec::new(),
             page: self.page,
-        })
+        }
     }
 }
 
