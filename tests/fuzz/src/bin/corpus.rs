@@ -8,7 +8,7 @@ use std::{env, fs, path::Path, process::ExitCode, time::Duration};
 /// Inputs longer than this are not kept, in bytes: the corpus is for shapes, not for sizes.
 const KEPT_BYTES_MAX: usize = 4096;
 
-/// Inputs of a target that are kept, the shortest first.
+/// Inputs of a target that are kept: of all lengths, for the shortest alone hold no whole entry.
 const KEPT_INPUTS_MAX: usize = 400;
 
 fn main() -> ExitCode {
@@ -84,7 +84,9 @@ fn pack(folder: &Path, file: &Path) {
     let mut inputs = inputs(folder);
     inputs.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
     inputs.dedup();
-    inputs.truncate(KEPT_INPUTS_MAX);
+    let n = inputs.len();
+    let kept: Vec<usize> = (0..n.min(KEPT_INPUTS_MAX)).map(|nth| nth * n / n.min(KEPT_INPUTS_MAX)).collect();
+    let inputs: Vec<&Vec<u8>> = kept.into_iter().map(|at| &inputs[at]).collect();
     let mut plain = Vec::new();
     for input in &inputs {
         plain.extend((input.len() as u32).to_le_bytes());

@@ -1,4 +1,5 @@
 use super::*;
+use crate::{SqlTag, TagPosition};
 use proptest::prelude::*;
 
 /// Reads the texts in turn, and says of how many the shape was known; each says what it says to who knows none.
@@ -46,6 +47,8 @@ fn literals_and_the_comments_at_the_edges_are_holes() {
         ("/*a=1*/", "7x", "'a'", "/*uid=u1*/"),
         ("/*a=1*/", "7", "'a'''", "/*uid=u1*/"),
         ("/*a=1*/", "7", "'a\\''", "/*uid=u1*/"),
+        // Ends where the other's second literal begins, and that one where it ends.
+        ("/*a=1*/", "7", "'a\\'", "/*uid=u1*/"),
         ("/*a=1*/", "7", "N'a'", "/*uid=u1*/"),
         ("/*a=1*/", "7", "'a'", "/*!uid=u1*/"),
         ("/*a=1*/", "7", "'a'", "/*uid=u1"),
@@ -69,10 +72,20 @@ fn what_the_reader_looks_at_is_no_hole() {
         ("SELECT * FROM t LIMIT 5", "SELECT * FROM t LIMIT 50000"),
         ("SELECT * FROM t LIMIT 20 OFFSET 40", "SELECT * FROM t LIMIT 20 OFFSET 60"),
         ("SELECT * FROM t LIMIT 40, 20", "SELECT * FROM t LIMIT 60, 20"),
+        ("SELECT * FROM t OFFSET 4300 LIMIT 100", "SELECT * FROM t OFFSET 8600 LIMIT 100"),
+        (
+            "SELECT * FROM t OFFSET 4300 ROWS FETCH NEXT 100 ROWS ONLY",
+            "SELECT * FROM t OFFSET 4300 ROWS FETCH NEXT 10 ROWS ONLY",
+        ),
+        ("SELECT * FROM t FETCH FIRST 7 ROWS ONLY", "SELECT * FROM t FETCH FIRST 70000 ROWS ONLY"),
+        ("SELECT * FROM t LIMIT ROWS EXAMINED 7", "SELECT * FROM t LIMIT ROWS EXAMINED 70000"),
+        ("SELECT a.5 FROM t", "SELECT a.7.5 FROM t"),
         ("EXECUTE IMMEDIATE 'SELECT 1'", "EXECUTE IMMEDIATE 'DROP TABLE t'"),
         ("SET GLOBAL server_audit_logging = 1", "SET GLOBAL server_audit_logging = 0"),
         ("SELECT /*!5 */ * FROM t", "SELECT /*!999999 */ * FROM t"),
         ("SELECT a.5b FROM t", "SELECT a.7b FROM t"),
+        // A number and FROM; a name.
+        ("SELECT 1.5FROM t", "SELECT 7FROM t"),
         (
             "UPDATE employees SET iban = 'DE02120300000000202051' WHERE id = 7",
             "UPDATE employees SET iban = 'DE89370400440532013000' WHERE id = 7",
@@ -123,19 +136,43 @@ fn tables_come_from_wherever_they_stand() {
 }
 
 #[test]
+fn what_holds_more_than_literals_is_read() {
+    let execute = "EXECUTE IMMEDIATE 'SELECT 1 FROM employees WHERE id = 7'";
+    let tags = ["/*uid=u1*/", "/*uid=u2*/", "/*uid=u1*/ ;", "/*uid=u1*/ /*uid=u2*/"];
+    let texts: Vec<&str> = [execute; 2].into_iter().chain(tags).chain(tags).collect();
+    known(&mut Shapes::default(), &texts, &Context::default());
+    let front = SqlTag { key: "uid".into(), position: TagPosition::Front };
+    known(&mut Shapes::default(), &texts, &Context { sql_tags: vec![front], ..Context::default() });
+}
+
+#[test]
 fn another_schema_or_configuration_is_another_shape() {
     let (plain, mut shapes) = (Context::default(), Shapes::default());
     let texts = ["SELECT salary FROM v WHERE id = 1", "SELECT salary FROM v WHERE id = 2"];
     assert_eq!(known(&mut shapes, &texts, &plain), 1);
-    let other = shapes.read(texts[0], "shop", Completeness::Whole, &plain);
-    assert_eq!(other, Statement::read(texts[0], "shop", Completeness::Whole, &plain));
     let behind = crate::TableBehind { schema: "hr".into(), name: "pay".into(), through: crate::Behind::View };
-    let context = Context {
-        watched_columns: Arc::new(["salary".into()].into()),
-        tables_behind: Arc::new([("hr.v".into(), vec![behind])].into()),
-        ..Context::default()
-    };
+    let watching = Context { watched_columns: Arc::new(["salary".into()].into()), ..plain };
+    assert_eq!(known(&mut shapes, &texts, &watching), 1);
+    let context = Context { tables_behind: Arc::new([("hr.v".into(), vec![behind])].into()), ..watching };
     assert_eq!(known(&mut shapes, &texts, &context), 1);
+    // Without a current schema it is the source's.
+    let of_source = Context { schema: "hr".into(), ..context.clone() };
+    for context in [&context, &of_source] {
+        for text in texts {
+            let read = Statement::read(text, "", Completeness::Whole, context);
+            assert_eq!(shapes.read(text, "", Completeness::Whole, context), read);
+        }
+    }
+    // `v` is a view of `hr` only.
+    for schema in ["shop", "hr"] {
+        let read = Statement::read(texts[0], schema, Completeness::Whole, &context);
+        assert_eq!(shapes.read(texts[0], schema, Completeness::Whole, &context), read, "{schema}");
+    }
+    // Tags may be others by now: a comment that is no hole may be one.
+    let tagged = ["SELECT /*who=a*/ 1 /*uid=b*/"; 2];
+    known(&mut shapes, &tagged, &context);
+    let who = SqlTag { key: "who".into(), position: TagPosition::End };
+    known(&mut shapes, &tagged, &Context { sql_tags: vec![who], ..context.clone() });
     assert_eq!(known(&mut shapes, &texts, &Context { cut: true, ..context }), 0);
 }
 
@@ -147,11 +184,17 @@ fn what_is_kept_and_what_learning_costs_is_bounded() {
     }
     assert!(shapes.sets.iter().all(|set| set.len() <= SHAPES_OF_SET_MAX));
     assert!(shapes.sets.iter().map(Vec::len).sum::<usize>() <= SHAPES_MAX);
-    // All that was saved has been spent; what is known pays for more.
-    assert_eq!((shapes.saved, known(&mut shapes, &["SELECT 1", "SELECT 1"], &context)), (0, 0));
-    let kept = shapes.sets.iter().flatten().next().expect("a shape").fixed.to_string();
-    assert_eq!(known(&mut shapes, &[&*kept; LEARNING as usize], &context), u64::from(LEARNING));
-    assert_eq!(known(&mut shapes, &["SELECT 1", "SELECT 1"], &context), 1);
+    // All that was saved has been spent. Whatever came before, what comes again is known soon.
+    assert!(shapes.saved < LEARNING);
+    for (n, flood) in (0..).zip([
+        format!("INSERT INTO t VALUES ({})", ["1"; HOLES_MAX + 1].join(",")),
+        "UPDATE e SET iban='DE02120300000000202051' WHERE id=1".into(),
+        "SELECT 1.5FROM t".into(),
+    ]) {
+        assert_eq!(known(&mut shapes, &[&*flood; SAVED_MAX as usize], &context), 0, "{flood}");
+        let honest = format!("SELECT a{n} FROM x WHERE id = 7");
+        assert!(SAVED_MAX - 2 * LEARNING < known(&mut shapes, &[&*honest; SAVED_MAX as usize], &context) as u32);
+    }
     let long = format!("SELECT {}", "x".repeat(TEXT_BYTES_MAX));
     assert_eq!(known(&mut shapes, &[&long, &long], &context), 0);
 }
