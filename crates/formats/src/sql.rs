@@ -36,6 +36,7 @@ use fingerprint::Fingerprint;
 use keywords::Keyword;
 pub(crate) use lexer::CodeComment;
 use lexer::{Dialect, Lexer, Token, unquoted};
+use literals::Skipped;
 pub(crate) use modes::QuoteModes;
 use payees::Payees;
 pub use placed::{Placed, placed};
@@ -132,7 +133,7 @@ impl<'a> Statement<'a> {
         }
         let statement = reader.finish(text);
         let literals = reader.literals.take().unwrap_or_default();
-        let shape = Shape::of(text, schema, &reader.lexer, literals, &statement);
+        let shape = Shape::of(text, schema, &reader.lexer, literals, reader.pages, &statement);
         (statement, shape)
     }
 
@@ -365,6 +366,9 @@ struct Reader<'a, 'c> {
     records_before: usize,
     payees: Payees<'a>,
     page: u64,
+    /// How many pages have been read of, and what said which the last one was.
+    pages: usize,
+    skipped: Option<Skipped>,
     /// Where the values of literals have been looked at to, which others of its shape may not have.
     looked_to: usize,
     /// What the text's shape is told by, if it is to be.
@@ -417,6 +421,8 @@ impl<'a, 'c> Reader<'a, 'c> {
             records_before: 0,
             payees: Payees::default(),
             page: 0,
+            pages: 0,
+            skipped: None,
             looked_to: 0,
             literals: None,
         }
@@ -597,7 +603,9 @@ impl<'a, 'c> Reader<'a, 'c> {
         if let Some(literals) = &mut self.literals {
             let is_of_data = matches!(self.verb, Verb::Select | Verb::Insert | Verb::Update | Verb::Delete);
             let looked_to = if is_of_data { self.looked_to } else { usize::MAX };
-            literals.take(self.lexer.text(), self.lexer.token_end(), literal, sort, looked_to);
+            let token_end = self.lexer.token_end();
+            let skipped = self.skipped.filter(|skipped| skipped.end == token_end);
+            literals.take(self.lexer.text(), token_end, literal, sort, looked_to, skipped);
         }
         if self.operation == Operation::Write && !self.filters {
             let may_be_half = self.completeness == Completeness::MaybeCut && self.lexer.token_touches_end();
@@ -1154,7 +1162,10 @@ impl<'a, 'c> Reader<'a, 'c> {
     fn turn(&mut self, keyword: Keyword) {
         let cut = self.completeness == Completeness::MaybeCut;
         let mut ahead = self.lexer;
-        self.page = self.page.max(literals::page(&mut ahead, keyword, cut).unwrap_or(0));
+        if let Some(page) = literals::page(&mut ahead, keyword, cut) {
+            self.page = self.page.max(page.number);
+            (self.pages, self.skipped) = (self.pages + 1, page.skipped);
+        }
         self.looked_to = self.looked_to.max(ahead.position());
     }
 

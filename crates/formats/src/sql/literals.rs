@@ -96,24 +96,50 @@ pub(super) fn limit(lexer: &mut Lexer<'_>) -> Option<f64> {
     last.parse().ok()
 }
 
-/// The page, from 1, that is read behind LIMIT (`n`, `offset, n`, `n OFFSET offset`) or OFFSET (`offset LIMIT n`, `offset ROWS FETCH
-/// NEXT n ROWS ONLY`): how many times as many rows are left out as are read. `None` if that is no literal, or if a number may have been
-/// `cut` in half.
-pub(super) fn page(lexer: &mut Lexer<'_>, keyword: Keyword, cut: bool) -> Option<u64> {
+/// Which page of a list is read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Page {
+    /// From 1: how many times as many rows are left out as are read.
+    pub(super) number: u64,
+    /// What says how many are left out, behind LIMIT.
+    pub(super) skipped: Option<Skipped>,
+}
+
+/// The number of rows that are left out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Skipped {
+    /// Where it ends in the text.
+    pub(super) end: usize,
+    /// How many rows are read, at least one.
+    pub(super) rows: u64,
+}
+
+/// The page that begins behind so many rows.
+pub(super) fn page_behind(skipped: u64, rows: u64) -> u64 {
+    (skipped / rows).saturating_add(1)
+}
+
+/// The page that is read behind LIMIT (`n`, `offset, n`, `n OFFSET offset`) or OFFSET (`offset LIMIT n`, `offset ROWS FETCH
+/// NEXT n ROWS ONLY`). `None` if that is no literal, or if a number may have been `cut` in half.
+pub(super) fn page(lexer: &mut Lexer<'_>, keyword: Keyword, cut: bool) -> Option<Page> {
     let number = |lexer: &mut Lexer<'_>| {
         let Some(Token::Number(digits)) = lexer.next() else { return None };
         if cut && lexer.token_touches_end() { None } else { digits.parse::<u64>().ok() }
     };
     let first = number(lexer)?;
-    let (skipped, rows) = match (keyword, lexer.next()) {
-        (Keyword::Limit, Some(Token::Sign(b','))) => (first, number(lexer)?),
-        (Keyword::Limit, Some(Token::Word { keyword: Keyword::Offset, .. })) => (number(lexer)?, first),
+    let first_end = lexer.token_end();
+    let (skipped, end, rows) = match (keyword, lexer.next()) {
+        (Keyword::Limit, Some(Token::Sign(b','))) => (first, Some(first_end), number(lexer)?),
+        (Keyword::Limit, Some(Token::Word { keyword: Keyword::Offset, .. })) => {
+            let skipped = number(lexer)?;
+            (skipped, Some(lexer.token_end()), first)
+        }
         // PostgreSQL takes both in any order: then it is told behind OFFSET.
-        (Keyword::Limit, _) => (0, first),
-        (Keyword::Offset, behind) => (first, read_behind(lexer, behind, number)?),
+        (Keyword::Limit, _) => (0, None, first),
+        (Keyword::Offset, behind) => (first, None, read_behind(lexer, behind, number)?),
         _ => return None,
     };
-    (rows > 0).then(|| (skipped / rows).saturating_add(1))
+    (rows > 0).then(|| Page { number: page_behind(skipped, rows), skipped: end.map(|end| Skipped { end, rows }) })
 }
 
 /// Behind `OFFSET n`: the rows that are read.
@@ -176,12 +202,15 @@ mod tests {
             (Keyword::Offset, "4300", None),
             (Keyword::Fetch, "FIRST 7 ROWS ONLY", None),
         ] {
-            assert_eq!(page(&mut Lexer::new(text), keyword, false), expected, "{text}");
+            let page = page(&mut Lexer::new(text), keyword, false);
+            assert_eq!(page.map(|page| page.number), expected, "{text}");
         }
         for half in ["4300,1", "100 OFFSET 43", "4"] {
             assert_eq!(page(&mut Lexer::new(half), Keyword::Limit, true), None, "{half}");
         }
-        assert_eq!(page(&mut Lexer::new("4300,100 FOR"), Keyword::Limit, true), Some(44));
+        let skipped = Some(Skipped { end: 4, rows: 100 });
+        let page = page(&mut Lexer::new("4300,100 FOR"), Keyword::Limit, true);
+        assert_eq!(page, Some(Page { number: 44, skipped }));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! byte, says the same but for the records that its literals name and the tag in its comments; and those are told from the holes.
 //!
 //! **There is one truth**, the reader's: a shape is what it said of a text, and a hole is only where it did not look. Literals that it
-//! looks at (`WHERE 1=1`, LIMIT, what SET assigns), that have escapes or stand in double quotes, and comments elsewhere belong to the
+//! looks at (`WHERE 1=1`, the rows behind LIMIT, what SET assigns), that have escapes or stand in double quotes, and comments elsewhere belong to the
 //! shape and are compared. A hole ends where the lexer would end what stands in it, or the text is not of the shape. A property and the
 //! fuzz target of SQL hold what is told of a known shape to what is read.
 //!
@@ -23,6 +23,7 @@
 //! something in a comment that is not at an edge. Of statements other than SELECT, INSERT, UPDATE and DELETE no literal is a hole.
 
 use super::lexer::{EdgeComments, Lexer};
+use super::literals::{self, Skipped};
 use super::tags::tagged;
 use super::{Completeness, Statement, records, words};
 use crate::places::Places;
@@ -112,6 +113,8 @@ enum Kind {
     Text(Option<Box<str>>),
     /// `7`, `12.50`; what sort of record it names.
     Number(Option<Box<str>>),
+    /// How many rows are left out, of a list of which so many are read.
+    Skipped(u64),
     /// The comment before all else, without its signs.
     Front,
     /// That behind all else.
@@ -149,8 +152,16 @@ struct Literal {
 
 impl Literals {
     /// A literal whose token ends there. `looked_to`: to where the reader has looked at values; behind that nothing but the sort of
-    /// record depends on it.
-    pub(super) fn take(&mut self, text: &str, token_end: usize, raw: &str, sort: Option<&str>, looked_to: usize) {
+    /// record depends on it. `skipped`: nothing but the page does.
+    pub(super) fn take(
+        &mut self,
+        text: &str,
+        token_end: usize,
+        raw: &str,
+        sort: Option<&str>,
+        looked_to: usize,
+        skipped: Option<Skipped>,
+    ) {
         let sort_kept = sort.map(Box::from);
         let (start, end, is_plain, kind) = if byte(text, token_end.wrapping_sub(1)) == b'\'' {
             let end = token_end - 1;
@@ -162,7 +173,11 @@ impl Literals {
             let start = token_end.saturating_sub(raw.len());
             // Glued to what may be read with it: a name's point, the mark of a comment with code in it.
             let is_alone = !matches!(byte(text, start.wrapping_sub(1)), b'.' | b'!') && byte(text, token_end) != b'.';
-            (start, token_end, looked_to <= start && is_alone && is_plain_number(raw), Kind::Number(sort_kept))
+            let is_plain = is_alone && is_plain_number(raw);
+            match skipped.filter(|_| looked_to < usize::MAX && sort.is_none()) {
+                Some(Skipped { rows, .. }) => (start, token_end, is_plain, Kind::Skipped(rows)),
+                None => (start, token_end, is_plain && looked_to <= start, Kind::Number(sort_kept)),
+            }
         };
         let is_short = sort.is_none_or(|sort| sort.len() <= SORT_BYTES_MAX);
         if is_plain && is_short && text.get(start..end) == Some(raw) && self.found.len() <= HOLES_MAX {
@@ -253,6 +268,7 @@ impl Shape {
         schema: &str,
         lexer: &Lexer<'_>,
         literals: Literals,
+        pages: usize,
         statement: &Statement<'_>,
     ) -> Option<Self> {
         let says_more = [Signal::BankDetails, Signal::MisplacedTag].iter().any(|one| statement.signals.contains(*one));
@@ -266,6 +282,11 @@ impl Shape {
             return None;
         }
         let mut found = literals.found;
+        // Of several pages the greatest is told, and which that is may change.
+        let turns = found.iter().any(|literal| matches!(literal.kind, Kind::Skipped(_)));
+        if turns && pages != 1 {
+            return None;
+        }
         if let Some(front) = edge.front {
             // Before all else is before white space, too.
             if !text.get(2..).is_some_and(|rest| std::ptr::eq(rest.as_ptr(), front.as_ptr())) {
@@ -319,7 +340,7 @@ impl Shape {
             columns: statement.columns.iter().map(|name| Box::from(&**name)).collect(),
             star: statement.star,
             fingerprint: statement.fingerprint,
-            page: statement.page,
+            page: if turns { 0 } else { statement.page },
         };
         // `1.5FROM`: what is read so because of what stands in it.
         shape.fits(text, &mut [(0, 0); HOLES_MAX]).then_some(shape)
@@ -344,13 +365,16 @@ impl Shape {
 
     /// What a text of this shape says.
     fn says<'a>(&self, text: &'a str, schema: &'a str, spans: &Spans, context: &Context) -> Statement<'a> {
-        let (mut records, mut edge) = (Vec::new(), EdgeComments::default());
+        let (mut records, mut edge, mut page) = (Vec::new(), EdgeComments::default(), self.page);
         for (hole, &(start, end)) in self.holes.iter().zip(spans) {
             match &hole.kind {
                 Kind::Text(Some(sort)) | Kind::Number(Some(sort)) => {
                     records::add(&mut records, sort, &text[start..end])
                 }
                 Kind::Text(None) | Kind::Number(None) => {}
+                Kind::Skipped(rows) => {
+                    page = text[start..end].parse().map_or(0, |skipped| literals::page_behind(skipped, *rows));
+                }
                 Kind::Front => edge.front = Some(&text[start..end]),
                 Kind::End => edge.end = Some(&text[start..end]),
             }
@@ -387,7 +411,7 @@ impl Shape {
             fingerprint: self.fingerprint,
             records,
             payees: Vec::new(),
-            page: self.page,
+            page,
         }
     }
 }
@@ -399,7 +423,7 @@ impl Kind {
         match self {
             // A quote that is doubled does not match what follows, for there one follows that is not.
             Kind::Text(_) => words::find_either(bytes, start, b'\'', b'\\').filter(|end| bytes[*end] == b'\''),
-            Kind::Number(_) => {
+            Kind::Number(_) | Kind::Skipped(_) => {
                 let mut end = behind_digits(bytes, start);
                 if end == start {
                     return None;

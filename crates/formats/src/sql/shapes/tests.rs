@@ -70,8 +70,11 @@ fn what_the_reader_looks_at_is_no_hole() {
         ("SELECT * FROM t WHERE ''=''", "SELECT * FROM t WHERE ''='a'"),
         ("SELECT * FROM t WHERE x = 5 OR 1", "SELECT * FROM t WHERE x = 5 OR 0"),
         ("SELECT * FROM t LIMIT 5", "SELECT * FROM t LIMIT 50000"),
-        ("SELECT * FROM t LIMIT 20 OFFSET 40", "SELECT * FROM t LIMIT 20 OFFSET 60"),
-        ("SELECT * FROM t LIMIT 40, 20", "SELECT * FROM t LIMIT 60, 20"),
+        ("SELECT * FROM t LIMIT 20 OFFSET 40", "SELECT * FROM t LIMIT 10 OFFSET 40"),
+        ("SELECT * FROM t LIMIT 40, 20", "SELECT * FROM t LIMIT 40, 20000"),
+        ("SELECT * FROM t LIMIT 40, 0", "SELECT * FROM t LIMIT 60, 0"),
+        ("(SELECT 1 LIMIT 40, 20) UNION (SELECT 1 LIMIT 7)", "(SELECT 1 LIMIT 60, 20) UNION (SELECT 1 LIMIT 7)"),
+        ("SHOW ERRORS LIMIT 40, 20", "SHOW ERRORS LIMIT 60, 20"),
         ("SELECT * FROM t OFFSET 4300 LIMIT 100", "SELECT * FROM t OFFSET 8600 LIMIT 100"),
         (
             "SELECT * FROM t OFFSET 4300 ROWS FETCH NEXT 100 ROWS ONLY",
@@ -104,6 +107,20 @@ fn what_the_reader_looks_at_is_no_hole() {
         ),
     ] {
         assert_eq!(like(first, &[other]), [other]);
+    }
+}
+
+#[test]
+fn pages_are_those_of_the_text() {
+    for list in
+        ["SELECT * FROM t LIMIT {}, 20", "SELECT * FROM t WHERE id IN (SELECT x FROM u LIMIT 20 OFFSET {}) AND y = 7"]
+    {
+        let texts =
+            ["0", "19", "4300", "18446744073709551615", "99999999999999999999", "1.5"].map(|n| list.replace("{}", n));
+        let texts = texts.each_ref().map(|text| &**text);
+        assert_eq!(like(texts[0], &texts[1..]), texts[1..]);
+        // One that is no number of rows says nothing of those that are.
+        assert_eq!(like(texts[5], &texts[..2]), NONE);
     }
 }
 
@@ -207,7 +224,7 @@ proptest! {
         pieces in proptest::collection::vec(
             proptest::sample::select(vec![
                 "SELECT ", "* FROM ", "employees ", "`hr`.`pay` ", "WHERE ", "id = ", "AND ", "OR ", "(", ")", ", ", "IN (", "LIMIT ",
-                "OFFSET ", "UNION ", "INSERT INTO t ", "VALUES (", "UPDATE t SET ", "x = ", "iban = ", "SET ", "/*", "*/", "/*!", "/*uid=",
+                "OFFSET ", "LIMIT \u{1}, 20 ", "LIMIT 20 OFFSET \u{1} ", "UNION ", "INSERT INTO t ", "VALUES (", "UPDATE t SET ", "x = ", "iban = ", "SET ", "/*", "*/", "/*!", "/*uid=",
                 "-- ", "\n", ";", ".", "-", "_utf8", "N", "=", "!", "@", "\"", "`", "\\", "HAVING ", "NOT ", "JOIN b ", "ON ",
                 "DELETE FROM t ", "\u{1}", "\u{1}", "\u{1}", "\u{1}", "\u{1}", "\u{1}", "\u{1} ", "\u{1} ", "\u{1} ", "id = \u{1} AND ",
             ]),
