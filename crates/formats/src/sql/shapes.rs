@@ -2,25 +2,27 @@
 //!
 //! An application sends a few hundred statements again and again, with other numbers and texts in them. So what was read of one is
 //! kept, with its text, in which literals and the comments at its edges are holes. A text that is the same but for these, byte for
-//! byte, says the same but for the records that its literals name and the tag in its comments; and those are told from the holes.
+//! byte, says the same but for the records that its literals name, the page of a list and the tag in its comments; and those are told
+//! from the holes.
 //!
 //! **There is one truth**, the reader's: a shape is what it said of a text, and a hole is only where it did not look. Literals that it
-//! looks at (`WHERE 1=1`, the rows behind LIMIT, what SET assigns), that have escapes or stand in double quotes, and comments elsewhere belong to the
-//! shape and are compared. A hole ends where the lexer would end what stands in it, or the text is not of the shape. A property and the
-//! fuzz target of SQL hold what is told of a known shape to what is read.
+//! looks at (`WHERE 1=1`, the rows behind LIMIT, what SET assigns), that have escapes or stand in double quotes, and comments elsewhere
+//! belong to the shape and are compared. A hole ends where the lexer would end what stands in it, or the text is not of the shape. A
+//! property and the fuzz target of SQL hold what is told of a known shape to what is read.
 //!
-//! Callgrind, on the samples of server_audit: 3,730 instructions a line where all shapes are known, 5,310 where none is. The alternatives: reading
-//! every token once more in less time, which has been tried until one wrong guess of the processor a token was what remained; and keeping
-//! whole texts, of which in practice none comes twice.
+//! Callgrind, on the samples of server_audit: 3,450 instructions a line where shapes are known, 5,310 where each statement is read. The
+//! alternatives: reading every token in less time, which has been tried until one wrong guess of the processor a token was what
+//! remained; and keeping whole texts, of which in practice none comes twice.
 //!
-//! What it costs: for each partition of a source with statements up to [`SHAPES_MAX`] shapes, whose texts take 1 MiB and all of it 4 MiB at most. To
-//! learn a shape takes 1.4 times as long as reading the statement, with many literals 2.3 times; of new ones only one in [`LEARNING`] is
-//! learned in the long run, so that who sends nothing else costs a sixth more at most. A text that nearly is of eight shapes, and differs from each
-//! at its very end, takes three times as long as its reading.
+//! What it costs: for each partition of a source with statements up to [`SHAPES_MAX`] shapes, whose texts take 1 MiB and all of it 5 MiB
+//! at most. To learn a shape takes 1.4 times as long as reading the statement, with many literals 2.3 times; of new ones only one in
+//! [`LEARNING`] is learned in the long run, so that who sends nothing else costs a sixth more at most. A text that nearly is of eight
+//! shapes, and differs from each at its very end, takes three times as long as its reading.
 //!
-//! Not kept: texts that may have been cut, that end in an open quote or have more than [`TEXT_BYTES_MAX`] bytes or [`HOLES_MAX`] literals;
-//! PostgreSQL's; those that write account numbers, hold a statement in a literal, name a record by a literal that is no hole, or assign
-//! something in a comment that is not at an edge. Of statements other than SELECT, INSERT, UPDATE and DELETE no literal is a hole.
+//! Not kept: texts that may have been cut, that end in an open quote or have more than [`TEXT_BYTES_MAX`] bytes or [`HOLES_MAX`]
+//! literals; PostgreSQL's; those that write account numbers, hold a statement in a literal, name a record by a literal that is no hole,
+//! or assign something in a comment that is not at an edge. Of statements other than SELECT, INSERT, UPDATE and DELETE no literal is a
+//! hole.
 
 use super::lexer::{EdgeComments, Lexer};
 use super::literals::{self, Skipped};
