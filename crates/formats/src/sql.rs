@@ -603,9 +603,7 @@ impl<'a, 'c> Reader<'a, 'c> {
         if let Some(literals) = &mut self.literals {
             let is_of_data = matches!(self.verb, Verb::Select | Verb::Insert | Verb::Update | Verb::Delete);
             let looked_to = if is_of_data { self.looked_to } else { usize::MAX };
-            let token_end = self.lexer.token_end();
-            let skipped = self.skipped.filter(|skipped| skipped.end == token_end);
-            literals.take(self.lexer.text(), token_end, literal, sort, looked_to, skipped);
+            literals.take(&self.lexer, literal, sort, looked_to, self.skipped);
         }
         if self.operation == Operation::Write && !self.filters {
             let may_be_half = self.completeness == Completeness::MaybeCut && self.lexer.token_touches_end();

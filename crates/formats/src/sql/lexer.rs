@@ -229,7 +229,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn byte(&self, at: usize) -> u8 {
+    /// The byte there, or 0.
+    pub(super) fn byte(&self, at: usize) -> u8 {
         self.text.as_bytes().get(at).copied().unwrap_or(0)
     }
 
@@ -505,21 +506,15 @@ impl<'a> Lexer<'a> {
     /// identifiers that begin with a digit.
     fn number(&mut self, start: usize) -> Token<'a> {
         let bytes = self.text.as_bytes();
-        let digits = |mut at: usize| {
-            while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-                at += 1;
-            }
-            at
-        };
         let is_part = bytes[start] != b'.' && self.byte_before(start) == b'.' && self.may_end_name(start - 1);
-        let (mut at, mut is_real) = (digits(start), self.dialect == Dialect::Postgres);
+        let (mut at, mut is_real) = (behind_digits(bytes, start), self.dialect == Dialect::Postgres);
         if self.byte(at) == b'.' && !is_part {
-            at = digits(at + 1);
+            at = behind_digits(bytes, at + 1);
             is_real = true;
         }
         if matches!(self.byte(at), b'e' | b'E') && !is_part {
             let sign = usize::from(matches!(self.byte(at + 1), b'+' | b'-'));
-            let exponent = digits(at + 1 + sign);
+            let exponent = behind_digits(bytes, at + 1 + sign);
             if at + 1 + sign < exponent {
                 at = exponent;
                 is_real = true;
@@ -540,7 +535,7 @@ impl<'a> Lexer<'a> {
         Token::Word { text, keyword: Keyword::None, hash: words::hash_of(text) }
     }
 
-    fn byte_before(&self, at: usize) -> u8 {
+    pub(super) fn byte_before(&self, at: usize) -> u8 {
         at.checked_sub(1).map_or(0, |at| self.byte(at))
     }
 
@@ -660,6 +655,14 @@ const CLASS: [u8; 256] = {
 /// Whether an unquoted identifier may hold the byte.
 pub(super) fn is_word(byte: u8) -> bool {
     WORD <= CLASS[usize::from(byte)]
+}
+
+/// Where the digits end that begin at `at`.
+pub(super) fn behind_digits(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
 }
 
 /// What may stand right before the quote of a literal and belongs to it.

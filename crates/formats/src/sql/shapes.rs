@@ -24,7 +24,7 @@
 //! or assign something in a comment that is not at an edge. Of statements other than SELECT, INSERT, UPDATE and DELETE no literal is a
 //! hole.
 
-use super::lexer::{EdgeComments, Lexer};
+use super::lexer::{CodeComment, EdgeComments, Lexer, behind_digits, is_word};
 use super::literals::{self, Skipped};
 use super::tags::tagged;
 use super::{Completeness, Statement, records, words};
@@ -153,30 +153,29 @@ struct Literal {
 }
 
 impl Literals {
-    /// A literal whose token ends there. `looked_to`: to where the reader has looked at values; behind that nothing but the sort of
-    /// record depends on it. `skipped`: nothing but the page does.
+    /// The literal that was the last token. `looked_to`: to where the reader has looked at values; behind that nothing but the sort of
+    /// record depends on it. `skipped`: on that one nothing but the page does.
     pub(super) fn take(
         &mut self,
-        text: &str,
-        token_end: usize,
+        lexer: &Lexer<'_>,
         raw: &str,
         sort: Option<&str>,
         looked_to: usize,
         skipped: Option<Skipped>,
     ) {
-        let sort_kept = sort.map(Box::from);
-        let (start, end, is_plain, kind) = if byte(text, token_end.wrapping_sub(1)) == b'\'' {
+        let (text, token_end, sort_kept) = (lexer.text(), lexer.token_end(), sort.map(Box::from));
+        let (start, end, is_plain, kind) = if lexer.byte_before(token_end) == b'\'' {
             let end = token_end - 1;
             let start = end.saturating_sub(raw.len());
-            let is_quoted = looked_to < start && byte(text, start - 1) == b'\'';
+            let is_quoted = looked_to < start && lexer.byte_before(start) == b'\'';
             let is_plain = is_quoted && !raw.bytes().any(|byte| matches!(byte, b'\'' | b'\\'));
             (start, end, is_plain, Kind::Text(sort_kept))
         } else {
             let start = token_end.saturating_sub(raw.len());
             // Glued to what may be read with it: a name's point, the mark of a comment with code in it.
-            let is_alone = !matches!(byte(text, start.wrapping_sub(1)), b'.' | b'!') && byte(text, token_end) != b'.';
+            let is_alone = !matches!(lexer.byte_before(start), b'.' | b'!') && lexer.byte(token_end) != b'.';
             let is_plain = is_alone && is_plain_number(raw);
-            match skipped.filter(|_| looked_to < usize::MAX && sort.is_none()) {
+            match skipped.filter(|skipped| skipped.end == token_end && looked_to < usize::MAX && sort.is_none()) {
                 Some(Skipped { rows, .. }) => (start, token_end, is_plain, Kind::Skipped(rows)),
                 None => (start, token_end, is_plain && looked_to <= start, Kind::Number(sort_kept)),
             }
@@ -291,10 +290,8 @@ impl Shape {
         }
         if let Some(front) = edge.front {
             // Before all else is before white space, too.
-            if !text.get(2..).is_some_and(|rest| std::ptr::eq(rest.as_ptr(), front.as_ptr())) {
-                return None;
-            }
-            found.insert(0, Literal { start: 2, end: 2 + front.len(), kind: Kind::Front });
+            let start = offset(text, front).filter(|start| *start == 2)?;
+            found.insert(0, Literal { start, end: start + front.len(), kind: Kind::Front });
         }
         if let Some(end) = edge.end {
             let start = offset(text, end)?;
@@ -437,7 +434,7 @@ impl Kind {
                         return None;
                     }
                 }
-                let is_alone = |byte: &u8| !super::lexer::is_word(*byte) && *byte != b'.';
+                let is_alone = |byte: &u8| !is_word(*byte) && *byte != b'.';
                 bytes.get(end).is_none_or(is_alone).then_some(end)
             }
             Kind::Front | Kind::End => comment_end(bytes, start),
@@ -448,26 +445,13 @@ impl Kind {
 /// Where a comment that is no code ends, by where it begins behind its sign.
 fn comment_end(bytes: &[u8], start: usize) -> Option<usize> {
     let rest = &bytes[start..];
-    let is_code = matches!(rest, [b'!', ..] | [b'M', b'!', ..]);
-    let end = if is_code { None } else { memchr::memmem::find(rest, b"*/") };
+    let end = if CodeComment::read(rest).is_some() { None } else { memchr::memmem::find(rest, b"*/") };
     end.map(|length| start + length)
-}
-
-fn behind_digits(bytes: &[u8], start: usize) -> usize {
-    let mut at = start;
-    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-        at += 1;
-    }
-    at
 }
 
 fn is_plain_number(raw: &str) -> bool {
     let bytes = raw.as_bytes();
     Kind::Number(None).end(bytes, 0) == Some(bytes.len())
-}
-
-fn byte(text: &str, at: usize) -> u8 {
-    text.as_bytes().get(at).copied().unwrap_or(0)
 }
 
 /// Where in the text a part of it begins; `None` if it is none.
